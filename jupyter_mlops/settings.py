@@ -1,0 +1,77 @@
+"""Every setting, once: the same for the server extension, the service and the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jupyter_core.paths import jupyter_data_dir
+from traitlets import Bool, Float, Int, Unicode, default
+from traitlets.config import SingletonConfigurable
+
+
+class MlopsSettings(SingletonConfigurable):
+    """Settings of jupyter-mlops, as ``c.MlopsSettings.<name>`` in any Jupyter configuration file.
+
+    None is needed on one machine.
+    """
+
+    data_dir = Unicode(
+        help="Folder of the store, the executed notebooks and the embedded MLflow. Must be on a local disk."
+    ).tag(config=True)
+    mlflow_tracking_uri = Unicode(
+        help="MLflow server to use. Empty: MLFLOW_TRACKING_URI where it is set, else an embedded MLflow."
+    ).tag(config=True)
+    default_target = Unicode(
+        "local", help="Target of a new sweep: local, cuda or tcp://host:port."
+    ).tag(config=True)
+    local_slots = Int(
+        0,
+        help="Runs at once on the local target; 0 lets cores, cgroup and memory decide.",
+    ).tag(config=True)
+    max_runs = Int(
+        100_000, help="A sweep that would make more runs than this is refused."
+    ).tag(config=True)
+    confirm_runs = Int(
+        100, help="Starting more runs than this asks once for confirmation."
+    ).tag(config=True)
+    max_output = Int(
+        100_000_000,
+        help="Bytes of output that one run's executed notebook may keep; beyond it is cut with a line.",
+    ).tag(config=True)
+    max_attempts = Int(
+        3, help="How often a run is tried whose worker or host was lost."
+    ).tag(config=True)
+    target_idle_timeout = Float(
+        600.0, help="Seconds without work after which a target's workers are ended."
+    ).tag(config=True)
+    service_idle_timeout = Float(
+        900.0, help="Seconds without work after which the service ends by itself."
+    ).tag(config=True)
+    keep_deleted_days = Float(
+        30.0, help="Days for which a deleted sweep can be restored."
+    ).tag(config=True)
+    start_service = Bool(
+        True,
+        help="Whether the Jupyter server starts the service when there is work. Off: start it yourself.",
+    ).tag(config=True)
+
+    @default("data_dir")
+    def _default_data_dir(self) -> str:
+        return str(Path(jupyter_data_dir()) / "mlops")
+
+    @property
+    def data_path(self) -> Path:
+        """The data folder; made, for its owner alone, where it does not exist."""
+        path = Path(self.data_dir).expanduser()
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return path
+
+    @property
+    def store_url(self) -> str:
+        """SQLAlchemy address of the store."""
+        return f"sqlite:///{self.data_path / 'store.sqlite'}"
+
+    def values(self) -> dict[str, Any]:
+        """All settings as JSON values, to hand on to the service's process."""
+        return {name: getattr(self, name) for name in self.trait_names(config=True)}
