@@ -1,0 +1,178 @@
+"""Reading a notebook without running it."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from typing import Any
+
+import msgspec
+
+from .errors import InvalidInputError
+from .parameters import read_parameters, strip_magics
+from .records import NotebookInfo, Parameter, Record, SweepRequest
+
+Notebook = dict[str, Any]
+_MLFLOW_OWN = ("set_experiment", "set_tracking_uri")
+
+
+class MlflowUsage(Record):
+    """How a notebook uses MLflow.
+
+    Attributes:
+        uses_mlflow: whether it imports it.
+        owns_runs: whether it chooses experiment, server or runs itself, so that one given run would be
+            in its way.
+    """
+
+    uses_mlflow: bool = False
+    owns_runs: bool = False
+
+
+def read_notebook(data: bytes) -> Notebook:
+    """A notebook from the bytes of its file.
+
+    Raises:
+        InvalidInputError: not JSON, not a notebook, or not of nbformat 4; says what to do.
+    """
+    try:
+        loaded = json.loads(data)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise InvalidInputError(
+            "This file is not a notebook: it is not valid JSON. Restore it from a checkpoint or a backup."
+        ) from None
+    if not isinstance(loaded, dict) or "nbformat" not in loaded:
+        raise InvalidInputError("This file is JSON but not a notebook: it has no nbformat.")
+    if loaded["nbformat"] != 4:
+        raise InvalidInputError(
+            f"This notebook is of nbformat {loaded['nbformat']}; open it in JupyterLab and save it to have it upgraded to 4."
+        )
+    if not isinstance(loaded.get("cells"), list):
+        raise InvalidInputError("This notebook has no list of cells; open it in JupyterLab and save it again.")
+    return loaded
+
+
+def source_of(cell: dict[str, Any]) -> str:
+    """A cell's source as one text."""
+    source = cell.get("source", "")
+    return "".join(source) if isinstance(source, list) else str(source)
+
+
+def notebook_hash(notebook: Notebook) -> str:
+    """sha256 over the types and sources of the cells alone; outputs and metadata do not count."""
+    cells = [[cell.get("cell_type", ""), source_of(cell)] for cell in notebook["cells"]]
+    return hashlib.sha256(json.dumps(cells, ensure_ascii=False).encode()).hexdigest()
+
+
+def language_of(notebook: Notebook) -> str:
+    """Language of its kernel, lower case; Python where nothing tells."""
+    metadata = notebook.get("metadata", {})
+    language = metadata.get("kernelspec", {}).get("language") or metadata.get("language_info", {}).get("name")
+    return str(language or "python").lower()
+
+
+def inspect(notebook: Notebook, path: str) -> NotebookInfo:
+    """What a notebook's own bytes tell of it; the rest of the record keeps its defaults."""
+    language = language_of(notebook)
+    index = parameters_cell(notebook)
+    parameters: list[Parameter] = []
+    problem = ""
+    if index is None:
+        problem = "No cell is tagged “parameters”; tag the cell that holds them."
+    else:
+        try:
+            parameters = read_parameters(source_of(notebook["cells"][index]), language)
+        except InvalidInputError as error:
+            problem = error.message
+        if not parameters and not problem:
+            problem = "The parameters cell assigns nothing; write lines such as “alpha = 0.1” in it."
+    code_cells = [cell for cell in notebook["cells"] if cell.get("cell_type") == "code"]
+    return NotebookInfo(
+        path=path,
+        hash=notebook_hash(notebook),
+        kernel=str(notebook.get("metadata", {}).get("kernelspec", {}).get("name", "")),
+        language=language,
+        cells=len(code_cells),
+        parameters=parameters,
+        parameters_cell=index,
+        problem=problem,
+        open_names=language != "python" and not parameters,
+        saved=_saved(notebook, path),
+    )
+
+
+def parameters_cell(notebook: Notebook) -> int | None:
+    """Index of the first cell tagged ``parameters``, None where there is none."""
+    for index, cell in enumerate(notebook["cells"]):
+        if "parameters" in cell.get("metadata", {}).get("tags", []) and cell.get("cell_type") == "code":
+            return index
+    return None
+
+
+def _saved(notebook: Notebook, path: str) -> SweepRequest | None:
+    kept = notebook.get("metadata", {}).get("mlops")
+    if not isinstance(kept, dict):
+        return None
+    try:
+        return msgspec.convert(kept | {"path": path}, SweepRequest)
+    except msgspec.ValidationError:
+        # written by a newer version or by hand: the form starts empty, the metadata stays as it is
+        return None
+
+
+def mlflow_usage(notebook: Notebook) -> MlflowUsage:
+    """How a notebook uses MLflow, by the names it calls; other languages are taken not to use it."""
+    if language_of(notebook) != "python":
+        return MlflowUsage()
+    uses, own, starts = False, False, 0
+    for cell in notebook["cells"]:
+        if cell.get("cell_type") != "code":
+            continue
+        source = source_of(cell)
+        try:
+            tree = ast.parse(strip_magics(source))
+        except SyntaxError:
+            uses = uses or "mlflow" in source
+            own = own or any(name in source for name in _MLFLOW_OWN)
+            continue
+        uses = uses or _imports_mlflow(tree)
+        calls = _Calls()
+        calls.visit(tree)
+        own = own or calls.own
+        starts += calls.starts
+    return MlflowUsage(uses_mlflow=uses, owns_runs=uses and (own or starts > 1))
+
+
+def _imports_mlflow(tree: ast.AST) -> bool:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import) and any(name.name.split(".")[0] == "mlflow" for name in node.names):
+            return True
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "mlflow":
+            return True
+    return False
+
+
+class _Calls(ast.NodeVisitor):
+    """Counts ``start_run`` calls; one that may run more than once counts twice."""
+
+    def __init__(self) -> None:
+        self.own = False
+        self.starts = 0
+        self._repeated = 0
+
+    def visit_Call(self, node: ast.Call) -> None:
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name in _MLFLOW_OWN:
+            self.own = True
+        if name == "start_run":
+            self.starts += 2 if self._repeated else 1
+        self.generic_visit(node)
+
+    def _again(self, node: ast.AST) -> None:
+        self._repeated += 1
+        self.generic_visit(node)
+        self._repeated -= 1
+
+    visit_For = visit_While = visit_FunctionDef = visit_AsyncFunctionDef = visit_Lambda = _again
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _again

@@ -1,0 +1,56 @@
+"""Where things lie below the data folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths below the data folder; nothing is created by asking for one."""
+
+    data: Path
+
+    def run(self, run_id: str) -> Path:
+        """Folder of one run over all its attempts."""
+        return self.data / "runs" / run_id
+
+    def output(self, run_id: str, attempt: int) -> Path:
+        """The executed notebook of one attempt, as far as it has got."""
+        return self.run(run_id) / str(attempt) / "output.ipynb"
+
+    def result(self, run_id: str, attempt: int) -> Path:
+        """What the worker said of one finished attempt."""
+        return self.run(run_id) / str(attempt) / "result.json"
+
+    def sweep(self, sweep_id: str) -> Path:
+        """Folder of one sweep."""
+        return self.data / "sweeps" / sweep_id
+
+    def frozen(self, sweep_id: str) -> Path:
+        """The notebook as it was when the sweep was started."""
+        return self.sweep(sweep_id) / "notebook.ipynb"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the service for as long as it lives."""
+        return self.data / "service.lock"
+
+    @property
+    def log(self) -> Path:
+        """Standard output and error of the service."""
+        return self.data / "service.log"
+
+
+def size_of(*folders: Path) -> int:
+    """Bytes held by the files below some folders; what vanishes meanwhile counts nothing."""
+    total = 0
+    for folder in folders:
+        for path in folder.rglob("*"):
+            try:
+                if path.is_file() and not path.is_symlink():
+                    total += path.stat().st_size
+            except FileNotFoundError:
+                continue
+    return total

@@ -1,0 +1,370 @@
+"""What people ask for: the one way in for the API and the command line.
+
+Light on purpose: it runs in the Jupyter server, so it imports the store and nothing of Dask, MLflow
+or papermill. It writes intents; the service acts on them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from ..core import notebook as notebooks
+from ..core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
+from ..core.records import (
+    Changes,
+    NotebookInfo,
+    Run,
+    RunsPage,
+    SpaceCheck,
+    SpaceRequest,
+    Sweep,
+    SweepChange,
+    SweepRequest,
+    now,
+)
+from ..core.parameters import looks_secret
+from ..core.samplers import make_sampler
+from ..core.space import build_space, check_space
+from ..core.states import RUN_OVER, SWEEP_OVER, RunState, SweepState
+from ..settings import MlopsSettings
+from ..store import Store
+from .layout import Layout
+
+KernelSpecs = Mapping[str, Mapping[str, Any]]
+
+
+class Sweeps:
+    """Everything a person can do with notebooks, sweeps and runs.
+
+    All methods block for as long as the store takes; call them from a thread where that matters.
+    """
+
+    def __init__(self, store: Store, settings: MlopsSettings) -> None:
+        self.store = store
+        self.settings = settings
+        self.layout = Layout(settings.data_path)
+
+    # -- notebooks ---------------------------------------------------------------------------
+
+    def inspect(self, file: Path, kernelspecs: KernelSpecs) -> NotebookInfo:
+        """What is known of a notebook before anything runs.
+
+        Raises:
+            NotFoundError: there is no such file.
+            InvalidInputError: it is not a notebook that can be run.
+        """
+        info = notebooks.inspect(notebooks.read_notebook(_read(file)), str(file))
+        return msgspec.structs.replace(
+            info,
+            kernel_problem=_kernel_problem(info.kernel, kernelspecs),
+            draft=self.store.draft(str(file)),
+            metrics=self.store.metric_names(str(file)),
+        )
+
+    def check(self, file: Path, request: SpaceRequest) -> SpaceCheck:
+        """How many runs a space makes and what is wrong with it; a wrong field is no error here."""
+        info = notebooks.inspect(notebooks.read_notebook(_read(file)), str(file))
+        return check_space(
+            request.space,
+            info.parameters,
+            request.sampler,
+            open_names=info.open_names,
+            max_runs=self.settings.max_runs,
+        )
+
+    def save_draft(self, file: Path, request: SweepRequest) -> None:
+        """Remember the form of a notebook as it stands."""
+        self.store.set_draft(str(file), msgspec.structs.replace(request, path=str(file)))
+
+    # -- sweeps ------------------------------------------------------------------------------
+
+    def create(self, file: Path, request: SweepRequest, kernelspecs: KernelSpecs) -> Sweep:
+        """Freeze the notebook's bytes and store a sweep of it, for the service to take up.
+
+        Raises:
+            InvalidInputError: the notebook, its kernel or the space cannot be run as they stand.
+        """
+        data = _read(file)
+        notebook = notebooks.read_notebook(data)
+        info = notebooks.inspect(notebook, str(file))
+        problem = _kernel_problem(info.kernel, kernelspecs)
+        if problem:
+            raise InvalidInputError(problem)
+        if info.problem and not info.open_names and request.space:
+            raise InvalidInputError(info.problem)
+        _check_numbers(request)
+        space = build_space(
+            request.space,
+            info.parameters,
+            request.sampler,
+            open_names=info.open_names,
+            max_runs=self.settings.max_runs,
+        )
+        for name in space.names:
+            if looks_secret(name, None):
+                raise InvalidInputError(
+                    f"“{name}” looks like a secret; parameters are stored in the open. Read it from the "
+                    "environment inside the notebook instead.",
+                    {name: "looks like a secret"},
+                )
+        sweep = Sweep(
+            id=uuid4().hex,
+            name=request.name.strip() or f"{file.stem} · {now()[11:16]}",
+            path=str(file),
+            notebook_hash=info.hash,
+            kernel=info.kernel,
+            language=info.language,
+            space=request.space,
+            varied=space.varied,
+            sampler=request.sampler,
+            objective=request.objective,
+            metrics=_metric_names(request),
+            target=request.target,
+            slots=request.slots,
+            experiment=request.experiment.strip() or file.stem,
+            cell_timeout=request.cell_timeout,
+            run_timeout=request.run_timeout,
+            max_output=request.max_output or self.settings.max_output,
+            total=make_sampler(space, request.sampler).total,
+            created_at=now(),
+            git_commit=_git_commit(file.parent),
+            message="Waiting for the service",
+        )
+        frozen = self.layout.frozen(sweep.id)
+        frozen.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        frozen.write_bytes(data)
+        created = self.store.create_sweep(sweep, data)
+        self.save_draft(file, request)
+        return created
+
+    def list(
+        self, *, folder: str, archived: bool | None = None, deleted: bool | None = False
+    ) -> list[Sweep]:
+        """Sweeps of notebooks below a folder, newest first."""
+        return self.store.sweeps(folder=folder, archived=archived, deleted=deleted)
+
+    def changes(self, folder: str, since: int) -> Changes:
+        """Sweeps that changed after a revision, archived and deleted ones too."""
+        revision = self.store.revision()
+        return Changes(
+            sweeps=self.store.sweeps(folder=folder, since=since, deleted=None), revision=revision
+        )
+
+    def get(self, sweep_id: str, folder: str) -> Sweep:
+        """One sweep; one of a notebook outside ``folder`` is not found."""
+        sweep = self.store.sweep(sweep_id)
+        if not Path(sweep.path).is_relative_to(folder):
+            raise NotFoundError(f"There is no sweep {sweep_id}.")
+        return sweep
+
+    def change(self, sweep_id: str, change: SweepChange) -> Sweep:
+        """Rename, archive, choose the metric, or change how many runs go at once."""
+        fields: dict[str, Any] = {
+            name: value
+            for name in ("name", "archived", "slots", "objective")
+            if (value := getattr(change, name)) is not None
+        }
+        if "name" in fields:
+            fields["name"] = fields["name"].strip()
+            if not fields["name"]:
+                raise InvalidInputError("Give the sweep a name.", {"name": "is empty"})
+        if fields.get("slots", 1) < 1:
+            raise InvalidInputError(
+                "At least one run must be allowed at once.", {"slots": "must be 1 or more"}
+            )
+        if "objective" in fields:
+            best_id, best_value = best_run(
+                self.store.runs(sweep_id, states=[RunState.SUCCEEDED]), fields["objective"]
+            )
+            fields |= {"best_run_id": best_id, "best_value": best_value}
+        return self.store.change_sweep(sweep_id, **fields)
+
+    def stop(self, sweep_id: str) -> Sweep:
+        """Ask for a sweep to be stopped; the service ends its kernels."""
+        self.store.request_stop_sweep(sweep_id)
+        return self.store.sweep(sweep_id)
+
+    def pause(self, sweep_id: str) -> Sweep:
+        """Hand out no new runs; those running go on."""
+        sweep = self.store.sweep(sweep_id)
+        if sweep.state in SWEEP_OVER:
+            raise ConflictError("This sweep is over; there is nothing to pause.")
+        return self.store.change_sweep(sweep_id, pause_requested=True)
+
+    def resume(self, sweep_id: str) -> Sweep:
+        """Go on with a paused sweep, with all slots open."""
+        sweep = self.store.sweep(sweep_id)
+        if sweep.state in SWEEP_OVER:
+            raise ConflictError("This sweep is over; repeat its failed runs instead.")
+        return self.store.change_sweep(sweep_id, pause_requested=False, confirmed=True)
+
+    def retry(self, sweep_id: str) -> Sweep:
+        """Repeat the failed and stopped runs of a sweep that is over, and make those never made."""
+        sweep = self.store.sweep(sweep_id)
+        if sweep.state not in (SweepState.FAILED, SweepState.STOPPED):
+            raise ConflictError("Only a sweep that is over and has failed or stopped runs can be repeated.")
+        for run in self.store.runs(sweep_id, states=[RunState.FAILED, RunState.STOPPED]):
+            self.store.change_run(
+                run.id,
+                expect=[run.state],
+                attempt=run.attempt,
+                state=RunState.QUEUED,
+                **fresh_attempt(run, "Repeated"),
+            )
+        return self.store.change_sweep(
+            sweep_id,
+            expect=[SweepState.FAILED, SweepState.STOPPED],
+            state=SweepState.QUEUED,
+            stop_requested=False,
+            pause_requested=False,
+            ended_at=None,
+            message="Waiting for the service",
+        )
+
+    def delete(self, sweep_id: str) -> None:
+        """Put a sweep that is over aside; it can be restored for some days."""
+        if self.store.sweep(sweep_id).state not in SWEEP_OVER:
+            raise ConflictError("Stop the sweep before deleting it.")
+        self.store.delete_sweep(sweep_id)
+
+    def restore(self, sweep_id: str) -> Sweep:
+        """Bring a deleted sweep back."""
+        self.store.restore_sweep(sweep_id)
+        return self.store.sweep(sweep_id)
+
+    # -- runs --------------------------------------------------------------------------------
+
+    def runs(self, sweep_id: str, since: int = 0) -> RunsPage:
+        """Runs of a sweep that changed after a revision."""
+        revision = self.store.revision()
+        return RunsPage(runs=self.store.runs(sweep_id, since=since), revision=revision)
+
+    def run(self, run_id: str) -> Run:
+        """One run."""
+        return self.store.run(run_id)
+
+    def stop_run(self, run_id: str) -> Run:
+        """Ask for one run to be stopped."""
+        self.store.request_stop_run(run_id)
+        return self.store.run(run_id)
+
+    def run_notebook(self, run_id: str) -> dict[str, Any]:
+        """The executed notebook of a run's present attempt, as far as it has got.
+
+        Raises:
+            NotFoundError: no cell has been executed yet.
+        """
+        run = self.store.run(run_id)
+        try:
+            data = self.layout.output(run.id, run.attempt).read_bytes()
+        except FileNotFoundError:
+            state = "was never executed" if run.state in RUN_OVER else "has not started yet"
+            raise NotFoundError(f"This run {state}, so there is no executed notebook.") from None
+        loaded: dict[str, Any] = json.loads(data)
+        return loaded
+
+    def sweep_notebook(self, sweep_id: str) -> dict[str, Any]:
+        """The notebook as it was when the sweep was started."""
+        loaded: dict[str, Any] = json.loads(self.store.notebook(sweep_id))
+        return loaded
+
+
+def fresh_attempt(run: Run, message: str) -> dict[str, Any]:
+    """Fields of a run as its next attempt begins."""
+    return {
+        "attempt": run.attempt + 1,
+        "metrics": {},
+        "error": None,
+        "cell": 0,
+        "worker": "",
+        "started_at": None,
+        "ended_at": None,
+        "peak_memory": None,
+        "cpu_seconds": None,
+        "warnings": [],
+        "tracked": False,
+        "stop_requested": False,
+        "message": message,
+    }
+
+
+def best_run(runs: list[Run], objective: Any) -> tuple[str | None, float | None]:
+    """Id and value of the best succeeded run by an objective; None twice where there is none."""
+    values = [
+        (run.metrics[objective.metric], run.id)
+        for run in runs
+        if run.state is RunState.SUCCEEDED and objective.metric in run.metrics
+    ]
+    if not values:
+        return None, None
+    value, run_id = (max if objective.direction == "maximize" else min)(values, key=lambda pair: pair[0])
+    return run_id, value
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise NotFoundError(f"There is no notebook {file.name}.") from None
+    except IsADirectoryError:
+        raise InvalidInputError(f"{file.name} is a folder, not a notebook.") from None
+    except PermissionError:
+        raise ForbiddenError(f"{file.name} may not be read.") from None
+
+
+def _kernel_problem(kernel: str, kernelspecs: KernelSpecs) -> str:
+    if kernel in kernelspecs:
+        return ""
+    known = ", ".join(sorted(kernelspecs)) or "none"
+    wanted = f"The kernel “{kernel}” is not installed here" if kernel else "The notebook names no kernel"
+    return f"{wanted}; choose one of those that are ({known}) and save the notebook."
+
+
+def _metric_names(request: SweepRequest) -> list[str]:
+    names = list(dict.fromkeys(name.strip() for name in request.metrics if name.strip()))
+    if request.objective and request.objective.metric not in names:
+        names.append(request.objective.metric)
+    return names
+
+
+def _check_numbers(request: SweepRequest) -> None:
+    if request.target not in ("local", "cuda") and not request.target.startswith(("tcp://", "tls://")):
+        raise InvalidInputError(
+            f"“{request.target}” is no target; use local, cuda or a Dask scheduler's address such as "
+            "tcp://host:8786.",
+            {"target": "unknown"},
+        )
+    for name in ("slots", "cell_timeout", "run_timeout", "max_output"):
+        value = getattr(request, name)
+        if value is not None and value <= 0:
+            raise InvalidInputError(f"{name} must be more than 0.", {name: "must be more than 0"})
+
+
+def _git_commit(folder: Path) -> str:
+    """Commit of the work tree round a folder, ``+`` behind it where the tree is dirty; empty outside git."""
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+            env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},
+        )
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    try:
+        commit = git("rev-parse", "HEAD")
+        return commit + "+" if commit and git("status", "--porcelain") else commit
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return ""
