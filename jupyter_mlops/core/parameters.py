@@ -37,7 +37,7 @@ def strip_magics(source: str) -> str:
     if source.lstrip().startswith("%%"):
         return "\n".join("# " + line for line in source.splitlines())
     return "\n".join(
-        re.sub(r"^(\s*)[%!?]", r"\1# ", line) if re.match(r"\s*[%!?]", line) else line
+        "#" if re.match(r"\s*[%!?]", line) else line
         for line in source.splitlines()
     )
 

@@ -145,7 +145,7 @@ class Sweeps:
         self.save_draft(file, request)
         return created
 
-    def list(
+    def listed(
         self, *, folder: str, archived: bool | None = None, deleted: bool | None = False
     ) -> list[Sweep]:
         """Sweeps of notebooks below a folder, newest first."""

@@ -1,0 +1,423 @@
+"""The store itself."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, Select, delete, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.exc import IntegrityError
+
+from ..core.errors import ConflictError, NotFoundError
+from ..core.records import Record, Run, Sweep, SweepRequest, now
+from ..core.states import RUN_LIVE, RUN_MOVES, RUN_OVER, SWEEP_MOVES, SWEEP_OVER, RunState, SweepState
+from .engine import open_engine
+from .tables import drafts, infos, leases, revisions, runs, sweeps
+
+
+R = TypeVar("R", bound=Record)
+
+
+class Epoch(Record):
+    """Under which holding of a lease a write is made."""
+
+    name: str
+    number: int
+
+
+class StaleEpochError(ConflictError):
+    """The lease was taken over since; whoever holds this epoch must stop writing."""
+
+
+class Store:
+    """Sweeps, runs, drafts and leases in one SQLite file, for any number of processes and threads.
+
+    Args:
+        url: SQLAlchemy address; the file is made and migrated where needed.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = open_engine(url)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+    # -- transactions ------------------------------------------------------------------------
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _write(self, epoch: Epoch | None = None) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            writing = connection.execution_options(writing=True)
+            with writing.begin():
+                if epoch is not None:
+                    _check_epoch(writing, epoch)
+                yield writing
+
+    def revision(self) -> int:
+        """Number of the last change."""
+        with self._read() as connection:
+            return _revision(connection)
+
+    # -- sweeps ------------------------------------------------------------------------------
+
+    def create_sweep(self, sweep: Sweep, notebook: bytes) -> Sweep:
+        """Store a new sweep with its frozen notebook."""
+        with self._write() as connection:
+            stored = msgspec.structs.replace(sweep, revision=_next_revision(connection))
+            connection.execute(insert(sweeps).values(**_sweep_row(stored), notebook=notebook))
+            return stored
+
+    def sweep(self, sweep_id: str) -> Sweep:
+        """One sweep.
+
+        Raises:
+            NotFoundError: there is none of this id.
+        """
+        with self._read() as connection:
+            return _sweep(connection, sweep_id)
+
+    def notebook(self, sweep_id: str) -> bytes:
+        """The bytes a sweep was started with."""
+        with self._read() as connection:
+            data = connection.execute(select(sweeps.c.notebook).where(sweeps.c.id == sweep_id)).scalar()
+        if data is None:
+            raise NotFoundError(f"There is no sweep {sweep_id}.")
+        return bytes(data)
+
+    def sweeps(
+        self,
+        *,
+        since: int = 0,
+        archived: bool | None = None,
+        deleted: bool | None = False,
+        folder: str | None = None,
+        live: bool | None = None,
+        limit: int | None = None,
+    ) -> list[Sweep]:
+        """Sweeps, newest first.
+
+        Args:
+            since: only those changed after this revision.
+            archived, deleted, live: only those that are, or are not; None for both.
+            folder: only those of notebooks below this absolute folder.
+            limit: at most so many.
+        """
+        query = select(sweeps.c.record).where(sweeps.c.revision > since).order_by(sweeps.c.created_at.desc())
+        if archived is not None:
+            query = query.where(sweeps.c.archived == archived)
+        if deleted is not None:
+            query = query.where(sweeps.c.deleted_at.is_not(None) if deleted else sweeps.c.deleted_at.is_(None))
+        if folder is not None:
+            query = query.where(sweeps.c.path.startswith(folder.rstrip("/") + "/", autoescape=True))
+        if live is not None:
+            over = sweeps.c.state.in_([state.value for state in SWEEP_OVER])
+            query = query.where(~over if live else over)
+        return self._records(query.limit(limit), Sweep)
+
+    def change_sweep(
+        self,
+        sweep_id: str,
+        *,
+        expect: Collection[SweepState] | None = None,
+        epoch: Epoch | None = None,
+        **fields: Any,
+    ) -> Sweep:
+        """Change fields of a sweep.
+
+        Args:
+            expect: states in which it must be.
+            epoch: of the writer's lease.
+            fields: by the names of :class:`~jupyter_mlops.core.records.Sweep`.
+
+        Raises:
+            ConflictError: it is in another state, or may not move to the new one.
+        """
+        with self._write(epoch) as connection:
+            sweep = _sweep(connection, sweep_id)
+            _check_move("sweep", sweep.state, fields.get("state", sweep.state), expect, SWEEP_MOVES)
+            return _put_sweep(connection, msgspec.structs.replace(sweep, **fields))
+
+    def request_stop_sweep(self, sweep_id: str) -> None:
+        """Write down that a person wants a sweep stopped."""
+        with self._write() as connection:
+            sweep = _sweep(connection, sweep_id)
+            if sweep.state in SWEEP_OVER:
+                raise ConflictError("This sweep is over; there is nothing to stop.")
+            _put_sweep(connection, msgspec.structs.replace(sweep, stop_requested=True))
+
+    def delete_sweep(self, sweep_id: str) -> None:
+        """Put a sweep aside; :meth:`restore_sweep` brings it back."""
+        self.change_sweep(sweep_id, deleted_at=now())
+
+    def restore_sweep(self, sweep_id: str) -> None:
+        """Bring a deleted sweep back."""
+        self.change_sweep(sweep_id, deleted_at=None)
+
+    def purge_sweep(self, sweep_id: str) -> None:
+        """Remove a sweep and its runs for good."""
+        with self._write() as connection:
+            _next_revision(connection)
+            connection.execute(delete(sweeps).where(sweeps.c.id == sweep_id))
+
+    def purgeable(self, before: str) -> list[str]:
+        """Ids of the sweeps deleted before an ISO time."""
+        with self._read() as connection:
+            return list(connection.execute(select(sweeps.c.id).where(sweeps.c.deleted_at < before)).scalars())
+
+    # -- runs --------------------------------------------------------------------------------
+
+    def add_runs(self, sweep_id: str, new: list[Run], *, epoch: Epoch | None = None) -> None:
+        """Add planned runs to a sweep's table.
+
+        Raises:
+            ConflictError: one of that index is there already.
+        """
+        with self._write(epoch) as connection:
+            sweep = _sweep(connection, sweep_id)
+            number = _next_revision(connection)
+            rows = [_run_row(msgspec.structs.replace(run, revision=number)) for run in new]
+            try:
+                connection.execute(insert(runs), rows)
+            except IntegrityError as error:
+                raise ConflictError("A run of this index is planned already.") from error
+            counts = dict(sweep.counts)
+            for run in new:
+                counts[run.state.value] = counts.get(run.state.value, 0) + 1
+            _put_sweep(
+                connection,
+                msgspec.structs.replace(sweep, counts=counts, planned=sweep.planned + len(new)),
+                number,
+            )
+
+    def run(self, run_id: str) -> Run:
+        """One run.
+
+        Raises:
+            NotFoundError: there is none of this id.
+        """
+        with self._read() as connection:
+            return _run(connection, run_id)
+
+    def runs(
+        self,
+        sweep_id: str,
+        *,
+        since: int = 0,
+        states: Collection[RunState] | None = None,
+        tracked: bool | None = None,
+        limit: int | None = None,
+    ) -> list[Run]:
+        """Runs of a sweep by index.
+
+        Args:
+            since: only those changed after this revision.
+            states: only those in one of these.
+            tracked: only those that MLflow holds, or does not yet hold; None for both.
+            limit: at most so many.
+        """
+        query = (
+            select(runs.c.record)
+            .where(runs.c.sweep_id == sweep_id, runs.c.revision > since)
+            .order_by(runs.c.number)
+            .limit(limit)
+        )
+        if states is not None:
+            query = query.where(runs.c.state.in_([state.value for state in states]))
+        if tracked is not None:
+            query = query.where(runs.c.tracked == tracked)
+        return self._records(query, Run)
+
+    def change_run(
+        self,
+        run_id: str,
+        *,
+        expect: Collection[RunState] | None = None,
+        attempt: int | None = None,
+        epoch: Epoch | None = None,
+        **fields: Any,
+    ) -> Run:
+        """Change fields of a run, and the sweep's counts with it.
+
+        Args:
+            expect: states in which it must be.
+            attempt: which the writer believes to be the present one.
+            epoch: of the writer's lease.
+            fields: by the names of :class:`~jupyter_mlops.core.records.Run`.
+
+        Raises:
+            ConflictError: another attempt is running, it is in another state, or may not move so.
+        """
+        with self._write(epoch) as connection:
+            run = _run(connection, run_id)
+            if attempt is not None and run.attempt != attempt:
+                raise ConflictError(f"Attempt {attempt} of this run was given up; attempt {run.attempt} counts.")
+            state = fields.get("state", run.state)
+            _check_move("run", run.state, state, expect, RUN_MOVES)
+            number = _next_revision(connection)
+            changed = msgspec.structs.replace(run, **fields, revision=number)
+            connection.execute(update(runs).where(runs.c.id == run_id).values(**_run_row(changed)))
+            if state is not run.state:
+                sweep = _sweep(connection, run.sweep_id)
+                counts = dict(sweep.counts)
+                counts[run.state.value] = counts.get(run.state.value, 0) - 1
+                counts[state.value] = counts.get(state.value, 0) + 1
+                counts = {name: count for name, count in counts.items() if count}
+                _put_sweep(connection, msgspec.structs.replace(sweep, counts=counts), number)
+            return changed
+
+    def request_stop_run(self, run_id: str) -> None:
+        """Write down that a person wants a run stopped."""
+        with self._write() as connection:
+            run = _run(connection, run_id)
+            if run.state in RUN_OVER:
+                raise ConflictError("This run is over; there is nothing to stop.")
+            number = _next_revision(connection)
+            changed = msgspec.structs.replace(run, stop_requested=True, revision=number)
+            connection.execute(update(runs).where(runs.c.id == run_id).values(**_run_row(changed)))
+
+    def live_runs(self) -> list[Run]:
+        """Runs that are with a worker, over all sweeps."""
+        states = [state.value for state in RUN_LIVE]
+        return self._records(select(runs.c.record).where(runs.c.state.in_(states)), Run)
+
+    def untracked(self, limit: int) -> list[Run]:
+        """Finished runs, over all sweeps not deleted, of which MLflow does not know all yet."""
+        over = [state.value for state in RUN_OVER]
+        query = (
+            select(runs.c.record)
+            .join(sweeps, sweeps.c.id == runs.c.sweep_id)
+            .where(runs.c.state.in_(over), runs.c.tracked.is_(False), sweeps.c.deleted_at.is_(None))
+            .limit(limit)
+        )
+        return self._records(query, Run)
+
+    # -- drafts, leases, infos ---------------------------------------------------------------
+
+    def set_draft(self, path: str, request: SweepRequest) -> None:
+        """Remember the form of a notebook by its absolute path."""
+        values = {"path": path, "record": msgspec.to_builtins(request)}
+        with self._write() as connection:
+            connection.execute(
+                upsert(drafts).values(**values).on_conflict_do_update(index_elements=["path"], set_=values)
+            )
+
+    def draft(self, path: str) -> SweepRequest | None:
+        """The form of a notebook as it was last left, None where there was none."""
+        found = self._records(select(drafts.c.record).where(drafts.c.path == path), SweepRequest)
+        return found[0] if found else None
+
+    def metric_names(self, path: str, sweeps_back: int = 5) -> list[str]:
+        """Metric names seen in the last sweeps of a notebook, newest first."""
+        recent = (
+            select(sweeps.c.id).where(sweeps.c.path == path).order_by(sweeps.c.created_at.desc()).limit(sweeps_back)
+        )
+        names: dict[str, None] = {}
+        with self._read() as connection:
+            for sweep_id in connection.execute(recent).scalars().all():
+                done = (
+                    select(runs.c.record)
+                    .where(runs.c.sweep_id == sweep_id, runs.c.state == RunState.SUCCEEDED.value)
+                    .limit(3)
+                )
+                for record in connection.execute(done).scalars():
+                    names |= dict.fromkeys(record["metrics"])
+        return list(names)
+
+    def acquire_lease(self, name: str, owner: str) -> Epoch:
+        """Take a lease over from whoever held it; writes under earlier epochs are refused from now on."""
+        with self._write() as connection:
+            held = connection.execute(select(leases.c.epoch).where(leases.c.name == name)).scalar() or 0
+            values = {"name": name, "epoch": held + 1, "owner": owner}
+            connection.execute(
+                upsert(leases).values(**values).on_conflict_do_update(index_elements=["name"], set_=values)
+            )
+            return Epoch(name=name, number=held + 1)
+
+    def put_info(self, key: str, value: Any) -> None:
+        """Keep a JSON value by name; it takes no revision number."""
+        values = {"key": key, "value": value}
+        with self._write() as connection:
+            connection.execute(
+                upsert(infos).values(**values).on_conflict_do_update(index_elements=["key"], set_=values)
+            )
+
+    def info(self, key: str) -> Any:
+        """A JSON value by name, None where there is none."""
+        with self._read() as connection:
+            return connection.execute(select(infos.c.value).where(infos.c.key == key)).scalar()
+
+    def _records(self, query: Select[Any], kind: type[R]) -> list[R]:
+        with self._read() as connection:
+            return [msgspec.convert(record, kind) for record in connection.execute(query).scalars()]
+
+
+def _revision(connection: Connection) -> int:
+    return int(connection.execute(select(revisions.c.number)).scalar_one())
+
+
+def _next_revision(connection: Connection) -> int:
+    connection.execute(update(revisions).values(number=revisions.c.number + 1))
+    return _revision(connection)
+
+
+def _check_epoch(connection: Connection, epoch: Epoch) -> None:
+    held = connection.execute(select(leases.c.epoch).where(leases.c.name == epoch.name)).scalar()
+    if held != epoch.number:
+        raise StaleEpochError(f"The lease “{epoch.name}” was taken over.")
+
+
+def _check_move(
+    what: str, state: Any, wanted: Any, expect: Collection[Any] | None, moves: dict[Any, frozenset[Any]]
+) -> None:
+    if expect is not None and state not in expect:
+        raise ConflictError(f"The {what} is {state} by now.")
+    if wanted is not state and wanted not in moves[state]:
+        raise ConflictError(f"A {what} that is {state} cannot become {wanted}.")
+
+
+def _sweep(connection: Connection, sweep_id: str) -> Sweep:
+    record = connection.execute(select(sweeps.c.record).where(sweeps.c.id == sweep_id)).scalar()
+    if record is None:
+        raise NotFoundError(f"There is no sweep {sweep_id}.")
+    return msgspec.convert(record, Sweep)
+
+
+def _run(connection: Connection, run_id: str) -> Run:
+    record = connection.execute(select(runs.c.record).where(runs.c.id == run_id)).scalar()
+    if record is None:
+        raise NotFoundError(f"There is no run {run_id}.")
+    return msgspec.convert(record, Run)
+
+
+def _put_sweep(connection: Connection, sweep: Sweep, number: int | None = None) -> Sweep:
+    stamped = msgspec.structs.replace(sweep, revision=number or _next_revision(connection))
+    connection.execute(update(sweeps).where(sweeps.c.id == sweep.id).values(**_sweep_row(stamped)))
+    return stamped
+
+
+def _sweep_row(sweep: Sweep) -> dict[str, Any]:
+    columns = ("id", "path", "archived", "deleted_at", "created_at", "revision")
+    return {
+        **{name: getattr(sweep, name) for name in columns},
+        "state": sweep.state.value,
+        "record": msgspec.to_builtins(sweep),
+    }
+
+
+def _run_row(run: Run) -> dict[str, Any]:
+    columns = ("id", "sweep_id", "attempt", "tracked", "revision")
+    return {
+        **{name: getattr(run, name) for name in columns},
+        "number": run.index,
+        "state": run.state.value,
+        "record": msgspec.to_builtins(run),
+    }
