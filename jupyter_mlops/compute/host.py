@@ -1,0 +1,126 @@
+"""The process that holds the Dask cluster of this machine.
+
+It has a session of its own and outlives the service, so runs go on while a new service is started.
+It speaks TLS with keys made for the occasion and kept in a file of this user: whoever can talk to a
+Dask scheduler can run code as its owner. It ends itself when it is told to, or when nobody has asked
+for it for a while and nothing runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+_SECURITY = (
+    "tls_ca_file",
+    "tls_client_cert",
+    "tls_client_key",
+    "tls_scheduler_cert",
+    "tls_scheduler_key",
+    "tls_worker_cert",
+    "tls_worker_key",
+)
+POLL_SECONDS = 0.5
+
+
+def write_private(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON that only this user may read, all at once."""
+    beside = path.with_suffix(f".{os.getpid()}.tmp")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(content, file)
+    beside.replace(path)
+
+
+def security_of(values: dict[str, str]) -> Any:
+    """Dask's security from the keys in a host's file."""
+    from distributed import Security
+
+    return Security(require_encryption=True, **values)
+
+
+async def serve(kind: str, file: Path, slots: int, grace: float) -> None:
+    """Hold the cluster until nobody needs it.
+
+    Args:
+        kind: ``local`` or ``cuda``.
+        file: where address and keys are written; ``.wish`` beside it holds what the service wants.
+        slots: workers to begin with.
+        grace: seconds of silence after which an idle host ends itself.
+    """
+    import dask
+    from distributed import Security
+
+    # a dead worker's task must not be run again behind our back: attempts are counted above Dask
+    dask.config.set({"distributed.scheduler.allowed-failures": 0, "distributed.admin.event-loop": "asyncio"})
+    security = Security.temporary()
+    cluster = await _cluster(kind, slots, security)
+    try:
+        values = {name: getattr(security, name) for name in _SECURITY}
+        address = cluster.scheduler_address
+        write_private(
+            file,
+            {"pid": os.getpid(), "address": address, "slots": len(cluster.worker_spec), "security": values},
+        )
+        await _until_unwanted(cluster, file.with_suffix(".wish"), grace)
+    finally:
+        file.unlink(missing_ok=True)
+        await cluster.close()
+
+
+async def _cluster(kind: str, slots: int, security: Any) -> Any:
+    options: dict[str, Any] = {
+        "threads_per_worker": 1,
+        "dashboard_address": None,
+        "security": security,
+        "asynchronous": True,
+        "silence_logs": 30,
+        "protocol": "tls",
+    }
+    if kind == "cuda":
+        from dask_cuda import LocalCUDACluster
+
+        os.environ["MLOPS_ONE_DEVICE"] = "1"
+        return await LocalCUDACluster(memory_limit=None, **options)
+    from distributed import LocalCluster
+
+    return await LocalCluster(
+        n_workers=slots, processes=True, memory_limit=0, host="127.0.0.1", **options
+    )
+
+
+async def _until_unwanted(cluster: Any, wish: Path, grace: float) -> None:
+    beat, heard = None, time.monotonic()
+    while True:
+        await asyncio.sleep(POLL_SECONDS)
+        wanted = json.loads(wish.read_text(encoding="utf-8")) if wish.exists() else {}
+        if wanted.get("close") == os.getpid():
+            return
+        if wanted.get("beat") != beat:
+            beat, heard = wanted.get("beat"), time.monotonic()
+        if wanted.get("slots", 0) > len(cluster.worker_spec):
+            cluster.scale(wanted["slots"])
+        working = any(task.state == "processing" for task in cluster.scheduler.tasks.values())
+        if not working and time.monotonic() - heard > grace:
+            return
+
+
+def main(arguments: list[str]) -> None:
+    """Entry of the process."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("kind", choices=["local", "cuda"])
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--slots", type=int, default=1)
+    parser.add_argument("--grace", type=float, default=60.0)
+    options = parser.parse_args(arguments)
+    asyncio.run(serve(options.kind, options.file, options.slots, options.grace))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
