@@ -1,0 +1,58 @@
+"""Entry of the service's process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import time
+
+from .services.launch import take_lock
+from .services.layout import Layout
+from .settings import MlopsSettings
+
+LOCK_SECONDS = 2.0
+
+
+def main(settings: MlopsSettings) -> int:
+    """Serve until idle or ended by a signal.
+
+    Returns:
+        0, also where another service lives already: there is nothing to do then.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    lock_path = Layout(settings.data_path).lock
+    # whoever asks whether a service lives holds the lock for a moment
+    deadline = time.monotonic() + LOCK_SECONDS
+    while (lock := take_lock(lock_path)) is None:
+        if time.monotonic() > deadline:
+            return 0
+        time.sleep(0.05)
+    with lock:
+        asyncio.run(_serve(settings))
+    return 0
+
+
+async def _serve(settings: MlopsSettings) -> None:
+    from .runtime import Runtime
+
+    async with Runtime(settings) as runtime:
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, runtime.end)
+        await runtime.serve()
+
+
+def settings_from_environment() -> MlopsSettings:
+    """The settings that the process which started this one handed on."""
+    values = json.loads(os.environ.get("JUPYTER_MLOPS_SETTINGS", "{}"))
+    return MlopsSettings(**values)
+
+
+if __name__ == "__main__":
+    sys.exit(main(settings_from_environment()))
