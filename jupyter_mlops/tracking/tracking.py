@@ -1,0 +1,339 @@
+"""Sweeps as parent runs, runs as their children, in an embedded or any other MLflow."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ..core.errors import UnavailableError
+from ..core.records import Run, RunResult, Sweep
+from .environments import packages
+from .server import EmbeddedServer, State
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+# an MLflow that is gone must not hold a sweep up: what could not be told is told again later
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+_PARENT = "mlflow.parentRunId"
+_MAX_PARAM = 6000
+_STATUS = {"succeeded": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
+
+
+class Tracking:
+    """Writes sweeps and runs to MLflow. Methods block; repeating one changes nothing more.
+
+    Args:
+        data_dir: of the embedded MLflow.
+        uri: another MLflow; empty means MLFLOW_TRACKING_URI, else the embedded one.
+    """
+
+    def __init__(self, data_dir: Path, uri: str = "") -> None:
+        self.data = data_dir
+        self.external = uri or os.environ.get("MLFLOW_TRACKING_URI", "")
+        self.server = EmbeddedServer(data_dir)
+        self._made: MlflowClient | None = None
+        self._lock = threading.RLock()
+        self._logged: set[tuple[str, str]] = set()
+        self._patience = {name: os.environ.get(name) for name in _PATIENCE}
+
+    # -- life --------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Make MLflow ready to be written to; the embedded server is started and not waited for.
+
+        Raises:
+            UnavailableError: another MLflow was asked for and does not answer.
+        """
+        if self.external:
+            check_answers(self.external)
+        else:
+            self._client()
+            self.server.ensure()
+
+    def close(self) -> None:
+        """End the embedded server."""
+        if not self.external:
+            self.server.close()
+
+    def info(self) -> tuple[State, str]:
+        """How it stands, and a line on it."""
+        if self.external:
+            return "ready", self.external
+        return self.server.state, self.server.message
+
+    def urls(self) -> list[str]:
+        """Servers that a worker must be able to reach."""
+        return [self.external or self.server.uri]
+
+    def _client(self) -> MlflowClient:
+        with self._lock:
+            if self._made is None:
+                os.environ.update(_PATIENCE)
+                os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+                from mlflow import MlflowClient
+
+                file = self.data / "mlflow.sqlite"
+                self._made = MlflowClient(tracking_uri=self.external or f"sqlite:///{file}")
+                if not self.external:
+                    self._made.search_experiments(max_results=1)  # makes and migrates the file
+                    _set_wal(file)
+            return self._made
+
+    @contextmanager
+    def _mlflow(self) -> Iterator[MlflowClient]:
+        """The client; its failures become one that the caller can wait out."""
+        client = self._client()
+        from mlflow.exceptions import MlflowException
+
+        try:
+            with self._lock:
+                yield client
+        except (MlflowException, OSError) as error:
+            if self.external:
+                check_answers(self.external)
+            raise UnavailableError(f"MLflow refused: {error}") from error
+
+    # -- sweeps ------------------------------------------------------------------------------
+
+    def begin_sweep(self, sweep: Sweep) -> tuple[str, str]:
+        """Experiment and parent run of a sweep; made where they are not there.
+
+        Raises:
+            UnavailableError: MLflow does not answer.
+        """
+        self.start()
+        with self._mlflow() as client:
+            experiment = self._experiment(client, sweep.experiment)
+            query = f"tags.`mlops.sweep_id` = '{sweep.id}' and tags.`mlops.kind` = 'sweep'"
+            found = client.search_runs([experiment], query, max_results=1)
+            if found:
+                parent: str = found[0].info.run_id
+                client.update_run(parent, status="RUNNING")
+                return experiment, parent
+            made = client.create_run(
+                experiment,
+                run_name=sweep.name,
+                start_time=_milliseconds(sweep.created_at),
+                tags={**_tags(sweep), "mlops.kind": "sweep", "mlops.space": json.dumps(sweep.space)},
+            )
+            return experiment, made.info.run_id
+
+    def finish_sweep(self, sweep: Sweep) -> None:
+        """Close a sweep's parent run.
+
+        Raises:
+            UnavailableError: MLflow does not answer.
+        """
+        if sweep.mlflow_run_id is None or sweep.state.value not in _STATUS:
+            return
+        with self._mlflow() as client:
+            client.set_tag(sweep.mlflow_run_id, "mlflow.runName", sweep.name)
+            if sweep.best_run_id is not None and sweep.objective is not None:
+                client.set_tag(sweep.mlflow_run_id, "mlops.best_run_id", sweep.best_run_id)
+                client.set_tag(sweep.mlflow_run_id, f"mlops.best.{sweep.objective.metric}", str(sweep.best_value))
+            ended = _milliseconds(sweep.ended_at or sweep.created_at)
+            client.set_terminated(sweep.mlflow_run_id, _STATUS[sweep.state.value], ended)
+
+    def _experiment(self, client: MlflowClient, name: str) -> str:
+        found = client.get_experiment_by_name(name)
+        if found is not None:
+            if found.lifecycle_stage == "deleted":
+                client.restore_experiment(found.experiment_id)
+            return str(found.experiment_id)
+        # MLflow's own default would be a folder below wherever this process happens to stand
+        location = None if self.external else (self.data / "mlartifacts" / _file_name(name)).as_uri()
+        return str(client.create_experiment(name, artifact_location=location))
+
+    def drop_sweep(self, sweep: Sweep) -> None:
+        """Delete a sweep's runs, as MLflow deletes: they can be restored there.
+
+        Raises:
+            UnavailableError: MLflow does not answer.
+        """
+        if sweep.mlflow_experiment_id is None:
+            return
+        with self._mlflow() as client:
+            query = f"tags.`mlops.sweep_id` = '{sweep.id}'"
+            while found := client.search_runs([sweep.mlflow_experiment_id], query, max_results=500):
+                for run in found:
+                    client.delete_run(run.info.run_id)
+
+    # -- runs --------------------------------------------------------------------------------
+
+    def begin_run(self, sweep: Sweep, run: Run) -> str:
+        """Child run of an attempt; those of earlier attempts are deleted.
+
+        Raises:
+            UnavailableError: MLflow does not answer.
+        """
+        assert sweep.mlflow_experiment_id is not None
+        with self._mlflow() as client:
+            if run.attempt > 1:
+                query = f"tags.`mlops.run_id` = '{run.id}'"
+                for found in client.search_runs([sweep.mlflow_experiment_id], query):
+                    client.delete_run(found.info.run_id)
+            made = client.create_run(
+                sweep.mlflow_experiment_id,
+                run_name=f"{sweep.name} · {run.index + 1}",
+                tags={
+                    **_tags(sweep),
+                    _PARENT: sweep.mlflow_run_id or "",
+                    "mlops.kind": "run",
+                    "mlops.run_id": run.id,
+                    "mlops.attempt": str(run.attempt),
+                },
+            )
+            return str(made.info.run_id)
+
+    def kernel_env(self, sweep: Sweep, run: Run, mlflow_run_id: str | None, owns_runs: bool) -> dict[str, str]:
+        """Environment by which plain ``mlflow`` calls of a notebook reach the sweep.
+
+        Args:
+            sweep: of the run.
+            run: about to be executed.
+            mlflow_run_id: its child run; None where MLflow did not answer.
+            owns_runs: whether the notebook chooses experiment, server or runs itself; then it is given
+                no run, what it starts is tagged, and its metrics are read from the kernel.
+        """
+        env = {name: value for name, value in self._patience.items() if value}
+        env["MLFLOW_DISABLE_TELEMETRY"] = "true"
+        parent = mlflow_run_id or run.id
+        own = {
+            "MLFLOW_RUN_CONTEXT": json.dumps({_PARENT: parent}),
+            "MLOPS_OWNS_RUNS": "1",
+            "MLOPS_MLFLOW_RUN_ID": parent,
+        }
+        if mlflow_run_id is None:
+            file = self.data / "runs" / run.id / "mlflow-offline.sqlite"
+            return {**env, **own, "MLFLOW_TRACKING_URI": f"sqlite:///{file}"}
+        env["MLFLOW_TRACKING_URI"] = self.external or self.server.uri
+        env["MLFLOW_EXPERIMENT_ID"] = sweep.mlflow_experiment_id or ""
+        if not self.external:
+            env["MLFLOW_TRACKING_TOKEN"] = self.server.token
+        return {**env, **own} if owns_runs else {**env, "MLFLOW_RUN_ID": mlflow_run_id}
+
+    def finish_run(self, sweep: Sweep, run: Run, result: RunResult, directory: Path) -> dict[str, float]:
+        """Write all of a finished attempt to its child run.
+
+        Args:
+            sweep: of the run.
+            run: with its child run's id.
+            result: how it ended.
+            directory: of the run, see :class:`~jupyter_mlops.core.records.RunSpec`.
+
+        Returns:
+            All metrics by name: those read from the kernel, and those the notebook logged itself.
+
+        Raises:
+            UnavailableError: MLflow does not answer.
+        """
+        assert run.mlflow_run_id is not None
+        with self._mlflow() as client:
+            data = client.get_run(run.mlflow_run_id).data
+            _log_values(client, run, result, data)
+            output = directory / str(run.attempt) / "output.ipynb"
+            if output.exists():
+                client.log_artifact(run.mlflow_run_id, str(output))
+            files = directory / "files"
+            if files.is_dir() and any(files.iterdir()):
+                client.log_artifacts(run.mlflow_run_id, str(files), "files")
+            self._log_environment(client, sweep, run)
+            ended = _milliseconds(result.ended_at)
+            client.set_terminated(run.mlflow_run_id, _STATUS[result.state.value], ended)
+            return {**data.metrics, **result.metrics}
+
+    def _log_environment(self, client: MlflowClient, sweep: Sweep, run: Run) -> None:
+        found = packages(sweep.kernel)
+        if found is None or sweep.mlflow_run_id is None or run.mlflow_run_id is None:
+            return
+        text, short = found
+        client.set_tag(run.mlflow_run_id, "mlops.environment", short)
+        if (sweep.mlflow_run_id, short) not in self._logged:
+            client.log_text(sweep.mlflow_run_id, text, f"environments/{short}.txt")
+            self._logged.add((sweep.mlflow_run_id, short))
+
+
+def check_answers(uri: str) -> None:
+    """Whether something listens at an MLflow address; addresses of files always pass.
+
+    Raises:
+        UnavailableError: nothing does.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme not in ("http", "https"):
+        return
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=5).close()
+    except OSError as error:
+        raise UnavailableError(
+            f"MLflow at {uri} does not answer; start it, or clear mlflow_tracking_uri and "
+            "MLFLOW_TRACKING_URI to use the embedded one."
+        ) from error
+
+
+def _log_values(client: MlflowClient, run: Run, result: RunResult, data: Any) -> None:
+    from mlflow.entities import Metric, Param, RunTag
+
+    assert run.mlflow_run_id is not None
+    ended = _milliseconds(result.ended_at)
+    # a metric of this value is there already: the notebook logged it, or this is a repetition
+    fresh = {name: value for name, value in result.metrics.items() if data.metrics.get(name) != value}
+    metrics = [Metric(name, value, ended, 0) for name, value in fresh.items()]
+    params, tags = [], []
+    for name, value in run.parameters.items():
+        text = str(value)[:_MAX_PARAM]
+        if name not in data.params:
+            params.append(Param(name, text))
+        elif data.params[name] != text:
+            # the notebook logged a parameter of this name itself; MLflow keeps the first value
+            tags.append(RunTag(f"mlops.parameter.{name}", text))
+    if result.error is not None:
+        tags.append(RunTag("mlops.error", result.error.message))
+    numbers = {"peak_memory": result.peak_memory, "cpu_seconds": result.cpu_seconds}
+    tags += [RunTag(f"mlops.{name}", str(value)) for name, value in numbers.items() if value is not None]
+    client.log_batch(run.mlflow_run_id, metrics=metrics, params=params, tags=tags)
+
+
+def _tags(sweep: Sweep) -> dict[str, str]:
+    commit = sweep.git_commit.rstrip("+")
+    tags = {
+        "mlops.sweep_id": sweep.id,
+        "mlops.notebook_path": sweep.path,
+        "mlops.notebook_hash": sweep.notebook_hash,
+        "mlops.target": sweep.target,
+        "mlops.kernel": sweep.kernel,
+        "mlflow.source.name": sweep.path,
+        "mlflow.source.type": "NOTEBOOK",
+    }
+    if commit:
+        tags["mlflow.source.git.commit"] = commit
+        tags["mlops.git_dirty"] = str(sweep.git_commit.endswith("+")).lower()
+    return tags
+
+
+def _milliseconds(iso: str) -> int:
+    return int(datetime.fromisoformat(iso).timestamp() * 1000)
+
+
+def _file_name(name: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)
+
+
+def _set_wal(file: Path) -> None:
+    # the mode stays with the file; MLflow leaves SQLite's default, in which readers block the writer
+    connection = sqlite3.connect(file)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    finally:
+        connection.close()
