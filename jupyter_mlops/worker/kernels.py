@@ -203,7 +203,9 @@ async def start_process(launch: Launch, started: Callable[[ProcessGroup], None])
         await kernel.client.wait_for_ready(timeout=launch.patience)
     except RuntimeError as error:
         await kernel.close()
-        raise UnavailableError(f"The kernel '{launch.name}' did not start: {_last_line(launch.log) or error}") from error
+        raise UnavailableError(
+            f"The kernel '{launch.name}' did not start: {_last_line(launch.log) or error}"
+        ) from error
     except BaseException:
         await kernel.close()
         raise
@@ -233,7 +235,9 @@ def find_kernel(name: str) -> KernelSpec:
         return manager.get_kernel_spec(name)
     except NoSuchKernel:
         known = ", ".join(sorted(manager.find_kernel_specs())) or "none"
-        raise InvalidInputError(f"The kernel '{name}' is not installed here; installed are: {known}.") from None
+        raise InvalidInputError(
+            f"The kernel '{name}' is not installed here; installed are: {known}."
+        ) from None
 
 
 def _arguments(spec: KernelSpec) -> list[str]:
