@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .attempts import live_attempts, run_attempt, stop_attempt
-    from .checks import worker_report
+    from .report import worker_report
 
 __all__ = ["live_attempts", "run_attempt", "stop_attempt", "worker_report"]
 
@@ -17,7 +17,7 @@ __all__ = ["live_attempts", "run_attempt", "stop_attempt", "worker_report"]
 def __getattr__(name: str) -> Any:
     # lazy: the guardian process lives in this package and should stay small
     if name == "worker_report":
-        from .checks import worker_report
+        from .report import worker_report
 
         return worker_report
     if name in __all__:
