@@ -31,6 +31,7 @@ from .guard import guard
 from .processes import ProcessGroup
 
 _LONGEST_FOLDER = 70  # of a socket's path, which may have 107 characters on Linux and 103 on macOS
+_ASK_AGAIN = 0.3  # s; a kernel that has just failed ignores what came with the failing request
 _OUTPUT = frozenset({b"stream", b"display_data", b"execute_result", b"update_display_data"})
 
 
@@ -66,8 +67,12 @@ class Client(AsyncKernelClient):
     iopub_channel_class = Type(OutputChannel)
 
     def start_channels(self, **kwargs: Any) -> None:
-        """Open the sockets; the process itself is watched instead of its heartbeat."""
-        super().start_channels(**{**kwargs, "hb": False, "stdin": False})
+        """Open the sockets for requests and output; the process is watched instead of its heartbeat.
+
+        The manager speaks on the control channel, under the same identity: of two such connections a kernel
+        hears only the one that came first, and a request to end would be lost.
+        """
+        super().start_channels(**{**kwargs, "hb": False, "stdin": False, "control": False})
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
         """Wait until the kernel answers and its output reaches us.
@@ -140,10 +145,21 @@ class Kernel:
 
     async def ask_to_end(self, patience: float) -> None:
         """Let it end by itself, so that its ``atexit`` handlers run, for at most ``patience`` seconds."""
-        await self.manager.request_shutdown()
         deadline = time.monotonic() + patience
-        while await self.exit_code() is None and time.monotonic() < deadline:
+        next_request = 0.0
+        while await self.exit_code() is None and (present := time.monotonic()) < deadline:
+            if present >= next_request:
+                await self._request_end()
+                next_request = present + _ASK_AGAIN
             await asyncio.sleep(0.01)
+
+    async def _request_end(self) -> None:
+        spec = self.manager.kernel_spec
+        if spec is not None and _is_ipykernel(spec):
+            # its control thread may wait for ten seconds for an output thread that has already ended
+            self.client.shell_channel.send(self.client.session.msg("shutdown_request", {"restart": False}))
+        else:
+            await self.manager.request_shutdown()
 
     async def close(self) -> None:
         """End whatever is left of it and free all it held."""
@@ -242,8 +258,11 @@ def find_kernel(name: str) -> KernelSpec:
 
 def _arguments(spec: KernelSpec) -> list[str]:
     # many runs would write one history database, which nobody reads
-    is_ipykernel = any("ipykernel" in part for part in spec.argv)
-    return ["--HistoryManager.enabled=False"] if is_ipykernel else []
+    return ["--HistoryManager.enabled=False"] if _is_ipykernel(spec) else []
+
+
+def _is_ipykernel(spec: KernelSpec) -> bool:
+    return any("ipykernel" in part for part in spec.argv)
 
 
 def _sockets_folder() -> Path:
