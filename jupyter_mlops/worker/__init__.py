@@ -1,8 +1,27 @@
-"""Floor 2: what runs inside Dask workers. Imports core, papermill, nbclient and psutil only."""
+"""Floor 2: what executes one attempt of one run inside a Dask worker's process.
+
+Importing this package imports nothing but the standard library; the first attempt imports papermill.
+"""
 
 from __future__ import annotations
 
-from .attempts import live_attempts, run_attempt, stop_attempt
-from .report import worker_report
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .attempts import live_attempts, run_attempt, stop_attempt
+    from .report import worker_report
 
 __all__ = ["live_attempts", "run_attempt", "stop_attempt", "worker_report"]
+
+
+def __getattr__(name: str) -> Any:
+    # lazy: the guardian process lives in this package and should stay small
+    if name == "worker_report":
+        from .report import worker_report
+
+        return worker_report
+    if name in __all__:
+        from . import attempts
+
+        return getattr(attempts, name)
+    raise AttributeError(name)

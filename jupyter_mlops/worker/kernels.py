@@ -1,114 +1,283 @@
-"""Starting a kernel for one run, and ending it with everything it started."""
+"""How a kernel is started, spoken to and ended.
+
+Kernels are reached over sockets in the file system: ports collide when many start at once. Another way to get
+a kernel, such as forking a warm one, is put before the usual one in :data:`kernel_starts`.
+"""
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
+import json
 import os
 import shutil
-import signal
 import tempfile
-import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
-import psutil
+import zmq
+import zmq.asyncio
+from jupyter_client.asynchronous import AsyncKernelClient
+from jupyter_client.channels import AsyncZMQSocketChannel
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
+from traitlets import Type
 
-from . import guard
+from ..core.errors import InvalidInputError, UnavailableError
+from .guard import guard
+from .processes import ProcessGroup
 
-NICENESS = 10
-# of -1000 to 1000: the kernel's memory killer takes notebooks before anything else of this user
-OOM_SCORE = 900
-SAMPLE_SECONDS = 1.0
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "POLARS_MAX_THREADS",
-    "RAYON_NUM_THREADS",
-    "JULIA_NUM_THREADS",
-)
+_LONGEST_FOLDER = 70  # of a socket's path, which may have 107 characters on Linux and 103 on macOS
+_ASK_AGAIN = 0.3  # s; a kernel that has just failed ignores what came with the failing request
+_OUTPUT = frozenset({b"stream", b"display_data", b"execute_result", b"update_display_data"})
 
 
-def kernel_environment(threads: int, extra: dict[str, str]) -> dict[str, str]:
-    """Environment of a kernel: the worker's, a share of the cores, and what the run adds."""
-    share = dict.fromkeys(THREAD_VARIABLES, str(threads))
-    if os.environ.get("MLOPS_ONE_DEVICE"):
-        # dask-cuda gives each worker all devices, its own first
-        share["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
-    return {**os.environ, **share, **extra}
+class OutputChannel(AsyncZMQSocketChannel):
+    """The kernel's output, which can be thrown away unread once a notebook holds enough of it."""
+
+    dropping = False
+
+    async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:
+        """The next message that is not thrown away.
+
+        Raises:
+            Empty: none came within ``timeout`` seconds.
+        """
+        while True:
+            if timeout is not None and not await self.socket.poll(int(timeout * 1000)):
+                raise Empty
+            frames = await self.socket.recv_multipart()
+            if self.dropping and self._is_output(frames):
+                continue
+            _, message = self.session.feed_identities(frames)
+            return self.session.deserialize(message)
+
+    def _is_output(self, frames: list[bytes]) -> bool:
+        header = frames[frames.index(b"<IDS|MSG>") + 2]
+        kind: str = json.loads(header).get("msg_type", "")
+        return kind.encode() in _OUTPUT
 
 
-@contextlib.contextmanager
-def kernel_manager(kernel_name: str) -> Iterator[Any]:
-    """A manager that speaks to its kernel over sockets in a folder that only this user can open.
+class Client(AsyncKernelClient):
+    """A client that is ready as soon as the kernel is, and keeps no heartbeat thread."""
 
-    TCP ports collide when several kernels start at once.
+    iopub_channel_class = Type(OutputChannel)
+
+    def start_channels(self, **kwargs: Any) -> None:
+        """Open the sockets for requests and output; the process is watched instead of its heartbeat.
+
+        The manager speaks on the control channel, under the same identity: of two such connections a kernel
+        hears only the one that came first, and a request to end would be lost.
+        """
+        super().start_channels(**{**kwargs, "hb": False, "stdin": False, "control": False})
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        """Wait until the kernel answers and its output reaches us.
+
+        Raises:
+            RuntimeError: it ended before, or did not answer within ``timeout`` seconds.
+        """
+        deadline = time.monotonic() + (timeout or 3600.0)
+        asked = self.kernel_info()
+        while time.monotonic() < deadline:
+            try:
+                message = await self.shell_channel.get_msg(timeout=0.1)
+            except Empty:
+                if not await self.is_alive():
+                    raise RuntimeError("The kernel ended before it was ready.") from None
+                continue
+            if message["msg_type"] != "kernel_info_reply":
+                continue
+            try:
+                # any message shows that we are subscribed; none after us can be lost any more
+                await self.iopub_channel.get_msg(timeout=1.0)
+            except Empty:
+                asked = self.kernel_info()
+                continue
+            if message["parent_header"].get("msg_id") == asked:
+                self._handle_kernel_info_reply(message)
+                return
+        raise RuntimeError(f"The kernel did not answer within {timeout:.0f} s.")
+
+
+class Manager(AsyncKernelManager):
+    """Starts a kernel as a process; everything else about its life is :class:`Kernel`'s."""
+
+    client_factory = Type(Client, config=True)
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What a kernel is to be.
+
+    Attributes:
+        name: of its kernelspec.
+        folder: its working directory.
+        environ: its whole environment.
+        log: file that takes what the kernel's process itself prints.
+        patience: seconds until it must be ready.
     """
-    # the path of a socket may have 107 characters: the system's own short temporary folder
-    folder = tempfile.mkdtemp(prefix="mlops-", dir="/tmp" if Path("/tmp").is_dir() else None)
-    manager = AsyncKernelManager(
-        kernel_name=kernel_name,
+
+    name: str
+    spec: KernelSpec
+    folder: Path
+    environ: dict[str, str]
+    log: Path
+    patience: float = 120.0
+
+
+@dataclass
+class Kernel:
+    """A kernel's process, the client that speaks to it, and the folder of its sockets."""
+
+    manager: AsyncKernelManager
+    client: AsyncKernelClient
+    group: ProcessGroup
+    sockets: Path
+
+    async def exit_code(self) -> int | None:
+        """None while it lives, else what it exited with; negative is the signal that ended it."""
+        assert self.manager.provisioner is not None
+        return await self.manager.provisioner.poll()
+
+    async def ask_to_end(self, patience: float) -> None:
+        """Let it end by itself, so that its ``atexit`` handlers run, for at most ``patience`` seconds."""
+        deadline = time.monotonic() + patience
+        next_request = 0.0
+        while await self.exit_code() is None and (present := time.monotonic()) < deadline:
+            if present >= next_request:
+                await self._request_end()
+                next_request = present + _ASK_AGAIN
+            await asyncio.sleep(0.01)
+
+    async def _request_end(self) -> None:
+        spec = self.manager.kernel_spec
+        if spec is not None and _is_ipykernel(spec):
+            # its control thread may wait for ten seconds for an output thread that has already ended
+            self.client.shell_channel.send(self.client.session.msg("shutdown_request", {"restart": False}))
+        else:
+            await self.manager.request_shutdown()
+
+    async def close(self) -> None:
+        """End whatever is left of it and free all it held."""
+        await asyncio.to_thread(self.group.kill)
+        assert self.manager.provisioner is not None
+        await asyncio.wait_for(self.manager.provisioner.wait(), 5.0)
+        guard.remove(self.group)
+        self.client.stop_channels()
+        await self.manager.cleanup_resources()
+        self.manager.context.destroy(linger=0)
+        shutil.rmtree(self.sockets, ignore_errors=True)
+
+
+KernelStart = Callable[[Launch, Callable[[ProcessGroup], None]], Awaitable[Kernel | None]]
+
+
+async def start_process(launch: Launch, started: Callable[[ProcessGroup], None]) -> Kernel:
+    """Start a kernel the usual way, as its kernelspec says, and wait until it is ready.
+
+    Args:
+        started: told of the process at once, so that it can be ended while it is still starting.
+
+    Raises:
+        UnavailableError: it could not be started, ended at once or did not answer.
+    """
+    sockets = _sockets_folder()
+    # messages must not be lost however far behind we are, and a kernel that is just up must be found at once
+    context = zmq.asyncio.Context(io_threads=1)
+    context.setsockopt(zmq.RCVHWM, 0)
+    context.setsockopt(zmq.RECONNECT_IVL, 10)
+    manager = Manager(
+        kernel_name=launch.name,
         transport="ipc",
-        ip=str(Path(folder) / "k"),
-        connection_file=str(Path(folder) / "c.json"),
+        connection_file=str(sockets / "k.json"),
+        context=context,
     )
-    manager.shutdown_wait_time = 3.0
     try:
-        yield manager
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        with launch.log.open("wb") as log:
+            await manager.start_kernel(
+                extra_arguments=_arguments(launch.spec),
+                cwd=str(launch.folder),
+                env=launch.environ,
+                stdout=log,
+                stderr=log,
+            )
+    except Exception as error:
+        context.destroy(linger=0)
+        shutil.rmtree(sockets, ignore_errors=True)
+        raise UnavailableError(f"The kernel '{launch.name}' could not be started: {error}") from error
+    group = ProcessGroup(manager.provisioner.pid)
+    guard.add(group, sockets)
+    group.step_back()
+    kernel = Kernel(manager, manager.client(), group, sockets)
+    started(group)
+    try:
+        kernel.client.start_channels()
+        await kernel.client.wait_for_ready(timeout=launch.patience)
+    except RuntimeError as error:
+        await kernel.close()
+        raise UnavailableError(
+            f"The kernel '{launch.name}' did not start: {_last_line(launch.log) or error}"
+        ) from error
+    except BaseException:
+        await kernel.close()
+        raise
+    return kernel
 
 
-class KernelProcess:
-    """The process group of one kernel: watched, measured, and ended as a whole."""
+# asked in this order; the first that returns a kernel is used
+kernel_starts: list[KernelStart] = [start_process]
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self.peak_memory = 0
-        self.cpu_seconds = 0.0
-        self._gone = threading.Event()
-        guard.watch(pid)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.setpriority(os.PRIO_PGRP, pid, NICENESS)
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/oom_score_adj", "w", encoding="ascii") as file:
-            file.write(str(OOM_SCORE))
-        self._sampler = threading.Thread(target=self._sample_always, daemon=True, name=f"kernel-{pid}")
-        self._sampler.start()
 
-    def sample(self) -> None:
-        """Measure memory and CPU time now."""
-        memory, cpu = 0, 0.0
-        for process in self._processes():
-            with contextlib.suppress(psutil.Error):
-                memory += process.memory_info().rss
-                times = process.cpu_times()
-                cpu += times.user + times.system + times.children_user + times.children_system
-        self.peak_memory = max(self.peak_memory, memory)
-        self.cpu_seconds = max(self.cpu_seconds, cpu)
+async def start_kernel(launch: Launch, started: Callable[[ProcessGroup], None]) -> Kernel:
+    """Get a ready kernel from the first of :data:`kernel_starts` that has one to give."""
+    for start in kernel_starts:
+        if (kernel := await start(launch, started)) is not None:
+            return kernel
+    raise UnavailableError(f"No way to start the kernel '{launch.name}'.")
 
-    def kill(self) -> None:
-        """End the whole process group, and what left the group but still descends from the kernel."""
-        self._gone.set()
-        strays = self._processes()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        for process in strays:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        guard.forget(self.pid)
 
-    def _processes(self) -> list[psutil.Process]:
-        try:
-            kernel = psutil.Process(self.pid)
-            return [kernel, *kernel.children(recursive=True)]
-        except psutil.Error:
-            return []
+def find_kernel(name: str) -> KernelSpec:
+    """The kernelspec of that name.
 
-    def _sample_always(self) -> None:
-        while not self._gone.wait(SAMPLE_SECONDS):
-            self.sample()
+    Raises:
+        InvalidInputError: it is not installed here; the sentence names those that are.
+    """
+    manager = KernelSpecManager()
+    try:
+        return manager.get_kernel_spec(name)
+    except NoSuchKernel:
+        known = ", ".join(sorted(manager.find_kernel_specs())) or "none"
+        raise InvalidInputError(
+            f"The kernel '{name}' is not installed here; installed are: {known}."
+        ) from None
+
+
+def _arguments(spec: KernelSpec) -> list[str]:
+    # many runs would write one history database, which nobody reads
+    return ["--HistoryManager.enabled=False"] if _is_ipykernel(spec) else []
+
+
+def _is_ipykernel(spec: KernelSpec) -> bool:
+    return any("ipykernel" in part for part in spec.argv)
+
+
+def _sockets_folder() -> Path:
+    base = tempfile.gettempdir()
+    return Path(tempfile.mkdtemp(prefix="mlops-", dir=base if len(base) <= _LONGEST_FOLDER else "/tmp"))
+
+
+def _last_line(log: Path) -> str:
+    try:
+        lines = log.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1].strip() if lines else ""
+
+
+def log_is_empty(log: Path) -> bool:
+    """Whether the kernel's process itself printed nothing."""
+    return not log.exists() or os.path.getsize(log) == 0

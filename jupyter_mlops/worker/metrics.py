@@ -1,93 +1,111 @@
-"""Reading named numbers from a kernel after its last cell."""
+"""Numbers read from a kernel after the last cell. Trouble here is a warning, never a failed run."""
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import json
 import math
-from typing import Any, Protocol
+import re
+from pathlib import Path
+from queue import Empty
+from typing import Any
 
-# how other languages print a variable; Python answers user expressions instead
-_PRINT = {"bash": 'echo "${name}"', "r": "cat({name})", "julia": "println({name})"}
+from .attempts import Attempt
+from .cells import CellClient
 
-# read in the notebook's own process, so that its own server, credentials and settings count
-_OWN_RUNS = """
-def _mlops_own_runs(parent):
-    import json, sys
-    mlflow = sys.modules.get("mlflow")
-    if mlflow is None:
-        return "{}"
-    found = mlflow.search_runs(
-        search_all_experiments=True,
-        filter_string="tags.`mlflow.parentRunId` = '%s'" % parent,
-        order_by=["attributes.start_time ASC"],
-        output_format="list",
+_PATIENCE = 30.0  # s
+_MLFLOW_PATIENCE = 90.0  # s
+_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+# a line that prints "mlops:NAME=NUMBER", for languages that have no user expressions
+_PRINT = {
+    "bash": "printf 'mlops:{name}=%s\\n' \"${name}\"",
+    "sh": "printf 'mlops:{name}=%s\\n' \"${name}\"",
+    "r": 'cat("mlops:{name}=", tryCatch(format(as.numeric({name}), digits = 17), error = function(e) ""), "\\n", sep = "")',
+    "julia": 'print("mlops:{name}=", (@isdefined {name}) ? {name} : "", "\\n")',
+}
+_PRINTED = re.compile(r"mlops:([\w.]+)=(\S+)")
+
+
+async def read_metrics(attempt: Attempt, client: CellClient) -> None:
+    """Read the metrics that the attempt's spec names, and those of MLflow runs that the notebook made."""
+    info = client.nb.metadata.get("language_info", {})
+    language = str(info.get("name", "")).lower()
+    names = [name for name in attempt.spec.metrics if _NAME.fullmatch(name)]
+    if language in ("python", "ipython"):
+        await _read_python(attempt, client, names)
+    elif language in _PRINT and names:
+        await _read_printed(attempt, client, _PRINT[language], names)
+
+
+async def _read_python(attempt: Attempt, client: CellClient, names: list[str]) -> None:
+    builtins = "__import__('builtins')"
+    if names:
+        call = f"g['read_numbers']({builtins}.globals(), {names!r})"
+        await _ask(attempt, client, call, "The metrics", _PATIENCE)
+    env = attempt.spec.env
+    parent = env.get("MLOPS_MLFLOW_RUN_ID", "")
+    if env.get("MLOPS_OWNS_RUNS") == "1" and parent:
+        call = f"g['read_mlflow']({parent!r}) if 'mlflow' in __import__('sys').modules else '{{}}'"
+        await _ask(attempt, client, call, "The metrics of the notebook's own MLflow runs", _MLFLOW_PATIENCE)
+
+
+async def _ask(attempt: Attempt, client: CellClient, call: str, what: str, patience: float) -> None:
+    """Evaluate a call of ``epilogue``'s in the kernel, without touching the notebook's variables."""
+    source = Path(__file__).with_name("epilogue.py").read_text()
+    run = f"__import__('builtins').exec({source!r}, g)"
+    expression = f"(lambda g: ({run}, {call})[1])({{'__name__': 'mlops_epilogue'}})"
+    message = client.kc.execute(
+        "", silent=True, store_history=False, user_expressions={"metrics": expression}
     )
-    metrics = {}
-    for run in found:
-        metrics.update(run.data.metrics)
-    return json.dumps(metrics)
-"""
-
-
-class Kernel(Protocol):
-    """What is needed of a kernel's client."""
-
-    def evaluate(self, code: str, expressions: dict[str, str]) -> dict[str, Any]:
-        """Run code silently and answer the replies to user expressions by name."""
-
-    def printed(self, code: str) -> str:
-        """Run code silently and answer what it printed."""
-
-
-def read_metrics(kernel: Kernel, names: list[str], language: str) -> tuple[dict[str, float], list[str]]:
-    """Numbers by name, and a warning for each name that is no finite number.
-
-    Args:
-        kernel: after its last cell.
-        names: of variables.
-        language: of the kernel, lower case.
-    """
-    texts: dict[str, str | None] = {}
-    if language == "python":
-        expressions = {name: f"float({name})" for name in names if name.isidentifier()}
-        replies = kernel.evaluate("", expressions) if expressions else {}
-        for name, reply in replies.items():
-            good = reply.get("status") == "ok"
-            texts[name] = reply["data"]["text/plain"] if good else None
-    elif language in _PRINT:
-        for name in names:
-            texts[name] = kernel.printed(_PRINT[language].replace("{name}", name)) or None
-    metrics: dict[str, float] = {}
-    warnings: list[str] = []
-    for name in names:
-        value = _number(texts.get(name))
-        if value is None:
-            continue
-        if math.isfinite(value):
-            metrics[name] = value
-        else:
-            warnings.append(f"“{name}” is {value} and so cannot be compared; it is left out of the metrics.")
-    return metrics, warnings
-
-
-def read_own_runs(kernel: Kernel, parent: str) -> tuple[dict[str, float], list[str]]:
-    """Metrics of the MLflow runs that a notebook made itself, and warnings.
-
-    Args:
-        kernel: a Python one, after its last cell.
-        parent: run id that those runs carry as their parent's.
-    """
-    reply = kernel.evaluate(_OWN_RUNS, {"own": f"_mlops_own_runs({parent!r})"}).get("own", {})
-    if reply.get("status") != "ok":
-        why = f"{reply.get('ename', 'no answer')}: {reply.get('evalue', '')}".strip(": ")
-        return {}, [f"The metrics of the MLflow runs that the notebook made itself could not be read ({why})."]
-    text = reply["data"]["text/plain"].strip("'\"")
-    found: dict[str, float] = json.loads(text)
-    return {name: value for name, value in found.items() if math.isfinite(value)}, []
-
-
-def _number(text: str | None) -> float | None:
     try:
-        return float(text) if text is not None else None
-    except ValueError:
-        return None
+        reply = await asyncio.wait_for(client.async_wait_for_reply(message), patience)
+        answer = (reply or {})["content"]["user_expressions"]["metrics"]
+        if answer["status"] != "ok":
+            raise ValueError(f"{answer['ename']}: {answer['evalue']}")
+        found = json.loads(ast.literal_eval(answer["data"]["text/plain"]))
+    except TimeoutError:
+        attempt.warn(f"{what} could not be read within {patience:.0f} s.")
+    except Exception as error:
+        attempt.warn(f"{what} could not be read: {_first_line(error)}.")
+    else:
+        attempt.metrics.update(found.get("values", {}))
+        for problem in found.get("problems", []):
+            attempt.warn(problem)
+
+
+def _first_line(error: Exception) -> str:
+    lines = (str(error) or type(error).__name__).strip().splitlines()
+    return lines[0].rstrip(".")[:300]
+
+
+async def _read_printed(attempt: Attempt, client: CellClient, line: str, names: list[str]) -> None:
+    code = "\n".join(line.replace("{name}", name) for name in names if "." not in name)
+    message = client.kc.execute(code, silent=False, store_history=False)
+    try:
+        text = await asyncio.wait_for(_printed(client, message), _PATIENCE)
+    except (TimeoutError, Empty):
+        attempt.warn(f"The metrics could not be read within {_PATIENCE:.0f} s.")
+        return
+    for name, value in _PRINTED.findall(text):
+        try:
+            number = float(value)
+        except ValueError:
+            continue
+        if math.isfinite(number):
+            attempt.metrics[name] = number
+        else:
+            attempt.warn(f"The metric '{name}' is {number!r}, which is not a number to compare by.")
+
+
+async def _printed(client: CellClient, message: str) -> str:
+    client.kc.iopub_channel.dropping = False
+    text = ""
+    while True:
+        msg: dict[str, Any] = await client.kc.iopub_channel.get_msg(timeout=None)
+        if msg["parent_header"].get("msg_id") != message:
+            continue
+        if msg["msg_type"] == "stream":
+            text += msg["content"]["text"]
+        elif msg["msg_type"] == "status" and msg["content"]["execution_state"] == "idle":
+            return text

@@ -1,0 +1,144 @@
+"""The one request boundary: parsing, paths, errors. Authorization is written on each verb."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.utils import ensure_async
+from tornado import web
+
+from ..core.errors import ForbiddenError, InvalidInputError, MlopsError, NotFoundError
+from ..core.records import ErrorBody, NotebookInfo, Record, Sweep, SweepRequest
+from .backend import Backend
+
+R = TypeVar("R", bound=Record)
+T = TypeVar("T")
+
+
+class Boundary(APIHandler):
+    """Base of all handlers under ``/mlops/``."""
+
+    @property
+    def backend(self) -> Backend:
+        """The store and the services, opened with the first request."""
+        backend: Backend = self.settings["mlops_backend"]
+        return backend
+
+    @property
+    def root(self) -> Path:
+        """The server's root folder, real."""
+        return Path(self.settings["server_root_dir"]).expanduser().resolve()
+
+    def body(self, kind: type[R]) -> R:
+        """The request's body as a record.
+
+        Raises:
+            InvalidInputError: it is none; the sentence names the field.
+        """
+        try:
+            return msgspec.json.decode(self.request.body or b"{}", type=kind)
+        except msgspec.ValidationError as error:
+            raise InvalidInputError(f"The request does not fit: {error}.") from None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise InvalidInputError("The request's body is not valid JSON.") from None
+
+    async def call(self, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
+        """Call what blocks in a thread, so that the server answers others meanwhile."""
+        return await asyncio.to_thread(function, *arguments, **options)
+
+    async def kernelspecs(self) -> dict[str, Any]:
+        """Kernels that this server offers."""
+        specs: dict[str, Any] = await ensure_async(self.kernel_spec_manager.get_all_specs())
+        return specs
+
+    def file(self, path: str) -> Path:
+        """An absolute path for one on the wire.
+
+        Raises:
+            ForbiddenError: it leaves the server's root.
+            InvalidInputError: it is empty.
+        """
+        if not path:
+            raise InvalidInputError("Say which notebook: the path is missing.", {"path": "is missing"})
+        file = (self.root / path.lstrip("/")).resolve()
+        if not file.is_relative_to(self.root) or "\0" in path:
+            raise ForbiddenError(f"{path} lies outside the folder that this server serves.")
+        return file
+
+    def relative(self, path: str) -> str:
+        """A path on the wire for an absolute one."""
+        return Path(path).relative_to(self.root).as_posix()
+
+    def outward(self, record: Any) -> Any:
+        """A record with paths as the wire has them."""
+        if isinstance(record, Sweep | SweepRequest):
+            return msgspec.structs.replace(record, path=self.relative(record.path))
+        if isinstance(record, NotebookInfo):
+            path = self.relative(record.path)
+            draft = record.draft and msgspec.structs.replace(record.draft, path=path)
+            saved = record.saved and msgspec.structs.replace(record.saved, path=path)
+            return msgspec.structs.replace(record, path=path, draft=draft, saved=saved)
+        return record
+
+    def answer(self, record: Any, status: int = 200) -> None:
+        """Finish with a record, or with nothing."""
+        self.set_status(status)
+        if record is None:
+            self.finish()
+            return
+        self.set_header("Content-Type", "application/json")
+        self.finish(msgspec.json.encode(self.outward(record)))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Every error as an :class:`ErrorBody`."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        body = ErrorBody(message="Something went wrong inside; see the server's log.")
+        if isinstance(error, MlopsError):
+            status_code = error.status
+            body = ErrorBody(message=error.message, fields=error.fields)
+        elif isinstance(error, web.HTTPError):
+            body = ErrorBody(message=error.log_message or error.reason or self._reason)
+        self.set_status(status_code)
+        self.set_header("Content-Type", "application/json")
+        self.finish(msgspec.json.encode(body))
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        """A person's mistake is no traceback in the log."""
+        if not isinstance(value, MlopsError):
+            super().log_exception(typ, value, tb)
+
+    async def own_sweep(self, sweep_id: str) -> Sweep:
+        """A sweep of a notebook below this server's root."""
+        backend = await self.call(self.backend.open)
+        return await self.call(backend.get, sweep_id, str(self.root))
+
+    def flag(self, name: str) -> bool | None:
+        """A query argument that is 0 or 1, None where it is missing."""
+        text = self.get_query_argument(name, "")
+        return None if not text else text == "1"
+
+    def number(self, name: str) -> int:
+        """A query argument that is a whole number, 0 where it is missing.
+
+        Raises:
+            InvalidInputError: it is something else.
+        """
+        text = self.get_query_argument(name, "0")
+        if not text.isdigit():
+            raise InvalidInputError(f"{name} must be a whole number.", {name: "must be a whole number"})
+        return int(text)
+
+
+class UnknownHandler(Boundary):
+    """What is under ``/mlops/`` and is no route."""
+
+    def prepare(self) -> None:
+        """Refuse."""
+        raise NotFoundError(f"There is no {self.request.path}.")
+
+

@@ -1,0 +1,379 @@
+"""The handlers, and at the end the one table of routes.
+
+``@authorized`` stands on each verb by itself: shared, it would remember the first request it saw.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+
+from .. import __version__
+
+from ..core.records import (
+    Changes,
+    NotebookInfo,
+    Run,
+    RunsPage,
+    ServiceLog,
+    SpaceCheck,
+    SpaceRequest,
+    Status,
+    Sweep,
+    SweepChange,
+    SweepRequest,
+    TargetInfo,
+)
+from .boundary import Boundary, UnknownHandler
+from .mlflow_proxy import MlflowProxyHandler
+
+ACTIONS = ("stop", "pause", "resume", "retry", "restore")
+
+
+class StatusHandler(Boundary):
+    """How everything stands."""
+
+    @web.authenticated
+    @authorized("read", "mlops")
+    async def get(self) -> None:
+        """Answer it."""
+        sweeps = await self.call(self.backend.open)
+        self.answer(await self.call(self._status, sweeps))
+
+    def _status(self, sweeps: Any) -> Status:
+        from ..compute.hardware import cuda_devices, cuda_problem, default_slots
+        from ..services.launch import service_info
+
+        info = service_info(sweeps.store, self.backend.settings)
+        problem = cuda_problem()
+        known = {target.name: target for target in info.targets}
+        local = TargetInfo(name="local", kind="local", state="idle", slots=default_slots())
+        cuda = TargetInfo(
+            name="cuda",
+            kind="cuda",
+            state="off" if problem else "idle",
+            slots=len(cuda_devices()),
+            message=problem,
+        )
+        targets = {"local": local, "cuda": cuda, **known}
+        folder = self.backend.settings.data_path
+        size = sum(file.stat().st_size for file in folder.glob("*.sqlite*"))
+        return Status(
+            version=__version__,
+            service=info,
+            targets=list(targets.values()),
+            store_path=str(folder),
+            store_bytes=size,
+        )
+
+
+class ServiceLogHandler(Boundary):
+    """The end of the service's log."""
+
+    @web.authenticated
+    @authorized("read", "mlops")
+    async def get(self) -> None:
+        """Answer it."""
+        from ..services.launch import service_log
+
+        self.answer(ServiceLog(text=await self.call(service_log, self.backend.settings)))
+
+
+class NotebookHandler(Boundary):
+    """What is known of a notebook."""
+
+    @web.authenticated
+    @authorized("read", "mlops")
+    async def get(self) -> None:
+        """Answer it for the query's ``path``."""
+        file = self.file(self.get_query_argument("path", ""))
+        sweeps = await self.call(self.backend.open)
+        self.answer(await self.call(sweeps.inspect, file, await self.kernelspecs()))
+
+
+class DraftHandler(Boundary):
+    """The remembered form of a notebook."""
+
+    @web.authenticated
+    @authorized("write", "mlops")
+    async def put(self) -> None:
+        """Remember it."""
+        request = self.body(SweepRequest)
+        sweeps = await self.call(self.backend.open)
+        await self.call(sweeps.save_draft, self.file(request.path), request)
+        self.answer(None, 204)
+
+
+class SpaceHandler(Boundary):
+    """A space while it is typed."""
+
+    @web.authenticated
+    @authorized("read", "mlops")
+    async def post(self) -> None:
+        """Count its runs and say what is wrong."""
+        request = self.body(SpaceRequest)
+        sweeps = await self.call(self.backend.open)
+        self.answer(await self.call(sweeps.check, self.file(request.path), request))
+
+
+class SweepsHandler(Boundary):
+    """All sweeps."""
+
+    @web.authenticated
+    @authorized("read", "mlops")
+    async def get(self) -> None:
+        """List them, newest first."""
+        sweeps = await self.call(self.backend.open)
+        revision = await self.call(sweeps.store.revision)
+        found = await self.call(
+            sweeps.listed,
+            folder=str(self.root),
+            archived=self.flag("archived"),
+            deleted=bool(self.flag("deleted")),
+        )
+        self.answer(Changes(sweeps=[self.outward(sweep) for sweep in found], revision=revision))
+
+    @web.authenticated
+    @authorized("write", "mlops")
+    async def post(self) -> None:
+        """Start one."""
+        request = self.body(SweepRequest)
+        file = self.file(request.path)
+        sweeps = await self.call(self.backend.open)
+        sweep = await self.call(sweeps.create, file, request, await self.kernelspecs())
+        await self.call(self.backend.wake)
+        self.answer(sweep, 201)
+
+
+class ChangesHandler(Boundary):
+    """Sweeps that changed."""
+
+    @web.authenticated
+    @authorized("read", "mlops")
+    async def get(self) -> None:
+        """List those after the query's ``since``, archived and deleted ones too."""
+        sweeps = await self.call(self.backend.open)
+        changes = await self.call(sweeps.changes, str(self.root), self.number("since"))
+        self.answer(
+            Changes(sweeps=[self.outward(sweep) for sweep in changes.sweeps], revision=changes.revision)
+        )
+
+
+class SweepHandler(Boundary):
+    """One sweep."""
+
+    @web.authenticated
+    @authorized("read", "mlops")
+    async def get(self, sweep_id: str) -> None:
+        """Answer it."""
+        self.answer(await self.own_sweep(sweep_id))
+
+    @web.authenticated
+    @authorized("write", "mlops")
+    async def patch(self, sweep_id: str) -> None:
+        """Change its name, archive it, choose its metric, or how many runs go at once."""
+        change = self.body(SweepChange)
+        await self.own_sweep(sweep_id)
+        self.answer(await self.call(self.backend.open().change, sweep_id, change))
+
+    @web.authenticated
+    @authorized("write", "mlops")
+    async def delete(self, sweep_id: str) -> None:
+        """Put it aside."""
+        await self.own_sweep(sweep_id)
+        await self.call(self.backend.open().delete, sweep_id)
+        self.answer(None, 204)
+
+
+class SweepActionHandler(Boundary):
+    """Stop, pause, resume, retry or restore a sweep."""
+
+    @web.authenticated
+    @authorized("write", "mlops")
+    async def post(self, sweep_id: str, action: str) -> None:
+        """Do it."""
+        await self.own_sweep(sweep_id)
+        sweep = await self.call(getattr(self.backend.open(), action), sweep_id)
+        await self.call(self.backend.wake)
+        self.answer(sweep)
+
+
+class RunsHandler(Boundary):
+    """Runs of a sweep."""
+
+    @web.authenticated
+    @authorized("read", "mlops")
+    async def get(self, sweep_id: str) -> None:
+        """List those changed after the query's ``since``."""
+        await self.own_sweep(sweep_id)
+        self.answer(await self.call(self.backend.open().runs, sweep_id, self.number("since")))
+
+
+class SweepNotebookHandler(Boundary):
+    """The notebook a sweep was started with."""
+
+    @web.authenticated
+    @authorized("read", "mlops")
+    async def get(self, sweep_id: str) -> None:
+        """Answer it as JSON."""
+        await self.own_sweep(sweep_id)
+        self.answer(await self.call(self.backend.open().sweep_notebook, sweep_id))
+
+
+class RunHandler(Boundary):
+    """One run."""
+
+    @web.authenticated
+    @authorized("read", "mlops")
+    async def get(self, run_id: str) -> None:
+        """Answer it."""
+        self.answer(await self._own(run_id))
+
+    async def _own(self, run_id: str) -> Run:
+        sweeps = await self.call(self.backend.open)
+        run: Run = await self.call(sweeps.run, run_id)
+        await self.own_sweep(run.sweep_id)
+        return run
+
+
+class RunStopHandler(RunHandler):
+    """Ending one run."""
+
+    get = None  # type: ignore[assignment]
+
+    @web.authenticated
+    @authorized("write", "mlops")
+    async def post(self, run_id: str) -> None:
+        """Ask for it."""
+        await self._own(run_id)
+        run = await self.call(self.backend.open().stop_run, run_id)
+        await self.call(self.backend.wake)
+        self.answer(run)
+
+
+class RunNotebookHandler(RunHandler):
+    """The executed notebook of a run."""
+
+    @web.authenticated
+    @authorized("read", "mlops")
+    async def get(self, run_id: str) -> None:
+        """Answer it as JSON, as far as it has got."""
+        await self._own(run_id)
+        self.answer(await self.call(self.backend.open().run_notebook, run_id))
+
+
+class OpenApiHandler(Boundary):
+    """This description."""
+
+    @web.authenticated
+    @authorized("read", "mlops")
+    async def get(self) -> None:
+        """Answer it."""
+        from .openapi import document
+
+        self.answer(document())
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One verb of a route, as OpenAPI describes it."""
+
+    summary: str
+    answers: Any = None
+    takes: Any = None
+    status: int = 200
+    query: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Route:
+    """One path. ``{name}`` stands for a part of it."""
+
+    path: str
+    handler: type[Boundary] | type[MlflowProxyHandler]
+    operations: dict[str, Operation] = field(default_factory=dict)
+    choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def pattern(self) -> str:
+        """As tornado has it."""
+        parts = []
+        for part in self.path.split("/"):
+            name = part.strip("{}")
+            if name in self.choices:
+                parts.append(f"({'|'.join(self.choices[name])})")
+            else:
+                parts.append(r"([\w-]+)" if part.startswith("{") else part)
+        return "/".join(parts)
+
+
+ROUTES = (
+    Route("status", StatusHandler, {"get": Operation("How everything stands", Status)}),
+    Route("service/log", ServiceLogHandler, {"get": Operation("The end of the service's log", ServiceLog)}),
+    Route("openapi.json", OpenApiHandler, {"get": Operation("This description", dict)}),
+    Route(
+        "notebook",
+        NotebookHandler,
+        {"get": Operation("What is known of a notebook", NotebookInfo, query=("path",))},
+    ),
+    Route(
+        "notebook/draft",
+        DraftHandler,
+        {"put": Operation("Remember a notebook's form", None, SweepRequest, 204)},
+    ),
+    Route("space", SpaceHandler, {"post": Operation("Check a space", SpaceCheck, SpaceRequest)}),
+    Route(
+        "sweeps",
+        SweepsHandler,
+        {
+            "get": Operation("List sweeps", Changes, query=("archived", "deleted")),
+            "post": Operation("Start a sweep", Sweep, SweepRequest, 201),
+        },
+    ),
+    Route("changes", ChangesHandler, {"get": Operation("Sweeps that changed", Changes, query=("since",))}),
+    Route(
+        "sweeps/{sweep_id}",
+        SweepHandler,
+        {
+            "get": Operation("One sweep", Sweep),
+            "patch": Operation("Change a sweep", Sweep, SweepChange),
+            "delete": Operation("Delete a sweep, recoverably", None, status=204),
+        },
+    ),
+    Route(
+        "sweeps/{sweep_id}/runs",
+        RunsHandler,
+        {"get": Operation("Runs that changed", RunsPage, query=("since",))},
+    ),
+    Route(
+        "sweeps/{sweep_id}/notebook",
+        SweepNotebookHandler,
+        {"get": Operation("The notebook a sweep was started with", dict)},
+    ),
+    Route(
+        "sweeps/{sweep_id}/{action}",
+        SweepActionHandler,
+        {"post": Operation("Stop, pause, resume, retry or restore a sweep", Sweep)},
+        {"action": ACTIONS},
+    ),
+    Route("runs/{run_id}", RunHandler, {"get": Operation("One run", Run)}),
+    Route("runs/{run_id}/stop", RunStopHandler, {"post": Operation("Stop a run", Run)}),
+    Route(
+        "runs/{run_id}/notebook",
+        RunNotebookHandler,
+        {"get": Operation("A run's executed notebook", dict)},
+    ),
+)
+
+
+def handlers(base_url: str) -> list[tuple[str, Any]]:
+    """The routes below a server's base URL, for tornado."""
+    start = base_url.rstrip("/") + "/mlops/"
+    return [
+        *((start + route.pattern, route.handler) for route in ROUTES),
+        (start + r"mlflow(?:/(.*))?", MlflowProxyHandler),
+        (start + ".*", UnknownHandler),
+    ]

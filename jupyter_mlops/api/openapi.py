@@ -1,0 +1,82 @@
+"""Prints ``openapi.json`` from the table of routes and the records.
+
+``python -m jupyter_mlops.api.openapi > openapi.json``
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import msgspec
+
+from .. import __version__
+from ..core.records import ErrorBody
+from .handlers import ROUTES, Operation, Route
+
+_REFERENCE = "#/components/schemas/{name}"
+
+
+def document() -> dict[str, Any]:
+    """The whole description."""
+    records = {ErrorBody}
+    for route in ROUTES:
+        for operation in route.operations.values():
+            records |= {kind for kind in (operation.answers, operation.takes) if kind not in (None, dict)}
+    ordered = sorted(records, key=lambda kind: str(kind.__name__))
+    _, components = msgspec.json.schema_components(ordered, ref_template=_REFERENCE)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "jupyter-mlops", "version": __version__},
+        "paths": {f"/mlops/{route.path}": _path(route) for route in ROUTES},
+        "components": {"schemas": dict(sorted(components.items()))},
+    }
+
+
+def _path(route: Route) -> dict[str, Any]:
+    parameters = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", **({"enum": list(route.choices[name])} if name in route.choices else {})},
+        }
+        for name in re.findall(r"{(\w+)}", route.path)
+    ]
+    described = {verb: _operation(operation) for verb, operation in route.operations.items()}
+    return {**({"parameters": parameters} if parameters else {}), **described}
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": operation.summary}
+    if operation.answers is not None:
+        answer["content"] = _json(operation.answers)
+    described: dict[str, Any] = {
+        "summary": operation.summary,
+        "responses": {
+            str(operation.status): answer,
+            "default": {"description": "What was wrong", "content": _json(ErrorBody)},
+        },
+    }
+    if operation.query:
+        described["parameters"] = [
+            {"name": name, "in": "query", "schema": {"type": "string"}} for name in operation.query
+        ]
+    if operation.takes is not None:
+        described["requestBody"] = {"required": True, "content": _json(operation.takes)}
+    return described
+
+
+def _json(kind: Any) -> dict[str, Any]:
+    schema = {"type": "object"} if kind is dict else {"$ref": _REFERENCE.format(name=kind.__name__)}
+    return {"application/json": {"schema": schema}}
+
+
+def main() -> None:
+    """Print it."""
+    print(json.dumps(document(), indent=2, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Floor 6: the Jupyter server extension."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_server.extension.application import ExtensionApp
+
+from .api.backend import Backend
+from .events import SCHEMA, SCHEMA_ID, RevisionTail
+from .settings import MlopsSettings
+
+
+class MlopsApp(ExtensionApp):
+    """Loads nothing heavy: the store is opened with the first request, Dask and MLflow never."""
+
+    name = "jupyter_mlops"
+    app_name = "jupyter-mlops"
+    description = "Sweeps, pipelines and models from inside JupyterLab"
+    load_other_extensions = True
+    classes = [MlopsSettings]
+
+    def initialize_settings(self) -> None:
+        """Settings and the backend, not opened yet."""
+        self.backend = Backend(MlopsSettings(parent=self))
+        self.settings["mlops_backend"] = self.backend
+        logger = self.serverapp.event_logger
+        if SCHEMA_ID not in logger.schemas:
+            logger.register_event_schema(SCHEMA)
+        self.tail = RevisionTail(lambda: self.backend.opened, self._emit)
+
+    def initialize_handlers(self) -> None:
+        """The routes."""
+        from .api.handlers import handlers
+
+        self.handlers.extend(handlers("/"))
+
+    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
+        self.tail.start()
+
+    async def stop_extension(self) -> None:
+        """Close what was opened."""
+        if hasattr(self, "tail"):
+            await self.tail.stop()
+            self.backend.close()
+
+    def _emit(self, data: dict[str, Any]) -> None:
+        self.serverapp.event_logger.emit(schema_id=SCHEMA_ID, data=data)

@@ -1,0 +1,152 @@
+"""One notebook's cells, executed by nbclient in a kernel that is watched."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+from nbformat.v4 import output_from_msg
+
+from .kernels import Kernel, OutputChannel
+from .outputs import OutputKeeper
+
+_OUTPUT_BEHIND_REPLY = 60  # s that output may arrive behind the reply; then the cell counts as done
+_LAST_WORDS = 0.1  # s for output that a dead kernel had sent
+
+
+class CellFailedError(Exception):
+    """A cell raised.
+
+    Attributes:
+        name, value: of the exception, as the kernel's language says it.
+        lines: of its traceback.
+    """
+
+    def __init__(self, name: str, value: str, lines: list[str]) -> None:
+        super().__init__(name, value, lines)
+        self.name = name
+        self.value = value
+        self.lines = lines
+
+
+class NotebookExitError(Exception):
+    """The notebook asked its kernel to end, as ``exit`` does in IPython."""
+
+
+class CellClient(NotebookClient):
+    """nbclient over a kernel of ours: output is kept within a limit, a dead kernel is seen at once.
+
+    Args:
+        nb: the notebook that takes the outputs.
+        kernel: ready, and ended by the caller.
+        keeper: takes the outputs.
+        touched: called whenever an output changed.
+    """
+
+    def __init__(
+        self,
+        nb: NotebookNode,
+        kernel: Kernel,
+        keeper: OutputKeeper,
+        touched: Callable[[], None],
+    ) -> None:
+        super().__init__(nb, km=kernel.manager, iopub_timeout=_OUTPUT_BEHIND_REPLY)
+        self.kc = kernel.client
+        self.kc.allow_stdin = False
+        self.kernel = kernel
+        self.keeper = keeper
+        self.touched = touched
+
+    def will_run(self, cell: NotebookNode) -> bool:
+        """Whether the cell is code that is to be executed."""
+        skipped = self.skip_cells_with_tag in cell.metadata.get("tags", [])
+        return cell.cell_type == "code" and bool(cell.source.strip()) and not skipped
+
+    async def run_cell(self, cell: NotebookNode, index: int) -> None:
+        """Execute one cell.
+
+        Raises:
+            CellFailedError: it raised and is not tagged ``raises-exception``.
+            NotebookExitError: it asked the kernel to end.
+            DeadKernelError: the kernel ended.
+        """
+        self.keeper.start_cell()
+        try:
+            await self.async_execute_cell(cell, index)
+        finally:
+            self.keeper.join(cell.outputs)
+            self.touched()
+
+    async def _async_poll_kernel_alive(self) -> None:
+        while await self.kernel.exit_code() is None:
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(_LAST_WORDS)
+        if self.task_poll_for_reply is not None:
+            self.task_poll_for_reply.cancel()
+
+    async def _async_check_alive(self) -> None:
+        if await self.kernel.exit_code() is not None:
+            raise DeadKernelError("Kernel died")
+
+    async def _check_raise_for_error(
+        self, cell: NotebookNode, cell_index: int, exec_reply: dict[str, Any] | None
+    ) -> None:
+        # nbclient would put all that the cell has printed into the exception
+        content = exec_reply["content"] if exec_reply else {}
+        if any(item.get("source") == "ask_exit" for item in content.get("payload") or ()):
+            raise NotebookExitError
+        if content.get("status") != "error" or "raises-exception" in cell.metadata.get("tags", []):
+            return
+        raise CellFailedError(
+            content.get("ename") or "",
+            str(content.get("evalue") or ""),
+            content.get("traceback") or [],
+        )
+
+    def process_message(
+        self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
+    ) -> NotebookNode | None:
+        """Take in one message of the running cell."""
+        self.touched()
+        return super().process_message(msg, cell, cell_index)
+
+    def clear_output(self, outs: list[NotebookNode], msg: dict[str, Any], cell_index: int) -> None:
+        """Forget what the cell has put out."""
+        super().clear_output(outs, msg, cell_index)
+        if not outs:
+            self.keeper.cleared()
+
+    def output(
+        self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str | None, cell_index: int
+    ) -> NotebookNode | None:
+        """Keep one output, as far as there is room for it."""
+        parent = msg["parent_header"].get("msg_id")
+        if self.output_hook_stack[parent] or display_id:
+            # widgets and displays that change in place are nbclient's business; they only count
+            out = super().output(outs, msg, display_id, cell_index)
+            if out is not None:
+                outs.pop()
+                self._keep(outs, out)
+            return out
+        try:
+            out = output_from_msg(msg)
+        except ValueError:
+            self.log.warning("unknown output message %r", msg["msg_type"])
+            return None
+        if self.clear_before_next_output:
+            outs[:] = []
+            self.clear_display_id_mapping(cell_index)
+            self.clear_before_next_output = False
+            self.keeper.cleared()
+        self._keep(outs, out)
+        return out
+
+    def _keep(self, outs: list[NotebookNode], out: NotebookNode) -> None:
+        self.keeper.add(outs, out)
+        channel = self.kc.iopub_channel
+        if self.keeper.cut and isinstance(channel, OutputChannel):
+            channel.dropping = True

@@ -1,0 +1,54 @@
+"""The environment variables a kernel gets."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ..core.records import RunSpec
+from .places import files_folder
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMEXPR_MAX_THREADS",
+    "NUMBA_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+)
+# set by Dask for its own processes, or by a Jupyter server for its own kernels
+_NOT_INHERITED = ("DASK_INTERNAL_INHERIT_CONFIG", "JPY_SESSION_NAME", "JPY_PARENT_PID")
+
+
+def _set_by_dask(environ: dict[str, str]) -> set[str]:
+    """Variables that Dask's nanny gave the worker, which nobody chose for kernels."""
+    if "dask" not in sys.modules or "DASK_INTERNAL_INHERIT_CONFIG" not in environ:
+        return set()
+    import dask
+
+    given = dask.config.get("distributed.nanny.pre-spawn-environ", {})
+    given = {"PYTHONHASHSEED": "6640", **given}
+    return {name for name, value in given.items() if environ.get(name) == str(value)}
+
+
+def kernel_environment(spec: RunSpec) -> dict[str, str]:
+    """The worker's own environment, the run's identity and folder, and the number of threads to use.
+
+    A thread count that the person who started the worker chose stays as it is.
+    """
+    environ = dict(os.environ)
+    for name in (*_set_by_dask(environ), *_NOT_INHERITED):
+        environ.pop(name, None)
+    for name in THREAD_VARIABLES:
+        environ.setdefault(name, str(spec.threads))
+    environ.update(
+        MLOPS_RUN_DIR=str(files_folder(spec)),
+        MLOPS_RUN_ID=spec.run_id,
+        MLOPS_SWEEP_ID=spec.sweep_id,
+        MLOPS_ATTEMPT=str(spec.attempt),
+    )
+    environ.update(spec.env)
+    return environ

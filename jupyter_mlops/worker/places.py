@@ -1,0 +1,69 @@
+"""Where an attempt's files lie, and how they are written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+from ..core.records import RunSpec
+
+_MOST_ENTRIES = 20_000
+_MOST_WRITTEN = 1_000
+# a notebook that is edited while it is being swept was changed by a person, not by a run
+_IGNORED_SUFFIXES = (".ipynb", ".pyc")
+
+Snapshot = dict[str, tuple[int, int]]
+
+
+def files_folder(spec: RunSpec) -> Path:
+    """MLOPS_RUN_DIR: the run's own folder, which outlives attempts."""
+    return Path(spec.directory) / "files"
+
+
+def attempt_folder(spec: RunSpec) -> Path:
+    """Where this attempt's executed notebook and result lie."""
+    return Path(spec.directory) / str(spec.attempt)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace a file so that a reader sees either the old or the new one, whole."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(data)
+    os.replace(temporary, path)
+
+
+def snapshot(folder: Path, leave_out: Collection[Path] = ()) -> Snapshot:
+    """Modification time (ns) and size of the files below a folder, by path relative to it.
+
+    Hidden ones and ``__pycache__`` are skipped; at most 20,000 entries are looked at.
+    """
+    found: Snapshot = {}
+    todo = [""]
+    looked_at = 0
+    while todo and looked_at < _MOST_ENTRIES:
+        below = todo.pop()
+        try:
+            entries = list(os.scandir(folder / below))
+        except OSError:
+            continue
+        for entry in entries:
+            looked_at += 1
+            name = entry.name
+            if name.startswith(".") or name == "__pycache__" or name.endswith(_IGNORED_SUFFIXES):
+                continue
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    if Path(entry.path) not in leave_out:
+                        todo.append(f"{below}{name}/")
+                elif entry.is_file():
+                    stat = entry.stat()
+                    found[below + name] = (stat.st_mtime_ns, stat.st_size)
+            except OSError:
+                continue
+    return found
+
+
+def changed(before: Snapshot, after: Snapshot) -> list[str]:
+    """Paths that are new or different in ``after``, sorted, at most 1,000."""
+    return sorted(path for path, state in after.items() if before.get(path) != state)[:_MOST_WRITTEN]

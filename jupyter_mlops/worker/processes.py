@@ -1,0 +1,199 @@
+"""A kernel's processes: found, measured and ended together. Standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+
+_LINUX = sys.platform.startswith("linux")
+_TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+
+
+@dataclass(frozen=True)
+class Process:
+    """One line of the process table.
+
+    Attributes:
+        started: tells two holders of the same pid apart.
+        memory: resident bytes.
+        cpu: seconds used by it and by the children it has waited for.
+    """
+
+    pid: int
+    parent: int
+    group: int
+    session: int
+    zombie: bool
+    started: str
+    memory: int
+    cpu: float
+
+
+def _read_stat(pid: int) -> Process | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+    cpu = sum(int(ticks) for ticks in fields[11:15]) / _TICK
+    return Process(
+        pid=pid,
+        parent=int(fields[1]),
+        group=int(fields[2]),
+        session=int(fields[3]),
+        zombie=fields[0] in (b"Z", b"X"),
+        started=fields[19].decode(),
+        memory=int(fields[21]) * _PAGE,
+        cpu=cpu,
+    )
+
+
+def _seconds(text: str) -> float:
+    days, _, clock = text.rpartition("-")
+    total = 0.0
+    for part in clock.split(":"):
+        total = total * 60 + float(part)
+    return total + 86400 * int(days or 0)
+
+
+def _read_ps() -> dict[int, Process]:
+    text = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid=,pgid=,stat=,rss=,time="],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    table = {}
+    for line in text.splitlines():
+        pid, parent, group, state, rss, cpu = line.split()[:6]
+        table[int(pid)] = Process(
+            pid=int(pid),
+            parent=int(parent),
+            group=int(group),
+            session=int(group),
+            zombie=state.startswith("Z"),
+            started="",
+            memory=int(rss) * 1024,
+            cpu=_seconds(cpu),
+        )
+    return table
+
+
+def process_table() -> dict[int, Process]:
+    """All processes that can be seen, by pid."""
+    if not _LINUX:
+        return _read_ps()
+    found = (_read_stat(int(name)) for name in os.listdir("/proc") if name.isdigit())
+    return {process.pid: process for process in found if process is not None}
+
+
+def _shared_memory(pid: int) -> int | None:
+    """Proportional share of memory in bytes, None where the system does not tell."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+            for line in file:
+                if line.startswith(b"Pss:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        return None
+    return None
+
+
+def _highest_memory(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:
+            for line in file:
+                if line.startswith(b"VmHWM:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        return 0
+    return 0
+
+
+class ProcessGroup:
+    """A kernel and everything it has started, whether or not that left its process group.
+
+    Args:
+        pid: of the kernel, the leader of a session and process group of its own.
+        started: as in :class:`Process`, for a guardian that knew the leader before; read where empty.
+    """
+
+    def __init__(self, pid: int, started: str = "") -> None:
+        self.pid = pid
+        own = _read_stat(pid) if _LINUX else None
+        self.started = started or (own.started if own else "")
+        self.peak_memory = 0
+        self.cpu_seconds = 0.0
+        self._seen: dict[int, str] = {}
+        self._lock = threading.Lock()
+
+    def members(self, zombies: bool = False) -> list[Process]:
+        """Every living process of the group, of its session, and all their descendants."""
+        table = process_table()
+        leader = table.get(self.pid)
+        # a foreign process may hold the pid once the leader is gone
+        reused = leader is not None and self.started not in ("", leader.started)
+        found: dict[int, Process] = {}
+        for process in table.values():
+            ours = not reused and self.pid in (process.pid, process.group, process.session)
+            if ours or self._seen.get(process.pid) == process.started:
+                found[process.pid] = process
+        children: dict[int, list[Process]] = {}
+        for process in table.values():
+            children.setdefault(process.parent, []).append(process)
+        todo = list(found)
+        while todo:
+            for child in children.get(todo.pop(), ()):
+                if child.pid not in found:
+                    found[child.pid] = child
+                    todo.append(child.pid)
+        # what is seen once stays ours, even after its parent has gone
+        self._seen = {process.pid: process.started for process in found.values()}
+        return [process for process in found.values() if zombies or not process.zombie]
+
+    def sample(self) -> None:
+        """Take note of the memory and CPU time that the group uses now."""
+        with self._lock:
+            members = self.members(zombies=True)
+            self.cpu_seconds = max(self.cpu_seconds, sum(process.cpu for process in members))
+            living = [process for process in members if not process.zombie]
+            memory = sum(process.memory for process in living)
+            if len(living) > 1 and _LINUX:
+                # forked workers share pages with the kernel: their plain sum counts those many times
+                shares = [(_shared_memory(process.pid), process.memory) for process in living]
+                memory = sum(plain if share is None else share for share, plain in shares)
+            self.peak_memory = max(self.peak_memory, memory, _highest_memory(self.pid) if _LINUX else 0)
+
+    def kill(self, patience: float = 1.0) -> bool:
+        """End all of it with signal 9; True once none is left, False if some were after ``patience`` seconds."""
+        with self._lock:
+            deadline = time.monotonic() + patience
+            while members := self.members():
+                if any(process.group == self.pid for process in members):
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.killpg(self.pid, signal.SIGKILL)
+                for process in members:
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.kill(process.pid, signal.SIGKILL)
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(0.01)
+            return True
+
+    def step_back(self, niceness: int = 10, oom_score: int = 700) -> None:
+        """Let other processes go first, and let this group be ended first when memory runs out."""
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PGRP, self.pid, niceness)
+        if _LINUX:
+            with (
+                contextlib.suppress(OSError),
+                open(f"/proc/{self.pid}/oom_score_adj", "w") as file,
+            ):
+                file.write(str(oom_score))

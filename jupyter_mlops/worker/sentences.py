@@ -1,0 +1,104 @@
+"""What went wrong, in one sentence for a person."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from ..core.errors import MlopsError
+from ..core.records import RunError
+
+if TYPE_CHECKING:
+    from .cells import CellFailedError
+
+_LONGEST_VALUE = 300
+_LONGEST_TRACEBACK = 20_000
+
+
+class EndedError(Exception):
+    """The attempt was ended from outside its notebook: by a person or by a limit."""
+
+    error_name = "Timeout"
+
+
+class KernelGoneError(Exception):
+    """The kernel's process ended while a cell was running.
+
+    Args:
+        code: its exit code, negative for a signal, None where not known.
+        where: "cell 2 of 5".
+    """
+
+    def __init__(self, code: int | None, where: str) -> None:
+        self.code = code
+        super().__init__(_kernel_gone(code, where))
+
+    @property
+    def error_name(self) -> str:
+        """``Exit`` where it ended by itself, ``KernelDied`` where something ended it."""
+        return "KernelDied" if self.code is None or self.code < 0 else "Exit"
+
+
+def _kernel_gone(code: int | None, where: str) -> str:
+    if code is None:
+        return f"The kernel stopped answering in {where}."
+    if code >= 0:
+        return f"The kernel exited with {code} in {where}."
+    try:
+        name = f" ({signal.Signals(-code).name})"
+    except ValueError:
+        name = ""
+    hint = "; a frequent cause is that memory ran out" if code == -signal.SIGKILL else ""
+    return f"The kernel was ended by signal {-code}{name} in {where}{hint}."
+
+
+def exited_well(error: CellFailedError) -> bool:
+    """Whether a cell left with ``sys.exit()`` or ``sys.exit(0)``."""
+    return error.name == "SystemExit" and error.value in ("", "0", "None")
+
+
+def cell_error(error: CellFailedError, index: int, where: str) -> RunError:
+    """The record of a cell that raised; ``where`` is "cell 2 of 5"."""
+    from .outputs import without_colours
+
+    value = without_colours(error.value).strip()
+    first = value.splitlines()[0] if value else ""
+    if len(first) > _LONGEST_VALUE:
+        first = first[:_LONGEST_VALUE] + "…"
+    where = where[0].upper() + where[1:]
+    if error.name == "SystemExit":
+        name, message = "Exit", f"{where} exited with {first}."
+    elif error.name:
+        name, message = error.name, f"{where} raised {error.name}{': ' if first else ''}{first}"
+    else:
+        name, message = "Error", f"{where} failed with exit status {first}."
+    text = without_colours("\n".join(error.lines))
+    return RunError(name=name, message=message, cell=index, traceback=_shortened(text))
+
+
+def _shortened(text: str) -> str:
+    data = text.encode("utf-8", "replace")
+    if len(data) <= _LONGEST_TRACEBACK:
+        return text
+    half = _LONGEST_TRACEBACK // 2 - 20
+    return data[:half].decode("utf-8", "ignore") + "\n[…]\n" + data[-half:].decode("utf-8", "ignore")
+
+
+def other_error(error: Exception, index: int | None) -> RunError:
+    """The record of whatever else ended an attempt."""
+    if isinstance(error, EndedError | KernelGoneError):
+        return RunError(name=error.error_name, message=str(error), cell=index)
+    if isinstance(error, MlopsError):
+        return RunError(name="KernelDied", message=str(error))
+    if isinstance(error, OSError):
+        return RunError(
+            name="Internal", message=f"The worker could not read or write a file: {error}.", cell=index
+        )
+    import traceback
+
+    return RunError(
+        name="Internal",
+        message=f"{type(error).__name__}: {error}",
+        cell=index,
+        traceback=_shortened("".join(traceback.format_exception(error))),
+    )
