@@ -1,0 +1,3 @@
+import { modelPlugin } from './main';
+
+export default [modelPlugin];
