@@ -22,35 +22,25 @@ class MlopsSettings(SingletonConfigurable):
     mlflow_tracking_uri = Unicode(
         help="MLflow server to use. Empty: MLFLOW_TRACKING_URI where it is set, else an embedded MLflow."
     ).tag(config=True)
-    default_target = Unicode(
-        "local", help="Target of a new sweep: local, cuda or tcp://host:port."
-    ).tag(config=True)
+    default_target = Unicode("local", help="Target of a new sweep: local, cuda or tcp://host:port.").tag(config=True)
     local_slots = Int(
         0,
         help="Runs at once on the local target; 0 lets cores, cgroup and memory decide.",
     ).tag(config=True)
-    max_runs = Int(
-        100_000, help="A sweep that would make more runs than this is refused."
-    ).tag(config=True)
-    confirm_runs = Int(
-        100, help="Starting more runs than this asks once for confirmation."
-    ).tag(config=True)
+    max_runs = Int(100_000, help="A sweep that would make more runs than this is refused.").tag(config=True)
+    confirm_runs = Int(100, help="Starting more runs than this asks once for confirmation.").tag(config=True)
     max_output = Int(
         100_000_000,
         help="Bytes of output that one run's executed notebook may keep; beyond it is cut with a line.",
     ).tag(config=True)
-    max_attempts = Int(
-        3, help="How often a run is tried whose worker or host was lost."
-    ).tag(config=True)
-    target_idle_timeout = Float(
-        600.0, help="Seconds without work after which a target's workers are ended."
-    ).tag(config=True)
-    service_idle_timeout = Float(
-        900.0, help="Seconds without work after which the service ends by itself."
-    ).tag(config=True)
-    keep_deleted_days = Float(
-        30.0, help="Days for which a deleted sweep can be restored."
-    ).tag(config=True)
+    max_attempts = Int(3, help="How often a run is tried whose worker or host was lost.").tag(config=True)
+    target_idle_timeout = Float(600.0, help="Seconds without work after which a target's workers are ended.").tag(
+        config=True
+    )
+    service_idle_timeout = Float(900.0, help="Seconds without work after which the service ends by itself.").tag(
+        config=True
+    )
+    keep_deleted_days = Float(30.0, help="Days for which a deleted sweep can be restored.").tag(config=True)
     start_service = Bool(
         True,
         help="Whether the Jupyter server starts the service when there is work. Off: start it yourself.",

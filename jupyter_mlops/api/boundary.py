@@ -140,5 +140,3 @@ class UnknownHandler(Boundary):
     def prepare(self) -> None:
         """Refuse."""
         raise NotFoundError(f"There is no {self.request.path}.")
-
-

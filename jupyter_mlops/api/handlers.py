@@ -12,7 +12,6 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from .. import __version__
-
 from ..core.records import (
     Changes,
     NotebookInfo,
@@ -157,9 +156,7 @@ class ChangesHandler(Boundary):
         """List those after the query's ``since``, archived and deleted ones too."""
         sweeps = await self.call(self.backend.open)
         changes = await self.call(sweeps.changes, str(self.root), self.number("since"))
-        self.answer(
-            Changes(sweeps=[self.outward(sweep) for sweep in changes.sweeps], revision=changes.revision)
-        )
+        self.answer(Changes(sweeps=[self.outward(sweep) for sweep in changes.sweeps], revision=changes.revision))
 
 
 class SweepHandler(Boundary):

@@ -90,9 +90,7 @@ async def _cluster(kind: str, slots: int, security: Any) -> Any:
         return await LocalCUDACluster(memory_limit=None, **options)
     from distributed import LocalCluster
 
-    return await LocalCluster(
-        n_workers=slots, processes=True, memory_limit=0, host="127.0.0.1", **options
-    )
+    return await LocalCluster(n_workers=slots, processes=True, memory_limit=0, host="127.0.0.1", **options)
 
 
 async def _until_unwanted(cluster: Any, wish: Path, grace: float) -> None:

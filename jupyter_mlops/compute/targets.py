@@ -144,9 +144,7 @@ class Target:
         key = (spec.run_id, spec.attempt)
         self._listeners[key] = on_event
         try:
-            future = self._client.submit(
-                run_attempt, spec, key=f"{spec.run_id}-{spec.attempt}", pure=False, retries=0
-            )
+            future = self._client.submit(run_attempt, spec, key=f"{spec.run_id}-{spec.attempt}", pure=False, retries=0)
             # it must finish on its worker even when this process does not live to see it
             fire_and_forget(future)
             result: RunResult = await future
@@ -384,9 +382,7 @@ class Targets:
 def merge(known: dict[str, TargetInfo], local_slots: int) -> dict[str, TargetInfo]:
     """Targets by name, with those of this machine added where nothing is known of them yet."""
     problem = hardware.cuda_problem()
-    local = TargetInfo(
-        name="local", kind="local", state="idle", slots=local_slots or hardware.default_slots()
-    )
+    local = TargetInfo(name="local", kind="local", state="idle", slots=local_slots or hardware.default_slots())
     cuda = TargetInfo(
         name="cuda",
         kind="cuda",
@@ -429,5 +425,6 @@ def _problem(report: dict[str, Any], kernel: str, version: str) -> str:
     if report["unreadable"]:
         return f"cannot read {report['unreadable'][0]}; notebook and store must lie on a shared file system."
     if report["unreachable"]:
-        return f"cannot reach MLflow at {report['unreachable'][0]}; set MlopsSettings.mlflow_tracking_uri to a server it can."
+        url = report["unreachable"][0]
+        return f"cannot reach MLflow at {url}; set MlopsSettings.mlflow_tracking_uri to a server it can."
     return ""

@@ -17,7 +17,7 @@ Notebook = dict[str, Any]
 _MLFLOW_OWN = ("set_experiment", "set_tracking_uri")
 
 
-class MlflowUsage(Record):
+class MlflowUsage(Record, frozen=True, kw_only=True):
     """How a notebook uses MLflow.
 
     Attributes:
@@ -46,7 +46,8 @@ def read_notebook(data: bytes) -> Notebook:
         raise InvalidInputError("This file is JSON but not a notebook: it has no nbformat.")
     if loaded["nbformat"] != 4:
         raise InvalidInputError(
-            f"This notebook is of nbformat {loaded['nbformat']}; open it in JupyterLab and save it to have it upgraded to 4."
+            f"This notebook is of nbformat {loaded['nbformat']}; open it in JupyterLab and save it, "
+            "which upgrades it to 4."
         )
     if not isinstance(loaded.get("cells"), list):
         raise InvalidInputError("This notebook has no list of cells; open it in JupyterLab and save it again.")

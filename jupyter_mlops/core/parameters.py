@@ -36,10 +36,7 @@ def strip_magics(source: str) -> str:
     """Python source with IPython's own lines turned into comments, so that ``ast`` can read it."""
     if source.lstrip().startswith("%%"):
         return "\n".join("# " + line for line in source.splitlines())
-    return "\n".join(
-        "#" if re.match(r"\s*[%!?]", line) else line
-        for line in source.splitlines()
-    )
+    return "\n".join("#" if re.match(r"\s*[%!?]", line) else line for line in source.splitlines())
 
 
 def read_parameters(source: str, language: str) -> list[Parameter]:
@@ -63,7 +60,8 @@ def _read_python(source: str) -> list[Parameter]:
         tree = ast.parse(source)
     except SyntaxError as error:
         raise InvalidInputError(
-            f"The parameters cell is not valid Python (line {error.lineno}: {error.msg}); mend it and save the notebook."
+            f"The parameters cell is not valid Python (line {error.lineno}: {error.msg}); mend it and save "
+            "the notebook."
         ) from None
     comments = _comments(source)
     lines = source.splitlines()
@@ -79,9 +77,7 @@ def _read_python(source: str) -> list[Parameter]:
     return list(found.values())
 
 
-def _parameter(
-    name: str, annotation: ast.expr | None, value: ast.expr, source: str, help_text: str
-) -> Parameter:
+def _parameter(name: str, annotation: ast.expr | None, value: ast.expr, source: str, help_text: str) -> Parameter:
     text = ast.get_source_segment(source, value) or ""
     try:
         default = _plain(ast.literal_eval(value))

@@ -13,9 +13,7 @@ import msgspec
 
 from .states import RunState, SweepState
 
-ParameterType = Literal[
-    "int", "float", "bool", "str", "none", "list", "dict", "choice", "any"
-]
+ParameterType = Literal["int", "float", "bool", "str", "none", "list", "dict", "choice", "any"]
 
 
 def now() -> str:
@@ -27,7 +25,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Base of all records: immutable, named fields, unknown names refused when decoded."""
 
 
-class Parameter(Record):
+class Parameter(Record, frozen=True, kw_only=True):
     """One parameter that a notebook declares.
 
     Attributes:
@@ -49,7 +47,7 @@ class Parameter(Record):
     help: str = ""
 
 
-class Sampler(Record):
+class Sampler(Record, frozen=True, kw_only=True):
     """How combinations are chosen from a space.
 
     Attributes:
@@ -63,14 +61,14 @@ class Sampler(Record):
     seed: int = 0
 
 
-class Objective(Record):
+class Objective(Record, frozen=True, kw_only=True):
     """The metric by which runs are compared."""
 
     metric: str
     direction: Literal["maximize", "minimize"] = "maximize"
 
 
-class SweepRequest(Record):
+class SweepRequest(Record, frozen=True, kw_only=True):
     """What a person asks for when starting a sweep; also what is remembered of a notebook's form.
 
     Attributes:
@@ -103,7 +101,7 @@ class SweepRequest(Record):
     max_output: int | None = None
 
 
-class SweepChange(Record):
+class SweepChange(Record, frozen=True, kw_only=True):
     """What a person may change of a sweep; None leaves a field as it is."""
 
     name: str | None = None
@@ -112,7 +110,7 @@ class SweepChange(Record):
     objective: Objective | None = None
 
 
-class FieldCheck(Record):
+class FieldCheck(Record, frozen=True, kw_only=True):
     """What became of one field of a space.
 
     Attributes:
@@ -126,7 +124,7 @@ class FieldCheck(Record):
     error: str = ""
 
 
-class SpaceRequest(Record):
+class SpaceRequest(Record, frozen=True, kw_only=True):
     """A space to be checked while it is typed."""
 
     path: str
@@ -134,7 +132,7 @@ class SpaceRequest(Record):
     sampler: Sampler = Sampler()
 
 
-class SpaceCheck(Record):
+class SpaceCheck(Record, frozen=True, kw_only=True):
     """How many runs a space makes, and what is wrong with it.
 
     Attributes:
@@ -150,7 +148,7 @@ class SpaceCheck(Record):
     error: str = ""
 
 
-class NotebookInfo(Record):
+class NotebookInfo(Record, frozen=True, kw_only=True):
     """What is known of one notebook before anything runs.
 
     Attributes:
@@ -184,7 +182,7 @@ class NotebookInfo(Record):
     saved: SweepRequest | None = None
 
 
-class RunError(Record):
+class RunError(Record, frozen=True, kw_only=True):
     """Why a run failed.
 
     Attributes:
@@ -200,7 +198,7 @@ class RunError(Record):
     traceback: str = ""
 
 
-class Run(Record):
+class Run(Record, frozen=True, kw_only=True):
     """One execution of one notebook with one set of parameter values.
 
     Attributes:
@@ -243,7 +241,7 @@ class Run(Record):
     revision: int = 0
 
 
-class Sweep(Record):
+class Sweep(Record, frozen=True, kw_only=True):
     """A search space, a sampler, an objective and a frozen notebook.
 
     Attributes:
@@ -302,21 +300,21 @@ class Sweep(Record):
     revision: int = 0
 
 
-class RunsPage(Record):
+class RunsPage(Record, frozen=True, kw_only=True):
     """Runs of one sweep that changed after a revision."""
 
     runs: list[Run]
     revision: int
 
 
-class Changes(Record):
+class Changes(Record, frozen=True, kw_only=True):
     """Sweeps that changed after a revision, and the revision to ask from next time."""
 
     sweeps: list[Sweep]
     revision: int
 
 
-class TargetInfo(Record):
+class TargetInfo(Record, frozen=True, kw_only=True):
     """A named place that lends slots.
 
     Attributes:
@@ -333,7 +331,7 @@ class TargetInfo(Record):
     message: str = ""
 
 
-class ServiceInfo(Record):
+class ServiceInfo(Record, frozen=True, kw_only=True):
     """The background process that runs sweeps.
 
     Attributes:
@@ -352,7 +350,7 @@ class ServiceInfo(Record):
     targets: list[TargetInfo] = []
 
 
-class Status(Record):
+class Status(Record, frozen=True, kw_only=True):
     """How everything stands."""
 
     version: str
@@ -363,20 +361,20 @@ class Status(Record):
     warnings: list[str] = []
 
 
-class ServiceLog(Record):
+class ServiceLog(Record, frozen=True, kw_only=True):
     """The end of the service's log."""
 
     text: str
 
 
-class ErrorBody(Record):
+class ErrorBody(Record, frozen=True, kw_only=True):
     """What every refused request answers."""
 
     message: str
     fields: dict[str, str] = {}
 
 
-class RunSpec(Record):
+class RunSpec(Record, frozen=True, kw_only=True):
     """Everything a worker needs to execute one attempt. It never holds a secret.
 
     Attributes:
@@ -407,7 +405,7 @@ class RunSpec(Record):
     epoch: int = 0
 
 
-class RunResult(Record):
+class RunResult(Record, frozen=True, kw_only=True):
     """What a worker says of one finished attempt; also spooled as ``result.json``.
 
     Attributes:

@@ -99,7 +99,11 @@ def _range(matched: re.Match[str], parameter: Parameter) -> list[Any]:
     first, last = float(matched["a"]), float(matched["b"])
     written_whole = not any(re.search(r"[.eE]", matched[end]) for end in "ab")
     whole = parameter.type == "int" or (
-        parameter.type == "any" and written_whole and not matched["log"] and not matched["n"] and not _real(matched["step"])
+        parameter.type == "any"
+        and written_whole
+        and not matched["log"]
+        and not matched["n"]
+        and not _real(matched["step"])
     )
     if matched["log"]:
         points = _log_points(first, last, matched["n"])
@@ -109,7 +113,9 @@ def _range(matched: re.Match[str], parameter: Parameter) -> list[Any]:
         points = _linear_points(first, last, int(matched["n"]))
     elif whole and written_whole:
         if abs(last - first) >= MAX_VALUES:
-            raise InvalidInputError(f"{matched[0].strip()} has {abs(last - first) + 1:,.0f} values; narrow it, or give a count.")
+            raise InvalidInputError(
+                f"{matched[0].strip()} has {abs(last - first) + 1:,.0f} values; narrow it, or give a count."
+            )
         step = 1 if last >= first else -1
         return list(range(int(first), int(last) + step, step))
     else:
@@ -277,9 +283,7 @@ def _checked(
         else:
             total = min(sampler.count, combinations)
     if total > max_runs:
-        error = (
-            f"This makes {total:,} runs, more than the {max_runs:,} allowed; narrow it, or draw a random sample."
-        )
+        error = f"This makes {total:,} runs, more than the {max_runs:,} allowed; narrow it, or draw a random sample."
     return SpaceCheck(total=total, combinations=combinations, fields=fields, error=error)
 
 

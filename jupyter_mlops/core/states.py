@@ -41,9 +41,7 @@ RUN_MOVES: dict[RunState, frozenset[RunState]] = {
             RunState.QUEUED,
         }
     ),
-    RunState.RUNNING: frozenset(
-        {RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED, RunState.QUEUED}
-    ),
+    RunState.RUNNING: frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED, RunState.QUEUED}),
     RunState.SUCCEEDED: frozenset(),
     # a person may have failed and stopped runs repeated
     RunState.FAILED: frozenset({RunState.QUEUED}),
@@ -51,9 +49,7 @@ RUN_MOVES: dict[RunState, frozenset[RunState]] = {
 }
 
 SWEEP_MOVES: dict[SweepState, frozenset[SweepState]] = {
-    SweepState.QUEUED: frozenset(
-        {SweepState.STARTING, SweepState.STOPPED, SweepState.FAILED}
-    ),
+    SweepState.QUEUED: frozenset({SweepState.STARTING, SweepState.STOPPED, SweepState.FAILED}),
     SweepState.STARTING: frozenset(
         {
             SweepState.RUNNING,
@@ -72,9 +68,7 @@ SWEEP_MOVES: dict[SweepState, frozenset[SweepState]] = {
             SweepState.STOPPED,
         }
     ),
-    SweepState.PAUSED: frozenset(
-        {SweepState.RUNNING, SweepState.STOPPING, SweepState.STOPPED}
-    ),
+    SweepState.PAUSED: frozenset({SweepState.RUNNING, SweepState.STOPPING, SweepState.STOPPED}),
     SweepState.STOPPING: frozenset({SweepState.STOPPED}),
     # a finished sweep goes on when a person repeats its failed or stopped runs
     SweepState.SUCCEEDED: frozenset(),

@@ -47,9 +47,7 @@ class Context:
         """Slots of a target that no sweep uses."""
         return target.slots - target.info().busy
 
-    async def begin_run(
-        self, sweep: Sweep, run: Run, usage: MlflowUsage
-    ) -> tuple[str | None, dict[str, str]]:
+    async def begin_run(self, sweep: Sweep, run: Run, usage: MlflowUsage) -> tuple[str | None, dict[str, str]]:
         """Child run of an attempt and its kernel's environment; no child where MLflow is gone."""
         try:
             child: str | None = await self.call(self.tracking.begin_run, sweep, run)
@@ -66,9 +64,7 @@ class Context:
             if run.mlflow_run_id is None:
                 child = await self.call(self.tracking.begin_run, sweep, run)
                 run = self._change(run, mlflow_run_id=child)
-            metrics = await self.call(
-                self.tracking.finish_run, sweep, run, result, self.layout.run(run.id)
-            )
+            metrics = await self.call(self.tracking.finish_run, sweep, run, result, self.layout.run(run.id))
         except UnavailableError as error:
             self._change(run, message=f"Not in MLflow yet: {error.message}")
             return False

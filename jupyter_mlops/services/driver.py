@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter
 from pathlib import Path
@@ -77,7 +78,7 @@ class SweepDriver:
         sweep = self.sweep
         if sweep.state is SweepState.QUEUED:
             self._set(state=SweepState.STARTING, message="Starting")
-        await self.target.start(lambda line: self._set(message=line))
+        await self.target.start(self._say)
         urls = await self.context.call(self.context.tracking.urls)
         frozen = self.context.layout.frozen(self.id)
         if not frozen.exists():
@@ -119,16 +120,19 @@ class SweepDriver:
             self._failures.clear()
             self._set(state=SweepState.RUNNING, message="")
         if self.sweep.state is SweepState.RUNNING:
+            # at once where it is ready; it was lost where it is not
+            await self.target.start(self._say)
             self._plan()
             await self._hand_out()
         return await self._finish_if_over()
 
     async def _nap(self) -> None:
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.wake.wait(), timeout=5)
-        except TimeoutError:
-            pass
         self.wake.clear()
+
+    def _say(self, line: str) -> None:
+        self._set(message=line)
 
     def _set(self, **fields: Any) -> Sweep:
         self.sweep = self.store.change_sweep(self.id, epoch=self.epoch, **fields)
@@ -202,9 +206,7 @@ class SweepDriver:
         )
         mlflow_run, env = await self.context.begin_run(self.sweep, run, self.usage)
         if mlflow_run is not None:
-            run = self.store.change_run(
-                run.id, attempt=run.attempt, epoch=self.epoch, mlflow_run_id=mlflow_run
-            )
+            run = self.store.change_run(run.id, attempt=run.attempt, epoch=self.epoch, mlflow_run_id=mlflow_run)
         self._launch(run, self.target.run(self._spec(run, env), self._listener(run)))
 
     def _spec(self, run: Run, env: dict[str, str]) -> RunSpec:
@@ -261,9 +263,7 @@ class SweepDriver:
                 return
             shown = loop.time()
             try:
-                self.store.change_run(
-                    run.id, expect=RUN_LIVE, attempt=run.attempt, epoch=self.epoch, **fields
-                )
+                self.store.change_run(run.id, expect=RUN_LIVE, attempt=run.attempt, epoch=self.epoch, **fields)
             except MlopsError:
                 log.info("Progress of run %s came late", run.id)
 
@@ -332,9 +332,13 @@ class SweepDriver:
             self._succeeded += 1
             fields: dict[str, Any] = {} if sweep.confirmed else {"confirmed": True}
             best = best_run([run], sweep.objective) if sweep.objective else (None, None)
-            if best[1] is not None and sweep.objective and (
-                sweep.best_value is None
-                or (best[1] > sweep.best_value) == (sweep.objective.direction == "maximize")
+            if (
+                best[1] is not None
+                and sweep.objective
+                and (
+                    sweep.best_value is None
+                    or (best[1] > sweep.best_value) == (sweep.objective.direction == "maximize")
+                )
             ):
                 fields |= {"best_run_id": best[0], "best_value": best[1]}
             if fields:
@@ -342,13 +346,13 @@ class SweepDriver:
         elif run.state is RunState.FAILED and run.error is not None:
             kind = f"{run.error.name}: {run.error.message}"
             self._failures[kind] += 1
-            if not self._succeeded and self._failures[kind] >= SAME_FAILURES:
-                if sweep.state is SweepState.RUNNING and sweep.planned and self._left():
-                    self._set(
-                        pause_requested=True,
-                        state=SweepState.PAUSED,
-                        message=f"{SAME_FAILURES} runs failed alike and none succeeded: {run.error.message}",
-                    )
+            alike = not self._succeeded and self._failures[kind] >= SAME_FAILURES
+            if alike and sweep.state is SweepState.RUNNING and self._left():
+                self._set(
+                    pause_requested=True,
+                    state=SweepState.PAUSED,
+                    message=f"{SAME_FAILURES} runs failed alike and none succeeded: {run.error.message}",
+                )
 
     def _left(self) -> bool:
         sweep = self.store.sweep(self.id)
@@ -410,5 +414,3 @@ class SweepDriver:
             self._set(state=SweepState.FAILED, message=why, ended_at=now())
         else:
             log.error("Sweep %s: %s", self.id, why)
-
-

@@ -18,6 +18,7 @@ import msgspec
 
 from ..core import notebook as notebooks
 from ..core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
+from ..core.parameters import looks_secret
 from ..core.records import (
     Changes,
     NotebookInfo,
@@ -30,7 +31,6 @@ from ..core.records import (
     SweepRequest,
     now,
 )
-from ..core.parameters import looks_secret
 from ..core.samplers import make_sampler
 from ..core.space import build_space, check_space
 from ..core.states import RUN_OVER, SWEEP_OVER, RunState, SweepState
@@ -145,18 +145,14 @@ class Sweeps:
         self.save_draft(file, request)
         return created
 
-    def listed(
-        self, *, folder: str, archived: bool | None = None, deleted: bool | None = False
-    ) -> list[Sweep]:
+    def listed(self, *, folder: str, archived: bool | None = None, deleted: bool | None = False) -> list[Sweep]:
         """Sweeps of notebooks below a folder, newest first."""
         return self.store.sweeps(folder=folder, archived=archived, deleted=deleted)
 
     def changes(self, folder: str, since: int) -> Changes:
         """Sweeps that changed after a revision, archived and deleted ones too."""
         revision = self.store.revision()
-        return Changes(
-            sweeps=self.store.sweeps(folder=folder, since=since, deleted=None), revision=revision
-        )
+        return Changes(sweeps=self.store.sweeps(folder=folder, since=since, deleted=None), revision=revision)
 
     def get(self, sweep_id: str, folder: str) -> Sweep:
         """One sweep; one of a notebook outside ``folder`` is not found."""
@@ -177,13 +173,9 @@ class Sweeps:
             if not fields["name"]:
                 raise InvalidInputError("Give the sweep a name.", {"name": "is empty"})
         if fields.get("slots", 1) < 1:
-            raise InvalidInputError(
-                "At least one run must be allowed at once.", {"slots": "must be 1 or more"}
-            )
+            raise InvalidInputError("At least one run must be allowed at once.", {"slots": "must be 1 or more"})
         if "objective" in fields:
-            best_id, best_value = best_run(
-                self.store.runs(sweep_id, states=[RunState.SUCCEEDED]), fields["objective"]
-            )
+            best_id, best_value = best_run(self.store.runs(sweep_id, states=[RunState.SUCCEEDED]), fields["objective"])
             fields |= {"best_run_id": best_id, "best_value": best_value}
         return self.store.change_sweep(sweep_id, **fields)
 
@@ -338,8 +330,7 @@ def _metric_names(request: SweepRequest) -> list[str]:
 def _check_numbers(request: SweepRequest) -> None:
     if request.target not in ("local", "cuda") and not request.target.startswith(("tcp://", "tls://")):
         raise InvalidInputError(
-            f"“{request.target}” is no target; use local, cuda or a Dask scheduler's address such as "
-            "tcp://host:8786.",
+            f"“{request.target}” is no target; use local, cuda or a Dask scheduler's address such as tcp://host:8786.",
             {"target": "unknown"},
         )
     for name in ("slots", "cell_timeout", "run_timeout", "max_output"):

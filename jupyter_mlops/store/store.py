@@ -17,11 +17,10 @@ from ..core.states import RUN_LIVE, RUN_MOVES, RUN_OVER, SWEEP_MOVES, SWEEP_OVER
 from .engine import open_engine
 from .tables import drafts, infos, leases, revisions, runs, sweeps
 
-
 R = TypeVar("R", bound=Record)
 
 
-class Epoch(Record):
+class Epoch(Record, frozen=True, kw_only=True):
     """Under which holding of a lease a write is made."""
 
     name: str

@@ -88,9 +88,7 @@ class EmbeddedServer:
         self.message = f"MLflow's server did not start; its log is {self.data / 'mlflow.log'}."
 
     def _answers(self) -> bool:
-        request = urllib.request.Request(
-            f"{self.uri}/health", headers={"Authorization": f"Bearer {self.token}"}
-        )
+        request = urllib.request.Request(f"{self.uri}/health", headers={"Authorization": f"Bearer {self.token}"})
         try:
             with urllib.request.urlopen(request, timeout=5) as answer:
                 return bool(answer.status == 200)

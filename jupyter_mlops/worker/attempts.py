@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import msgspec
 from ..core.errors import InvalidInputError
 from ..core.records import RunError, RunResult, RunSpec, now
 from ..core.states import RunState
+from .environment import dask_worker
 from .places import attempt_folder, changed, files_folder, snapshot, write_atomically
 from .sentences import EndedError, cell_error, other_error
 
@@ -176,9 +176,7 @@ def run_attempt(spec: RunSpec, report: Report | None = None) -> RunResult:
     key = (spec.run_id, spec.attempt)
     with _live_lock:
         if key in _live:
-            raise InvalidInputError(
-                f"Attempt {spec.attempt} of run {spec.run_id} is already being executed here."
-            )
+            raise InvalidInputError(f"Attempt {spec.attempt} of run {spec.run_id} is already being executed here.")
         _live[key] = attempt
     try:
         folder = attempt_folder(spec)
@@ -262,7 +260,7 @@ def _run_notebook(attempt: Attempt) -> None:
 
 def _reporter(report: Report | None) -> tuple[Report, str]:
     """Where progress goes, and what this worker is called."""
-    worker = _dask_worker()
+    worker = dask_worker()
     name = str(worker.name) if worker is not None else socket.gethostname()
     if report is not None:
         return report, name
@@ -274,14 +272,3 @@ def _reporter(report: Report | None) -> tuple[Report, str]:
 
 def _nowhere(event: dict[str, Any]) -> None:
     logger.debug("%s", event)
-
-
-def _dask_worker() -> Any:
-    if "distributed" not in sys.modules:
-        return None
-    from distributed import get_worker
-
-    try:
-        return get_worker()
-    except ValueError:
-        return None

@@ -56,8 +56,9 @@ class CellClient(NotebookClient):
     ) -> None:
         super().__init__(nb, km=kernel.manager, iopub_timeout=_OUTPUT_BEHIND_REPLY)
         self.kc = kernel.client
-        self.kc.allow_stdin = False
+        kernel.client.allow_stdin = False
         self.kernel = kernel
+        self._limit_output(keeper)
         self.keeper = keeper
         self.touched = touched
 
@@ -107,9 +108,7 @@ class CellClient(NotebookClient):
             content.get("traceback") or [],
         )
 
-    def process_message(
-        self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
-    ) -> NotebookNode | None:
+    def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
         """Take in one message of the running cell."""
         self.touched()
         return super().process_message(msg, cell, cell_index)
@@ -130,7 +129,7 @@ class CellClient(NotebookClient):
             out = super().output(outs, msg, display_id, cell_index)
             if out is not None:
                 outs.pop()
-                self._keep(outs, out)
+                self.keeper.add(outs, out)
             return out
         try:
             out = output_from_msg(msg)
@@ -142,11 +141,14 @@ class CellClient(NotebookClient):
             self.clear_display_id_mapping(cell_index)
             self.clear_before_next_output = False
             self.keeper.cleared()
-        self._keep(outs, out)
+        self.keeper.add(outs, out, cut=msg["metadata"].get("cut", False))
         return out
 
-    def _keep(self, outs: list[NotebookNode], out: NotebookNode) -> None:
-        self.keeper.add(outs, out)
-        channel = self.kc.iopub_channel
-        if self.keeper.cut and isinstance(channel, OutputChannel):
-            channel.dropping = True
+    def _limit_output(self, keeper: OutputKeeper | None) -> None:
+        channel = self.kernel.client.iopub_channel
+        if isinstance(channel, OutputChannel):
+            channel.room = keeper.room if keeper is not None else None
+
+    def take_all_output(self) -> None:
+        """From now on nothing is thrown away: the notebook's cells are done."""
+        self._limit_output(None)

@@ -84,9 +84,7 @@ async def _run(recorder: Recorder, attempt: Attempt, kernel: Kernel) -> None:
                 recorder.cell_complete(cell, cell_index=index)
         finished = True
     except NotebookExitError:
-        attempt.warn(
-            f"The notebook ended itself in cell {attempt.cell} of {attempt.cells}; the rest was not run."
-        )
+        attempt.warn(f"The notebook ended itself in cell {attempt.cell} of {attempt.cells}; the rest was not run.")
         finished = False
     finally:
         if keeper.cut:
@@ -102,7 +100,7 @@ async def _run(recorder: Recorder, attempt: Attempt, kernel: Kernel) -> None:
 
 
 async def _language(client: CellClient) -> dict[str, object]:
-    reply = await client.async_wait_for_reply(client.kc.kernel_info())
+    reply = await client.async_wait_for_reply(client.kernel.client.kernel_info())
     return dict(reply["content"].get("language_info", {})) if reply else {}
 
 
@@ -127,9 +125,7 @@ async def _run_cell(recorder: Recorder, attempt: Attempt, client: CellClient, in
         raise
     except Exception:
         gone = await _why_gone(attempt, client.kernel)
-        cell.outputs.append(
-            new_output("error", ename=gone.error_name, evalue=str(gone), traceback=[str(gone)])
-        )
+        cell.outputs.append(new_output("error", ename=gone.error_name, evalue=str(gone), traceback=[str(gone)]))
         _failed(recorder, cell, index)
         raise gone from None
     finally:

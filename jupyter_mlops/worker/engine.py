@@ -78,9 +78,7 @@ class AttemptEngine(Engine):  # type: ignore[misc]
         return recorder.nb
 
     @classmethod
-    def execute_managed_notebook(
-        cls, nb_man: Recorder, kernel_name: str, attempt: Attempt, **kwargs: Any
-    ) -> None:
+    def execute_managed_notebook(cls, nb_man: Recorder, kernel_name: str, attempt: Attempt, **kwargs: Any) -> None:
         """Execute in this thread, in an event loop of its own."""
         from .drive import drive
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 from ..core.records import RunSpec
 from .places import files_folder
@@ -23,14 +24,26 @@ THREAD_VARIABLES = (
 _NOT_INHERITED = ("DASK_INTERNAL_INHERIT_CONFIG", "JPY_SESSION_NAME", "JPY_PARENT_PID")
 
 
+def dask_worker() -> Any:
+    """The Dask worker whose task this thread is executing, None outside of one."""
+    if "distributed" not in sys.modules:
+        return None
+    from distributed import get_worker
+
+    try:
+        return get_worker()
+    except ValueError:
+        return None
+
+
 def _set_by_dask(environ: dict[str, str]) -> set[str]:
-    """Variables that Dask's nanny gave the worker, which nobody chose for kernels."""
-    if "dask" not in sys.modules or "DASK_INTERNAL_INHERIT_CONFIG" not in environ:
+    """Variables that Dask's nanny gave its worker, which nobody chose for kernels."""
+    worker = dask_worker()
+    if worker is None or worker.nanny is None:
         return set()
     import dask
 
-    given = dask.config.get("distributed.nanny.pre-spawn-environ", {})
-    given = {"PYTHONHASHSEED": "6640", **given}
+    given = {"PYTHONHASHSEED": "6640", **dask.config.get("distributed.nanny.pre-spawn-environ", {})}
     return {name for name, value in given.items() if environ.get(name) == str(value)}
 
 

@@ -49,9 +49,7 @@ def read_mlflow(parent):
                 if math.isfinite(number):
                     values[name] = number
                 else:
-                    problems.append(
-                        "The metric '%s' is %r, which is not a number to compare by." % (name, number)
-                    )
+                    problems.append("The metric '%s' is %r, which is not a number to compare by." % (name, number))
         token = page.token
         if not token:
             break

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -16,11 +17,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
-from typing import Any
+from typing import Any, cast
 
 import zmq
 import zmq.asyncio
-from jupyter_client.asynchronous import AsyncKernelClient
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
@@ -32,16 +33,24 @@ from .processes import ProcessGroup
 
 _LONGEST_FOLDER = 70  # of a socket's path, which may have 107 characters on Linux and 103 on macOS
 _ASK_AGAIN = 0.3  # s; a kernel that has just failed ignores what came with the failing request
-_OUTPUT = frozenset({b"stream", b"display_data", b"execute_result", b"update_display_data"})
+_OUTPUT = frozenset({"stream", "display_data", "execute_result", "update_display_data"})
+_ROOM_IN_JSON = 2  # bytes of JSON that a byte of text may take before reading it all is too much
+_SMALL = 4096
 
 
 class OutputChannel(AsyncZMQSocketChannel):
-    """The kernel's output, which can be thrown away unread once a notebook holds enough of it."""
+    """The kernel's output; what a notebook has no room for is thrown away before it takes memory.
 
-    dropping = False
+    A kernel may send hundreds of megabytes in one message, and reading one takes several times its size.
 
-    async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:
-        """The next message that is not thrown away.
+    Attributes:
+        room: how many bytes of output are still wanted, None for all.
+    """
+
+    room: Callable[[], int] | None = None
+
+    async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
+        """The next message. One that is too large comes as a short ``stream`` with ``cut`` in its metadata.
 
         Raises:
             Empty: none came within ``timeout`` seconds.
@@ -49,16 +58,44 @@ class OutputChannel(AsyncZMQSocketChannel):
         while True:
             if timeout is not None and not await self.socket.poll(int(timeout * 1000)):
                 raise Empty
-            frames = await self.socket.recv_multipart()
-            if self.dropping and self._is_output(frames):
-                continue
-            _, message = self.session.feed_identities(frames)
+            frames = await self.socket.recv_multipart(copy=False)
+            if self.room is not None:
+                room = self.room()
+                start = next(n for n, frame in enumerate(frames) if frame.bytes == b"<IDS|MSG>")
+                content = frames[start + 5].buffer
+                if room <= 0 or len(content) > _ROOM_IN_JSON * room + _SMALL:
+                    header = json.loads(frames[start + 2].bytes)
+                    if header["msg_type"] in _OUTPUT:
+                        if room <= 0:
+                            continue
+                        return shortened(header, json.loads(frames[start + 3].bytes), content, room)
+            _, message = self.session.feed_identities([frame.bytes for frame in frames])
             return self.session.deserialize(message)
 
-    def _is_output(self, frames: list[bytes]) -> bool:
-        header = frames[frames.index(b"<IDS|MSG>") + 2]
-        kind: str = json.loads(header).get("msg_type", "")
-        return kind.encode() in _OUTPUT
+
+def shortened(header: dict[str, Any], parent: dict[str, Any], content: memoryview, room: int) -> dict[str, Any]:
+    """A message that holds the first ``room`` bytes of a stream's text, and nothing of any other output."""
+    first = bytes(content[:_SMALL])
+    name = re.search(rb'"name":\s*"(\w+)"', first + bytes(content[-_SMALL:]))
+    begin = re.search(rb'"text":\s*"', first)
+    text = ""
+    if header["msg_type"] == "stream" and begin is not None:
+        piece = bytes(content[begin.end() : begin.end() + room])
+        for end in range(len(piece), max(0, len(piece) - 12), -1):
+            try:
+                text = json.loads(b'"' + piece[:end] + b'"')
+                break
+            except ValueError:
+                continue  # it ends within an escape sequence or a character
+    return {
+        "header": header,
+        "msg_id": header["msg_id"],
+        "msg_type": "stream",
+        "parent_header": parent,
+        "metadata": {"cut": True},
+        "content": {"name": name[1].decode() if name else "stdout", "text": text},
+        "buffers": [],
+    }
 
 
 class Client(AsyncKernelClient):
@@ -66,7 +103,7 @@ class Client(AsyncKernelClient):
 
     iopub_channel_class = Type(OutputChannel)
 
-    def start_channels(self, **kwargs: Any) -> None:
+    def start_channels(self, **kwargs: Any) -> None:  # type: ignore[override]
         """Open the sockets for requests and output; the process is watched instead of its heartbeat.
 
         The manager speaks on the control channel, under the same identity: of two such connections a kernel
@@ -209,7 +246,8 @@ async def start_process(launch: Launch, started: Callable[[ProcessGroup], None])
         context.destroy(linger=0)
         shutil.rmtree(sockets, ignore_errors=True)
         raise UnavailableError(f"The kernel '{launch.name}' could not be started: {error}") from error
-    group = ProcessGroup(manager.provisioner.pid)
+    # set by the provisioner that starts local processes, which is all that is asked for here
+    group = ProcessGroup(cast("Any", manager.provisioner).pid)
     guard.add(group, sockets)
     group.step_back()
     kernel = Kernel(manager, manager.client(), group, sockets)
@@ -251,9 +289,7 @@ def find_kernel(name: str) -> KernelSpec:
         return manager.get_kernel_spec(name)
     except NoSuchKernel:
         known = ", ".join(sorted(manager.find_kernel_specs())) or "none"
-        raise InvalidInputError(
-            f"The kernel '{name}' is not installed here; installed are: {known}."
-        ) from None
+        raise InvalidInputError(f"The kernel '{name}' is not installed here; installed are: {known}.") from None
 
 
 def _arguments(spec: KernelSpec) -> list[str]:

@@ -55,7 +55,7 @@ async def _ask(attempt: Attempt, client: CellClient, call: str, what: str, patie
     source = Path(__file__).with_name("epilogue.py").read_text()
     run = f"__import__('builtins').exec({source!r}, g)"
     expression = f"(lambda g: ({run}, {call})[1])({{'__name__': 'mlops_epilogue'}})"
-    message = client.kc.execute(
+    message = client.kernel.client.execute(
         "", silent=True, store_history=False, user_expressions={"metrics": expression}
     )
     try:
@@ -81,7 +81,7 @@ def _first_line(error: Exception) -> str:
 
 async def _read_printed(attempt: Attempt, client: CellClient, line: str, names: list[str]) -> None:
     code = "\n".join(line.replace("{name}", name) for name in names if "." not in name)
-    message = client.kc.execute(code, silent=False, store_history=False)
+    message = client.kernel.client.execute(code, silent=False, store_history=False)
     try:
         text = await asyncio.wait_for(_printed(client, message), _PATIENCE)
     except (TimeoutError, Empty):
@@ -99,10 +99,10 @@ async def _read_printed(attempt: Attempt, client: CellClient, line: str, names: 
 
 
 async def _printed(client: CellClient, message: str) -> str:
-    client.kc.iopub_channel.dropping = False
+    client.take_all_output()
     text = ""
     while True:
-        msg: dict[str, Any] = await client.kc.iopub_channel.get_msg(timeout=None)
+        msg: dict[str, Any] = await client.kernel.client.iopub_channel.get_msg(timeout=None)
         if msg["parent_header"].get("msg_id") != message:
             continue
         if msg["msg_type"] == "stream":

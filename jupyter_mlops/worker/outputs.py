@@ -59,10 +59,14 @@ class OutputKeeper:
         self.used -= self._cell_used
         self.start_cell()
 
-    def add(self, outputs: list[NotebookNode], output: NotebookNode) -> None:
-        """Append an output, as much of it as there is room for."""
+    def room(self) -> int:
+        """Bytes that may still come."""
+        return 0 if self.cut else self.limit - self.used
+
+    def add(self, outputs: list[NotebookNode], output: NotebookNode, cut: bool = False) -> None:
+        """Append an output, as much of it as there is room for; ``cut`` says that some of it is missing already."""
         size = size_of_output(output)
-        if output.output_type != "error" and self.used + size > self.limit:
+        if output.output_type != "error" and (cut or self.used + size > self.limit):
             self._cut(outputs, output)
             return
         self.used += size
@@ -79,7 +83,7 @@ class OutputKeeper:
         self.cut = True
         if output.output_type == "stream":
             text = output.text.encode("utf-8", "replace")[: max(0, self.limit - self.used)]
-            outputs.append(NotebookNode(output, text=text.decode("utf-8", "ignore")))
+            outputs.append(new_output("stream", name=output.name, text=text.decode("utf-8", "ignore")))
         self.used = self.limit
         outputs.append(new_output("stream", name="stderr", text=f"\n[{self.sentence}]\n"))
 

@@ -91,9 +91,7 @@ def other_error(error: Exception, index: int | None) -> RunError:
     if isinstance(error, MlopsError):
         return RunError(name="KernelDied", message=str(error))
     if isinstance(error, OSError):
-        return RunError(
-            name="Internal", message=f"The worker could not read or write a file: {error}.", cell=index
-        )
+        return RunError(name="Internal", message=f"The worker could not read or write a file: {error}.", cell=index)
     import traceback
 
     return RunError(
