@@ -18,7 +18,7 @@ from .compute import Targets
 from .core.errors import MlopsError
 from .core.records import ServiceInfo, Sweep, now
 from .services.context import Context
-from .services.driver import SweepDriver
+from .services.driver import INTERNAL, SweepDriver
 from .services.launch import INFO_KEY
 from .services.layout import Layout
 from .settings import MlopsSettings
@@ -123,7 +123,7 @@ class Runtime:
         log.error("Sweep %s could not be driven", sweep_id, exc_info=error)
         self.context.store.request_stop_sweep(sweep_id)
         self.context.store.change_sweep(
-            sweep_id, message=f"An internal error ended it ({type(error).__name__}: {error}); see the service's log"
+            sweep_id, message=f"{INTERNAL} ({type(error).__name__}: {error}); see the service's log"
         )
 
     async def _catch_up(self) -> None:

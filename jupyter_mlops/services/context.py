@@ -95,7 +95,7 @@ class Context:
                 log.info("Run %s moved on while MLflow was told of it", run.id, exc_info=True)
 
     def _change(self, run: Run, **fields: Any) -> Run:
-        return self.store.change_run(run.id, attempt=run.attempt, epoch=self.epoch, **fields)
+        return self.store.change_run(run.id, expect_attempt=run.attempt, epoch=self.epoch, **fields)
 
     def _result(self, run: Run) -> RunResult:
         try:

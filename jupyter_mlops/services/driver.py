@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 PLAN_AHEAD = 200
 SAME_FAILURES = 3
 CELL_SECONDS = 0.3
+INTERNAL = "An internal error ended it"
 
 
 class SweepDriver:
@@ -110,7 +111,7 @@ class SweepDriver:
         """Do what there is to do; whether the sweep is over."""
         self.sweep = sweep = self.store.sweep(self.id)
         if sweep.stop_requested and sweep.state is not SweepState.STOPPING:
-            self._set(state=self._stopping(), message="Stopping")
+            self._set(state=self._stopping(), message=self._last_word("Stopping"))
         if self.sweep.state is SweepState.STOPPING:
             return await self._step_stopping()
         await self._stop_asked_runs()
@@ -137,6 +138,10 @@ class SweepDriver:
     def _set(self, **fields: Any) -> Sweep:
         self.sweep = self.store.change_sweep(self.id, epoch=self.epoch, **fields)
         return self.sweep
+
+    def _last_word(self, otherwise: str) -> str:
+        message = self.sweep.message
+        return message if message.startswith(INTERNAL) else otherwise
 
     def _stopping(self) -> SweepState:
         queued = self.sweep.state is SweepState.QUEUED
@@ -199,14 +204,14 @@ class SweepDriver:
         run = self.store.change_run(
             run.id,
             expect=[RunState.QUEUED],
-            attempt=run.attempt,
+            expect_attempt=run.attempt,
             epoch=self.epoch,
             state=RunState.STARTING,
             message="",
         )
         mlflow_run, env = await self.context.begin_run(self.sweep, run, self.usage)
         if mlflow_run is not None:
-            run = self.store.change_run(run.id, attempt=run.attempt, epoch=self.epoch, mlflow_run_id=mlflow_run)
+            run = self.store.change_run(run.id, expect_attempt=run.attempt, epoch=self.epoch, mlflow_run_id=mlflow_run)
         self._launch(run, self.target.run(self._spec(run, env), self._listener(run)))
 
     def _spec(self, run: Run, env: dict[str, str]) -> RunSpec:
@@ -263,7 +268,7 @@ class SweepDriver:
                 return
             shown = loop.time()
             try:
-                self.store.change_run(run.id, expect=RUN_LIVE, attempt=run.attempt, epoch=self.epoch, **fields)
+                self.store.change_run(run.id, expect=RUN_LIVE, expect_attempt=run.attempt, epoch=self.epoch, **fields)
             except MlopsError:
                 log.info("Progress of run %s came late", run.id)
 
@@ -290,7 +295,7 @@ class SweepDriver:
 
     def _over(self, run: Run, **fields: Any) -> None:
         fields.setdefault("ended_at", now())
-        self.store.change_run(run.id, attempt=run.attempt, epoch=self.epoch, **fields)
+        self.store.change_run(run.id, expect_attempt=run.attempt, epoch=self.epoch, **fields)
 
     def _lose(self, run: Run, why: str) -> None:
         self._lost[run.id] += 1
@@ -306,7 +311,7 @@ class SweepDriver:
         self.store.change_run(
             run.id,
             expect=RUN_LIVE,
-            attempt=run.attempt,
+            expect_attempt=run.attempt,
             epoch=self.epoch,
             state=RunState.QUEUED,
             **fresh_attempt(run, f"{why.rstrip('.')}; it is repeated"),
@@ -378,7 +383,7 @@ class SweepDriver:
                 self._over(run, state=RunState.STOPPED, message="Stopped")
         if self._attempts:
             return False
-        await self._close(SweepState.STOPPED, "Stopped")
+        await self._close(SweepState.STOPPED, self._last_word("Stopped"))
         return True
 
     async def _finish_if_over(self) -> bool:

@@ -207,7 +207,7 @@ class Sweeps:
             self.store.change_run(
                 run.id,
                 expect=[run.state],
-                attempt=run.attempt,
+                expect_attempt=run.attempt,
                 state=RunState.QUEUED,
                 **fresh_attempt(run, "Repeated"),
             )

@@ -240,7 +240,7 @@ class Store:
         run_id: str,
         *,
         expect: Collection[RunState] | None = None,
-        attempt: int | None = None,
+        expect_attempt: int | None = None,
         epoch: Epoch | None = None,
         **fields: Any,
     ) -> Run:
@@ -248,7 +248,7 @@ class Store:
 
         Args:
             expect: states in which it must be.
-            attempt: which the writer believes to be the present one.
+            expect_attempt: which the writer believes to be the present one.
             epoch: of the writer's lease.
             fields: by the names of :class:`~jupyter_mlops.core.records.Run`.
 
@@ -257,8 +257,8 @@ class Store:
         """
         with self._write(epoch) as connection:
             run = _run(connection, run_id)
-            if attempt is not None and run.attempt != attempt:
-                raise ConflictError(f"Attempt {attempt} of this run was given up; attempt {run.attempt} counts.")
+            if expect_attempt is not None and run.attempt != expect_attempt:
+                raise ConflictError(f"Attempt {expect_attempt} of this run was given up; attempt {run.attempt} counts.")
             state = fields.get("state", run.state)
             _check_move("run", run.state, state, expect, RUN_MOVES)
             number = _next_revision(connection)
