@@ -1,0 +1,2 @@
+export { MlopsPanel, type IPanelOptions } from './panel';
+export { compact, NotebookForm } from './form';

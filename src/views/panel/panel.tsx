@@ -1,0 +1,215 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import {
+  PanelWithToolbar,
+  ReactWidget,
+  refreshIcon,
+  SidePanel,
+  ToolbarButton,
+  listIcon
+} from '@jupyterlab/ui-components';
+import type { INotebookTracker } from '@jupyterlab/notebook';
+import type { ITranslator } from '@jupyterlab/translation';
+import type { CommandRegistry } from '@lumino/commands';
+import type { IDisposable } from '@lumino/disposable';
+import type { Message } from '@lumino/messaging';
+import type { Widget } from '@lumino/widgets';
+import * as React from 'react';
+import { mlopsIcon } from '../../icons';
+import { CommandIDs, type IMlopsModel } from '../../tokens';
+import { Compute } from './compute';
+import { NotebookSection } from './section';
+import { SweepList } from './sweeps';
+
+export interface IPanelOptions {
+  model: IMlopsModel;
+  tracker: INotebookTracker;
+  commands: CommandRegistry;
+  translator: ITranslator;
+  /** The notebook's path relative to the server's root; null where it is not a file of this server. */
+  localPath(path: string): string | null;
+}
+
+/** The left sidebar's panel: notebook, sweeps, compute. */
+export class MlopsPanel extends SidePanel {
+  constructor(options: IPanelOptions) {
+    super({ translator: options.translator });
+    this._model = options.model;
+    const trans = options.translator.load('jupyter_mlops');
+    this.id = 'jp-mlops-panel';
+    this.addClass('jp-MlopsPanel');
+    this.title.icon = mlopsIcon;
+    this.title.caption = trans.__('MLOps');
+    this.node.setAttribute('role', 'region');
+    this.node.setAttribute('aria-label', trans.__('MLOps'));
+
+    this.notebook = new NotebookSection({ ...options, trans });
+    const sweeps = new SweepsSection(options, trans);
+    const compute = new ComputeSection(options, trans);
+    const run = (id: string) => () => void options.commands.execute(id);
+
+    this.toolbar.addItem(
+      'refresh',
+      new ToolbarButton({
+        icon: refreshIcon,
+        tooltip: trans.__('Refresh'),
+        onClick: () => {
+          void this._model.refresh();
+          void this.notebook.reload();
+        }
+      })
+    );
+    this.toolbar.addItem(
+      'mlflow',
+      new ToolbarButton({
+        label: trans.__('MLflow ↗'),
+        tooltip: trans.__('Open MLflow in a tab'),
+        onClick: run(CommandIDs.openMlflow)
+      })
+    );
+    this.toolbar.node.setAttribute('aria-label', trans.__('MLOps'));
+
+    this._add(this.notebook, trans.__('Notebook'));
+    const list = this._add(sweeps, trans.__('Sweeps'));
+    list.toolbar.addItem(
+      'shelves',
+      new ToolbarButton({
+        icon: listIcon,
+        tooltip: trans.__('Show archived and deleted sweeps'),
+        pressedTooltip: trans.__('Hide archived and deleted sweeps'),
+        onClick: () => sweeps.toggle()
+      })
+    );
+    this._add(compute, trans.__('Compute'));
+  }
+
+  readonly notebook: NotebookSection;
+
+  override dispose(): void {
+    this._watch?.dispose();
+    this._watch = null;
+    super.dispose();
+  }
+
+  protected override onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this._watch ??= this._model.watchStatus();
+  }
+
+  protected override onAfterHide(message: Message): void {
+    super.onAfterHide(message);
+    this._watch?.dispose();
+    this._watch = null;
+  }
+
+  private _add(widget: Widget, label: string): PanelWithToolbar {
+    const section = new PanelWithToolbar();
+    section.addClass('jp-MlopsSection');
+    section.title.label = label;
+    section.addWidget(widget);
+    this.addWidget(section);
+    return section;
+  }
+
+  private readonly _model: IMlopsModel;
+  private _watch: IDisposable | null = null;
+}
+
+class SweepsSection extends ReactWidget {
+  constructor(
+    private readonly _options: IPanelOptions,
+    private readonly _trans: TranslationBundle
+  ) {
+    super();
+    this.addClass('jp-MlopsBody');
+    _options.model.changed.connect((_, change) => {
+      if (change.sweeps.size > 0 || change.status) {
+        this.update();
+      }
+    }, this);
+  }
+
+  toggle(): void {
+    this._all = !this._all;
+    this.update();
+  }
+
+  protected override render(): JSX.Element {
+    const { model, commands } = this._options;
+    const trans = this._trans;
+    const act = (command: string) => (id: string) =>
+      void commands.execute(command, { id });
+    const actions = {
+      trans,
+      onOpen: act(CommandIDs.openSweep),
+      onStop: act(CommandIDs.stopSweep),
+      onRestore: act(CommandIDs.restoreSweep)
+    };
+    const current = model.sweeps();
+    const archived = this._all ? model.sweeps('archived') : [];
+    const deleted = this._all ? model.sweeps('deleted') : [];
+    return (
+      <>
+        {model.error && (
+          <div className="jp-MlopsProblem" role="alert">
+            {model.error}
+          </div>
+        )}
+        {!model.ready && !model.error && (
+          <p className="jp-MlopsHint">{trans.__('Looking…')}</p>
+        )}
+        {model.ready && current.length === 0 && (
+          <p className="jp-MlopsHint">
+            {trans.__(
+              'No sweeps yet. Say above what to try and press Run: they appear here and go on when JupyterLab is closed.'
+            )}
+          </p>
+        )}
+        <SweepList {...actions} sweeps={current} title="" shelf="current" />
+        <SweepList
+          {...actions}
+          sweeps={archived}
+          title={trans.__('Archived')}
+          shelf="archived"
+        />
+        <SweepList
+          {...actions}
+          sweeps={deleted}
+          title={trans.__('Deleted')}
+          shelf="deleted"
+        />
+        {this._all && archived.length + deleted.length === 0 && (
+          <p className="jp-MlopsHint">{trans.__('Nothing archived or deleted.')}</p>
+        )}
+      </>
+    );
+  }
+
+  private _all = false;
+}
+
+class ComputeSection extends ReactWidget {
+  constructor(
+    private readonly _options: IPanelOptions,
+    private readonly _trans: TranslationBundle
+  ) {
+    super();
+    this.addClass('jp-MlopsBody');
+    _options.model.changed.connect((_, change) => {
+      if (change.status) {
+        this.update();
+      }
+    }, this);
+  }
+
+  protected override render(): JSX.Element {
+    const { model, commands } = this._options;
+    return (
+      <Compute
+        status={model.status}
+        trans={this._trans}
+        onMlflow={() => void commands.execute(CommandIDs.openMlflow)}
+        onLog={() => void commands.execute(CommandIDs.showServiceLog)}
+      />
+    );
+  }
+}
