@@ -1,3 +1,11 @@
-import { modelPlugin } from './main';
+import { sweepPlugin, toolsPlugin } from './documents';
+import { commandsPlugin, modelPlugin } from './main';
+import { panelPlugin } from './panel';
 
-export default [modelPlugin];
+export default [
+  modelPlugin,
+  commandsPlugin,
+  panelPlugin,
+  sweepPlugin,
+  toolsPlugin
+];

@@ -1,8 +1,16 @@
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { IFileBrowserFactory } from '@jupyterlab/filebrowser';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Client } from './api/client';
+import { addCommands, announceEnds } from './commands';
 import { MlopsModel } from './model';
-import { IMlopsModel } from './tokens';
+import { localPaths } from './paths';
+import { CommandIDs, IMlopsModel } from './tokens';
 
+/** The model, shared by everything else. */
 export const modelPlugin: JupyterFrontEndPlugin<IMlopsModel> = {
   id: 'jupyter-mlops:model',
   description: 'Sweeps, their runs and the service behind them, kept current.',
@@ -18,3 +26,55 @@ export const modelPlugin: JupyterFrontEndPlugin<IMlopsModel> = {
     return model;
   }
 };
+
+/** Commands, their menus and toolbar button, and what is said at a sweep's end. */
+export const commandsPlugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-mlops:plugin',
+  description: 'Commands on notebooks and sweeps.',
+  autoStart: true,
+  requires: [IMlopsModel, INotebookTracker],
+  optional: [
+    IFileBrowserFactory,
+    ITranslator,
+    ICommandPalette,
+    ISettingRegistry
+  ],
+  activate: (
+    app,
+    model: IMlopsModel,
+    tracker: INotebookTracker,
+    browser: IFileBrowserFactory | null,
+    translator: ITranslator | null,
+    palette: ICommandPalette | null,
+    settings: ISettingRegistry | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load('jupyter_mlops');
+    addCommands({
+      app,
+      model,
+      tracker,
+      browser,
+      trans,
+      localPath: localPaths(app.serviceManager.contents)
+    });
+    const category = trans.__('MLOps');
+    for (const command of [
+      CommandIDs.sweepNotebook,
+      CommandIDs.tagParameters
+    ]) {
+      palette?.addItem({ command, category });
+    }
+    void notifyAsSet(settings).then(notify => {
+      if (notify) {
+        announceEnds(app, model, trans);
+      }
+    });
+  }
+};
+
+async function notifyAsSet(
+  settings: ISettingRegistry | null
+): Promise<boolean> {
+  const loaded = await settings?.load('jupyter-mlops:plugin');
+  return loaded?.composite['notifications'] !== false;
+}
