@@ -126,13 +126,13 @@ class CellClient(NotebookClient):
         parent = msg["parent_header"].get("msg_id")
         if self.output_hook_stack[parent] or display_id:
             # widgets and displays that change in place are nbclient's business; they only count
-            out = super().output(outs, msg, display_id, cell_index)
-            if out is not None:
+            shown: NotebookNode | None = super().output(outs, msg, display_id, cell_index)
+            if shown is not None:
                 outs.pop()
-                self.keeper.add(outs, out)
-            return out
+                self.keeper.add(outs, shown)
+            return shown
         try:
-            out = output_from_msg(msg)
+            out: NotebookNode | None = output_from_msg(msg)  # type: ignore[no-untyped-call]
         except ValueError:
             self.log.warning("unknown output message %r", msg["msg_type"])
             return None
@@ -147,7 +147,7 @@ class CellClient(NotebookClient):
     def _limit_output(self, keeper: OutputKeeper | None) -> None:
         channel = self.kernel.client.iopub_channel
         if isinstance(channel, OutputChannel):
-            channel.room = keeper.room if keeper is not None else None
+            channel.keeper = keeper
 
     def take_all_output(self) -> None:
         """From now on nothing is thrown away: the notebook's cells are done."""

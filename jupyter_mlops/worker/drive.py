@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
 
 from .attempts import Attempt, Ending
 from .cells import CellClient, CellFailedError, NotebookExitError
@@ -18,7 +17,7 @@ from .engine import Recorder
 from .environment import kernel_environment
 from .kernels import Kernel, Launch, find_kernel, log_is_empty, start_kernel
 from .metrics import read_metrics
-from .outputs import OutputKeeper
+from .outputs import OutputKeeper, new_output
 from .places import attempt_folder
 from .sentences import EndedError, KernelGoneError, exited_well
 

@@ -22,7 +22,7 @@ _SAVE_INTERVAL = 0.5  # s between two saves of a notebook that is being executed
 _SAVE_SHARE = 10  # a save that takes long is repeated no sooner than this many times its length
 
 
-class Recorder(NotebookExecutionManager):  # type: ignore[misc]
+class Recorder(NotebookExecutionManager):
     """papermill's record of an execution: saved at most so often, and honest about cells that never ran."""
 
     def __init__(self, nb: NotebookNode, output_path: str) -> None:
@@ -61,7 +61,7 @@ class Recorder(NotebookExecutionManager):  # type: ignore[misc]
         self.save_now()
 
 
-class AttemptEngine(Engine):  # type: ignore[misc]
+class AttemptEngine(Engine):
     """Executes a notebook for an :class:`~.attempts.Attempt`."""
 
     @classmethod
@@ -75,7 +75,8 @@ class AttemptEngine(Engine):  # type: ignore[misc]
             cls.execute_managed_notebook(recorder, kernel_name, attempt=attempt)
         finally:
             recorder.notebook_complete()
-        return recorder.nb
+        executed: NotebookNode = recorder.nb
+        return executed
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Recorder, kernel_name: str, attempt: Attempt, **kwargs: Any) -> None:

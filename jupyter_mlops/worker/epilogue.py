@@ -4,9 +4,9 @@ import json
 import math
 
 
-def read_numbers(namespace, names):
+def read_numbers(namespace: dict, names: list) -> str:  # type: ignore[type-arg]
     """The named variables that are numbers, as JSON ``{"values": {...}, "problems": [...]}``."""
-    values, problems = {}, []
+    values, problems = {}, []  # type: ignore[var-annotated]
     for name in names:
         root, *attributes = name.split(".")
         if root not in namespace:
@@ -29,13 +29,13 @@ def read_numbers(namespace, names):
     return json.dumps({"values": values, "problems": problems})
 
 
-def read_mlflow(parent):
+def read_mlflow(parent: str) -> str:
     """The latest metrics of all MLflow runs that the notebook made itself; later runs win."""
     import mlflow
 
     client = mlflow.MlflowClient()
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    values, problems = {}, []
+    values, problems = {}, []  # type: ignore[var-annotated]
     token = None
     while experiments:
         page = client.search_runs(

@@ -29,6 +29,7 @@ from traitlets import Type
 
 from ..core.errors import InvalidInputError, UnavailableError
 from .guard import guard
+from .outputs import OutputKeeper
 from .processes import ProcessGroup
 
 _LONGEST_FOLDER = 70  # of a socket's path, which may have 107 characters on Linux and 103 on macOS
@@ -36,6 +37,11 @@ _ASK_AGAIN = 0.3  # s; a kernel that has just failed ignores what came with the 
 _OUTPUT = frozenset({"stream", "display_data", "execute_result", "update_display_data"})
 _ROOM_IN_JSON = 2  # bytes of JSON that a byte of text may take before reading it all is too much
 _SMALL = 4096
+# ipykernel drops output once a thousand messages wait, the one that says that a cell is done included
+_LOSE_NOTHING = (
+    "(lambda output: output.schedule(lambda: output.socket.setsockopt(__import__('zmq').SNDHWM, 0)))"
+    "(get_ipython().kernel.iopub_thread)"
+)
 
 
 class OutputChannel(AsyncZMQSocketChannel):
@@ -44,10 +50,10 @@ class OutputChannel(AsyncZMQSocketChannel):
     A kernel may send hundreds of megabytes in one message, and reading one takes several times its size.
 
     Attributes:
-        room: how many bytes of output are still wanted, None for all.
+        keeper: knows how much output is still wanted, None for all.
     """
 
-    room: Callable[[], int] | None = None
+    keeper: OutputKeeper | None = None
 
     async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
         """The next message. One that is too large comes as a short ``stream`` with ``cut`` in its metadata.
@@ -59,14 +65,14 @@ class OutputChannel(AsyncZMQSocketChannel):
             if timeout is not None and not await self.socket.poll(int(timeout * 1000)):
                 raise Empty
             frames = await self.socket.recv_multipart(copy=False)
-            if self.room is not None:
-                room = self.room()
+            if self.keeper is not None:
+                room, enough = self.keeper.room, self.keeper.cut
                 start = next(n for n, frame in enumerate(frames) if frame.bytes == b"<IDS|MSG>")
                 content = frames[start + 5].buffer
-                if room <= 0 or len(content) > _ROOM_IN_JSON * room + _SMALL:
+                if enough or len(content) > _ROOM_IN_JSON * room + _SMALL:
                     header = json.loads(frames[start + 2].bytes)
                     if header["msg_type"] in _OUTPUT:
-                        if room <= 0:
+                        if enough:
                             continue
                         return shortened(header, json.loads(frames[start + 3].bytes), content, room)
             _, message = self.session.feed_identities([frame.bytes for frame in frames])
@@ -255,6 +261,9 @@ async def start_process(launch: Launch, started: Callable[[ProcessGroup], None])
     try:
         kernel.client.start_channels()
         await kernel.client.wait_for_ready(timeout=launch.patience)
+        if _is_ipykernel(launch.spec):
+            # its answer is nobody's business; what is asked next waits behind it
+            kernel.client.execute("", silent=True, store_history=False, user_expressions={"all": _LOSE_NOTHING})
     except RuntimeError as error:
         await kernel.close()
         raise UnavailableError(

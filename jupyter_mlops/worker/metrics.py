@@ -21,7 +21,8 @@ _NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _PRINT = {
     "bash": "printf 'mlops:{name}=%s\\n' \"${name}\"",
     "sh": "printf 'mlops:{name}=%s\\n' \"${name}\"",
-    "r": 'cat("mlops:{name}=", tryCatch(format(as.numeric({name}), digits = 17), error = function(e) ""), "\\n", sep = "")',
+    "r": 'cat("mlops:{name}=", tryCatch(format(as.numeric({name}), digits = 17), '
+    'error = function(e) ""), "\\n", sep = "")',
     "julia": 'print("mlops:{name}=", (@isdefined {name}) ? {name} : "", "\\n")',
 }
 _PRINTED = re.compile(r"mlops:([\w.]+)=(\S+)")

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
+from nbformat.v4 import new_output as _untyped_new_output
 
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]")
 
@@ -30,6 +30,12 @@ def size_of_output(output: dict[str, Any]) -> int:
         return size_of_text("\n".join(output.get("traceback", [])))
     values = output.get("data", {}).values()
     return sum(size_of_text(value if isinstance(value, str) else json.dumps(value)) for value in values)
+
+
+def new_output(kind: str, **fields: Any) -> NotebookNode:
+    """An output of a cell, as the notebook format has it."""
+    output: NotebookNode = _untyped_new_output(kind, **fields)  # type: ignore[no-untyped-call]
+    return output
 
 
 class OutputKeeper:
@@ -59,9 +65,10 @@ class OutputKeeper:
         self.used -= self._cell_used
         self.start_cell()
 
+    @property
     def room(self) -> int:
         """Bytes that may still come."""
-        return 0 if self.cut else self.limit - self.used
+        return self.limit - self.used
 
     def add(self, outputs: list[NotebookNode], output: NotebookNode, cut: bool = False) -> None:
         """Append an output, as much of it as there is room for; ``cut`` says that some of it is missing already."""
