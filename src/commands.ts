@@ -109,7 +109,8 @@ function addSweepCommands(options: ICommandOptions): void {
     model.client.sweepAction(sweep.id, action);
   const live = (sweep: Sweep) => !isOver(sweep.state) && !sweep.deleted_at;
   const repeatable = (sweep: Sweep) =>
-    !sweep.deleted_at && (sweep.state === 'failed' || sweep.state === 'stopped');
+    !sweep.deleted_at &&
+    (sweep.state === 'failed' || sweep.state === 'stopped');
 
   add(
     CommandIDs.stopSweep,
@@ -121,8 +122,7 @@ function addSweepCommands(options: ICommandOptions): void {
   add(
     CommandIDs.pauseSweep,
     trans.__('Pause Sweep'),
-    sweep =>
-      live(sweep) && sweep.state !== 'paused' && !sweep.pause_requested,
+    sweep => live(sweep) && sweep.state !== 'paused' && !sweep.pause_requested,
     act('pause')
   );
   add(
@@ -278,7 +278,9 @@ async function save(options: ICommandOptions, path: string): Promise<void> {
   await context.save();
   if (context.model.dirty) {
     throw new Error(
-      options.trans.__('The notebook could not be saved, so it was not started.')
+      options.trans.__(
+        'The notebook could not be saved, so it was not started.'
+      )
     );
   }
 }
@@ -360,7 +362,8 @@ export function announceEnds(
       const actions = [
         {
           label: trans.__('Open'),
-          callback: () => void app.commands.execute(CommandIDs.openSweep, { id })
+          callback: () =>
+            void app.commands.execute(CommandIDs.openSweep, { id })
         }
       ];
       if (sweep.state === 'succeeded') {

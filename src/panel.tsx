@@ -43,6 +43,9 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
       describedBy: { args: { type: 'object', properties: {} } },
       execute: () => app.shell.activateById(panel.id)
     });
-    palette?.addItem({ command: CommandIDs.showPanel, category: trans.__('MLOps') });
+    palette?.addItem({
+      command: CommandIDs.showPanel,
+      category: trans.__('MLOps')
+    });
   }
 };

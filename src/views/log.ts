@@ -47,7 +47,8 @@ export class ServiceLogView extends Widget {
     }
     const { node } = this;
     const atEnd = node.scrollHeight - node.scrollTop - node.clientHeight < 40;
-    node.textContent = text || this._trans.__('The service has written nothing yet.');
+    node.textContent =
+      text || this._trans.__('The service has written nothing yet.');
     if (atEnd) {
       node.scrollTop = node.scrollHeight;
     }

@@ -58,7 +58,9 @@ export class MlflowView extends Widget {
     if (this._shown || this.isDisposed) {
       return;
     }
-    this._note.node.textContent ||= this._options.trans.__('Looking for MLflow…');
+    this._note.node.textContent ||= this._options.trans.__(
+      'Looking for MLflow…'
+    );
     try {
       // the page itself, so that a refusal is shown as its sentence and not as JSON in a frame
       await request(this._options.serverSettings, ['mlflow', '']);

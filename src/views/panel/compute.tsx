@@ -21,10 +21,20 @@ export function Compute(props: IComputeProps): JSX.Element {
     <div className="jp-MlopsCompute">
       <ul aria-label={trans.__('Targets')}>
         {status.targets.map(target => (
-          <li key={target.name} className="jp-MlopsLine" data-target={target.name}>
-            <span className="jp-MlopsDot" data-state={target.state} aria-hidden="true" />
+          <li
+            key={target.name}
+            className="jp-MlopsLine"
+            data-target={target.name}
+          >
+            <span
+              className="jp-MlopsDot"
+              data-state={target.state}
+              aria-hidden="true"
+            />
             <span className="jp-MlopsLine-name">{target.name}</span>
-            <span className="jp-MlopsLine-value">{targetState(target, trans)}</span>
+            <span className="jp-MlopsLine-value">
+              {targetState(target, trans)}
+            </span>
             {target.message && (
               <span className="jp-MlopsLine-note">{target.message}</span>
             )}
@@ -32,26 +42,59 @@ export function Compute(props: IComputeProps): JSX.Element {
         ))}
       </ul>
       <ul aria-label={trans.__('Services')}>
-        <li className="jp-MlopsLine" title={service.host && `${service.host} · ${service.pid}`}>
-          <span className="jp-MlopsDot" data-state={service.state} aria-hidden="true" />
-          <span className="jp-MlopsLine-name">{trans.__('Service')}</span>
-          <span className="jp-MlopsLine-value">{serviceState(service, trans)}</span>
+        <li
+          className="jp-MlopsLine"
+          title={service.host && `${service.host} · ${service.pid}`}
+        >
+          <span
+            className="jp-MlopsDot"
+            data-state={service.state}
+            aria-hidden="true"
+          />
+          <span className="jp-MlopsLine-name">
+            {trans.__('Service')}{' '}
+            <button
+              type="button"
+              className="jp-MlopsLink"
+              onClick={props.onLog}
+            >
+              {trans.__('log')}
+            </button>
+          </span>
+          <span className="jp-MlopsLine-value">
+            {serviceState(service, trans)}
+          </span>
           {service.doing && service.state !== 'off' && (
             <span className="jp-MlopsLine-note">{service.doing}</span>
           )}
         </li>
         <li className="jp-MlopsLine">
-          <span className="jp-MlopsDot" data-state={service.mlflow} aria-hidden="true" />
-          <span className="jp-MlopsLine-name">MLflow</span>
-          <span className="jp-MlopsLine-value">{mlflowState(service, trans)}</span>
+          <span
+            className="jp-MlopsDot"
+            data-state={service.mlflow}
+            aria-hidden="true"
+          />
+          <button
+            type="button"
+            className="jp-MlopsLink jp-MlopsLine-name"
+            title={trans.__('Open MLflow in a tab')}
+            onClick={props.onMlflow}
+          >
+            MLflow ↗
+          </button>
+          <span className="jp-MlopsLine-value">
+            {mlflowState(service, trans)}
+          </span>
           {service.mlflow_message && (
             <span className="jp-MlopsLine-note">{service.mlflow_message}</span>
           )}
         </li>
         <li className="jp-MlopsLine" title={status.store_path}>
-          <span className="jp-MlopsDot" data-state="ready" aria-hidden="true" />
+          <span className="jp-MlopsDot jp-mod-none" aria-hidden="true" />
           <span className="jp-MlopsLine-name">{trans.__('Store')}</span>
-          <span className="jp-MlopsLine-value">{formatBytes(status.store_bytes)}</span>
+          <span className="jp-MlopsLine-value">
+            {formatBytes(status.store_bytes)}
+          </span>
         </li>
       </ul>
       {status.warnings.map(warning => (
@@ -59,14 +102,6 @@ export function Compute(props: IComputeProps): JSX.Element {
           {warning}
         </div>
       ))}
-      <div className="jp-MlopsRow jp-MlopsLinks">
-        <button type="button" className="jp-MlopsLink" onClick={props.onMlflow}>
-          {trans.__('MLflow')} ↗
-        </button>
-        <button type="button" className="jp-MlopsLink" onClick={props.onLog}>
-          {trans.__('Service log')}
-        </button>
-      </div>
     </div>
   );
 }

@@ -1,9 +1,5 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import {
-  caretDownIcon,
-  closeIcon,
-  MenuSvg
-} from '@jupyterlab/ui-components';
+import { caretDownIcon, closeIcon, MenuSvg } from '@jupyterlab/ui-components';
 import { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 import type { FieldCheck, Parameter } from '../../api/schema';
@@ -36,10 +32,7 @@ export function Field(props: IFieldProps): JSX.Element {
   const options = choicesOf(parameter);
   const on = options && chosen(text, options);
   const error = text.trim() ? check?.error : '';
-  const described = [
-    parameter.help && `${id}-help`,
-    error && `${id}-error`
-  ]
+  const described = [parameter.help && `${id}-help`, error && `${id}-error`]
     .filter(Boolean)
     .join(' ');
   return (
@@ -91,7 +84,11 @@ export function Field(props: IFieldProps): JSX.Element {
         </div>
       )}
       {parameter.help && (
-        <div className="jp-MlopsField-help" id={`${id}-help`} title={parameter.help}>
+        <div
+          className="jp-MlopsField-help"
+          id={`${id}-help`}
+          title={parameter.help}
+        >
           {parameter.help}
         </div>
       )}
@@ -112,11 +109,7 @@ function Count(props: {
     <span
       className={`jp-MlopsField-count${check.count > 1 ? ' jp-mod-varied' : ''}`}
       title={check.preview}
-      aria-label={trans._n(
-        '%1 value',
-        '%1 values',
-        check.count
-      )}
+      aria-label={trans._n('%1 value', '%1 values', check.count)}
     >
       {check.count > 1 ? `×${formatCount(check.count)}` : '1'}
     </span>
@@ -185,14 +178,21 @@ function Text(props: {
           if (parameter.default_text) {
             kinds.unshift('default');
           }
-          openKinds(event.currentTarget, kinds, parameter, text, trans, next => {
-            onChange(next);
-            // after React has put the new text there
-            requestAnimationFrame(() => {
-              input.current?.focus();
-              input.current?.select();
-            });
-          });
+          openKinds(
+            event.currentTarget,
+            kinds,
+            parameter,
+            text,
+            trans,
+            next => {
+              onChange(next);
+              // after React has put the new text there
+              requestAnimationFrame(() => {
+                input.current?.focus();
+                input.current?.select();
+              });
+            }
+          );
         }}
       >
         <caretDownIcon.react tag="span" width="14px" height="14px" />

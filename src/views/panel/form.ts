@@ -96,7 +96,9 @@ export class NotebookForm implements IDisposable {
   get parameters(): readonly Parameter[] {
     const declared = this._info?.parameters ?? [];
     const known = new Set(declared.map(parameter => parameter.name));
-    const strays = [...new Set([...Object.keys(this._request.space), ...this._added])]
+    const strays = [
+      ...new Set([...Object.keys(this._request.space), ...this._added])
+    ]
       .filter(name => !known.has(name))
       .map(undeclared);
     return [...declared, ...strays];
@@ -173,7 +175,9 @@ export class NotebookForm implements IDisposable {
     // in the order of the notebook: the last parameter varies fastest
     const space = Object.fromEntries(
       this.parameters
-        .map(parameter => [parameter.name, texts[parameter.name] ?? ''] as const)
+        .map(
+          parameter => [parameter.name, texts[parameter.name] ?? ''] as const
+        )
         .filter(([, value]) => value.trim())
     );
     this.update({ space });

@@ -163,7 +163,9 @@ function around(
     const reach = Math.max(1, Math.round(Math.abs(value) / 2));
     return [value - reach, value + reach];
   }
-  return value === 0 ? [0, 1] : [Math.min(value / 2, value * 2), Math.max(value / 2, value * 2)];
+  return value === 0
+    ? [0, 1]
+    : [Math.min(value / 2, value * 2), Math.max(value / 2, value * 2)];
 }
 
 function short(value: number): string {

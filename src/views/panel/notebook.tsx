@@ -73,15 +73,16 @@ export function NotebookFormView(props: INotebookFormProps): JSX.Element {
       {info.open_names && <AddField form={form} trans={trans} />}
       {parameters.length > 0 && !varied && !form.checking && (
         <p className="jp-MlopsHint">
-          {trans.__('What to try:')} <code>1,5,20</code>{' '}
-          {trans.__('a list,')} <code>3:8</code> {trans.__('a range,')}{' '}
-          <code>log:0.01:1:5</code> {trans.__('five steps of a logarithmic one.')}
+          {trans.__('What to try:')} <code>1,5,20</code> {trans.__('a list,')}{' '}
+          <code>3:8</code> {trans.__('a range,')} <code>log:0.01:1:5</code>{' '}
+          {trans.__('five steps of a logarithmic one.')}
         </p>
       )}
       {(parameters.length > 0 || info.open_names) && (
         <>
           <Choices {...props} />
           <Advanced form={form} trans={trans} />
+          <Keep {...props} />
           <Foot {...props} />
         </>
       )}
@@ -208,7 +209,9 @@ function Choices(props: INotebookFormProps): JSX.Element {
           }
         />
         <datalist id={`${id}-metrics`}>
-          {info?.metrics.map(name => <option key={name} value={name} />)}
+          {info?.metrics.map(name => (
+            <option key={name} value={name} />
+          ))}
         </datalist>
         <HTMLSelect
           className="jp-MlopsSelect"
@@ -285,7 +288,11 @@ function Choices(props: INotebookFormProps): JSX.Element {
             form.update({
               sampler:
                 event.target.value === 'random'
-                  ? { ...request.sampler, kind: 'random', count: request.sampler.count ?? 20 }
+                  ? {
+                      ...request.sampler,
+                      kind: 'random',
+                      count: request.sampler.count ?? 20
+                    }
                   : { ...request.sampler, kind: 'grid', count: null }
             })
           }
@@ -360,7 +367,9 @@ function Advanced(props: {
         id={`${id}-${key}`}
         value={request[key]}
         placeholder={placeholder}
-        onChange={value => form.update({ [key]: value } as Partial<SweepRequest>)}
+        onChange={value =>
+          form.update({ [key]: value } as Partial<SweepRequest>)
+        }
       />
     </>
   );
@@ -375,7 +384,9 @@ function Advanced(props: {
         id={`${id}-${key}`}
         value={request[key]}
         placeholder={placeholder}
-        onChange={value => form.update({ [key]: value } as Partial<SweepRequest>)}
+        onChange={value =>
+          form.update({ [key]: value } as Partial<SweepRequest>)
+        }
       />
     </>
   );
@@ -399,7 +410,9 @@ function Advanced(props: {
         <div className="jp-MlopsGrid">
           <label
             htmlFor={`${id}-also`}
-            title={trans.__('Variables that are numbers after the last cell, apart by commas')}
+            title={trans.__(
+              'Variables that are numbers after the last cell, apart by commas'
+            )}
           >
             {trans.__('Also read')}
           </label>
@@ -449,7 +462,6 @@ function Foot(props: INotebookFormProps): JSX.Element {
   const reason = blocked(props);
   const total = form.check?.total ?? 0;
   const combinations = form.check?.combinations ?? 0;
-  const empty = Object.keys(form.request.space).length === 0;
   return (
     <div className="jp-MlopsFoot">
       <div className="jp-MlopsRow">
@@ -460,7 +472,12 @@ function Foot(props: INotebookFormProps): JSX.Element {
           aria-describedby={reason ? `${id}-reason` : undefined}
           data-checking={form.checking}
         >
-          <runIcon.react tag="span" className="jp-MlopsRun-icon" width="14px" height="14px" />
+          <runIcon.react
+            tag="span"
+            className="jp-MlopsRun-icon"
+            width="14px"
+            height="14px"
+          />
           {starting
             ? trans.__('Starting…')
             : total > 0
@@ -486,30 +503,42 @@ function Foot(props: INotebookFormProps): JSX.Element {
           {trans.__('Unsaved edits are saved when it starts.')}
         </div>
       )}
-      <div className="jp-MlopsRow jp-MlopsLinks">
-        {form.savedWithNotebook ? (
-          <span className="jp-MlopsFoot-note">{trans.__('✓ Saved with the notebook')}</span>
-        ) : (
-          <button
-            type="button"
-            className="jp-MlopsLink"
-            disabled={empty}
-            title={trans.__('Write this form into the notebook’s metadata, so that it goes where the notebook goes')}
-            onClick={() => props.onKeep(true)}
-          >
-            {trans.__('Save with notebook')}
-          </button>
-        )}
-        {form.info?.saved && (
-          <button
-            type="button"
-            className="jp-MlopsLink"
-            onClick={() => props.onKeep(false)}
-          >
-            {trans.__('Remove from it')}
-          </button>
-        )}
-      </div>
+    </div>
+  );
+}
+
+/** Whether the form goes with the notebook's file; never written without being asked. */
+function Keep(props: INotebookFormProps): JSX.Element {
+  const { form, trans } = props;
+  const empty = Object.keys(form.request.space).length === 0;
+  return (
+    <div className="jp-MlopsRow jp-MlopsLinks">
+      {form.savedWithNotebook ? (
+        <span className="jp-MlopsFoot-note">
+          {trans.__('✓ Saved with the notebook')}
+        </span>
+      ) : (
+        <button
+          type="button"
+          className="jp-MlopsLink"
+          disabled={empty}
+          title={trans.__(
+            'Write this form into the notebook’s metadata, so that it goes where the notebook goes'
+          )}
+          onClick={() => props.onKeep(true)}
+        >
+          {trans.__('Save with notebook')}
+        </button>
+      )}
+      {form.info?.saved && (
+        <button
+          type="button"
+          className="jp-MlopsLink"
+          onClick={() => props.onKeep(false)}
+        >
+          {trans.__('Remove from it')}
+        </button>
+      )}
     </div>
   );
 }

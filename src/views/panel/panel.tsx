@@ -12,7 +12,7 @@ import type { ITranslator } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import type { IDisposable } from '@lumino/disposable';
 import type { Message } from '@lumino/messaging';
-import type { Widget } from '@lumino/widgets';
+import { AccordionPanel, type Widget } from '@lumino/widgets';
 import * as React from 'react';
 import { mlopsIcon } from '../../icons';
 import { CommandIDs, type IMlopsModel } from '../../tokens';
@@ -28,6 +28,9 @@ export interface IPanelOptions {
   /** The notebook's path relative to the server's root; null where it is not a file of this server. */
   localPath(path: string): string | null;
 }
+
+/** Shares of the height that notebook, sweeps and compute begin with. */
+const SIZES = [0.56, 0.22, 0.22];
 
 /** The left sidebar's panel: notebook, sweeps, compute. */
 export class MlopsPanel extends SidePanel {
@@ -45,8 +48,6 @@ export class MlopsPanel extends SidePanel {
     this.notebook = new NotebookSection({ ...options, trans });
     const sweeps = new SweepsSection(options, trans);
     const compute = new ComputeSection(options, trans);
-    const run = (id: string) => () => void options.commands.execute(id);
-
     this.toolbar.addItem(
       'refresh',
       new ToolbarButton({
@@ -56,14 +57,6 @@ export class MlopsPanel extends SidePanel {
           void this._model.refresh();
           void this.notebook.reload();
         }
-      })
-    );
-    this.toolbar.addItem(
-      'mlflow',
-      new ToolbarButton({
-        label: trans.__('MLflow ↗'),
-        tooltip: trans.__('Open MLflow in a tab'),
-        onClick: run(CommandIDs.openMlflow)
       })
     );
     this.toolbar.node.setAttribute('aria-label', trans.__('MLOps'));
@@ -93,6 +86,15 @@ export class MlopsPanel extends SidePanel {
   protected override onAfterShow(message: Message): void {
     super.onAfterShow(message);
     this._watch ??= this._model.watchStatus();
+    if (!this._sized) {
+      this._sized = true;
+      // the form is what one comes for; equal thirds would hide most of it
+      requestAnimationFrame(() => {
+        if (this.content instanceof AccordionPanel) {
+          this.content.setRelativeSizes(SIZES);
+        }
+      });
+    }
   }
 
   protected override onAfterHide(message: Message): void {
@@ -112,6 +114,7 @@ export class MlopsPanel extends SidePanel {
 
   private readonly _model: IMlopsModel;
   private _watch: IDisposable | null = null;
+  private _sized = false;
 }
 
 class SweepsSection extends ReactWidget {
@@ -178,7 +181,9 @@ class SweepsSection extends ReactWidget {
           shelf="deleted"
         />
         {this._all && archived.length + deleted.length === 0 && (
-          <p className="jp-MlopsHint">{trans.__('Nothing archived or deleted.')}</p>
+          <p className="jp-MlopsHint">
+            {trans.__('Nothing archived or deleted.')}
+          </p>
         )}
       </>
     );

@@ -2,8 +2,18 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { stopIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import type { Sweep } from '../../api/schema';
-import { formatBytes, formatCount, formatNumber, formatTime } from '../../format';
-import { finishedRuns, isOver, SWEEP_CLASS, type SweepShelf } from '../../tokens';
+import {
+  formatBytes,
+  formatCount,
+  formatNumber,
+  formatTime
+} from '../../format';
+import {
+  finishedRuns,
+  isOver,
+  SWEEP_CLASS,
+  type SweepShelf
+} from '../../tokens';
 
 /** Rows drawn before a person asks for more. */
 const PAGE = 40;
@@ -68,12 +78,19 @@ const Row = React.memo(
           onClick={() => props.onOpen(sweep.id)}
         >
           <span className="jp-MlopsSweep-line">
-            <span className="jp-MlopsDot" data-state={sweep.state} aria-hidden="true" />
+            <span
+              className="jp-MlopsDot"
+              data-state={sweep.state}
+              aria-hidden="true"
+            />
             <span className="jp-MlopsSweep-name">{sweep.name}</span>
             {sweep.best_value !== null && (
               <span className="jp-MlopsSweep-best">
-                <span className="jp-MlopsSweep-metric">{sweep.objective?.metric} </span>
-                {formatNumber(sweep.best_value)} <span aria-hidden="true">★</span>
+                <span className="jp-MlopsSweep-metric">
+                  {sweep.objective?.metric}{' '}
+                </span>
+                {formatNumber(sweep.best_value)}{' '}
+                <span aria-hidden="true">★</span>
               </span>
             )}
           </span>
@@ -173,7 +190,12 @@ function tooltip(sweep: Sweep, trans: TranslationBundle): string {
   return [
     sweep.name,
     sweep.path,
-    trans.__('%1, %2 of %3 runs', sweep.state, finishedRuns(sweep), sweep.total),
+    trans.__(
+      '%1, %2 of %3 runs',
+      sweep.state,
+      finishedRuns(sweep),
+      sweep.total
+    ),
     sweep.message,
     sweep.varied.length > 0 && trans.__('varies %1', sweep.varied.join(', ')),
     sweep.occupies > 0 && trans.__('occupies %1', formatBytes(sweep.occupies))
