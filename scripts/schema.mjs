@@ -47,7 +47,9 @@ function type(schema) {
         return `{ ${members(schema)} }`;
       }
       return `Record<string, ${
-        typeof schema.additionalProperties === 'object' ? type(schema.additionalProperties) : 'unknown'
+        typeof schema.additionalProperties === 'object'
+          ? type(schema.additionalProperties)
+          : 'unknown'
       }>`;
     default:
       return 'unknown';
@@ -56,7 +58,9 @@ function type(schema) {
 
 function members(schema) {
   return Object.entries(schema.properties ?? {})
-    .map(([name, field]) => `${comment(field.description)}${name}: ${type(field)};`)
+    .map(
+      ([name, field]) => `${comment(field.description)}${name}: ${type(field)};`
+    )
     .join('\n');
 }
 
@@ -74,7 +78,9 @@ const text = await format(
 
 if (process.argv.includes('--check')) {
   if (readFileSync(TARGET, 'utf8') !== text) {
-    console.error(`${TARGET} differs from openapi.json: run “jlpm schema” and commit the result.`);
+    console.error(
+      `${TARGET} differs from openapi.json: run “jlpm schema” and commit the result.`
+    );
     process.exit(1);
   }
 } else {

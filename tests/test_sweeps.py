@@ -136,7 +136,7 @@ def test_stop_ends_kernels_within_two_seconds(start: Any, service: Service, swee
     kernels = _kernels(sweep_id)
     assert kernels
     sweeps.stop(sweep_id)
-    gone, alive = psutil.wait_procs(kernels, timeout=2)
+    _, alive = psutil.wait_procs(kernels, timeout=2)
     assert not alive
     sweep = service.wait(sweep_id)
     assert sweep.state is SweepState.STOPPED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -15,6 +16,9 @@ from .records import NotebookInfo, Parameter, Record, SweepRequest
 
 Notebook = dict[str, Any]
 _MLFLOW_OWN = ("set_experiment", "set_tracking_uri")
+_METRIC = re.compile(
+    r"(^|_)(auc|acc|accuracy|f1|loss|score|precision|recall|r2|mse|rmse|mae|mape|logloss|perplexity|bleu|iou|dice|error)$"
+)
 
 
 class MlflowUsage(Record, frozen=True, kw_only=True):
@@ -109,6 +113,34 @@ def parameters_cell(notebook: Notebook) -> int | None:
         if "parameters" in cell.get("metadata", {}).get("tags", []) and cell.get("cell_type") == "code":
             return index
     return None
+
+
+def suggest_metrics(notebook: Notebook) -> list[str]:
+    """Variables that a Python notebook assigns at top level and that are named as metrics are, last first.
+
+    The parameters cell does not count: what stands there is given, not found.
+    """
+    if language_of(notebook) != "python":
+        return []
+    skipped = parameters_cell(notebook)
+    names: dict[str, None] = {}
+    for index, cell in enumerate(notebook["cells"]):
+        if cell.get("cell_type") != "code" or index == skipped:
+            continue
+        try:
+            body = ast.parse(strip_magics(source_of(cell))).body
+        except SyntaxError:
+            continue  # what it is in error about is said when it runs
+        for name in (target.id for node in body for target in _assigned(node)):
+            if _METRIC.search(name.lower()):
+                names.pop(name, None)
+                names[name] = None
+    return list(reversed(names))
+
+
+def _assigned(node: ast.stmt) -> list[ast.Name]:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [name for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]
 
 
 def _saved(notebook: Notebook, path: str) -> SweepRequest | None:

@@ -77,11 +77,12 @@ class SweepRequest(Record, frozen=True, kw_only=True):
             (``3:8``, ``log:0.01:0.3:5``, ``1,2,4``, ``x``). Parameters left out keep their default.
         sampler: how combinations are chosen.
         objective: what to compare by; may be chosen later.
-        metrics: names read from the kernel after the last cell where they are numbers.
+        metrics: names read from the kernel after the last cell where they are numbers; where neither
+            these nor an objective are given, variables that are named as metrics are.
         target: where runs execute.
         slots: how many runs at once at most; None lets cores and memory decide.
         name: shown to people; empty means notebook name and time.
-        experiment: MLflow experiment; empty means the notebook's name.
+        experiment: MLflow experiment; empty means the notebook's folder and name, such as ``flights/train``.
         cell_timeout: seconds one cell may take, None for no limit.
         run_timeout: seconds one run may take, None for no limit.
         max_output: bytes of output one run may keep, None for the setting's default.
@@ -162,7 +163,9 @@ class NotebookInfo(Record, frozen=True, kw_only=True):
         parameters_cell: index of that cell, None where no cell is tagged.
         problem: one sentence on why no parameters are known, empty where they are.
         open_names: whether names that are not declared are accepted (languages that cannot be read).
-        metrics: metric names seen in earlier sweeps of this notebook, newest first.
+        metrics: metric names seen in earlier sweeps of this notebook, newest first, then variables of the
+            notebook that look like metrics.
+        run_seconds: how long a run of it took in its last sweep, None where it was never swept.
         draft: the form as it was last left or started.
         saved: the form that the notebook's own metadata carries.
     """
@@ -178,6 +181,7 @@ class NotebookInfo(Record, frozen=True, kw_only=True):
     problem: str = ""
     open_names: bool = False
     metrics: list[str] = []
+    run_seconds: float | None = None
     draft: SweepRequest | None = None
     saved: SweepRequest | None = None
 
@@ -254,6 +258,8 @@ class Sweep(Record, frozen=True, kw_only=True):
         best_run_id: by the objective among succeeded runs.
         slots: the person's limit; ``slots_open``: what is in use now by cores, memory and that limit.
         confirmed: whether the slots are open: the first run alone was well, or a person resumed.
+        run_seconds: how long a run that succeeded takes on average, None until one has.
+        run_memory: bytes that the most demanding run took so far.
         occupies: bytes on disk, as last measured.
         stop_requested, pause_requested: intents the service has yet to act on.
         message: one line on how it stands, or why it paused or failed.
@@ -292,6 +298,8 @@ class Sweep(Record, frozen=True, kw_only=True):
     deleted_at: str | None = None
     stop_requested: bool = False
     pause_requested: bool = False
+    run_seconds: float | None = None
+    run_memory: int | None = None
     occupies: int = 0
     git_commit: str = ""
     mlflow_experiment_id: str | None = None

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -186,16 +187,10 @@ class SweepDriver:
         slots = self.target.slots
         if self.sweep.slots:
             slots = min(slots, self.sweep.slots)
-        needs = self._need()
-        if self.target.kind != "scheduler" and needs:
-            fits = len(self._attempts) + memory_free() // needs
+        if self.target.kind != "scheduler" and self.sweep.run_memory:
+            fits = len(self._attempts) + memory_free() // self.sweep.run_memory
             slots = min(slots, max(1, int(fits)))
         return slots
-
-    def _need(self) -> int:
-        """Bytes that a run takes, by the first that succeeded."""
-        done = self.store.runs(self.id, states=[RunState.SUCCEEDED], limit=1)
-        return (done[0].peak_memory or 0) if done else 0
 
     async def _begin(self, run: Run) -> None:
         if run.stop_requested:
@@ -335,7 +330,7 @@ class SweepDriver:
         self.sampler.tell(run.index, run.parameters, None)
         if run.state is RunState.SUCCEEDED:
             self._succeeded += 1
-            fields: dict[str, Any] = {} if sweep.confirmed else {"confirmed": True}
+            fields: dict[str, Any] = {"confirmed": True, **self._measured(run)}
             best = best_run([run], sweep.objective) if sweep.objective else (None, None)
             if (
                 best[1] is not None
@@ -346,8 +341,7 @@ class SweepDriver:
                 )
             ):
                 fields |= {"best_run_id": best[0], "best_value": best[1]}
-            if fields:
-                self._set(**fields)
+            self._set(**fields)
         elif run.state is RunState.FAILED and run.error is not None:
             kind = f"{run.error.name}: {run.error.message}"
             self._failures[kind] += 1
@@ -358,6 +352,16 @@ class SweepDriver:
                     state=SweepState.PAUSED,
                     message=f"{SAME_FAILURES} runs failed alike and none succeeded: {run.error.message}",
                 )
+
+    def _measured(self, run: Run) -> dict[str, Any]:
+        """What a run costs, with one more that succeeded."""
+        sweep = self.sweep
+        fields: dict[str, Any] = {"run_memory": max(sweep.run_memory or 0, run.peak_memory or 0) or None}
+        if run.started_at and run.ended_at:
+            took = (datetime.fromisoformat(run.ended_at) - datetime.fromisoformat(run.started_at)).total_seconds()
+            mean = took if sweep.run_seconds is None else sweep.run_seconds
+            fields["run_seconds"] = mean + (took - mean) / max(1, sweep.counts.get(RunState.SUCCEEDED, 1))
+        return fields
 
     def _left(self) -> bool:
         sweep = self.store.sweep(self.id)

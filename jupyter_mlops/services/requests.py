@@ -36,6 +36,7 @@ from ..core.space import build_space, check_space
 from ..core.states import RUN_OVER, SWEEP_OVER, RunState, SweepState
 from ..settings import MlopsSettings
 from ..store import Store
+from ..tracking.address import check_answers, external_uri
 from .layout import Layout
 
 KernelSpecs = Mapping[str, Mapping[str, Any]]
@@ -61,12 +62,15 @@ class Sweeps:
             NotFoundError: there is no such file.
             InvalidInputError: it is not a notebook that can be run.
         """
-        info = notebooks.inspect(notebooks.read_notebook(_read(file)), str(file))
+        notebook = notebooks.read_notebook(_read(file))
+        info = notebooks.inspect(notebook, str(file))
+        seen = self.store.metric_names(str(file))
         return msgspec.structs.replace(
             info,
             kernel_problem=_kernel_problem(info.kernel, kernelspecs),
             draft=self.store.draft(str(file)),
-            metrics=self.store.metric_names(str(file)),
+            metrics=list(dict.fromkeys([*seen, *notebooks.suggest_metrics(notebook)])),
+            run_seconds=self.store.run_seconds(str(file)),
         )
 
     def check(self, file: Path, request: SpaceRequest) -> SpaceCheck:
@@ -91,7 +95,11 @@ class Sweeps:
 
         Raises:
             InvalidInputError: the notebook, its kernel or the space cannot be run as they stand.
+            UnavailableError: the MLflow that was asked for does not answer.
         """
+        mlflow = external_uri(self.settings.mlflow_tracking_uri)
+        if mlflow:
+            check_answers(mlflow)
         data = _read(file)
         notebook = notebooks.read_notebook(data)
         info = notebooks.inspect(notebook, str(file))
@@ -126,10 +134,10 @@ class Sweeps:
             varied=space.varied,
             sampler=request.sampler,
             objective=request.objective,
-            metrics=_metric_names(request),
+            metrics=_metric_names(request) or notebooks.suggest_metrics(notebook),
             target=request.target,
             slots=request.slots,
-            experiment=request.experiment.strip() or file.stem,
+            experiment=request.experiment.strip() or f"{file.parent.name}/{file.stem}",
             cell_timeout=request.cell_timeout,
             run_timeout=request.run_timeout,
             max_output=request.max_output or self.settings.max_output,

@@ -331,6 +331,12 @@ class Store:
                     names |= dict.fromkeys(record["metrics"])
         return list(names)
 
+    def run_seconds(self, path: str) -> float | None:
+        """How long a run of a notebook took in its last sweep with one that succeeded, None where there is none."""
+        recent = select(sweeps.c.record).where(sweeps.c.path == path).order_by(sweeps.c.created_at.desc()).limit(5)
+        known = (sweep.run_seconds for sweep in self._records(recent, Sweep))
+        return next((seconds for seconds in known if seconds is not None), None)
+
     def acquire_lease(self, name: str, owner: str) -> Epoch:
         """Take a lease over from whoever held it; writes under earlier epochs are refused from now on."""
         with self._write() as connection:

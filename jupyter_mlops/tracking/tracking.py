@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -12,10 +11,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from ..core.errors import UnavailableError
 from ..core.records import Run, RunResult, Sweep
+from .address import check_answers, external_uri
 from .environments import packages
 from .server import EmbeddedServer, State
 
@@ -39,7 +38,7 @@ class Tracking:
 
     def __init__(self, data_dir: Path, uri: str = "") -> None:
         self.data = data_dir
-        self.external = uri or os.environ.get("MLFLOW_TRACKING_URI", "")
+        self.external = external_uri(uri)
         self.server = EmbeddedServer(data_dir)
         self._made: MlflowClient | None = None
         self._lock = threading.RLock()
@@ -261,25 +260,6 @@ class Tracking:
         if (sweep.mlflow_run_id, short) not in self._logged:
             client.log_text(sweep.mlflow_run_id, text, f"environments/{short}.txt")
             self._logged.add((sweep.mlflow_run_id, short))
-
-
-def check_answers(uri: str) -> None:
-    """Whether something listens at an MLflow address; addresses of files always pass.
-
-    Raises:
-        UnavailableError: nothing does.
-    """
-    parts = urlsplit(uri)
-    if parts.scheme not in ("http", "https"):
-        return
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        socket.create_connection((parts.hostname or "", port), timeout=5).close()
-    except OSError as error:
-        raise UnavailableError(
-            f"MLflow at {uri} does not answer; start it, or clear mlflow_tracking_uri and "
-            "MLFLOW_TRACKING_URI to use the embedded one."
-        ) from error
 
 
 def _log_values(client: MlflowClient, run: Run, result: RunResult, data: Any) -> None:

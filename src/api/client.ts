@@ -1,5 +1,5 @@
 import type { INotebookContent } from '@jupyterlab/nbformat';
-import { ServerConnection } from '@jupyterlab/services';
+import type { ServerConnection } from '@jupyterlab/services';
 import { request } from './request';
 import type {
   Changes,

@@ -32,6 +32,7 @@ export interface NotebookInfo {
   problem: string;
   open_names: boolean;
   metrics: string[];
+  run_seconds: number | null;
   draft: SweepRequest | null;
   saved: SweepRequest | null;
 }
@@ -189,6 +190,8 @@ export interface Sweep {
   deleted_at: string | null;
   stop_requested: boolean;
   pause_requested: boolean;
+  run_seconds: number | null;
+  run_memory: number | null;
   occupies: number;
   git_commit: string;
   mlflow_experiment_id: string | null;

@@ -6,7 +6,7 @@ import {
   runIcon
 } from '@jupyterlab/ui-components';
 import * as React from 'react';
-import type { SweepRequest, TargetInfo } from '../../api/schema';
+import type { TargetInfo } from '../../api/schema';
 import { formatCount } from '../../format';
 import { Field, TextInput } from './field';
 import type { NotebookForm } from './form';
@@ -367,9 +367,7 @@ function Advanced(props: {
         id={`${id}-${key}`}
         value={request[key]}
         placeholder={placeholder}
-        onChange={value =>
-          form.update({ [key]: value } as Partial<SweepRequest>)
-        }
+        onChange={value => form.update({ [key]: value })}
       />
     </>
   );
@@ -384,9 +382,7 @@ function Advanced(props: {
         id={`${id}-${key}`}
         value={request[key]}
         placeholder={placeholder}
-        onChange={value =>
-          form.update({ [key]: value } as Partial<SweepRequest>)
-        }
+        onChange={value => form.update({ [key]: value })}
       />
     </>
   );

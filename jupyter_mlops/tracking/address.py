@@ -1,0 +1,33 @@
+"""Which MLflow is used, and whether it is there. Standard library only: the Jupyter server asks, too."""
+
+from __future__ import annotations
+
+import os
+import socket
+from urllib.parse import urlsplit
+
+from ..core.errors import UnavailableError
+
+
+def external_uri(setting: str) -> str:
+    """Address of the MLflow that a person runs: the setting, else MLFLOW_TRACKING_URI; empty for the embedded one."""
+    return setting or os.environ.get("MLFLOW_TRACKING_URI", "")
+
+
+def check_answers(uri: str) -> None:
+    """Whether something listens at an MLflow address; addresses of files always pass.
+
+    Raises:
+        UnavailableError: nothing does.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme not in ("http", "https"):
+        return
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=5).close()
+    except OSError as error:
+        raise UnavailableError(
+            f"MLflow at {uri} does not answer; start it, or clear mlflow_tracking_uri and "
+            "MLFLOW_TRACKING_URI to use the embedded one."
+        ) from error
