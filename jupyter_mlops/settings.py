@@ -22,7 +22,6 @@ class MlopsSettings(SingletonConfigurable):
     mlflow_tracking_uri = Unicode(
         help="MLflow server to use. Empty: MLFLOW_TRACKING_URI where it is set, else an embedded MLflow."
     ).tag(config=True)
-    default_target = Unicode("local", help="Target of a new sweep: local, cuda or tcp://host:port.").tag(config=True)
     local_slots = Int(
         0,
         help="Runs at once on the local target; 0 lets cores, cgroup and memory decide.",

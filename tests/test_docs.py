@@ -1,0 +1,41 @@
+"""What docs say and what the code has must be the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from jupyter_mlops import __version__
+from jupyter_mlops.settings import MlopsSettings
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "settings.md").read_text(), re.M)
+    assert sorted(rows) == sorted(MlopsSettings.class_trait_names(config=True))
+
+
+def test_defaults_are_those_of_the_code() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", (ROOT / "docs" / "settings.md").read_text(), re.M))
+    rows.pop("data_dir")
+    traits = MlopsSettings.class_traits(config=True)
+    assert {name: float(text) if text != "True" else True for name, text in rows.items()} == {
+        name: traits[name].default_value for name in rows
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        if not target.startswith(("http://", "https://", "mailto:")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_versions_are_one() -> None:
+    import json
+
+    assert json.loads((ROOT / "package.json").read_text())["version"] == __version__
