@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_core.paths import jupyter_data_dir
-from traitlets import Bool, Float, Int, Unicode, default
+from traitlets import Bool, Float, Int, Unicode, default, validate
 from traitlets.config import SingletonConfigurable
 
 
@@ -47,12 +47,17 @@ class MlopsSettings(SingletonConfigurable):
 
     @default("data_dir")
     def _default_data_dir(self) -> str:
-        return str(Path(jupyter_data_dir()) / "mlops")
+        return str(Path(jupyter_data_dir()).absolute() / "mlops")
+
+    @validate("data_dir")
+    def _absolute_data_dir(self, proposal: Any) -> str:
+        # handed on to a service that works in another folder
+        return str(Path(proposal["value"]).expanduser().absolute())
 
     @property
     def data_path(self) -> Path:
         """The data folder; made, for its owner alone, where it does not exist."""
-        path = Path(self.data_dir).expanduser()
+        path = Path(self.data_dir)
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         return path
 

@@ -256,19 +256,22 @@ class Sweeps:
         self.store.request_stop_run(run_id)
         return self.store.run(run_id)
 
-    def run_notebook(self, run_id: str) -> dict[str, Any]:
-        """The executed notebook of a run's present attempt, as far as it has got.
+    def run_output(self, run_id: str) -> Path:
+        """File of the executed notebook of a run's present attempt, as far as it has got.
 
         Raises:
             NotFoundError: no cell has been executed yet.
         """
         run = self.store.run(run_id)
-        try:
-            data = self.layout.output(run.id, run.attempt).read_bytes()
-        except FileNotFoundError:
+        path = self.layout.output(run.id, run.attempt)
+        if not path.exists():
             state = "was never executed" if run.state in RUN_OVER else "has not started yet"
-            raise NotFoundError(f"This run {state}, so there is no executed notebook.") from None
-        loaded: dict[str, Any] = json.loads(data)
+            raise NotFoundError(f"This run {state}, so there is no executed notebook.")
+        return path
+
+    def run_notebook(self, run_id: str) -> dict[str, Any]:
+        """The executed notebook of a run; see :meth:`run_output`."""
+        loaded: dict[str, Any] = json.loads(self.run_output(run_id).read_bytes())
         return loaded
 
     def sweep_notebook(self, sweep_id: str) -> dict[str, Any]:
