@@ -9,8 +9,10 @@ import type { IFileBrowserFactory } from '@jupyterlab/filebrowser';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { stopIcon, tagIcon } from '@jupyterlab/ui-components';
+import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { SweepAction } from './api/client';
 import type { Sweep, SweepRequest } from './api/schema';
+import { textArg } from './args';
 import { formatBytes, formatCount } from './format';
 import { sweepIcon } from './icons';
 import { CommandIDs, finishedRuns, isOver, type IMlopsModel } from './tokens';
@@ -77,11 +79,14 @@ function addSweepCommands(options: ICommandOptions): void {
     id: string,
     label: string | ((sweep: Sweep | undefined) => string),
     enabled: (sweep: Sweep) => boolean,
-    execute: (sweep: Sweep, args: Record<string, unknown>) => Promise<unknown>,
+    execute: (
+      sweep: Sweep,
+      args: ReadonlyPartialJSONObject
+    ) => Promise<unknown>,
     icon?: typeof stopIcon
   ) => {
-    const find = (args: Record<string, unknown>): Sweep | undefined =>
-      model.sweep(String(args['id'] ?? pointedSweep(app) ?? ''));
+    const find = (args: ReadonlyPartialJSONObject): Sweep | undefined =>
+      model.sweep(textArg(args, 'id') || pointedSweep(app));
     commands.addCommand(id, {
       label: args => (typeof label === 'string' ? label : label(find(args))),
       ...(icon && { icon }),
@@ -177,7 +182,7 @@ function addSweepCommands(options: ICommandOptions): void {
     describedBy: { args: argsSchema({ id: 'string' }) },
     execute: args =>
       notifying(async () => {
-        await model.client.stopRun(String(args['id']));
+        await model.client.stopRun(textArg(args, 'id'));
         await model.refresh();
       })
   });
@@ -193,7 +198,7 @@ function pathOf(options: ICommandOptions, given: unknown): string | null {
     node.classList.contains('jp-DirListing-item')
   );
   if (file) {
-    const picked = browser?.tracker.currentWidget?.selectedItems().next().value;
+    const [picked] = browser?.tracker.currentWidget?.selectedItems() ?? [];
     return picked?.type === 'notebook' ? localPath(picked.path) : null;
   }
   const panel = tracker.currentWidget;
@@ -394,10 +399,9 @@ export function announceEnds(
   });
 }
 
-function pointedSweep(app: JupyterFrontEnd): string | undefined {
-  return app.contextMenuHitTest(node => !!node.dataset['sweepId'])?.dataset[
-    'sweepId'
-  ];
+function pointedSweep(app: JupyterFrontEnd): string {
+  const node = app.contextMenuHitTest(({ dataset }) => !!dataset['sweepId']);
+  return node?.dataset['sweepId'] ?? '';
 }
 
 /** Run something whose refusal has no better place than a notification. */

@@ -16,6 +16,7 @@ import {
   type TranslationBundle
 } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
+import { textArg } from './args';
 import { mlopsIcon, sweepIcon } from './icons';
 import { CommandIDs, IMlopsModel } from './tokens';
 import { ServiceLogView } from './views/log';
@@ -63,7 +64,7 @@ export const sweepPlugin: JupyterFrontEndPlugin<void> = {
         args: { type: 'object', properties: { id: { type: 'string' } } }
       },
       execute: args => {
-        const id = String(args['id'] ?? pointed(app) ?? '');
+        const id = textArg(args, 'id') || pointed(app);
         if (!id) {
           return;
         }
@@ -142,9 +143,10 @@ function addMlflow(
       }
     },
     execute: args => {
-      const { experimentId, runId } = args;
-      const place = experimentId
-        ? `/experiments/${String(experimentId)}${runId ? `/runs/${String(runId)}` : ''}`
+      const experiment = textArg(args, 'experimentId');
+      const run = textArg(args, 'runId');
+      const place = experiment
+        ? `/experiments/${experiment}${run ? `/runs/${run}` : ''}`
         : '';
       let widget = opened.currentWidget;
       if (!widget || widget.isDisposed) {
@@ -206,8 +208,7 @@ function addLog(
   });
 }
 
-function pointed(app: JupyterFrontEnd): string | undefined {
-  return app.contextMenuHitTest(node => !!node.dataset['sweepId'])?.dataset[
-    'sweepId'
-  ];
+function pointed(app: JupyterFrontEnd): string {
+  const node = app.contextMenuHitTest(({ dataset }) => !!dataset['sweepId']);
+  return node?.dataset['sweepId'] ?? '';
 }

@@ -139,7 +139,7 @@ function plain(parameter: Parameter): string {
   }
   return typeof parameter.default === 'object'
     ? JSON.stringify([parameter.default])
-    : String(parameter.default);
+    : asText(parameter.default);
 }
 
 function firstValue(text: string): string | null {
