@@ -1,0 +1,227 @@
+"""The words of ``jupyter mlops`` and the help that teaches them. Imports argparse and no more."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any, NoReturn
+
+from .. import __version__
+from ..core.errors import InvalidInputError
+
+_SETTINGS = "--MlopsSettings."
+
+_DESCRIPTION = """\
+Run a notebook many times with different parameters, in parallel, without a browser.
+
+What is started here shows in JupyterLab's MLOps panel, too, and the other way round. Sweeps belong to
+a service in the background: they go on when this command, the terminal or JupyterLab ends.
+"""
+
+_EXAMPLES = """\
+examples:
+  jupyter mlops sweep train.ipynb --param max_depth=3:8 --param learning_rate=log:0.01:0.3:5 --metric auc
+  jupyter mlops runs                 all sweeps, newest first
+  jupyter mlops runs latest          the runs of the newest
+  jupyter mlops show 3fa8-2          run 2 of the sweep whose id begins with 3fa8: values, error, traceback
+  jupyter mlops stop latest
+
+“jupyter mlops COMMAND --help” says more about each.
+
+settings:
+  Jupyter's configuration files count as they do for the server (c.MlopsSettings.NAME = VALUE in
+  jupyter_server_config.py); --MlopsSettings.NAME=VALUE overrides one, anywhere on the line.
+
+exit codes:
+  0 done, all runs succeeded · 1 a run failed or was stopped, or something outside did not answer
+  2 what was asked for makes no sense · 130 Ctrl-C (the sweep goes on)
+"""
+
+_SWEEP = """\
+Start a sweep: one run of NOTEBOOK for each combination of the values given.
+
+The notebook must hold a cell tagged “parameters” that assigns defaults. Its bytes are frozen as they are
+now; later edits change nothing. The first combination runs alone, then as many at once as cores and
+memory allow.
+"""
+
+_SWEEP_EXAMPLES = """\
+what to try, --param NAME=VALUES:
+  C=0.1,1,10            a list
+  seed=0:59             whole numbers, both ends
+  alpha=0.1:0.5:5       five points from 0.1 to 0.5
+  rate=log:0.01:0.3:5   five points, logarithmic
+  x=0:1:step=0.25       0, 0.25, … up to 1
+  name=["a, b", "c"]    JSON, where a value holds commas or is a list itself
+  url=http://x:80/y     one value; text keeps its colons
+Values take the type of the parameter's default. Parameters left out keep their default.
+
+examples:
+  jupyter mlops sweep train.ipynb --param max_depth=3:8 --metric auc
+  jupyter mlops sweep train.ipynb --param seed=0:59 --minimize loss --slots 4 --run-timeout 600
+  jupyter mlops sweep train.ipynb --param a=0:99 --param b=0:99 --random 50 --json > sweep.json
+  jupyter mlops sweep train.ipynb --param a=1:3 --no-wait
+
+Ctrl-C leaves the sweep running. A sweep whose first three runs fail alike pauses: in a terminal this
+command says so and waits on; in a script (--json, or output that is no terminal) it stops the sweep and
+ends with exit code 1.
+"""
+
+_WHICH = "SWEEP is an id, as much of its beginning as is unambiguous, or “latest”; RUN is SWEEP-N, as tables show it."
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one sentence what is wrong, instead of the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{message[:1].upper()}{message[1:]}. “{self.prog} --help” shows what there is.", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def split_settings(words: list[str]) -> tuple[list[str], list[str]]:
+    """Words without ``--MlopsSettings.NAME=VALUE``, and those.
+
+    Raises:
+        InvalidInputError: one of those has no value.
+    """
+    overrides = [word for word in words if word.startswith(_SETTINGS)]
+    for word in overrides:
+        if "=" not in word:
+            raise InvalidInputError(f"Write {word}=VALUE, as one word.")
+    return [word for word in words if not word.startswith(_SETTINGS)], overrides
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; ``command`` names the one that was given."""
+    parser = _Parser(
+        prog="jupyter mlops",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    _add_sweep(commands)
+    _add_reading(commands)
+    _add_acting(commands)
+    _add_service(commands)
+    return parser
+
+
+def _add(commands: Any, name: str, text: str, *, description: str = "", epilog: str = "", json: bool = True) -> Any:
+    parser = commands.add_parser(
+        name,
+        help=text,
+        description=description or f"{text[:1].upper()}{text[1:]}.",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--data-dir", metavar="FOLDER", help="folder of the store (default: as configured for Jupyter)")
+    if json:
+        parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+    return parser
+
+
+def _add_sweep(commands: Any) -> None:
+    parser = _add(commands, "sweep", "start a sweep and wait for its end", description=_SWEEP, epilog=_SWEEP_EXAMPLES)
+    parser.add_argument("notebook", metavar="NOTEBOOK")
+    parser.add_argument(
+        "-p", "--param", action="append", default=[], metavar="NAME=VALUES", help="what to try; see below; repeatable"
+    )
+    goal = parser.add_mutually_exclusive_group()
+    goal.add_argument("--metric", metavar="NAME", help="compare runs by this metric; more is better")
+    goal.add_argument("--minimize", metavar="NAME", help="compare runs by this metric; less is better")
+    parser.add_argument(
+        "--record",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="variable to read at the notebook's end as a metric, beside the one compared by; repeatable",
+    )
+    parser.add_argument(
+        "--target", default="local", help="where: local (default), cuda or tcp://host:port of a Dask scheduler"
+    )
+    parser.add_argument("--slots", type=_whole, metavar="N", help="at most N runs at once")
+    parser.add_argument("--random", type=_whole, metavar="N", help="draw N different combinations instead of all")
+    parser.add_argument("--seed", type=int, metavar="N", help="draw the same ones again (default: 0)")
+    parser.add_argument("--name", default="", help="of the sweep (default: notebook and time)")
+    parser.add_argument("--experiment", default="", help="of MLflow (default: the notebook's folder and name)")
+    parser.add_argument("--cell-timeout", type=_seconds, metavar="SECONDS", help="a cell may take this long")
+    parser.add_argument("--run-timeout", type=_seconds, metavar="SECONDS", help="a run may take this long")
+    parser.add_argument("--no-wait", action="store_true", help="start it, print its id, and return")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask before starting very many runs")
+
+
+def _add_reading(commands: Any) -> None:
+    parser = _add(commands, "runs", "list sweeps, or the runs of one", epilog=_WHICH)
+    parser.add_argument("sweep", metavar="SWEEP", nargs="?")
+    parser.add_argument("--all", action="store_true", help="archived sweeps, too")
+    parser = _add(commands, "show", "all about a sweep or a run: values, errors, where its files are", epilog=_WHICH)
+    parser.add_argument("item", metavar="SWEEP|RUN")
+    parser = _add(
+        commands,
+        "open",
+        "print the path of a run's executed notebook, and open it in JupyterLab",
+        description="Print the path of a run's executed notebook, as far as it has got. In a terminal it is opened in "
+        "the browser, too,\nwhere a JupyterLab is running that serves the notebook. Of a sweep, its best run is taken.",
+        epilog=_WHICH,
+        json=False,
+    )
+    parser.add_argument("item", metavar="RUN")
+    parser.add_argument(
+        "--browser",
+        action=argparse.BooleanOptionalAction,
+        help="open it in a running JupyterLab (default: in a terminal only)",
+    )
+
+
+def _add_acting(commands: Any) -> None:
+    parser = _add(commands, "wait", "wait for the end of a sweep, as “sweep” does", epilog=_WHICH)
+    parser.add_argument("sweep", metavar="SWEEP")
+    parser = _add(commands, "stop", "stop a sweep or one run; kernels end within two seconds", epilog=_WHICH)
+    parser.add_argument("item", metavar="SWEEP|RUN")
+    parser = _add(commands, "pause", "start no more runs of a sweep; those running go on", epilog=_WHICH)
+    parser.add_argument("sweep", metavar="SWEEP")
+    parser = _add(commands, "resume", "go on with a paused sweep", epilog=_WHICH)
+    parser.add_argument("sweep", metavar="SWEEP")
+    parser = _add(commands, "retry", "repeat the failed and stopped runs of a sweep, and wait", epilog=_WHICH)
+    parser.add_argument("sweep", metavar="SWEEP")
+    parser.add_argument("--no-wait", action="store_true", help="return at once")
+
+
+def _add_service(commands: Any) -> None:
+    parser = _add(
+        commands,
+        "service",
+        "run the background service here, or ask how it is",
+        description="The service runs sweeps. It starts by itself when there is work, and ends when there is none.\n"
+        "Without ACTION it runs in the foreground and stays until Ctrl-C, for supervisors such as systemd.",
+    )
+    parser.add_argument(
+        "action",
+        metavar="ACTION",
+        nargs="?",
+        choices=("run", "status", "stop", "log"),
+        default="run",
+        help="run (in the foreground), status, stop (runs under way go on) or log",
+    )
+    parser.add_argument("--until-idle", action="store_true", help="end by itself, as it does in the background")
+
+
+def _whole(text: str) -> int:
+    value = int(text) if text.isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"“{text}” is no whole number of 1 or more")
+    return value
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"“{text}” is no number of seconds above 0")
+    return value

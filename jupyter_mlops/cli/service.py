@@ -1,0 +1,108 @@
+"""``jupyter mlops service``: the background process in the foreground, its state, its end, its log."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import sys
+import time
+from datetime import datetime
+
+import msgspec
+import psutil
+
+from ..core.errors import ConflictError, UnavailableError
+from ..core.records import ServiceInfo
+from ..services.launch import is_running, service_info, service_log
+from ..services.layout import Layout
+from ..settings import MlopsSettings
+from ..store import Store
+
+END_SECONDS = 60.0
+
+
+def run_service(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
+    """Do what ``service`` and its action say; the exit code."""
+    match arguments.action:
+        case "status":
+            return _status(arguments, settings)
+        case "stop":
+            return _stop(settings)
+        case "log":
+            sys.stdout.write(service_log(settings))
+            return 0
+        case _:
+            return _run(arguments, settings)
+
+
+def _run(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
+    from ..service import main as serve
+
+    if is_running(settings):
+        info = _info(settings)
+        raise ConflictError(f"A service runs already (process {info.pid}); “jupyter mlops service stop” ends it.")
+    if not arguments.until_idle:
+        # who starts it by hand wants it to stay
+        settings.service_idle_timeout = float("inf")
+    print(f"The service runs on {settings.data_path}; Ctrl-C ends it.", file=sys.stderr, flush=True)
+    return serve(settings)
+
+
+def _status(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
+    info = _info(settings)
+    if arguments.json:
+        print(msgspec.json.format(msgspec.json.encode({"service": info}), indent=2).decode())
+        return 0
+    if info.state == "off":
+        print("off — it starts by itself when there is work")
+        return 0
+    since = f" since {datetime.fromisoformat(info.started_at).astimezone():%Y-%m-%d %H:%M}" if info.started_at else ""
+    print(f"{info.state} — {info.doing or 'starting'} (process {info.pid} on {info.host}{since})")
+    print(f"MLflow: {info.mlflow}{' — ' + info.mlflow_message if info.mlflow_message else ''}")
+    for target in info.targets:
+        busy = f", {target.busy} of {target.slots} slots busy" if target.slots else ""
+        print(f"target {target.name}: {target.state}{busy}{' — ' + target.message if target.message else ''}")
+    print(f"log: {Layout(settings.data_path).log}")
+    return 0
+
+
+def _stop(settings: MlopsSettings) -> int:
+    deadline = time.monotonic() + END_SECONDS
+    info = _info(settings)
+    while info.state == "starting" and time.monotonic() < deadline:
+        time.sleep(0.1)
+        info = _info(settings)
+    if info.state == "off":
+        print("The service is off already.")
+        return 0
+    if info.host != socket.gethostname() or info.pid is None or not _is_service(info.pid):
+        raise UnavailableError(f"The service runs on {info.host} as process {info.pid}; end it there.")
+    os.kill(info.pid, signal.SIGTERM)
+    while is_running(settings):
+        if time.monotonic() > deadline:
+            raise UnavailableError(
+                f"Process {info.pid} was asked to end and has not; see {Layout(settings.data_path).log}."
+            )
+        time.sleep(0.1)
+    print("The service ended. Runs under way go on; the next service takes them up.")
+    return 0
+
+
+def _is_service(pid: int) -> bool:
+    """Whether a process is one of ours: what was written down may be older than what runs now."""
+    try:
+        return any("mlops" in part for part in psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return False
+
+
+def _info(settings: MlopsSettings) -> ServiceInfo:
+    if not is_running(settings):
+        return ServiceInfo(state="off")
+    store = Store(settings.store_url)
+    try:
+        return service_info(store, settings)
+    finally:
+        store.close()

@@ -1,0 +1,263 @@
+"""What a person reads: tables, details, and the last word on a sweep."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..core.records import Run, Sweep
+from ..core.states import RunState
+from ..services.layout import Layout
+
+SHORT = 8
+_MOST_METRICS = 6
+_MOST_ERRORS = 5
+_STYLES = {
+    "succeeded": "green",
+    "failed": "red",
+    "stopped": "yellow",
+    "paused": "yellow",
+    "stopping": "yellow",
+    "running": "cyan",
+    "starting": "cyan",
+}
+
+
+def console(file: TextIO | None = None) -> Console:
+    """A console; where its file is no terminal, lines are as long as they are, for grep and awk."""
+    file = file or sys.stdout
+    return Console(file=file, highlight=False, markup=False, width=None if file.isatty() else 10_000)
+
+
+def short_id(record: Sweep | Run) -> str:
+    """What a person types to name it."""
+    return record.id[:SHORT] if isinstance(record, Sweep) else f"{record.sweep_id[:SHORT]}-{record.index}"
+
+
+def value_text(value: Any) -> str:
+    """A parameter's value or a metric as a person writes it."""
+    if isinstance(value, str):
+        return value
+    return f"{value:.6g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+
+
+def duration_text(seconds: float | None) -> str:
+    """``0.4 s``, ``12 s``, ``3:07``, ``1:02:30``; empty for None."""
+    if seconds is None:
+        return ""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def took(record: Sweep | Run) -> float | None:
+    """Seconds from its start to its end, or until now; None where it has not started."""
+    if record.started_at is None:
+        return None
+    end = datetime.fromisoformat(record.ended_at) if record.ended_at else datetime.now(UTC)
+    return (end - datetime.fromisoformat(record.started_at)).total_seconds()
+
+
+def finished(sweep: Sweep) -> int:
+    """How many of its runs are over."""
+    return sum(sweep.counts.get(state, 0) for state in ("succeeded", "failed", "stopped"))
+
+
+def state_text(record: Sweep | Run) -> str:
+    """Its state, and why it is in it where that says more."""
+    message = "" if isinstance(record, Run) and record.error else record.message
+    return record.state if message.lower() in ("", record.state) else f"{record.state} — {message}"
+
+
+def best_text(sweep: Sweep) -> str:
+    """``auc 0.93``; empty where there is no best run."""
+    if sweep.objective is None or sweep.best_value is None:
+        return ""
+    return f"{sweep.objective.metric} {value_text(sweep.best_value)}"
+
+
+def sweeps_table(sweeps: list[Sweep]) -> Table:
+    """Sweeps, one a row."""
+    table = _table("sweep", "name", "state", "runs", "best", "created", "notebook")
+    for sweep in sweeps:
+        table.add_row(
+            short_id(sweep),
+            Text(sweep.name),
+            _state(sweep.state),
+            f"{finished(sweep)}/{sweep.total}",
+            Text(best_text(sweep)),
+            _when(sweep.created_at),
+            Text(Path(sweep.path).name),
+        )
+    return table
+
+
+def runs_table(sweep: Sweep, runs: list[Run]) -> Table:
+    """Runs, one a row, with the parameters that differ."""
+    metrics = _metric_names(sweep, runs)
+    failed = any(run.message for run in runs)
+    table = _table("run", "state", *sweep.varied, *metrics, "took", *(["message"] if failed else []))
+    for run in runs:
+        best = run.id == sweep.best_run_id
+        table.add_row(
+            short_id(run),
+            _state(run.state),
+            *(Text(value_text(run.parameters[name]) if name in run.parameters else "") for name in sweep.varied),
+            *(Text(value_text(run.metrics[name]) if name in run.metrics else "") for name in metrics),
+            duration_text(took(run)),
+            *([Text(_line(run.message))] if failed else []),
+            style="bold" if best else "",
+        )
+    return table
+
+
+def best_first(sweep: Sweep, runs: list[Run]) -> list[Run]:
+    """Runs by the sweep's metric, those without it behind; as they are where there is no metric."""
+    objective = sweep.objective
+    if objective is None:
+        return runs
+    sign = -1 if objective.direction == "maximize" else 1
+    return sorted(runs, key=lambda run: sign * run.metrics.get(objective.metric, sign * float("inf")))
+
+
+def last_word(sweep: Sweep, runs: list[Run]) -> list[str]:
+    """How a sweep ended, and the errors of its runs, alike ones once."""
+    counts = [f"{count} {state}" for state, count in sweep.counts.items() if state != RunState.SUCCEEDED]
+    head = f"{sweep.counts.get(RunState.SUCCEEDED, 0)} of {sweep.total} runs succeeded"
+    lines = [", ".join([head, *counts]) + (f" in {duration_text(took(sweep))}." if sweep.started_at else ".")]
+    if sweep.message and sweep.message not in (", ".join(counts), "Stopped"):
+        lines.append(sweep.message)
+    best = next((run for run in runs if run.id == sweep.best_run_id), None)
+    if best is not None:
+        values = ", ".join(f"{name}={value_text(best.parameters[name])}" for name in sweep.varied)
+        lines.append(f"Best: {best_text(sweep)}{' with ' + values if values else ''} (run {short_id(best)}).")
+    if sweep.objective and best is None and sweep.counts.get(RunState.SUCCEEDED):
+        known = ", ".join(dict.fromkeys(name for run in runs for name in run.metrics)) or "none"
+        lines.append(f"No run has a metric “{sweep.objective.metric}”; those there are: {known}.")
+    errors = Counter(_line(run.error.message) for run in runs if run.error)
+    first = {_line(run.error.message): run for run in reversed(runs) if run.error}
+    lines += [
+        f"{count} × {error} (jupyter mlops show {short_id(first[error])})"
+        for error, count in errors.most_common(_MOST_ERRORS)
+    ]
+    return lines
+
+
+def sweep_details(sweep: Sweep, layout: Layout) -> Table:
+    """All about a sweep."""
+    sampler = (
+        f"random, {sweep.sampler.count} drawn, seed {sweep.sampler.seed}" if sweep.sampler.kind == "random" else ""
+    )
+    objective = f"{sweep.objective.metric} ({sweep.objective.direction})" if sweep.objective else ""
+    counts = ", ".join(f"{count} {state}" for state, count in sweep.counts.items())
+    return _details(
+        ("sweep", sweep.id),
+        ("name", sweep.name),
+        ("state", state_text(sweep)),
+        ("runs", f"{finished(sweep)}/{sweep.total}{' (' + counts + ')' if counts else ''}"),
+        *((f"  {name}", text) for name, text in sweep.space.items()),
+        ("sampler", sampler),
+        ("metric", objective),
+        ("best", best_text(sweep)),
+        ("notebook", sweep.path),
+        ("as started", str(layout.frozen(sweep.id))),
+        ("git commit", sweep.git_commit),
+        ("kernel", sweep.kernel),
+        ("target", sweep.target),
+        ("experiment", sweep.experiment),
+        ("MLflow run", sweep.mlflow_run_id or ""),
+        *_times(("created", sweep.created_at), ("started", sweep.started_at), ("ended", sweep.ended_at)),
+        ("took", duration_text(took(sweep))),
+        ("occupies", _bytes(sweep.occupies)),
+    )
+
+
+def run_details(run: Run, sweep: Sweep, layout: Layout) -> Table:
+    """All about a run."""
+    output = layout.output(run.id, run.attempt)
+    files = layout.run(run.id) / "files"
+    return _details(
+        ("run", run.id),
+        ("sweep", f"{short_id(sweep)} {sweep.name}"),
+        ("state", state_text(run)),
+        ("parameters", "" if run.parameters else "the notebook's defaults"),
+        *((f"  {name}", value_text(value)) for name, value in run.parameters.items()),
+        ("metrics", "" if run.metrics else "none"),
+        *((f"  {name}", value_text(value)) for name, value in run.metrics.items()),
+        ("error", run.error.message if run.error else ""),
+        *(("warning", warning) for warning in run.warnings),
+        ("cells", f"{run.cell}/{run.cells}" if run.cells else ""),
+        ("attempt", str(run.attempt) if run.attempt > 1 else ""),
+        *_times(("queued", run.queued_at), ("started", run.started_at), ("ended", run.ended_at)),
+        ("took", duration_text(took(run))),
+        ("CPU", duration_text(run.cpu_seconds)),
+        ("memory", _bytes(run.peak_memory or 0)),
+        ("worker", run.worker),
+        ("MLflow run", run.mlflow_run_id or ""),
+        ("executed", str(output) if output.exists() else ""),
+        ("files", str(files) if files.is_dir() and any(files.iterdir()) else ""),
+    )
+
+
+def _table(*names: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in names:
+        table.add_column(Text(name), overflow="fold")
+    return table
+
+
+def _details(*rows: tuple[str, str]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in rows:
+        if text or name in ("parameters", "metrics"):
+            table.add_row(Text(name), Text(text))
+    return table
+
+
+def _times(*times: tuple[str, str | None]) -> Iterable[tuple[str, str]]:
+    return [(name, _when(time, seconds=True)) for name, time in times if time]
+
+
+def _metric_names(sweep: Sweep, runs: list[Run]) -> list[str]:
+    wanted = [sweep.objective.metric] if sweep.objective else []
+    found = dict.fromkeys(name for run in runs for name in run.metrics)
+    ordered = dict.fromkeys([*wanted, *(name for name in sweep.metrics if name in found), *found])
+    return list(ordered)[:_MOST_METRICS]
+
+
+def _state(state: str) -> Text:
+    return Text(str(state), style=_STYLES.get(state, ""))
+
+
+def _line(text: str) -> str:
+    first = text.strip().split("\n", 1)[0]
+    return first if len(first) <= 120 else first[:119] + "…"
+
+
+def _when(time: str, *, seconds: bool = False) -> str:
+    local = datetime.fromisoformat(time).astimezone()
+    return local.strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+
+def _bytes(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return f"{size:.3g} {unit}" if size else ""

@@ -1,0 +1,194 @@
+"""Waiting for a sweep: what is shown meanwhile, on standard error alone."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Protocol
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from ..core.errors import ConflictError
+from ..core.records import Sweep
+from ..core.states import SWEEP_OVER, RunState, SweepState
+from .session import Session
+from .tables import best_text, console, duration_text, finished, short_id, state_text
+
+POLL_SECONDS = 0.25
+SERVICE_SECONDS = 2.0
+LINE_SECONDS = 5.0
+
+
+class View(Protocol):
+    """Shows how a sweep goes."""
+
+    def __enter__(self) -> View: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def show(self, sweep: Sweep) -> None:
+        """How it stands now."""
+
+    def say(self, line: str) -> None:
+        """Something that must not be missed."""
+
+
+class Bar:
+    """A progress bar, for a terminal."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}", markup=False),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[more]}", markup=False),
+            console=console(sys.stderr),
+        )
+        self._task = self._progress.add_task("", total=None, more="")
+
+    def __enter__(self) -> Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, sweep: Sweep) -> None:
+        """See :class:`View`."""
+        self._progress.update(
+            self._task, description=sweep.name, total=sweep.total, completed=finished(sweep), more=_more(sweep)
+        )
+
+    def say(self, line: str) -> None:
+        """See :class:`View`."""
+        self._progress.console.print(line)
+
+
+class Lines:
+    """A line now and then, for a log."""
+
+    def __init__(self) -> None:
+        self._said = ""
+        self._at = -LINE_SECONDS
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def show(self, sweep: Sweep) -> None:
+        """See :class:`View`."""
+        line = f"{finished(sweep)}/{sweep.total} {_more(sweep)}".rstrip()
+        over = sweep.state in SWEEP_OVER
+        if line != self._said and (over or time.monotonic() - self._at >= LINE_SECONDS):
+            self._said, self._at = line, time.monotonic()
+            self.say(line)
+
+    def say(self, line: str) -> None:
+        """See :class:`View`."""
+        print(line, file=sys.stderr, flush=True)
+
+
+def wait_for(session: Session, sweep_id: str, *, definite: bool) -> Sweep:
+    """Wait until a sweep is over; a service that ends meanwhile is started again.
+
+    Args:
+        session: of the command.
+        sweep_id: of the sweep.
+        definite: nobody is there to act on a sweep that pauses by itself, so it is stopped.
+
+    Returns:
+        the sweep as it ended.
+    """
+    view: View = Bar() if sys.stderr.isatty() else Lines()
+    watched = _Watched(session, view, definite)
+    seen, looked = -1, time.monotonic()
+    with view:
+        while True:
+            revision = session.store.revision()
+            if revision != seen:
+                seen = revision
+                sweep = session.store.sweep(sweep_id)
+                view.show(sweep)
+                if sweep.state in SWEEP_OVER:
+                    return sweep
+                watched.look_at(sweep)
+            if time.monotonic() - looked > SERVICE_SECONDS:
+                watched.keep_service()
+                looked = time.monotonic()
+            time.sleep(POLL_SECONDS)
+
+
+class _Watched:
+    """What is done about a sweep while it is waited for."""
+
+    def __init__(self, session: Session, view: View, definite: bool) -> None:
+        self.session = session
+        self.view = view
+        self.definite = definite
+        self._paused = False
+        self._missed = False
+
+    def look_at(self, sweep: Sweep) -> None:
+        """Act on a pause, once each."""
+        paused = sweep.state is SweepState.PAUSED
+        if paused and not self._paused:
+            which, why = short_id(sweep), sweep.message.rstrip(".")
+            by_itself = bool(sweep.counts.get(RunState.FAILED)) and not sweep.counts.get(RunState.SUCCEEDED)
+            if self.definite and by_itself:
+                self.view.say(
+                    f"{why}. The sweep is stopped; mend the cause and start it again, or repeat its "
+                    f"runs with “jupyter mlops retry {which}”."
+                )
+                self._stop(sweep)
+            else:
+                self.view.say(
+                    f"Paused. {why}. “jupyter mlops resume {which}” goes on, “jupyter mlops stop {which}” ends it."
+                )
+        self._paused = paused
+
+    def _stop(self, sweep: Sweep) -> None:
+        try:
+            self.session.sweeps.stop(sweep.id)
+        except ConflictError:
+            # it ended in this moment, which the next look shows
+            return
+
+    def keep_service(self) -> None:
+        """Start the service again where it ended in the middle."""
+        from ..services.launch import is_running
+
+        if is_running(self.session.settings):
+            self._missed = False
+        elif self.session.settings.start_service:
+            self.view.say("The service ended; it is started again.")
+            self.session.wake()
+        elif not self._missed:
+            self._missed = True
+            self.view.say("The service ended; start it again with “jupyter mlops service”.")
+
+
+def _more(sweep: Sweep) -> str:
+    parts = []
+    if sweep.state is not SweepState.RUNNING:
+        parts.append(state_text(sweep))
+    parts += [
+        f"{count} {state}"
+        for state, count in sweep.counts.items()
+        if state not in (RunState.QUEUED, RunState.SUCCEEDED)
+    ]
+    if sweep.best_value is not None:
+        parts.append(f"best {best_text(sweep)}")
+    left = sweep.total - finished(sweep)
+    if sweep.state is SweepState.RUNNING and sweep.run_seconds and sweep.slots_open and left:
+        parts.append(f"about {duration_text(sweep.run_seconds * left / sweep.slots_open)} left")
+    return " · ".join(parts)
