@@ -219,6 +219,8 @@ export class MlopsModel implements IMlopsModel {
         runs.byId.clear();
         runs.sorted = [];
         runs.revision = 0;
+        // so that a table which is empty now is told, too
+        runs.loaded = false;
         this._stale.add(id);
       }
       page = await this.client.changes(0);

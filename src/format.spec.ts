@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { formatBytes, formatNumber, formatTime } from './format';
+
+describe('formatNumber', () => {
+  it.each([
+    [0, '0'],
+    [30, '30'],
+    [-3, '-3'],
+    [1_234_567, '1234567'],
+    [0.741234, '0.7412'],
+    [123.456, '123.5'],
+    [0.1 + 0.2, '0.3'],
+    [0.00012345, '1.234e-4'],
+    [1.5e9, '1.500e+9'],
+    [20_000_000, '2.000e+7'],
+    [NaN, 'NaN'],
+    [-Infinity, '-Infinity']
+  ])('shows %d as %s', (value, text) => {
+    expect(formatNumber(value)).toBe(text);
+  });
+});
+
+describe('formatBytes', () => {
+  it.each([
+    [0, '0 B'],
+    [999, '999 B'],
+    [1000, '1.0 kB'],
+    [9_950, '9.9 kB'],
+    [12_345, '12 kB'],
+    [2_500_000, '2.5 MB'],
+    [3e9, '3.0 GB'],
+    [5e15, '5000 TB']
+  ])('shows %d as %s', (bytes, text) => {
+    expect(formatBytes(bytes)).toBe(text);
+  });
+});
+
+describe('formatTime', () => {
+  const now = new Date(2026, 10, 24, 18, 0);
+
+  it('is the time of day for today', () => {
+    const text = formatTime(new Date(2026, 10, 24, 14, 2).toISOString(), now);
+    expect(text).toMatch(/^0?2:02|^14:02/);
+  });
+
+  it('is the date for any other day', () => {
+    const text = formatTime(new Date(2026, 10, 23, 14, 2).toISOString(), now);
+    expect(text).toContain('23');
+    expect(text).not.toContain(':');
+  });
+});
