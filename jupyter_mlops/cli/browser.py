@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import webbrowser
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from jupyter_core.paths import jupyter_runtime_dir
 
 from ..core.errors import UnavailableError
 from ..core.records import Run, Sweep
+from .output import note
 
 # of the frontend, which shows executed notebooks read-only and starts no kernel for them
 DRIVE = "mlops"
@@ -38,11 +38,11 @@ def open_run(sweep: Sweep, run: Run, *, wanted: bool) -> int:
         )
         if wanted:
             raise UnavailableError(sentence)
-        print(sentence, file=sys.stderr)
+        note(sentence)
         return 0
     url = address(server, run)
     # without its token, which other users could read in the browser's command line
-    print(f"Opening {url}", file=sys.stderr)
+    note(f"Opening {url}")
     webbrowser.open(url)
     return 0
 

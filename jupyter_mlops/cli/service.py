@@ -10,7 +10,6 @@ import sys
 import time
 from datetime import datetime
 
-import msgspec
 import psutil
 
 from ..core.errors import ConflictError, UnavailableError
@@ -19,6 +18,7 @@ from ..services.launch import is_running, service_info, service_log
 from ..services.layout import Layout
 from ..settings import MlopsSettings
 from ..store import Store
+from .output import note, print_json
 
 END_SECONDS = 60.0
 
@@ -46,14 +46,14 @@ def _run(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
     if not arguments.until_idle:
         # who starts it by hand wants it to stay
         settings.service_idle_timeout = float("inf")
-    print(f"The service runs on {settings.data_path}; Ctrl-C ends it.", file=sys.stderr, flush=True)
+    note(f"The service runs on {settings.data_path}; Ctrl-C ends it.")
     return serve(settings)
 
 
 def _status(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
     info = _info(settings)
     if arguments.json:
-        print(msgspec.json.format(msgspec.json.encode({"service": info}), indent=2).decode())
+        print_json({"service": info})
         return 0
     if info.state == "off":
         print("off — it starts by itself when there is work")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -33,15 +31,14 @@ _STYLES = {
 }
 
 
-def console(file: TextIO | None = None) -> Console:
-    """A console; where its file is no terminal, lines are as long as they are, for grep and awk."""
-    file = file or sys.stdout
-    return Console(file=file, highlight=False, markup=False, width=None if file.isatty() else 10_000)
-
-
 def short_id(record: Sweep | Run) -> str:
     """What a person types to name it."""
     return record.id[:SHORT] if isinstance(record, Sweep) else f"{record.sweep_id[:SHORT]}-{record.index}"
+
+
+def count_text(runs: int) -> str:
+    """``1 run``, ``2,000 runs``."""
+    return f"{runs:,} run{'s' * (runs != 1)}"
 
 
 def value_text(value: Any) -> str:

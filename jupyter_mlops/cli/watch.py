@@ -12,8 +12,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from ..core.errors import ConflictError
 from ..core.records import Sweep
 from ..core.states import SWEEP_OVER, RunState, SweepState
+from .output import console
 from .session import Session
-from .tables import best_text, console, duration_text, finished, short_id, state_text
+from .tables import best_text, duration_text, finished, short_id, state_text
 
 POLL_SECONDS = 0.25
 SERVICE_SECONDS = 2.0
@@ -48,7 +49,7 @@ class Bar:
             TextColumn("{task.fields[more]}", markup=False),
             console=console(sys.stderr),
         )
-        self._task = self._progress.add_task("", total=None, more="")
+        self._task = self._progress.add_task("", total=1, more="")
 
     def __enter__(self) -> Bar:
         self._progress.start()
@@ -180,7 +181,8 @@ class _Watched:
 def _more(sweep: Sweep) -> str:
     parts = []
     if sweep.state is not SweepState.RUNNING:
-        parts.append(state_text(sweep))
+        # why it pauses is said once, above
+        parts.append("paused" if sweep.state is SweepState.PAUSED else state_text(sweep))
     parts += [
         f"{count} {state}"
         for state, count in sweep.counts.items()

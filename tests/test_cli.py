@@ -1,0 +1,449 @@
+"""``jupyter mlops …`` as people and scripts use it: real processes, a real service, real kernels."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from conftest import Service, write_notebook
+
+from jupyter_mlops.cli.browser import find_server
+from jupyter_mlops.cli.main import main
+from jupyter_mlops.cli.parser import make_parser
+from jupyter_mlops.cli.starting import sweep_request
+from jupyter_mlops.core.errors import InvalidInputError
+from jupyter_mlops.core.parameters import read_parameters
+from jupyter_mlops.core.space import build_space
+from jupyter_mlops.settings import MlopsSettings
+from jupyter_mlops.store import Store
+
+CLI = [sys.executable, "-m", "jupyter_mlops.cli.main"]
+PARAMETERS = "a: int = 1\nrate: float = 0.1\nurl: str = ''\nnames: list = []\nfast = True\nthing = None"
+
+
+class Cli:
+    """The command line on a data folder of its own, configured as a person would do it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        config = folder / "config"
+        config.mkdir(parents=True)
+        (config / "jupyter_server_config.py").write_text(
+            f"c.MlopsSettings.data_dir = {str(folder / 'data')!r}\nc.MlopsSettings.service_idle_timeout = 120\n"
+            "print('a configuration file may print')\n"
+        )
+        self.env = os.environ | {
+            "JUPYTER_CONFIG_DIR": str(config),
+            "JUPYTER_DATA_DIR": str(folder / "jupyter"),
+            "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        }
+        self.settings = MlopsSettings(data_dir=str(folder / "data"))
+        self.store = Store(self.settings.store_url)
+        self.service = Service(self.settings, self.store)
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*CLI, *words], env=self.env, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def __call__(self, *words: str, code: int = 0) -> str:
+        """Standard output of a command that ends with ``code``; standard error is kept in ``said``."""
+        process = self.start(*words)
+        output, self.said = process.communicate(timeout=90)
+        assert process.returncode == code, f"{process.returncode}: {output}{self.said}"
+        assert "Traceback" not in self.said
+        return output
+
+    def json(self, *words: str, code: int = 0) -> Any:
+        return json.loads(self(*words, "--json", code=code))
+
+    def notebook(self, name: str, *sources: str, **options: str) -> str:
+        write_notebook(self.folder / "work" / name, *sources, **options)
+        return f"work/{name}"
+
+    def counts(self, notebook: str) -> dict[str, int]:
+        """Runs by state of a notebook's newest sweep."""
+        found = [sweep for sweep in self.store.sweeps() if sweep.path.endswith(notebook)]
+        return found[0].counts if found else {}
+
+    def close(self) -> None:
+        self.service.end()
+        self.store.close()
+
+
+@pytest.fixture(scope="module")
+def cli(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cli]:
+    cli = Cli(tmp_path_factory.mktemp("cli"))
+    yield cli
+    cli.close()
+
+
+@pytest.fixture(scope="module")
+def finished(cli: Cli) -> Any:
+    """What ``--json`` printed of a sweep whose runs all succeeded."""
+    notebook = cli.notebook(
+        "train.ipynb",
+        PARAMETERS,
+        "score, loss = a * rate, 1 - a * rate\nimport os\nopen(os.environ['MLOPS_RUN_DIR'] + '/m.txt', 'w').write('m')",
+    )
+    document = cli.json(
+        *("sweep", notebook, "--param", "a=1:3", "--param", "rate=log:0.01:0.1:2", "-p", "url=http://x:80/y"),
+        *("--metric", "score", "--record", "loss", "--name", "first [one]", "--slots", "2", "--target", "local"),
+    )
+    assert "0/6" in cli.said
+    return document
+
+
+# -- words alone -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("a=1,2,4", [1, 2, 4]),
+        ("a=0:3", [0, 1, 2, 3]),
+        ("a=1:2:5", [1, 2]),
+        ("a=log:1:100:3", [1, 10, 100]),
+        ("rate=0.1,1,10", [0.1, 1.0, 10.0]),
+        ("rate=0.1:0.5:5", [0.1, 0.2, 0.3, 0.4, 0.5]),
+        ("rate=log:0.01:1:3", [0.01, 0.1, 1.0]),
+        ("rate=0:1:step=0.25", [0.0, 0.25, 0.5, 0.75, 1.0]),
+        ("url=http://x:80/y", ["http://x:80/y"]),
+        ("url=http://x:80/y?a=b=c", ["http://x:80/y?a=b=c"]),
+        ("url=1:3", ["1:3"]),
+        ("url=log:a:b:3", ["log:a:b:3"]),
+        ('url=["a, b", "c"]', ["a, b", "c"]),
+        ("names=[1, 2]", [[1, 2]]),
+        ("names=[[1], [2]]", [[1], [2]]),
+        ("fast=true,False", [True, False]),
+        ("thing=None", [None]),
+        ("thing=http://x:80/y", ["http://x:80/y"]),
+        ("thing=1:3", [1, 2, 3]),
+    ],
+)
+def test_what_a_param_stands_for(words: str, expected: list[Any]) -> None:
+    assert _values(words) == expected
+    assert [type(value) for value in _values(words)] == [type(value) for value in expected]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("rate=0:1", "Say how many"),
+        ("rate=0.1:0.5", "Say how many"),
+        ("rate=log:0.1:1", "Say how many points"),
+        ("rate=log:0:1:3", "above 0"),
+        ("a=x", "must be a whole number"),
+        ("fast=maybe", "must be true or false"),
+        ("names=[1", "not valid JSON"),
+        ("b=1", "no parameter “b”"),
+        ("a=", "Give a value"),
+        ("a", "is no NAME=VALUES"),
+        ("=1", "is no NAME=VALUES"),
+    ],
+)
+def test_what_a_param_must_not_be(words: str, sentence: str) -> None:
+    with pytest.raises(InvalidInputError, match=sentence):
+        _values(words)
+
+
+def _values(words: str) -> list[Any]:
+    request = sweep_request(make_parser().parse_args(["sweep", "x.ipynb", "--param", words]), "/x.ipynb")
+    parameters = read_parameters(PARAMETERS, "python")
+    space = build_space(request.space, parameters, request.sampler, open_names=False, max_runs=100)
+    return space.values[words.partition("=")[0]]
+
+
+def test_other_words_of_a_sweep() -> None:
+    words = (
+        "sweep n.ipynb --minimize loss --record f1,auc --record x --random 5 --seed 3 --target cuda --run-timeout 1.5"
+    )
+    request = sweep_request(make_parser().parse_args(words.split()), "/n.ipynb")
+    assert request.objective is not None
+    assert (request.objective.metric, request.objective.direction) == ("loss", "minimize")
+    assert request.metrics == ["f1", "auc", "x"]
+    assert (request.sampler.kind, request.sampler.count, request.sampler.seed) == ("random", 5, 3)
+    assert (request.target, request.run_timeout, request.cell_timeout) == ("cuda", 1.5, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("sweep n.ipynb --slots 0", "no whole number of 1 or more"),
+        ("sweep n.ipynb --run-timeout -1", "no number of seconds"),
+        ("sweep n.ipynb --metric a --minimize b", "not allowed with"),
+        ("sweep", "required: NOTEBOOK"),
+        ("fly", "invalid choice"),
+        ("", "required: COMMAND"),
+        ("runs --MlopsSettings.data_dir", "Write --MlopsSettings.data_dir=VALUE"),
+        ("runs --MlopsSettings.fly=1", "no setting fly"),
+        ("runs --MlopsSettings.max_runs=many", "A setting does not fit"),
+    ],
+)
+def test_wrong_words_are_one_sentence(words: str, sentence: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert _code(words.split()) == 2
+    output, said = capfd.readouterr()
+    assert sentence in said
+    assert len(said.splitlines()) == 1
+    assert output == ""
+
+
+def _code(words: list[str]) -> Any:
+    try:
+        return main(words)
+    except SystemExit as ended:
+        return ended.code
+
+
+def test_help_teaches_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom jupyter_mlops.cli.main import main\n"
+        "try: main(['sweep', '--help'])\nexcept SystemExit as ended: assert ended.code == 0\n"
+        "heavy = {'dask', 'distributed', 'mlflow', 'papermill', 'pandas', 'sqlalchemy', 'rich', 'traitlets', 'zmq'}\n"
+        "print('HEAVY', sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "HEAVY []" in done.stdout
+    assert "rate=log:0.01:0.3:5" in done.stdout
+
+
+def test_jupyter_finds_the_command() -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("jupyter")), "mlops", "--help"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("usage: jupyter mlops")
+
+
+# -- what cannot be started --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("notebook", "param", "sentence"),
+    [
+        ("good", "b=1", "no parameter “b”"),
+        ("good", "rate=0:1", "Say how many"),
+        ("good", "a=1:2000000", "narrow it"),
+        ("good", "a=1 --seed 1", "needs --random"),
+        ("kernel", "a=1", "kernel “cobol” is not installed here"),
+        ("text", "a=1", "not a notebook"),
+        ("none", "a=1", "There is no notebook none.ipynb"),
+    ],
+)
+def test_what_makes_no_sense_is_one_sentence_and_2(cli: Cli, notebook: str, param: str, sentence: str) -> None:
+    cli.notebook("good.ipynb", PARAMETERS)
+    cli.notebook("kernel.ipynb", "a = 1", kernel="cobol", language="cobol")
+    (cli.folder / "work" / "text.ipynb").write_text("no notebook")
+    assert cli("sweep", f"work/{notebook}.ipynb", "--param", *param.split(), "--json", code=2) == ""
+    assert sentence in cli.said
+    # what the configuration file printed is the other line
+    assert len(cli.said.splitlines()) == 2
+
+
+def test_ids_that_name_nothing(cli: Cli, finished: Any) -> None:
+    assert cli("show", "zzz", code=2) == ""
+    assert "There is no sweep “zzz”" in cli.said
+    cli("show", "latest-99", code=2)
+    assert "has no run 99" in cli.said
+    cli("stop", finished["sweep"]["id"], code=2)
+    assert "This sweep is over" in cli.said
+    assert cli("runs", "--data-dir", "empty") == ""
+    assert "There is no sweep yet" in cli.said
+
+
+# -- whole sweeps ------------------------------------------------------------------------------
+
+
+def test_json_is_one_document_with_typed_values_and_times(finished: Any) -> None:
+    sweep, runs = finished["sweep"], finished["runs"]
+    assert sweep["state"] == "succeeded"
+    assert sweep["name"] == "first [one]"
+    assert sweep["objective"] == {"metric": "score", "direction": "maximize"}
+    assert sweep["best_run_id"] == runs[5]["id"]
+    assert [run["parameters"] for run in runs] == [
+        {"a": a, "rate": rate, "url": "http://x:80/y"} for a in (1, 2, 3) for rate in (0.01, 0.1)
+    ]
+    for run in runs:
+        parameters = run["parameters"]
+        score = parameters["a"] * parameters["rate"]
+        assert run["metrics"] == pytest.approx({"score": score, "loss": 1 - score})
+        assert run["state"] == "succeeded"
+        assert run["error"] is None
+        times = [datetime.fromisoformat(run[name]) for name in ("queued_at", "started_at", "ended_at")]
+        assert times == sorted(times)
+        assert all(time.tzinfo is not None for time in times)
+
+
+def test_runs_and_show(cli: Cli, finished: Any) -> None:
+    sweep_id = finished["sweep"]["id"]
+    listed = cli("runs")
+    assert "first [one]" in listed
+    assert re.search(rf"{sweep_id[:8]} .* succeeded +6/6 +score 0\.3", listed)
+    table = cli("runs", sweep_id[:10]).splitlines()
+    assert table[0].split() == ["run", "state", "a", "rate", "score", "loss", "took"]
+    assert table[-1].split()[:6] == [f"{sweep_id[:8]}-5", "succeeded", "3", "0.1", "0.3", "0.7"]
+    assert cli.json("runs", sweep_id) == finished
+    shown = cli("show", f"{sweep_id[:8]}-5")
+    for text in ("http://x:80/y", "score 0.3", "output.ipynb", "/files"):
+        assert text in re.sub(r" +", " ", shown)
+    assert "6 of 6 runs succeeded" in cli("show", sweep_id)
+
+
+def test_open_prints_the_executed_notebook(cli: Cli, finished: Any) -> None:
+    run = finished["runs"][5]
+    path = Path(cli("open", f"{finished['sweep']['id']}-5").strip())
+    # of a sweep, its best run
+    assert cli("open", finished["sweep"]["id"]).strip() == str(path)
+    executed = nbformat.read(path, as_version=4)
+    assert run["id"] in str(path)
+    assert any("rate = 0.1" in cell.source for cell in executed.cells)
+    assert cli("open", finished["sweep"]["id"], "--browser", code=1).strip() == str(path)
+    assert "start one there with “jupyter lab”" in cli.said
+
+
+def test_open_in_the_browser(cli: Cli, finished: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = cli.folder / "runtime"
+    runtime.mkdir(exist_ok=True)
+    server = {"pid": os.getpid(), "root_dir": str(cli.folder), "url": "http://127.0.0.1:1/user/ada/", "token": "secret"}
+    (runtime / "jpserver-1.json").write_text(json.dumps(server))
+    (runtime / "jpserver-2.json").write_text(json.dumps(server | {"root_dir": str(cli.folder / "elsewhere")}))
+    (runtime / "jpserver-3.json").write_text(json.dumps(server | {"pid": 2**30, "root_dir": str(cli.folder / "work")}))
+    browser = cli.folder / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {cli.folder}/opened\n')
+    browser.chmod(0o755)
+    monkeypatch.setitem(cli.env, "BROWSER", str(browser))
+    cli("open", finished["sweep"]["id"], "--browser")
+    opened = (cli.folder / "opened").read_text().strip()
+    assert opened.startswith("http://127.0.0.1:1/user/ada/lab/tree/mlops:")
+    assert "secret" not in opened
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(runtime))
+    assert find_server(Path("/nowhere/train.ipynb")) is None
+
+
+def test_a_failed_run_is_1_and_can_be_repeated(cli: Cli, finished: Any) -> None:
+    notebook = cli.notebook("half.ipynb", "a = 1", "import os\nassert a != 2 or os.path.exists('mended'), 'bad a'")
+    output = cli("sweep", notebook, "--param", "a=1:3", code=1)
+    assert "2 of 3 runs succeeded, 1 failed" in output
+    assert re.search(r"bad a \(jupyter mlops show \w{8}-1\)", output)
+    document = cli.json("runs", "latest")
+    assert [run["state"] for run in document["runs"]] == ["succeeded", "failed", "succeeded"]
+    assert document["runs"][1]["error"]["name"] == "AssertionError"
+    shown = cli("show", "latest-1")
+    assert "bad a" in shown
+    assert "AssertionError" in shown
+    (cli.folder / "work" / "mended").touch()
+    repeated = cli.json("retry", "latest")
+    assert repeated["sweep"]["state"] == "succeeded"
+    assert [run["attempt"] for run in repeated["runs"]] == [1, 2, 1]
+
+
+def test_a_script_is_not_left_hanging_by_a_pause(cli: Cli, finished: Any) -> None:
+    notebook = cli.notebook("bad.ipynb", "a = 1", "raise ValueError('no such column')")
+    document = cli.json("sweep", notebook, "--param", "a=1:9", code=1)
+    assert document["sweep"]["state"] == "stopped"
+    assert [run["state"] for run in document["runs"]] == ["failed"] * 3 + ["stopped"] * 6
+    assert "3 runs failed alike" in cli.said
+    assert "no such column" in cli.said
+    assert "jupyter mlops retry" in cli.said
+
+
+def test_ctrl_c_leaves_the_sweep_running_until_it_is_stopped(cli: Cli, finished: Any) -> None:
+    notebook = cli.notebook("long.ipynb", "a = 1", "import time; time.sleep(600 * (a > 1))")
+    waiting = cli.start("sweep", notebook, "--param", "a=1:3", "--json")
+    _until(lambda: cli.counts(notebook).get("succeeded") == 1)
+    waiting.send_signal(signal.SIGINT)
+    output, said = waiting.communicate(timeout=20)
+    assert waiting.returncode == 130
+    assert output == ""
+    assert "goes on in the background" in said
+    assert "Traceback" not in said
+    _until(lambda: cli.counts(notebook).get("running", 0) >= 1)
+    assert cli("stop", "latest-1").strip().endswith("-1 is stopped.")
+    assert cli("stop", "latest").strip().endswith("is stopped.")
+    assert "1 of 3 runs succeeded, 2 stopped" in cli("wait", "latest", code=1)
+
+
+def test_no_wait_prints_the_id(cli: Cli, finished: Any) -> None:
+    sweep_id = cli("sweep", "work/good.ipynb", "--param", "a=1:2", "--no-wait").strip()
+    assert cli.json("wait", sweep_id)["sweep"]["id"] == sweep_id
+
+
+def test_a_service_that_dies_meanwhile_is_started_again(cli: Cli, finished: Any) -> None:
+    notebook = cli.notebook("slow.ipynb", "a = 1", "import time; time.sleep(1)\nscore = a")
+    waiting = cli.start("sweep", notebook, "--param", "a=1:4", "--metric", "score", "--json")
+    _until(lambda: cli.counts(notebook).get("succeeded", 0) >= 1)
+    cli.service.kill()
+    output, said = waiting.communicate(timeout=90)
+    assert waiting.returncode == 0, said
+    assert "The service ended; it is started again." in said
+    assert [run["metrics"] for run in json.loads(output)["runs"]] == [{"score": float(a)} for a in (1, 2, 3, 4)]
+
+
+def test_in_a_terminal(cli: Cli, finished: Any) -> None:
+    """A bar while it runs, the table at the end."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(cli.folder)
+        os.execve(CLI[0], [*CLI, "sweep", "work/train.ipynb", "-p", "a=1:2"], cli.env | {"TERM": "xterm-256color"})
+    shown = b""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and select.select([terminal], [], [], 60)[0]:
+        try:
+            shown += os.read(terminal, 65536)
+        except OSError:
+            break  # Linux says so when the other end is closed
+    _, status = os.waitpid(child, 0)
+    text = shown.decode()
+    assert os.waitstatus_to_exitcode(status) == 0, text
+    assert "━" in text
+    assert "2/2" in text
+    assert "2 of 2 runs succeeded" in text
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 40
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+
+
+# -- the service -------------------------------------------------------------------------------
+
+
+def test_service_in_the_foreground_and_its_end(tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    try:
+        assert cli.json("service", "status")["service"]["state"] == "off"
+        foreground = cli.start("service")
+        _until(lambda: cli.json("service", "status")["service"]["state"] == "ready")
+        assert cli.json("service", "status")["service"]["pid"] == foreground.pid
+        cli("service", code=2)
+        assert f"A service runs already (process {foreground.pid})" in cli.said
+        assert "ready — Idle" in cli("service", "status")
+        assert "The service ended" in cli("service", "stop")
+        foreground.communicate(timeout=20)
+        assert foreground.returncode == 0
+        assert cli("service", "status").startswith("off")
+    finally:
+        cli.close()
+
+
+def test_without_a_service_and_none_to_be_started_nothing_is_waited_for(tmp_path: Path) -> None:
+    cli = Cli(tmp_path)
+    notebook = cli.notebook("good.ipynb", PARAMETERS)
+    cli("sweep", notebook, "--MlopsSettings.start_service=False", code=1)
+    assert "start one with “jupyter mlops service”" in cli.said
+    assert cli.store.sweeps() == []
+    cli.close()
