@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
@@ -27,7 +28,8 @@ class MlopsApp(ExtensionApp):
         logger = self.serverapp.event_logger
         if SCHEMA_ID not in logger.schemas:
             logger.register_event_schema(SCHEMA)
-        self.tail = RevisionTail(lambda: self.backend.opened, self._emit)
+        root = str(Path(self.serverapp.root_dir).resolve())
+        self.tail = RevisionTail(lambda seen: self.backend.news(seen, root), self._emit)
 
     def initialize_handlers(self) -> None:
         """The routes."""

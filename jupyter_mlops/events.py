@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .services.requests import Sweeps
-
+log = logging.getLogger(__name__)
 SCHEMA_ID = "https://events.jupyter.org/jupyter_mlops/changes/v1"
 SCHEMA = {
     "$id": SCHEMA_ID,
@@ -31,12 +30,15 @@ class RevisionTail:
     """Watches the store from the first request on, and tells the bus of each change.
 
     Args:
-        opened: the services where a request opened them, else None.
+        news: number of the last change in the store, and ids of the sweeps changed after the given one,
+            None for the one before the first request; None where no request came yet. Called in a thread.
         emit: puts data on the bus; called in the event loop's thread.
     """
 
-    def __init__(self, opened: Callable[[], Any], emit: Callable[[dict[str, Any]], None]) -> None:
-        self._opened = opened
+    def __init__(
+        self, news: Callable[[int | None], tuple[int, list[str]] | None], emit: Callable[[dict[str, Any]], None]
+    ) -> None:
+        self._news = news
         self._emit = emit
         self._task: asyncio.Task[None] | None = None
 
@@ -53,13 +55,21 @@ class RevisionTail:
 
     async def _tail(self) -> None:
         seen: int | None = None
+        failing = False
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            sweeps: Sweeps | None = self._opened()
-            if sweeps is None:
+            try:
+                news = await asyncio.to_thread(self._news, seen)
+                failing = False
+            except Exception:
+                # a store that cannot be read now may be read again later; said once, not twice a second
+                if not failing:
+                    log.exception("The store of jupyter-mlops cannot be read for changes")
+                failing = True
                 continue
-            revision = await asyncio.to_thread(sweeps.store.revision)
-            if seen is not None and revision > seen:
-                changed = await asyncio.to_thread(sweeps.store.sweeps, since=seen, deleted=None)
-                self._emit({"revision": revision, "sweeps": [sweep.id for sweep in changed][:500]})
+            if news is None:
+                continue
+            revision, sweeps = news
+            if sweeps or (seen is not None and revision > seen):
+                self._emit({"revision": revision, "sweeps": sweeps[:500]})
             seen = revision

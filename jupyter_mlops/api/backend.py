@@ -18,11 +18,25 @@ class Backend:
         self.settings = settings
         self._lock = threading.Lock()
         self._sweeps: Sweeps | None = None
+        self._opened_at = 0
 
-    @property
-    def opened(self) -> Sweeps | None:
-        """The services where a request opened them already."""
-        return self._sweeps
+    def news(self, since: int | None, folder: str) -> tuple[int, list[str]] | None:
+        """Number of the last change, and ids of the sweeps below a folder that changed after another.
+
+        None where no request opened the store yet.
+
+        Args:
+            since: number of that other change; None for the one before the first request.
+            folder: absolute.
+        """
+        sweeps = self._sweeps
+        if sweeps is None:
+            return None
+        since = self._opened_at if since is None else since
+        revision = sweeps.store.revision()
+        if revision == since:
+            return revision, []
+        return revision, [sweep.id for sweep in sweeps.store.sweeps(since=since, deleted=None, folder=folder)]
 
     def open(self) -> Sweeps:
         """The services."""
@@ -31,7 +45,10 @@ class Backend:
                 from ..services.requests import Sweeps
                 from ..store import Store
 
-                self._sweeps = Sweeps(Store(self.settings.store_url), self.settings)
+                store = Store(self.settings.store_url)
+                # before any request changes it: what comes after is news
+                self._opened_at = store.revision()
+                self._sweeps = Sweeps(store, self.settings)
             return self._sweeps
 
     def wake(self) -> None:

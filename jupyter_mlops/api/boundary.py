@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,8 +45,13 @@ class Boundary(APIHandler):
         try:
             return msgspec.json.decode(self.request.body or b"{}", type=kind)
         except msgspec.ValidationError as error:
-            raise InvalidInputError(f"The request does not fit: {error}.") from None
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            # “… unknown field `x` - at `$.sampler`”: what is wrong, and where
+            said, _, place = str(error).partition(" - at `$")
+            inner = re.search(r"field `(.*)`", said)
+            name = ".".join(part for part in (place.strip("`."), inner[1] if inner else "") if part)
+            where = f"{name}: " if name else ""
+            raise InvalidInputError(f"The request does not fit: {where}{said}.", {name: said} if name else {}) from None
+        except (ValueError, RecursionError):
             raise InvalidInputError("The request's body is not valid JSON.") from None
 
     async def call(self, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
@@ -61,13 +68,17 @@ class Boundary(APIHandler):
 
         Raises:
             ForbiddenError: it leaves the server's root.
-            InvalidInputError: it is empty.
+            InvalidInputError: it is empty, or no path.
         """
         if not path:
             raise InvalidInputError("Say which notebook: the path is missing.", {"path": "is missing"})
-        file = (self.root / path.lstrip("/")).resolve()
-        if not file.is_relative_to(self.root) or "\0" in path:
-            raise ForbiddenError(f"{path} lies outside the folder that this server serves.")
+        try:
+            file = (self.root / path.lstrip("/")).resolve()
+        except (ValueError, OSError, RuntimeError):
+            # a NUL, or links that lead round in a circle
+            raise InvalidInputError("This path cannot be followed.", {"path": "cannot be followed"}) from None
+        if not file.is_relative_to(self.root):
+            raise ForbiddenError("This path lies outside the folder that this server serves.", {"path": "is outside"})
         return file
 
     def relative(self, path: str) -> str:
@@ -102,7 +113,7 @@ class Boundary(APIHandler):
             status_code = error.status
             body = ErrorBody(message=error.message, fields=error.fields)
         elif isinstance(error, web.HTTPError):
-            body = ErrorBody(message=error.log_message or error.reason or self._reason)
+            body = ErrorBody(message=_sentence(error, status_code))
         self.set_status(status_code)
         self.set_header("Content-Type", "application/json")
         self.finish(msgspec.json.encode(body))
@@ -118,8 +129,14 @@ class Boundary(APIHandler):
         return await self.call(backend.get, sweep_id, str(self.root))
 
     def flag(self, name: str) -> bool | None:
-        """A query argument that is 0 or 1, None where it is missing."""
+        """A query argument that is 0 or 1, None where it is missing.
+
+        Raises:
+            InvalidInputError: it is something else.
+        """
         text = self.get_query_argument(name, "")
+        if text not in ("", "0", "1"):
+            raise InvalidInputError(f"{name} must be 0 or 1.", {name: "must be 0 or 1"})
         return None if not text else text == "1"
 
     def number(self, name: str) -> int:
@@ -129,9 +146,19 @@ class Boundary(APIHandler):
             InvalidInputError: it is something else.
         """
         text = self.get_query_argument(name, "0")
-        if not text.isdigit():
+        if not re.fullmatch("[0-9]{1,18}", text):
             raise InvalidInputError(f"{name} must be a whole number.", {name: "must be a whole number"})
         return int(text)
+
+
+def _sentence(error: web.HTTPError, status: int) -> str:
+    if error.log_message:
+        return str(error.log_message % error.args if error.args else error.log_message)
+    sentences = {
+        403: "You may not do this; sign in to this Jupyter server, or ask whoever runs it.",
+        405: "This address does not take requests of this kind.",
+    }
+    return sentences.get(status) or str(error.reason or http.client.responses.get(status, "Something went wrong."))
 
 
 class UnknownHandler(Boundary):

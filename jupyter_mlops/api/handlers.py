@@ -44,12 +44,14 @@ class StatusHandler(Boundary):
 
     def _status(self, sweeps: Any) -> Status:
         from ..compute.hardware import cuda_devices, cuda_problem, default_slots
+        from ..services.disk import store_bytes, store_warnings
         from ..services.launch import service_info
 
-        info = service_info(sweeps.store, self.backend.settings)
+        settings = self.backend.settings
+        info = service_info(sweeps.store, settings)
         problem = cuda_problem()
         known = {target.name: target for target in info.targets}
-        local = TargetInfo(name="local", kind="local", state="idle", slots=default_slots())
+        local = TargetInfo(name="local", kind="local", state="idle", slots=settings.local_slots or default_slots())
         cuda = TargetInfo(
             name="cuda",
             kind="cuda",
@@ -58,14 +60,14 @@ class StatusHandler(Boundary):
             message=problem,
         )
         targets = {"local": local, "cuda": cuda, **known}
-        folder = self.backend.settings.data_path
-        size = sum(file.stat().st_size for file in folder.glob("*.sqlite*"))
         return Status(
             version=__version__,
             service=info,
             targets=list(targets.values()),
-            store_path=str(folder),
-            store_bytes=size,
+            store_path=str(settings.data_path),
+            store_bytes=store_bytes(settings.data_path),
+            confirm_runs=settings.confirm_runs,
+            warnings=store_warnings(settings.data_path),
         )
 
 
@@ -220,45 +222,48 @@ class SweepNotebookHandler(Boundary):
         self.answer(await self.call(self.backend.open().sweep_notebook, sweep_id))
 
 
-class RunHandler(Boundary):
-    """One run."""
+class RunBoundary(Boundary):
+    """What all handlers of one run share."""
 
-    @web.authenticated
-    @authorized("read", "mlops")
-    async def get(self, run_id: str) -> None:
-        """Answer it."""
-        self.answer(await self._own(run_id))
-
-    async def _own(self, run_id: str) -> Run:
+    async def own_run(self, run_id: str) -> Run:
+        """A run of a notebook below this server's root."""
         sweeps = await self.call(self.backend.open)
         run: Run = await self.call(sweeps.run, run_id)
         await self.own_sweep(run.sweep_id)
         return run
 
 
-class RunStopHandler(RunHandler):
-    """Ending one run."""
+class RunHandler(RunBoundary):
+    """One run."""
 
-    get = None  # type: ignore[assignment]
+    @web.authenticated
+    @authorized("read", "mlops")
+    async def get(self, run_id: str) -> None:
+        """Answer it."""
+        self.answer(await self.own_run(run_id))
+
+
+class RunStopHandler(RunBoundary):
+    """Ending one run."""
 
     @web.authenticated
     @authorized("write", "mlops")
     async def post(self, run_id: str) -> None:
         """Ask for it."""
-        await self._own(run_id)
+        await self.own_run(run_id)
         run = await self.call(self.backend.open().stop_run, run_id)
         await self.call(self.backend.wake)
         self.answer(run)
 
 
-class RunNotebookHandler(RunHandler):
+class RunNotebookHandler(RunBoundary):
     """The executed notebook of a run."""
 
     @web.authenticated
     @authorized("read", "mlops")
     async def get(self, run_id: str) -> None:
         """Answer it as JSON, as far as it has got."""
-        await self._own(run_id)
+        await self.own_run(run_id)
         self.answer(await self.call(self.backend.open().run_notebook, run_id))
 
 

@@ -11,8 +11,10 @@ from typing import Any
 import msgspec
 
 from .errors import InvalidInputError
-from .parameters import read_parameters, strip_magics
+from .parameters import read_parameters
 from .records import NotebookInfo, Parameter, Record, SweepRequest
+from .source import parse_python
+from .values import show
 
 Notebook = dict[str, Any]
 _MLFLOW_OWN = ("set_experiment", "set_tracking_uri")
@@ -42,7 +44,10 @@ def read_notebook(data: bytes) -> Notebook:
     """
     try:
         loaded = json.loads(data)
-    except (json.JSONDecodeError, UnicodeDecodeError):
+        if b"\\ud" in data or b"\\uD" in data:
+            # half characters can be neither stored nor sent
+            json.dumps(loaded, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
         raise InvalidInputError(
             "This file is not a notebook: it is not valid JSON. Restore it from a checkpoint or a backup."
         ) from None
@@ -50,10 +55,11 @@ def read_notebook(data: bytes) -> Notebook:
         raise InvalidInputError("This file is JSON but not a notebook: it has no nbformat.")
     if loaded["nbformat"] != 4:
         raise InvalidInputError(
-            f"This notebook is of nbformat {loaded['nbformat']}; open it in JupyterLab and save it, "
-            "which upgrades it to 4."
+            f"This notebook is of nbformat {show(loaded['nbformat'])}; open it in JupyterLab and save it, "
+            "which makes it one of 4."
         )
-    if not isinstance(loaded.get("cells"), list):
+    cells = loaded.get("cells")
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
         raise InvalidInputError("This notebook has no list of cells; open it in JupyterLab and save it again.")
     return loaded
 
@@ -61,7 +67,15 @@ def read_notebook(data: bytes) -> Notebook:
 def source_of(cell: dict[str, Any]) -> str:
     """A cell's source as one text."""
     source = cell.get("source", "")
-    return "".join(source) if isinstance(source, list) else str(source)
+    return "".join(map(str, source)) if isinstance(source, list) else str(source)
+
+
+def _metadata(holder: dict[str, Any], *names: str) -> dict[str, Any]:
+    """A mapping inside a notebook's or cell's metadata; empty where there is none, or something else."""
+    found: Any = holder.get("metadata")
+    for name in names:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def notebook_hash(notebook: Notebook) -> str:
@@ -72,45 +86,53 @@ def notebook_hash(notebook: Notebook) -> str:
 
 def language_of(notebook: Notebook) -> str:
     """Language of its kernel, lower case; Python where nothing tells."""
-    metadata = notebook.get("metadata", {})
-    language = metadata.get("kernelspec", {}).get("language") or metadata.get("language_info", {}).get("name")
+    language = _metadata(notebook, "kernelspec").get("language") or _metadata(notebook, "language_info").get("name")
     return str(language or "python").lower()
 
 
 def inspect(notebook: Notebook, path: str) -> NotebookInfo:
     """What a notebook's own bytes tell of it; the rest of the record keeps its defaults."""
     language = language_of(notebook)
-    index = parameters_cell(notebook)
     parameters: list[Parameter] = []
     problem = ""
-    if index is None:
-        problem = "No cell is tagged “parameters”; tag the cell that holds them."
-    else:
-        try:
-            parameters = read_parameters(source_of(notebook["cells"][index]), language)
-        except InvalidInputError as error:
-            problem = error.message
-        if not parameters and not problem:
+    try:
+        parameters = declared(notebook)
+        if parameters_cell(notebook) is None:
+            problem = "No cell is tagged “parameters”; tag the cell that holds them."
+        elif not parameters:
             problem = "The parameters cell assigns nothing; write lines such as “alpha = 0.1” in it."
+    except InvalidInputError as error:
+        problem = error.message
     code_cells = [cell for cell in notebook["cells"] if cell.get("cell_type") == "code"]
     return NotebookInfo(
         path=path,
         hash=notebook_hash(notebook),
-        kernel=str(notebook.get("metadata", {}).get("kernelspec", {}).get("name", "")),
+        kernel=str(_metadata(notebook, "kernelspec").get("name") or ""),
         language=language,
         cells=len(code_cells),
         parameters=parameters,
-        parameters_cell=index,
+        parameters_cell=parameters_cell(notebook),
         problem=problem,
         open_names=language != "python" and not parameters,
         saved=_saved(notebook, path),
     )
 
 
+def declared(notebook: Notebook) -> list[Parameter]:
+    """Parameters of the cell tagged so; none where no cell is.
+
+    Raises:
+        InvalidInputError: the cell does not parse; the sentence names the line.
+    """
+    index = parameters_cell(notebook)
+    return [] if index is None else read_parameters(source_of(notebook["cells"][index]), language_of(notebook))
+
+
 def parameters_cell(notebook: Notebook) -> int | None:
     """Index of the first cell tagged ``parameters``, None where there is none."""
     for index, cell in enumerate(notebook["cells"]):
-        if "parameters" in cell.get("metadata", {}).get("tags", []) and cell.get("cell_type") == "code":
+        tags = _metadata(cell).get("tags")
+        if isinstance(tags, list) and "parameters" in tags and cell.get("cell_type") == "code":
             return index
     return None
 
@@ -128,7 +150,7 @@ def suggest_metrics(notebook: Notebook) -> list[str]:
         if cell.get("cell_type") != "code" or index == skipped:
             continue
         try:
-            body = ast.parse(strip_magics(source_of(cell))).body
+            body = parse_python(source_of(cell))[0].body
         except SyntaxError:
             continue  # what it is in error about is said when it runs
         for name in (target.id for node in body for target in _assigned(node)):
@@ -144,8 +166,8 @@ def _assigned(node: ast.stmt) -> list[ast.Name]:
 
 
 def _saved(notebook: Notebook, path: str) -> SweepRequest | None:
-    kept = notebook.get("metadata", {}).get("mlops")
-    if not isinstance(kept, dict):
+    kept = _metadata(notebook, "mlops")
+    if not kept:
         return None
     try:
         return msgspec.convert(kept | {"path": path}, SweepRequest)
@@ -164,7 +186,7 @@ def mlflow_usage(notebook: Notebook) -> MlflowUsage:
             continue
         source = source_of(cell)
         try:
-            tree = ast.parse(strip_magics(source))
+            tree, _ = parse_python(source)
         except SyntaxError:
             uses = uses or "mlflow" in source
             own = own or any(name in source for name in _MLFLOW_OWN)

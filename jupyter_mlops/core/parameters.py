@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 import re
 import tokenize
+from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import InvalidInputError
+from .lines import read_lines
 from .records import Parameter, ParameterType
+from .source import parse_python
+from .values import type_of
 
 _SIMPLE: dict[str, ParameterType] = {
     "int": "int",
@@ -23,20 +28,7 @@ _SIMPLE: dict[str, ParameterType] = {
     "None": "none",
     "Any": "any",
 }
-# name = literal, as R, Julia and the shells write it
-_ASSIGNMENT = re.compile(r"^\s*([A-Za-z_.][\w.]*)\s*(?:<-|=)\s*(.+?)\s*;?\s*$")
-_SECRET = re.compile(
-    r"(^|_)(password|passwd|passphrase|pwd|secret|secrets|credential|credentials|token|"
-    r"api_?key|access_?key|secret_?key|private_?key|auth_?key|key)$"
-)
-_SECRET_VALUE = re.compile(r"^(AKIA[0-9A-Z]{16}|gh[pousr]_\w{30,}|sk-[\w-]{20,}|xox[abp]-[\w-]{10,})$")
-
-
-def strip_magics(source: str) -> str:
-    """Python source with IPython's own lines turned into comments, so that ``ast`` can read it."""
-    if source.lstrip().startswith("%%"):
-        return "\n".join("# " + line for line in source.splitlines())
-    return "\n".join("#" if re.match(r"\s*[%!?]", line) else line for line in source.splitlines())
+_SHELLS = ("bash", "sh", "zsh", "shell")
 
 
 def read_parameters(source: str, language: str) -> list[Parameter]:
@@ -51,29 +43,31 @@ def read_parameters(source: str, language: str) -> list[Parameter]:
     """
     if language == "python":
         return _read_python(source)
-    return _read_lines(source)
+    return read_lines(source, shell=language in _SHELLS)
 
 
-def _read_python(source: str) -> list[Parameter]:
-    source = strip_magics(source)
+def _read_python(cell: str) -> list[Parameter]:
     try:
-        tree = ast.parse(source)
-    except SyntaxError as error:
+        tree, source = parse_python(cell)
+        comments = _comments(source)
+    except (SyntaxError, tokenize.TokenError) as error:
+        line, reason = getattr(error, "lineno", None) or 1, getattr(error, "msg", error)
         raise InvalidInputError(
-            f"The parameters cell is not valid Python (line {error.lineno}: {error.msg}); mend it and save "
-            "the notebook."
+            f"The parameters cell is not valid Python (line {line}: {reason}); mend it and save the notebook."
         ) from None
-    comments = _comments(source)
-    lines = source.splitlines()
     found: dict[str, Parameter] = {}
     for node in tree.body:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            name, annotation, value = node.targets[0].id, None, node.value
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
-            name, annotation, value = node.target.id, node.annotation, node.value
+        annotation = None
+        if isinstance(node, ast.Assign):
+            targets: list[ast.expr] = node.targets
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            targets, annotation = [node.target], node.annotation
         else:
             continue
-        found[name] = _parameter(name, annotation, value, source, _help(node, comments, lines))
+        for target in targets:
+            if isinstance(target, ast.Name) and node.value is not None:
+                help_text = _help(node, comments)
+                found[target.id] = _parameter(target.id, annotation, node.value, source, help_text)
     return list(found.values())
 
 
@@ -84,62 +78,75 @@ def _parameter(name: str, annotation: ast.expr | None, value: ast.expr, source: 
         known = True
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         default, known = None, False
-    declared, optional, choices = _annotation(annotation)
-    if declared == "any" and known:
-        declared = type_of(default)
-        optional = False
-        if declared == "none":
-            declared, optional = "any", True
+    declared = _annotation(annotation) if annotation is not None else _Declared()
+    kind = declared.type
+    if kind is None:
+        # the default tells, where it is not None: that says only that None is accepted
+        kind = type_of(default) if known and default is not None else "any"
     return Parameter(
         name=name,
-        type=declared,
+        type=kind,
         default=default,
         default_text=text,
-        optional=optional,
-        choices=choices,
+        optional=declared.optional or (known and default is None),
+        choices=declared.choices or None,
         help=help_text,
     )
 
 
-def _annotation(node: ast.expr | None) -> tuple[ParameterType, bool, list[Any] | None]:
-    """Type, whether None is accepted, and choices that an annotation gives."""
+@dataclass(frozen=True)
+class _Declared:
+    """What an annotation tells; a type of None where it is one that JSON values do not have."""
+
+    type: ParameterType | None = None
+    optional: bool = False
+    choices: list[Any] = field(default_factory=list)
+
+
+def _annotation(node: ast.expr) -> _Declared:
     match node:
         case ast.Constant(value=None):
-            return "none", True, None
+            return _Declared("none", optional=True)
         case ast.Constant(value=str(text)):
             try:
                 return _annotation(ast.parse(text, mode="eval").body)
-            except SyntaxError:
-                return "any", False, None
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                return _Declared()
         case ast.Name(id=name) | ast.Attribute(attr=name):
-            return _SIMPLE.get(name, "any"), False, None
+            return _Declared(_SIMPLE.get(name))
         case ast.BinOp(op=ast.BitOr()):
             return _union([node.left, node.right])
         case ast.Subscript(value=ast.Name(id=name) | ast.Attribute(attr=name), slice=inner):
             items = inner.elts if isinstance(inner, ast.Tuple) else [inner]
             if name == "Literal":
-                values = [item.value for item in items if isinstance(item, ast.Constant)]
-                return "choice", None in values, [value for value in values if value is not None]
-            if name == "Optional":
-                return _annotation(inner)[0], True, _annotation(inner)[2]
-            if name == "Union":
-                return _union(items)
-            if name in ("Final", "Annotated"):
+                return _literal(items)
+            if name in ("Optional", "Union"):
+                return _union([*items, ast.Constant(value=None)] if name == "Optional" else items)
+            if name in ("Final", "Annotated") and items:
                 return _annotation(items[0])
-            return _SIMPLE.get(name, "any"), False, None
+            return _Declared(_SIMPLE.get(name))
         case _:
-            return "any", False, None
+            return _Declared()
 
 
-def _union(items: list[ast.expr]) -> tuple[ParameterType, bool, list[Any] | None]:
+def _literal(items: list[ast.expr]) -> _Declared:
+    try:
+        values = [_plain(ast.literal_eval(item)) for item in items]
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return _Declared()
+    choices = [value for value in values if value is not None]
+    return _Declared("choice" if choices else "none", None in values, choices)
+
+
+def _union(items: list[ast.expr]) -> _Declared:
     parts = [_annotation(item) for item in items]
-    kinds = {kind for kind, _, _ in parts if kind != "none"}
-    optional = any(part[1] or part[0] == "none" for part in parts)
+    kinds = {part.type for part in parts if part.type != "none"}
+    optional = any(part.optional for part in parts)
     if len(kinds) == 1:
-        return kinds.pop(), optional, next((part[2] for part in parts if part[2]), None)
-    if kinds == {"int", "float"}:
-        return "float", optional, None
-    return "any", optional, None
+        return _Declared(kinds.pop(), optional, [choice for part in parts for choice in part.choices])
+    if not kinds:
+        return _Declared("none", optional)
+    return _Declared("float" if kinds == {"int", "float"} else "any", optional)
 
 
 def _comments(source: str) -> dict[int, tuple[str, bool]]:
@@ -152,10 +159,12 @@ def _comments(source: str) -> dict[int, tuple[str, bool]]:
     return comments
 
 
-def _help(node: ast.stmt, comments: dict[int, tuple[str, bool]], lines: list[str]) -> str:
-    behind, alone = comments.get(node.end_lineno or node.lineno, ("", True))
-    if behind and not alone:
-        return re.sub(r"^type:\s*\S+\s*", "", behind)
+def _help(node: ast.stmt, comments: dict[int, tuple[str, bool]]) -> str:
+    """The comment behind the last line of an assignment, else behind its first, else the lines above it."""
+    for line in (node.end_lineno or node.lineno, node.lineno):
+        behind, alone = comments.get(line, ("", True))
+        if behind and not alone:
+            return re.sub(r"^type:\s*\S+\s*", "", behind)
     above: list[str] = []
     line = node.lineno - 1
     while line >= 1 and line in comments and comments[line][1]:
@@ -165,59 +174,6 @@ def _help(node: ast.stmt, comments: dict[int, tuple[str, bool]], lines: list[str
     return " ".join(part for part in above if part)
 
 
-def _read_lines(source: str) -> list[Parameter]:
-    found: dict[str, Parameter] = {}
-    above: list[str] = []
-    for line in source.splitlines():
-        if line.lstrip().startswith("#"):
-            above.append(line.lstrip(" #").strip())
-            continue
-        code, _, comment = _split_comment(line)
-        matched = _ASSIGNMENT.match(code)
-        if matched:
-            name, text = matched.groups()
-            value, known = literal_of(text)
-            if known:
-                found[name] = Parameter(
-                    name=name,
-                    type=type_of(value),
-                    default=value,
-                    default_text=text,
-                    help=comment.strip() or " ".join(above),
-                )
-        above = []
-    return list(found.values())
-
-
-def _split_comment(line: str) -> tuple[str, str, str]:
-    quote = ""
-    for position, character in enumerate(line):
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "\"'":
-            quote = character
-        elif character == "#" and (position == 0 or line[position - 1].isspace()):
-            return line[:position], "#", line[position + 1 :]
-    return line, "", ""
-
-
-def literal_of(text: str) -> tuple[Any, bool]:
-    """Value of a literal in R, Julia or a shell, and whether it is one."""
-    words = {"TRUE": True, "FALSE": False, "true": True, "false": False, "NULL": None, "nothing": None}
-    if text in words:
-        return words[text], True
-    if re.fullmatch(r"-?\d+L?", text):
-        return int(text.rstrip("L")), True
-    if re.fullmatch(r"-?(\d+\.\d*|\.\d+|\d+)([eE][-+]?\d+)?", text):
-        return float(text), True
-    quoted = re.fullmatch(r"\"([^\"]*)\"|'([^']*)'", text)
-    if quoted:
-        return quoted.group(1) if quoted.group(1) is not None else quoted.group(2), True
-    if re.fullmatch(r"[\w./:@%+-]+", text):
-        return text, True
-    return None, False
-
-
 def _plain(value: Any) -> Any:
     """A literal as JSON can hold it.
 
@@ -225,81 +181,11 @@ def _plain(value: Any) -> Any:
         ValueError: it holds what JSON has no word for.
     """
     if value is None or isinstance(value, bool | int | float | str):
+        # no infinity, no half character
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
         return value
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {key: _plain(item) for key, item in value.items()}
     raise ValueError("not a JSON value")
-
-
-def type_of(value: Any) -> ParameterType:
-    """The parameter type that a JSON value has."""
-    match value:
-        case None:
-            return "none"
-        case bool():
-            return "bool"
-        case int():
-            return "int"
-        case float():
-            return "float"
-        case str():
-            return "str"
-        case list():
-            return "list"
-        case dict():
-            return "dict"
-        case _:
-            return "any"
-
-
-def check_value(parameter: Parameter, value: Any) -> Any:
-    """A value as the parameter's type has it.
-
-    Whole numbers are accepted for ``float``, and 3.0 for ``int``.
-
-    Raises:
-        InvalidInputError: it is not of the parameter's type; the sentence says what is.
-    """
-    if value is None and (parameter.optional or parameter.type in ("none", "any")):
-        return None
-    if parameter.type == "choice":
-        if value in (parameter.choices or []) and not (isinstance(value, bool) and True not in parameter.choices):  # type: ignore[operator]
-            return value
-        known = ", ".join(str(choice) for choice in parameter.choices or [])
-        raise InvalidInputError(f"{parameter.name} must be one of {known}; {_show(value)} is not.")
-    kind = type_of(value)
-    match parameter.type, kind:
-        case "any", _:
-            return value
-        case wanted, given if wanted == given:
-            return value
-        case "float", "int":
-            return float(value)
-        case "int", "float" if float(value).is_integer():
-            return int(value)
-        case wanted, _:
-            names = {
-                "int": "a whole number",
-                "float": "a number",
-                "bool": "true or false",
-                "str": "text",
-                "list": "a list",
-                "dict": "a mapping",
-                "none": "None",
-            }
-            raise InvalidInputError(f"{parameter.name} must be {names[wanted]}; {_show(value)} is not.")
-
-
-def _show(value: Any) -> str:
-    text = str(value)
-    return f"“{text[:60]}{'…' if len(text) > 60 else ''}”"
-
-
-def looks_secret(name: str, value: Any) -> bool:
-    """Whether a parameter seems to carry a password, token or key, by its name or its value."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-    if _SECRET.search(words) and isinstance(value, str | None):
-        return True
-    return isinstance(value, str) and bool(_SECRET_VALUE.match(value))

@@ -359,13 +359,19 @@ class ServiceInfo(Record, frozen=True, kw_only=True):
 
 
 class Status(Record, frozen=True, kw_only=True):
-    """How everything stands."""
+    """How everything stands.
+
+    Attributes:
+        confirm_runs: starting more runs than this is worth a question first.
+        warnings: sentences on what a person should mend, such as where the store lies.
+    """
 
     version: str
     service: ServiceInfo
     targets: list[TargetInfo]
     store_path: str
     store_bytes: int
+    confirm_runs: int = 100
     warnings: list[str] = []
 
 

@@ -7,7 +7,11 @@
     0.1:0.5:5         five points, linear          (a:b:n)
     log:0.01:0.3:5    five points, logarithmic     (log:a:b:n)
     0:1:step=0.25     a, a+s, … up to b
-    ["a, b", "c"]     JSON: a list to try; any JSON value is one value of a list or mapping parameter
+    ["a, b", "c"]     JSON: a list to try
+
+What begins with ``[``, ``{`` or ``"`` is JSON; that is how a text with a comma, or one that begins so, is
+written. A mapping is one value. Of a parameter that is a list, a list is one value, and a list of lists
+several. Text keeps its colons. ``None`` is a value where the parameter accepts it.
 
 The same grammar is used in the panel, on the command line, in the API and in a notebook's metadata.
 """
@@ -22,15 +26,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import InvalidInputError
-from .parameters import check_value, looks_secret
+from .ranges import RANGE, number, values_of_range
 from .records import FieldCheck, Parameter, Sampler, SpaceCheck
+from .values import check_value, looks_secret
 
-MAX_VALUES = 1_000_000
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_RANGE = re.compile(
-    rf"^\s*(?P<log>log\s*:)?\s*(?P<a>{_NUMBER})\s*:\s*(?P<b>{_NUMBER})"
-    rf"(?:\s*:\s*(?:step\s*=\s*(?P<step>{_NUMBER})|(?P<n>\d+)))?\s*$"
-)
+# what a form is told at most: JavaScript counts no further
+MAX_COUNT = 10**15
 
 
 @dataclass(frozen=True)
@@ -77,99 +78,51 @@ def parse_field(text: str, parameter: Parameter | None) -> list[Any]:
     """
     wanted = parameter or Parameter(name="value")
     text = text.strip()
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidInputError("This text is not valid Unicode.")
     if not text:
         raise InvalidInputError("Give a value, or clear the field to keep the default.")
-    ranged = _RANGE.match(text) if wanted.type in ("int", "float", "any") else None
+    ranged = RANGE.match(text) if wanted.type in ("int", "float", "any") else None
     if ranged:
-        values = _range(ranged, wanted)
-    elif text.startswith("log:") and wanted.type in ("int", "float"):
+        return values_of_range(ranged, wanted.type)
+    if re.match(r"log\s*:", text) and wanted.type in ("int", "float"):
         raise InvalidInputError("Write a logarithmic range as log:from:to:count, such as log:0.01:1:5.")
+    if wanted.type == "choice" and text in map(str, wanted.choices or []):
+        values = [_word(text, wanted)]
     elif text.startswith(("[", "{", '"')):
         values = _json(text, wanted)
     else:
         values = [_word(part.strip(), wanted) for part in text.split(",") if part.strip()]
-    checked = [check_value(wanted, value) for value in values]
-    unique = _unique(checked)
+    unique = _unique([check_value(wanted, value) for value in values])
     if not unique:
         raise InvalidInputError("Give at least one value.")
     return unique
 
 
-def _range(matched: re.Match[str], parameter: Parameter) -> list[Any]:
-    first, last = float(matched["a"]), float(matched["b"])
-    written_whole = not any(re.search(r"[.eE]", matched[end]) for end in "ab")
-    whole = parameter.type == "int" or (
-        parameter.type == "any"
-        and written_whole
-        and not matched["log"]
-        and not matched["n"]
-        and not _real(matched["step"])
-    )
-    if matched["log"]:
-        points = _log_points(first, last, matched["n"])
-    elif matched["step"]:
-        points = _step_points(first, last, float(matched["step"]))
-    elif matched["n"]:
-        points = _linear_points(first, last, int(matched["n"]))
-    elif whole and written_whole:
-        if abs(last - first) >= MAX_VALUES:
-            raise InvalidInputError(
-                f"{matched[0].strip()} has {abs(last - first) + 1:,.0f} values; narrow it, or give a count."
-            )
-        step = 1 if last >= first else -1
-        return list(range(int(first), int(last) + step, step))
-    else:
-        raise InvalidInputError(
-            f"Say how many: {matched[0].strip()}:5 takes five points, {matched[0].strip()}:step=0.1 takes steps."
-        )
-    return [round(point) for point in points] if whole else [_neat(point) for point in points]
-
-
-def _real(text: str | None) -> bool:
-    return bool(text and re.search(r"[.eE]", text))
-
-
-def _log_points(first: float, last: float, count: str | None) -> list[float]:
-    if count is None:
-        raise InvalidInputError("Say how many points: log:from:to:count, such as log:0.01:1:5.")
-    if first <= 0 or last <= 0:
-        raise InvalidInputError("Both ends of a logarithmic range must be above 0.")
-    return [math.exp(point) for point in _linear_points(math.log(first), math.log(last), int(count))]
-
-
-def _linear_points(first: float, last: float, count: int) -> list[float]:
-    if count < 1:
-        raise InvalidInputError("The count must be 1 or more.")
-    if count > MAX_VALUES:
-        raise InvalidInputError(f"{count:,} values are too many for one parameter; give a smaller count.")
-    if count == 1:
-        return [first]
-    return [first + (last - first) * i / (count - 1) for i in range(count)]
-
-
-def _step_points(first: float, last: float, step: float) -> list[float]:
-    if step == 0 or (last - first) * step < 0:
-        raise InvalidInputError("The step must lead from the first value to the last.")
-    count = math.floor((last - first) / step + 1e-9) + 1
-    if count > MAX_VALUES:
-        raise InvalidInputError(f"{count:,} values are too many for one parameter; take a larger step.")
-    return [first + step * i for i in range(count)]
-
-
-def _neat(value: float) -> float:
-    # 0.30000000000000004 is noise of the arithmetic, not what anybody asked for
-    return float(f"{value:.12g}")
-
-
 def _json(text: str, parameter: Parameter) -> list[Any]:
     try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InvalidInputError(f"This is not valid JSON ({error.msg} at character {error.pos + 1}).") from None
+        value = _load(text)
+    except InvalidInputError:
+        # "a, b", "c" is a list to whoever writes it
+        if not text.startswith('"'):
+            raise
+        value = _load(f"[{text}]")
     if not isinstance(value, list):
         return [value]
-    if parameter.type == "list" and not all(isinstance(item, list) for item in value):
+    if parameter.type == "list" and not (value and all(isinstance(item, list) for item in value)):
         return [value]
+    return value
+
+
+def _load(text: str) -> Any:
+    try:
+        value = json.loads(text)
+        # half characters, infinities: neither the store nor the wire can carry them
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        raise InvalidInputError(f"This is not valid JSON ({error.msg} at character {error.pos + 1}).") from None
+    except (ValueError, RecursionError):
+        raise InvalidInputError("This JSON holds what cannot be stored: give plain, finite values.") from None
     return value
 
 
@@ -183,32 +136,22 @@ def _word(text: str, parameter: Parameter) -> Any:
             words = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
             return words.get(text, text)
         case "int" | "float":
-            return _number(text)
+            return number(text)
         case "choice":
-            return next((choice for choice in parameter.choices or [] if str(choice) == text), text)
+            known = {str(choice): choice for choice in parameter.choices or []}
+            return known[text] if text in known else number(text)
         case _:
             if text in ("true", "True", "false", "False"):
                 return text in ("true", "True")
-            return _number(text)
-
-
-def _number(text: str) -> Any:
-    if re.fullmatch(r"[-+]?\d+", text):
-        return int(text)
-    if re.fullmatch(_NUMBER, text):
-        return float(text)
-    return text
+            return number(text)
 
 
 def _unique(values: list[Any]) -> list[Any]:
-    seen: set[str] = set()
-    kept = []
+    kept: dict[str, Any] = {}
     for value in values:
-        key = json.dumps(value, sort_keys=True)
-        if key not in seen:
-            seen.add(key)
-            kept.append(value)
-    return kept
+        # as JSON writes it: True and 1 are equal to Python, and two values to try
+        kept.setdefault(json.dumps(value, sort_keys=True), value)
+    return list(kept.values())
 
 
 def _parse_all(
@@ -222,12 +165,11 @@ def _parse_all(
             if name not in known and not open_names:
                 raise InvalidInputError(_unknown(name, list(known)))
             values[name] = parse_field(text, known.get(name))
-            for value in values[name]:
-                if looks_secret(name, value):
-                    raise InvalidInputError(
-                        "This looks like a secret, and parameters are stored in the open; read it from the "
-                        "environment inside the notebook."
-                    )
+            if any(looks_secret(name, value) for value in values[name] if not isinstance(value, int | float)):
+                raise InvalidInputError(
+                    "This looks like a secret, and parameters are stored in the open; read it from the "
+                    "environment inside the notebook."
+                )
             preview = ", ".join(_short(value) for value in values[name][:8])
             more = ", …" if len(values[name]) > 8 else ""
             fields[name] = FieldCheck(count=len(values[name]), preview=preview + more)
@@ -283,8 +225,11 @@ def _checked(
         else:
             total = min(sampler.count, combinations)
     if total > max_runs:
-        error = f"This makes {total:,} runs, more than the {max_runs:,} allowed; narrow it, or draw a random sample."
-    return SpaceCheck(total=total, combinations=combinations, fields=fields, error=error)
+        shown = f"{total:,}" if total <= MAX_COUNT else f"more than {MAX_COUNT:,}"
+        error = f"This makes {shown} runs, more than the {max_runs:,} allowed; narrow it, or draw a random sample."
+    return SpaceCheck(
+        total=min(total, MAX_COUNT), combinations=min(combinations, MAX_COUNT), fields=fields, error=error
+    )
 
 
 def build_space(

@@ -79,3 +79,4 @@ SWEEP_MOVES: dict[SweepState, frozenset[SweepState]] = {
 RUN_OVER = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED})
 RUN_LIVE = frozenset({RunState.STARTING, RunState.RUNNING})
 SWEEP_OVER = frozenset({SweepState.SUCCEEDED, SweepState.FAILED, SweepState.STOPPED})
+SWEEP_LIVE = frozenset(SweepState) - SWEEP_OVER

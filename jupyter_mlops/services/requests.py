@@ -18,7 +18,6 @@ import msgspec
 
 from ..core import notebook as notebooks
 from ..core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
-from ..core.parameters import looks_secret
 from ..core.records import (
     Changes,
     NotebookInfo,
@@ -33,7 +32,7 @@ from ..core.records import (
 )
 from ..core.samplers import make_sampler
 from ..core.space import build_space, check_space
-from ..core.states import RUN_OVER, SWEEP_OVER, RunState, SweepState
+from ..core.states import RUN_OVER, SWEEP_LIVE, SWEEP_OVER, RunState, SweepState
 from ..settings import MlopsSettings
 from ..store import Store
 from ..tracking.address import check_answers, external_uri
@@ -106,6 +105,8 @@ class Sweeps:
         problem = _kernel_problem(info.kernel, kernelspecs)
         if problem:
             raise InvalidInputError(problem)
+        # a notebook without parameters can be run as it stands; one whose parameters do not parse cannot
+        notebooks.declared(notebook)
         if info.problem and not info.open_names and request.space:
             raise InvalidInputError(info.problem)
         _check_numbers(request)
@@ -116,13 +117,6 @@ class Sweeps:
             open_names=info.open_names,
             max_runs=self.settings.max_runs,
         )
-        for name in space.names:
-            if looks_secret(name, None):
-                raise InvalidInputError(
-                    f"“{name}” looks like a secret; parameters are stored in the open. Read it from the "
-                    "environment inside the notebook instead.",
-                    {name: "looks like a secret"},
-                )
         sweep = Sweep(
             id=uuid4().hex,
             name=request.name.strip() or f"{file.stem} · {now()[11:16]}",
@@ -182,6 +176,8 @@ class Sweeps:
                 raise InvalidInputError("Give the sweep a name.", {"name": "is empty"})
         if fields.get("slots", 1) < 1:
             raise InvalidInputError("At least one run must be allowed at once.", {"slots": "must be 1 or more"})
+        if change.objective and not change.objective.metric.strip():
+            raise InvalidInputError("Name the metric to compare by.", {"objective": "is empty"})
         if "objective" in fields:
             best_id, best_value = best_run(self.store.runs(sweep_id, states=[RunState.SUCCEEDED]), fields["objective"])
             fields |= {"best_run_id": best_id, "best_value": best_value}
@@ -194,21 +190,21 @@ class Sweeps:
 
     def pause(self, sweep_id: str) -> Sweep:
         """Hand out no new runs; those running go on."""
-        sweep = self.store.sweep(sweep_id)
-        if sweep.state in SWEEP_OVER:
+        if self.store.sweep(sweep_id).state in SWEEP_OVER:
             raise ConflictError("This sweep is over; there is nothing to pause.")
-        return self.store.change_sweep(sweep_id, pause_requested=True)
+        return self.store.change_sweep(sweep_id, expect=SWEEP_LIVE, pause_requested=True)
 
     def resume(self, sweep_id: str) -> Sweep:
         """Go on with a paused sweep, with all slots open."""
-        sweep = self.store.sweep(sweep_id)
-        if sweep.state in SWEEP_OVER:
+        if self.store.sweep(sweep_id).state in SWEEP_OVER:
             raise ConflictError("This sweep is over; repeat its failed runs instead.")
-        return self.store.change_sweep(sweep_id, pause_requested=False, confirmed=True)
+        return self.store.change_sweep(sweep_id, expect=SWEEP_LIVE, pause_requested=False, confirmed=True)
 
     def retry(self, sweep_id: str) -> Sweep:
         """Repeat the failed and stopped runs of a sweep that is over, and make those never made."""
         sweep = self.store.sweep(sweep_id)
+        if sweep.deleted_at is not None:
+            raise ConflictError("This sweep is deleted; restore it before repeating its runs.")
         if sweep.state not in (SweepState.FAILED, SweepState.STOPPED):
             raise ConflictError("Only a sweep that is over and has failed or stopped runs can be repeated.")
         for run in self.store.runs(sweep_id, states=[RunState.FAILED, RunState.STOPPED]):
@@ -314,13 +310,16 @@ def best_run(runs: list[Run], objective: Any) -> tuple[str | None, float | None]
 
 def _read(file: Path) -> bytes:
     try:
+        # reading a pipe would wait for ever
+        if file.exists() and not file.is_file():
+            raise InvalidInputError(f"{file.name} is a folder or a device, not a notebook.")
         return file.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise NotFoundError(f"There is no notebook {file.name}.") from None
-    except IsADirectoryError:
-        raise InvalidInputError(f"{file.name} is a folder, not a notebook.") from None
     except PermissionError:
         raise ForbiddenError(f"{file.name} may not be read.") from None
+    except OSError as error:
+        raise InvalidInputError(f"{file.name} cannot be read: {error.strerror}.") from None
 
 
 def _kernel_problem(kernel: str, kernelspecs: KernelSpecs) -> str:
@@ -339,6 +338,8 @@ def _metric_names(request: SweepRequest) -> list[str]:
 
 
 def _check_numbers(request: SweepRequest) -> None:
+    if request.objective and not request.objective.metric.strip():
+        raise InvalidInputError("Name the metric to compare by, or leave the objective out.", {"objective": "is empty"})
     if request.target not in ("local", "cuda") and not request.target.startswith(("tcp://", "tls://")):
         raise InvalidInputError(
             f"“{request.target}” is no target; use local, cuda or a Dask scheduler's address such as tcp://host:8786.",

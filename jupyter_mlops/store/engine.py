@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy.exc import DatabaseError
 
 from ..core.errors import UnavailableError
 
@@ -18,13 +19,19 @@ def open_engine(url: str) -> Engine:
     """An engine whose transactions take the write lock at their start, on a migrated file.
 
     Raises:
-        UnavailableError: the file was written by a newer version.
+        UnavailableError: the file was written by a newer version, or is not one of ours, or not accessible.
     """
     engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     try:
         _migrate(engine, url)
+    except (DatabaseError, OSError) as error:
+        engine.dispose()
+        raise UnavailableError(
+            f"The store {_path(url)} cannot be opened ({getattr(error, 'orig', error)}); mend or move it, or set "
+            "MlopsSettings.data_dir to another folder."
+        ) from error
     except BaseException:
         engine.dispose()
         raise
@@ -47,11 +54,15 @@ def _migrate(engine: Engine, url: str) -> None:
     if _version(engine) == HEAD:
         return
     # opened by a Jupyter server and the service at once: one migrates, the other waits for it
-    lock = Path(url.removeprefix("sqlite:///") + ".migrate.lock")
+    lock = Path(f"{_path(url)}.migrate.lock")
     with lock.open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         if _version(engine) != HEAD:
             _upgrade(engine)
+
+
+def _path(url: str) -> str:
+    return url.removeprefix("sqlite:///")
 
 
 def _version(engine: Engine) -> str | None:

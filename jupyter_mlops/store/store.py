@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Select, delete, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import IntegrityError
 
@@ -116,7 +116,9 @@ class Store:
         if deleted is not None:
             query = query.where(sweeps.c.deleted_at.is_not(None) if deleted else sweeps.c.deleted_at.is_(None))
         if folder is not None:
-            query = query.where(sweeps.c.path.startswith(folder.rstrip("/") + "/", autoescape=True))
+            # LIKE would take /srv/Ada for /srv/ada
+            prefix = folder.rstrip("/") + "/"
+            query = query.where(func.substr(sweeps.c.path, 1, len(prefix)) == prefix)
         if live is not None:
             over = sweeps.c.state.in_([state.value for state in SWEEP_OVER])
             query = query.where(~over if live else over)
@@ -154,8 +156,8 @@ class Store:
             _put_sweep(connection, msgspec.structs.replace(sweep, stop_requested=True))
 
     def delete_sweep(self, sweep_id: str) -> None:
-        """Put a sweep aside; :meth:`restore_sweep` brings it back."""
-        self.change_sweep(sweep_id, deleted_at=now())
+        """Put a sweep that is over aside; :meth:`restore_sweep` brings it back."""
+        self.change_sweep(sweep_id, expect=SWEEP_OVER, deleted_at=now())
 
     def restore_sweep(self, sweep_id: str) -> None:
         """Bring a deleted sweep back."""

@@ -153,6 +153,7 @@ export interface Status {
   targets: TargetInfo[];
   store_path: string;
   store_bytes: number;
+  confirm_runs: number;
   warnings: string[];
 }
 

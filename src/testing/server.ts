@@ -342,6 +342,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
     targets: [local, cuda],
     store_path: '/home/ada/mlops',
     store_bytes: 123_456,
+    confirm_runs: 100,
     warnings: [],
     ...change
   };

@@ -1,0 +1,113 @@
+"""Values of parameters: their types, what a parameter accepts, and what looks like a secret."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .errors import InvalidInputError
+from .records import Parameter, ParameterType
+
+_NAMES = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text",
+    "list": "a list",
+    "dict": "a mapping",
+    "none": "None",
+}
+_SECRET = re.compile(
+    r"(^|_)(password|passwd|passphrase|pwd|secret|secrets|credential|credentials|token|"
+    r"api_?key|access_?key|secret_?key|private_?key|auth_?key|key)(_?\d+)?$"
+)
+_SECRET_VALUE = re.compile(
+    r"(AKIA|ASIA)[0-9A-Z]{16}$|gh[pousr]_\w{30,}$|github_pat_\w{30,}$|glpat-[\w-]{20,}$|hf_\w{30,}$|sk-[\w-]{20,}$|"
+    r"xox[abp]-[\w-]{10,}$|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+$|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+)
+
+
+def type_of(value: Any) -> ParameterType:
+    """The parameter type that a JSON value has."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "bool"
+        case int():
+            return "int"
+        case float():
+            return "float"
+        case str():
+            return "str"
+        case list():
+            return "list"
+        case dict():
+            return "dict"
+        case _:
+            return "any"
+
+
+def check_value(parameter: Parameter, value: Any) -> Any:
+    """A value as the parameter's type has it.
+
+    Whole numbers are accepted for ``float``, and 3.0 for ``int``.
+
+    Raises:
+        InvalidInputError: it is not of the parameter's type; the sentence says what is.
+    """
+    if value is None and (parameter.optional or parameter.type in ("none", "any")):
+        return None
+    if parameter.type == "choice":
+        return _choice(parameter, value)
+    kind = type_of(value)
+    match parameter.type, kind:
+        case "any", _:
+            return value
+        case wanted, given if wanted == given:
+            return value
+        case "float", "int":
+            try:
+                return float(value)
+            except OverflowError:
+                raise InvalidInputError(f"{parameter.name} cannot be as large as {show(value)}.") from None
+        case "int", "float" if float(value).is_integer():
+            return int(value)
+        case wanted, _:
+            raise InvalidInputError(f"{parameter.name} must be {_NAMES[wanted]}; {show(value)} is not.")
+
+
+def _choice(parameter: Parameter, value: Any) -> Any:
+    for choice in parameter.choices or []:
+        # True and 1 are equal to Python, and different to whoever wrote them
+        if choice == value and isinstance(choice, bool) == isinstance(value, bool):
+            return choice
+    known = ", ".join(str(choice) for choice in parameter.choices or [])
+    raise InvalidInputError(f"{parameter.name} must be one of {known}; {show(value)} is not.")
+
+
+def show(value: Any) -> str:
+    """A value for a sentence, cut where it is long."""
+    text = str(value)
+    return f"“{text[:60]}{'…' if len(text) > 60 else ''}”"
+
+
+def looks_secret(name: str, value: Any) -> bool:
+    """Whether a parameter seems to carry a password, token or key, by its name or its value."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    if isinstance(value, str | None) and _SECRET.search(words):
+        return True
+    return holds_secret(value)
+
+
+def holds_secret(value: Any) -> bool:
+    """Whether a value, or one inside it, is written as well-known keys and tokens are."""
+    match value:
+        case str():
+            return bool(_SECRET_VALUE.match(value.strip()))
+        case list():
+            return any(holds_secret(item) for item in value)
+        case dict():
+            return any(looks_secret(str(name), item) for name, item in value.items())
+        case _:
+            return False

@@ -1,0 +1,54 @@
+"""The disk under the store: SQLite needs a local one."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable
+from pathlib import Path, PurePath
+
+# beginnings of names: nfs4, smb3 and smbfs are members of the families
+_NETWORK = re.compile(
+    r"nfs|cifs|smb|ncpfs|afs|afpfs|9p|ceph|lustre|gpfs|beegfs|glusterfs|pvfs2|orangefs|webdav|davfs|osxfuse|macfuse|"
+    r"fuse\.(sshfs|s3fs|gcsfuse|rclone|goofys|juicefs|mount-s3|glusterfs|ceph|davfs)"
+)
+
+
+def network_filesystem(path: Path, mounts: Iterable[tuple[str, str]]) -> str:
+    """Type of the network file system that a path lies on, empty where it lies on a local one.
+
+    Args:
+        path: absolute, without symbolic links.
+        mounts: mount points and the types of their file systems, in the order they were mounted.
+    """
+    innermost, kind = PurePath("/"), ""
+    for point, its_kind in mounts:
+        place = PurePath(point)
+        # a later mount hides an earlier one at the same place
+        if path.is_relative_to(place) and len(place.parts) >= len(innermost.parts):
+            innermost, kind = place, its_kind.lower()
+    return kind if _NETWORK.match(kind) else ""
+
+
+def store_warnings(folder: Path) -> list[str]:
+    """What a person should know of where the store lies."""
+    import psutil
+
+    place = folder.resolve()
+    mounts = [(part.mountpoint, part.fstype) for part in psutil.disk_partitions(all=True)]
+    kind = network_filesystem(place, mounts)
+    if not kind:
+        return []
+    return [
+        f"The store lies on a network file system ({kind}), where changes can be lost; set MlopsSettings.data_dir "
+        "to a folder on a local disk."
+    ]
+
+
+def store_bytes(folder: Path) -> int:
+    """Bytes of the store's own files; one that vanishes meanwhile counts nothing."""
+    total = 0
+    for file in folder.glob("*.sqlite*"):
+        with contextlib.suppress(FileNotFoundError):
+            total += file.stat().st_size
+    return total
