@@ -9,7 +9,6 @@ import {
   MainAreaWidget,
   WidgetTracker
 } from '@jupyterlab/apputils';
-import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import {
   ITranslator,
   nullTranslator,
@@ -30,12 +29,11 @@ export const sweepPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-mlops:sweep',
   description: 'A sweep in the main area.',
   autoStart: true,
-  requires: [IMlopsModel, IRenderMimeRegistry],
+  requires: [IMlopsModel],
   optional: [ITranslator, ILayoutRestorer],
   activate: (
     app,
     model: IMlopsModel,
-    rendermime: IRenderMimeRegistry,
     translator: ITranslator | null,
     restorer: ILayoutRestorer | null
   ) => {
@@ -74,7 +72,6 @@ export const sweepPlugin: JupyterFrontEndPlugin<void> = {
             sweepId: id,
             model,
             commands: app.commands,
-            rendermime,
             trans
           });
           widget = new MainAreaWidget({ content });

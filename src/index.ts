@@ -1,5 +1,6 @@
 import { sweepPlugin, toolsPlugin } from './documents';
 import { commandsPlugin, modelPlugin } from './main';
+import { notebooksPlugin } from './notebooks';
 import { panelPlugin } from './panel';
 
 export default [
@@ -7,5 +8,6 @@ export default [
   commandsPlugin,
   panelPlugin,
   sweepPlugin,
+  notebooksPlugin,
   toolsPlugin
 ];

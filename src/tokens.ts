@@ -93,6 +93,8 @@ export namespace CommandIDs {
   export const restoreSweep = 'mlops:restore-sweep';
   /** Args: `id` (of the run), `sweepId`, `cell?` (index to scroll to). */
   export const openRun = 'mlops:open-run';
+  /** The notebook as the sweep was started with it. Args: `id` (of the sweep). */
+  export const openFrozen = 'mlops:open-frozen-notebook';
   /** Args: `id` (of the run). */
   export const stopRun = 'mlops:stop-run';
   /** Args: `experimentId?`, `runId?`. */

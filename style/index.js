@@ -1,3 +1,5 @@
 import './base.css';
 import './panel.css';
 import './form.css';
+import './sweep.css';
+import './runs.css';

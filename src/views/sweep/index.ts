@@ -1,15 +1,9 @@
-import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
-import type { TranslationBundle } from '@jupyterlab/translation';
-import type { CommandRegistry } from '@lumino/commands';
-import { Widget } from '@lumino/widgets';
-import type { IMlopsModel } from '../../tokens';
+import type { Widget } from '@lumino/widgets';
+import { SweepView, type ISweepViewOptions } from './view';
 
-export function createSweepView(_: {
-  sweepId: string;
-  model: IMlopsModel;
-  commands: CommandRegistry;
-  rendermime: IRenderMimeRegistry;
-  trans: TranslationBundle;
-}): Widget {
-  return new Widget();
+export type { ISweepViewOptions } from './view';
+
+/** One sweep, to be put into the main area. */
+export function createSweepView(options: ISweepViewOptions): Widget {
+  return new SweepView(options);
 }

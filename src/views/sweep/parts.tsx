@@ -1,0 +1,56 @@
+/** Small things that the parts of the view share. */
+import type { CommandRegistry } from '@lumino/commands';
+import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
+import * as React from 'react';
+import type { SweepChange } from '../../api/schema';
+
+/** What a person can do in the view; the same object for as long as the view lives. */
+export interface IPageActions {
+  readonly commands: CommandRegistry;
+  execute(command: string, args?: ReadonlyPartialJSONObject): void;
+  /** Change the sweep; what is refused is said in the view. */
+  change(change: Partial<SweepChange>): void;
+}
+
+/** A button for a command, there only while the command can be executed. */
+export function CommandButton(props: {
+  command: string;
+  args: ReadonlyPartialJSONObject;
+  commands: CommandRegistry;
+  label?: string;
+  primary?: boolean;
+}): JSX.Element | null {
+  const { command, args, commands, label, primary } = props;
+  if (!commands.hasCommand(command) || !commands.isEnabled(command, args)) {
+    return null;
+  }
+  return (
+    <button
+      type="button"
+      className={primary ? 'jp-MlopsTool jp-mod-primary' : 'jp-MlopsTool'}
+      data-command={command}
+      title={commands.label(command, args)}
+      onClick={() => void commands.execute(command, args)}
+    >
+      {label ?? commands.label(command, args)}
+    </button>
+  );
+}
+
+/** Names beside values. */
+export function Facts(props: {
+  facts: readonly (readonly [string, React.ReactNode])[];
+}): JSX.Element {
+  return (
+    <dl className="jp-MlopsFacts">
+      {props.facts
+        .filter(([, value]) => value !== '' && value !== null)
+        .map(([name, value]) => (
+          <React.Fragment key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </React.Fragment>
+        ))}
+    </dl>
+  );
+}
