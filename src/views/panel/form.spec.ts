@@ -82,6 +82,18 @@ describe('NotebookForm', () => {
       expect(form.savedWithNotebook).toBe(true);
     });
 
+    it('knows its own in a file, whose keys are sorted', async () => {
+      remember({
+        draft: { space: { seed: '9', max_depth: '3' } },
+        saved: { space: { max_depth: '3', seed: '9' } }
+      });
+      await form.load();
+      expect(Object.keys(form.request.space)).toEqual(['max_depth', 'seed']);
+      expect(form.savedWithNotebook).toBe(true);
+      form.setField('seed', '8');
+      expect(form.savedWithNotebook).toBe(false);
+    });
+
     it('belongs to this path, whatever path was remembered', async () => {
       remember({ draft: { path: 'elsewhere.ipynb', space: { seed: '1' } } });
       await form.load();

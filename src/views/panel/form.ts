@@ -115,7 +115,7 @@ export class NotebookForm implements IDisposable {
     const saved = this._info?.saved;
     return (
       !!saved &&
-      JSON.stringify(compact({ ...emptyRequest(this.path), ...saved })) ===
+      JSON.stringify(compact(this._remembered(saved))) ===
         JSON.stringify(compact(this._request))
     );
   }
@@ -148,11 +148,9 @@ export class NotebookForm implements IDisposable {
       this._error = '';
       if (first && !this._touched) {
         const remembered = info.draft ?? info.saved;
-        this._request = {
-          ...emptyRequest(this.path),
-          ...remembered,
-          path: this.path
-        };
+        if (remembered) {
+          this._request = this._remembered(remembered);
+        }
       }
     } catch (error) {
       if (turn !== this._loads || this._disposed) {
@@ -171,16 +169,9 @@ export class NotebookForm implements IDisposable {
     if (!this.isDeclared(name)) {
       this._added.add(name);
     }
-    const texts = { ...this._request.space, [name]: text };
-    // in the order of the notebook: the last parameter varies fastest
-    const space = Object.fromEntries(
-      this.parameters
-        .map(
-          parameter => [parameter.name, texts[parameter.name] ?? ''] as const
-        )
-        .filter(([, value]) => value.trim())
-    );
-    this.update({ space });
+    this.update({
+      space: this._ordered({ ...this._request.space, [name]: text })
+    });
   }
 
   /** Show a field for a name the notebook does not declare. */
@@ -260,6 +251,26 @@ export class NotebookForm implements IDisposable {
         this._changed.emit();
       }
     }
+  }
+
+  /** What was remembered as a request for this path; notebook files keep their keys sorted. */
+  private _remembered(request: Partial<SweepRequest>): SweepRequest {
+    return {
+      ...emptyRequest(this.path),
+      ...request,
+      space: this._ordered(request.space ?? {}),
+      path: this.path
+    };
+  }
+
+  /** Fields that hold something, in the order of the notebook: the last parameter varies fastest. */
+  private _ordered(space: Record<string, string>): Record<string, string> {
+    const declared = this._info?.parameters.map(({ name }) => name) ?? [];
+    return Object.fromEntries(
+      [...new Set([...declared, ...this._added, ...Object.keys(space)])]
+        .map(name => [name, space[name] ?? ''] as const)
+        .filter(([, text]) => text.trim())
+    );
   }
 
   private readonly _client: IFormOptions['client'];
