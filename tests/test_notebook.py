@@ -1,0 +1,191 @@
+"""Reading notebooks without running them: what is refused, identity, metrics, how MLflow is used."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from jupyter_mlops.core.errors import InvalidInputError
+from jupyter_mlops.core.notebook import inspect, mlflow_usage, notebook_hash, read_notebook, suggest_metrics
+
+
+def cell(source: str | list[str], kind: str = "code", **metadata: Any) -> dict[str, Any]:
+    made: dict[str, Any] = {"cell_type": kind, "metadata": metadata, "source": source}
+    return made | ({"outputs": [], "execution_count": None} if kind == "code" else {})
+
+
+def notebook(*cells: dict[str, Any], language: str = "python", **metadata: Any) -> dict[str, Any]:
+    kernelspec = {"name": "python3", "language": language}
+    return {"nbformat": 4, "nbformat_minor": 5, "cells": list(cells), "metadata": {"kernelspec": kernelspec} | metadata}
+
+
+def parameters(source: str) -> dict[str, Any]:
+    return cell(source, tags=["parameters"])
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "not valid JSON"),
+        (b"# a script", "not valid JSON"),
+        (b"\xff\xfe\x00", "not valid JSON"),
+        (b"[" * 100_000, "not valid JSON"),
+        (b'{"nbformat": 4, "cells": [{"source": "\\ud800"}]}', "not valid JSON"),
+        (b"[]", "has no nbformat"),
+        (b'{"a": 1}', "has no nbformat"),
+        (b'{"nbformat": 3, "worksheets": []}', "nbformat “3”; open it in JupyterLab and save it"),
+        (b'{"nbformat": "4", "cells": []}', "nbformat “4”"),
+        (b'{"nbformat": null, "cells": []}', "nbformat “None”"),
+        (b'{"nbformat": 4}', "no list of cells"),
+        (b'{"nbformat": 4, "cells": {}}', "no list of cells"),
+        (b'{"nbformat": 4, "cells": [1]}', "no list of cells"),
+    ],
+)
+def test_what_is_no_notebook_gets_one_sentence(data: bytes, sentence: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        read_notebook(data)
+    assert sentence in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"metadata": None},
+        {"metadata": []},
+        {"metadata": {"kernelspec": None, "language_info": 3}},
+        {"metadata": {"kernelspec": "python3"}},
+        {"metadata": {"mlops": "x"}},
+        {"cells": [{}]},
+        {"cells": [{"cell_type": "code", "metadata": None}]},
+        {"cells": [{"cell_type": "code", "metadata": {"tags": None}, "source": None}]},
+        {"cells": [{"cell_type": "code", "metadata": {"tags": "hyperparameters"}, "source": ["x = ", 1]}]},
+    ],
+)
+def test_damaged_metadata_is_no_obstacle(damage: dict[str, Any]) -> None:
+    loaded = read_notebook(json.dumps(notebook() | damage).encode())
+    found = inspect(loaded, "/a.ipynb")
+    assert found.problem.startswith("No cell is tagged “parameters”")
+    assert found.saved is None
+    assert mlflow_usage(loaded).uses_mlflow is False
+    assert suggest_metrics(loaded) == []
+
+
+def test_identity_is_the_cells_sources_alone() -> None:
+    plain = notebook(parameters("a = 1"), cell("b = a\nb"), cell("# Title", "markdown"))
+    run = copy.deepcopy(plain)
+    run["cells"][1] |= {"outputs": [{"output_type": "stream", "text": "1"}], "execution_count": 7, "id": "x"}
+    run["cells"][1]["metadata"] = {"collapsed": True}
+    run["metadata"] = {"kernelspec": {"name": "other"}, "mlops": {}}
+    run["cells"][1]["source"] = ["b = a\n", "b"]
+    assert notebook_hash(run) == notebook_hash(plain)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [parameters("a = 2"), cell("b")],
+        [cell("b"), parameters("a = 1")],
+        [parameters("a = 1"), cell("b", "markdown")],
+        [parameters("a = 1"), cell("b"), cell("")],
+        [parameters("a = 1b"), cell("")],
+    ],
+)
+def test_another_source_is_another_notebook(cells: list[dict[str, Any]]) -> None:
+    assert notebook_hash(notebook(*cells)) != notebook_hash(notebook(parameters("a = 1"), cell("b")))
+
+
+def test_inspect() -> None:
+    saved = {"path": "elsewhere.ipynb", "space": {"a": "1:3"}, "metrics": ["auc"]}
+    found = inspect(notebook(cell("# T", "markdown"), parameters("a = 1"), cell("a"), mlops=saved), "/x/a.ipynb")
+    assert (found.path, found.kernel, found.language, found.cells) == ("/x/a.ipynb", "python3", "python", 2)
+    assert (found.parameters_cell, found.problem, found.open_names) == (1, "", False)
+    assert [parameter.name for parameter in found.parameters] == ["a"]
+    assert found.saved is not None
+    assert (found.saved.path, found.saved.space) == ("/x/a.ipynb", {"a": "1:3"})
+
+
+@pytest.mark.parametrize("kept", [{"space": {"a": 1}}, {"unheard_of": 1}, {"sampler": "grid"}])
+def test_a_form_of_another_version_is_left_alone(kept: dict[str, Any]) -> None:
+    assert inspect(notebook(parameters("a = 1"), mlops=kept), "/a.ipynb").saved is None
+
+
+@pytest.mark.parametrize(
+    ("cells", "problem"),
+    [
+        ([cell("a = 1")], "No cell is tagged “parameters”; tag the cell that holds them."),
+        ([cell("a = 1", "markdown", tags=["parameters"])], "No cell is tagged"),
+        ([parameters("# nothing")], "The parameters cell assigns nothing"),
+        ([parameters("a = 1\nb = (")], "The parameters cell is not valid Python (line 2: "),
+    ],
+)
+def test_no_parameters_and_why(cells: list[dict[str, Any]], problem: str) -> None:
+    found = inspect(notebook(*cells), "/a.ipynb")
+    assert found.problem.startswith(problem)
+    assert (found.parameters, found.open_names) == ([], False)
+
+
+@pytest.mark.parametrize(
+    ("language", "cells", "names", "open_names"),
+    [
+        ("bash", [parameters("a=1\nb=x")], ["a", "b"], False),
+        ("R", [parameters("a <- 1")], ["a"], False),
+        ("bash", [parameters("source ./defaults")], [], True),
+        ("scala", [cell("val a = 1")], [], True),
+    ],
+)
+def test_other_languages_are_open_where_nothing_is_declared(
+    language: str, cells: list[dict[str, Any]], names: list[str], open_names: bool
+) -> None:
+    found = inspect(notebook(*cells, language=language), "/a.ipynb")
+    assert [parameter.name for parameter in found.parameters] == names
+    assert found.open_names is open_names
+
+
+def test_the_language_comes_from_wherever_it_is_written() -> None:
+    info = {"kernelspec": {"name": "ir"}, "language_info": {"name": "R"}}
+    assert inspect(notebook(parameters("a <- 1"), **info), "/a.ipynb").language == "r"
+    assert inspect(notebook(parameters("a = 1"), kernelspec={}), "/a.ipynb").language == "python"
+
+
+def test_variables_named_as_metrics_are_are_suggested_last_first() -> None:
+    found = suggest_metrics(
+        notebook(
+            parameters("loss = 'squared'"),
+            cell("%time train()\nauc = 1\ntest_rmse: float = 2"),
+            cell("auc, (f1, other) = 1, (2, 3)"),
+            cell("broken ("),
+            cell("bad\0cell"),
+            cell("if True:\n    accuracy = 1"),
+            cell("score = 1", "markdown"),
+        )
+    )
+    assert found == ["f1", "auc", "test_rmse"]
+    assert suggest_metrics(notebook(cell("auc=1"), language="bash")) == []
+
+
+@pytest.mark.parametrize(
+    ("sources", "uses", "owns"),
+    [
+        (["x = 1"], False, False),
+        (["import mlflow\nmlflow.log_metric('a', 1)"], True, False),
+        (["from mlflow import log_metric"], True, False),
+        (["import mlflow.sklearn\nwith mlflow.start_run(): pass"], True, False),
+        (["import mlflow\nmlflow.set_experiment('x')"], True, True),
+        (["import mlflow\nmlflow.set_tracking_uri('x')"], True, True),
+        (["import mlflow\nmlflow.start_run()", "mlflow.start_run()"], True, True),
+        (["import mlflow\nfor i in x:\n    mlflow.start_run()"], True, True),
+        (["import mlflow\ndef f():\n    mlflow.start_run()"], True, True),
+        (["import mlflow\n[mlflow.start_run() for _ in x]"], True, True),
+        (["%load_ext x\nimport mlflow"], True, False),
+        (["import mlflow ("], True, False),
+        (["import mlflow.\0set_experiment"], True, True),
+        (["start_run()\nstart_run()"], False, False),
+        (["# import mlflow"], False, False),
+    ],
+)
+def test_mlflow_usage(sources: list[str], uses: bool, owns: bool) -> None:
+    found = mlflow_usage(notebook(*map(cell, sources)))
+    assert (found.uses_mlflow, found.owns_runs) == (uses, owns)

@@ -1,0 +1,486 @@
+"""The law of the store: moves, attempts, epochs, revisions; migrations and what cannot be opened."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, inspect
+
+from jupyter_mlops.core.errors import ConflictError, NotFoundError, UnavailableError
+from jupyter_mlops.core.records import Objective, Run, RunError, Sweep, SweepRequest, now
+from jupyter_mlops.core.states import (
+    RUN_LIVE,
+    RUN_MOVES,
+    RUN_OVER,
+    SWEEP_LIVE,
+    SWEEP_MOVES,
+    SWEEP_OVER,
+    RunState,
+    SweepState,
+)
+from jupyter_mlops.services.disk import network_filesystem, store_bytes, store_warnings
+from jupyter_mlops.store import StaleEpochError, Store
+from jupyter_mlops.store.engine import HEAD
+from jupyter_mlops.store.tables import metadata
+
+NUMBERS = itertools.count()
+
+
+def new_sweep(store: Store, path: str = "/work/a.ipynb", **fields: Any) -> Sweep:
+    number = next(NUMBERS)
+    sweep = Sweep(id=f"sweep{number}", name="a", path=path, notebook_hash="h", created_at=now(), **fields)
+    return store.create_sweep(sweep, b"{}")
+
+
+def new_runs(store: Store, sweep: Sweep, count: int = 1, **fields: Any) -> list[Run]:
+    first = sweep.planned
+    made = [Run(id=f"{sweep.id}-{first + i}", sweep_id=sweep.id, index=first + i, **fields) for i in range(count)]
+    store.add_runs(sweep.id, made)
+    return made
+
+
+# -- moves ---------------------------------------------------------------------------------------
+
+RUN_PAIRS = list(itertools.product(RunState, RunState))
+SWEEP_PAIRS = list(itertools.product(SweepState, SweepState))
+
+
+def test_every_state_has_its_row() -> None:
+    assert set(RUN_MOVES) == set(RunState)
+    assert set(SWEEP_MOVES) == set(SweepState)
+    assert RUN_OVER.isdisjoint(RUN_LIVE)
+    assert set(SWEEP_LIVE) | set(SWEEP_OVER) == set(SweepState)
+    assert RUN_MOVES[RunState.SUCCEEDED] == SWEEP_MOVES[SweepState.SUCCEEDED] == frozenset()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    store = Store(f"sqlite:///{tmp_path_factory.mktemp('shared') / 'store.sqlite'}")
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize(("before", "after"), RUN_PAIRS)
+def test_runs_move_along_the_table_only(shared: Store, before: RunState, after: RunState) -> None:
+    sweep = new_sweep(shared)
+    (run,) = new_runs(shared, sweep, state=before)
+    if after is before or after in RUN_MOVES[before]:
+        assert shared.change_run(run.id, state=after).state is after
+        assert shared.sweep(sweep.id).counts == {after.value: 1}
+    else:
+        with pytest.raises(ConflictError, match=f"A run that is {before} cannot become {after}"):
+            shared.change_run(run.id, state=after)
+        assert shared.run(run.id).state is before
+        assert shared.sweep(sweep.id).counts == {before.value: 1}
+
+
+@pytest.mark.parametrize(("before", "after"), SWEEP_PAIRS)
+def test_sweeps_move_along_the_table_only(shared: Store, before: SweepState, after: SweepState) -> None:
+    sweep = new_sweep(shared, state=before)
+    if after is before or after in SWEEP_MOVES[before]:
+        assert shared.change_sweep(sweep.id, state=after).state is after
+    else:
+        with pytest.raises(ConflictError, match=f"A sweep that is {before} cannot become {after}"):
+            shared.change_sweep(sweep.id, state=after)
+        assert shared.sweep(sweep.id) == sweep
+
+
+def test_compare_and_set(store: Store) -> None:
+    sweep = new_sweep(store, state=SweepState.RUNNING)
+    (run,) = new_runs(store, sweep)
+    with pytest.raises(ConflictError, match="The sweep is running by now"):
+        store.change_sweep(sweep.id, expect=[SweepState.QUEUED], name="b")
+    with pytest.raises(ConflictError, match="The run is queued by now"):
+        store.change_run(run.id, expect=[RunState.RUNNING], message="b")
+    assert store.sweep(sweep.id).name == "a"
+    assert store.change_sweep(sweep.id, expect=[SweepState.RUNNING], name="b").name == "b"
+
+
+def test_only_one_of_many_wins_a_move(store: Store) -> None:
+    (run,) = new_runs(store, new_sweep(store))
+    won: list[int] = []
+    barrier = threading.Barrier(8)
+
+    def claim(number: int) -> None:
+        barrier.wait()
+        try:
+            store.change_run(run.id, expect=[RunState.QUEUED], state=RunState.STARTING, worker=str(number))
+        except ConflictError:
+            return
+        won.append(number)
+
+    together(claim, 8)
+    assert [str(number) for number in won] == [store.run(run.id).worker]
+
+
+def together(function: Callable[[int], None], count: int) -> None:
+    threads = [threading.Thread(target=function, args=[number]) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+# -- attempts and epochs -------------------------------------------------------------------------
+
+
+def test_a_late_attempt_is_refused(store: Store) -> None:
+    (run,) = new_runs(store, new_sweep(store), state=RunState.RUNNING)
+    store.change_run(run.id, expect_attempt=1, state=RunState.QUEUED, attempt=2)
+    before = store.revision()
+    with pytest.raises(ConflictError, match="Attempt 1 of this run was given up; attempt 2 counts"):
+        store.change_run(run.id, expect_attempt=1, metrics={"auc": 1.0})
+    assert (store.run(run.id).metrics, store.revision()) == ({}, before)
+
+
+def test_writes_under_an_old_epoch_are_refused(store: Store) -> None:
+    sweep = new_sweep(store)
+    (run,) = new_runs(store, sweep)
+    old = store.acquire_lease("local", "first")
+    store.change_sweep(sweep.id, epoch=old, name="b")
+    new = store.acquire_lease("local", "second")
+    elsewhere = store.acquire_lease("tcp://a:1", "third")
+    assert (old.number, new.number, elsewhere.number) == (1, 2, 1)
+    before = store.revision()
+    for write in (
+        lambda: store.change_sweep(sweep.id, epoch=old, name="c"),
+        lambda: store.change_run(run.id, epoch=old, message="c"),
+        lambda: store.add_runs(sweep.id, [Run(id="x", sweep_id=sweep.id, index=1)], epoch=old),
+    ):
+        with pytest.raises(StaleEpochError, match="“local” was taken over"):
+            write()
+    assert store.revision() == before
+    assert store.change_run(run.id, epoch=new, message="c").message == "c"
+
+
+def test_no_two_hold_one_epoch(store: Store) -> None:
+    numbers: list[int] = []
+    together(lambda number: numbers.append(store.acquire_lease("local", str(number)).number), 10)
+    assert sorted(numbers) == list(range(1, 11))
+
+
+# -- revisions -----------------------------------------------------------------------------------
+
+WRITER = """
+import sys
+from jupyter_mlops.store import Store
+url, name = sys.argv[1:]
+store = Store(url)
+for number in range(60):
+    store.change_run(f"{name}-{number % 3}", message=str(number))
+    store.change_sweep(name, message=str(number))
+store.close()
+"""
+
+
+def test_no_change_is_missed_by_who_asks_since_a_revision(store: Store, tmp_path: Path) -> None:
+    sweeps = [new_sweep(store) for _ in range(4)]
+    for sweep in sweeps:
+        new_runs(store, sweep, 3)
+    url = f"sqlite:///{tmp_path / 'mlops-data' / 'store.sqlite'}"
+    code = [sys.executable, "-c", WRITER, url]
+    processes = [subprocess.Popen([*code, sweep.id]) for sweep in sweeps[:2]]
+
+    def write(number: int) -> None:
+        sweep = sweeps[2 + number]
+        for message in map(str, range(60)):
+            store.change_run(f"{sweep.id}-{int(message) % 3}", message=message)
+            store.change_sweep(sweep.id, message=message)
+
+    threads = [threading.Thread(target=write, args=[number]) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    known: dict[str, Any] = {}
+    since = 0
+    while True:
+        over = all(process.poll() is not None for process in processes) and not any(t.is_alive() for t in threads)
+        revision = store.revision()
+        for sweep in store.sweeps(since=since):
+            known[sweep.id] = sweep
+        for sweep in sweeps:
+            known |= {run.id: run for run in store.runs(sweep.id, since=since)}
+        assert revision >= since
+        since = revision
+        if over:
+            break
+        time.sleep(0.005)
+    assert [process.returncode for process in processes] == [0, 0]
+    # what the reader gathered piece by piece is what there is
+    for sweep in sweeps:
+        assert known[sweep.id] == store.sweep(sweep.id)
+        assert known[sweep.id].message == "59"
+        assert [known[run.id] for run in store.runs(sweep.id)] == store.runs(sweep.id)
+    # each of the writes took a number of its own
+    assert store.revision() == 4 + 4 + 4 * 60 * 2
+
+
+def test_a_refused_write_takes_no_revision(store: Store) -> None:
+    sweep = new_sweep(store)
+    new_runs(store, sweep)
+    before = store.revision()
+    with pytest.raises(ConflictError, match="planned already"):
+        store.add_runs(sweep.id, [Run(id="other", sweep_id=sweep.id, index=0)])
+    with pytest.raises(NotFoundError):
+        store.change_run("none", message="x")
+    assert store.revision() == before
+    assert store.sweep(sweep.id).planned == 1
+
+
+# -- sweeps and runs -----------------------------------------------------------------------------
+
+
+def test_everything_comes_back_as_it_went_in(store: Store) -> None:
+    sweep = new_sweep(store, space={"a": "1:3"}, objective=Objective(metric="auc"), slots=2, max_output=7)
+    assert store.sweep(sweep.id) == sweep
+    assert store.notebook(sweep.id) == b"{}"
+    error = RunError(name="ValueError", message="no", cell=3, traceback="…\n\u2028")
+    values = {"a": 1, "b": 0.1, "c": None, "d": [1, {"x": "ä"}], "e": True}
+    (run,) = new_runs(store, sweep, parameters=values, error=error, metrics={"auc": 0.1 + 0.2})
+    found = store.run(run.id)
+    assert (found.parameters, found.error, found.metrics) == (values, error, {"auc": 0.1 + 0.2})
+    assert found.revision == store.revision() == store.sweep(sweep.id).revision
+
+
+def test_what_is_not_there(store: Store) -> None:
+    for ask in (store.sweep, store.notebook, store.delete_sweep, store.restore_sweep, store.request_stop_sweep):
+        with pytest.raises(NotFoundError, match="There is no sweep zzz"):
+            ask("zzz")
+    for ask_run in (store.run, store.request_stop_run):
+        with pytest.raises(NotFoundError, match="There is no run zzz"):
+            ask_run("zzz")
+    assert store.draft("/zzz") is None
+    assert store.info("zzz") is None
+
+
+def test_stop_is_an_intent_and_only_of_what_lives(store: Store) -> None:
+    sweep = new_sweep(store, state=SweepState.RUNNING)
+    live, over = new_runs(store, sweep, 2)
+    store.change_run(over.id, state=RunState.STOPPED)
+    store.request_stop_run(live.id)
+    store.request_stop_sweep(sweep.id)
+    assert store.run(live.id).stop_requested and store.run(live.id).state is RunState.QUEUED
+    assert store.sweep(sweep.id).stop_requested
+    with pytest.raises(ConflictError, match="nothing to stop"):
+        store.request_stop_run(over.id)
+    store.change_sweep(sweep.id, state=SweepState.STOPPED)
+    with pytest.raises(ConflictError, match="nothing to stop"):
+        store.request_stop_sweep(sweep.id)
+
+
+def test_delete_restore_purge(store: Store) -> None:
+    sweep = new_sweep(store)
+    with pytest.raises(ConflictError):
+        store.delete_sweep(sweep.id)
+    store.change_sweep(sweep.id, state=SweepState.STOPPED)
+    (run,) = new_runs(store, sweep)
+    known = store.revision()
+    store.delete_sweep(sweep.id)
+    assert store.sweeps() == []
+    assert [found.id for found in store.sweeps(deleted=True)] == [sweep.id]
+    assert store.sweeps(since=known, deleted=None)[0].deleted_at is not None
+    assert store.purgeable(now()) == [sweep.id]
+    assert store.purgeable("2000") == []
+    store.restore_sweep(sweep.id)
+    assert store.purgeable(now()) == []
+    assert [found.id for found in store.sweeps()] == [sweep.id]
+    known = store.revision()
+    store.purge_sweep(sweep.id)
+    assert store.revision() > known
+    for gone in (lambda: store.sweep(sweep.id), lambda: store.run(run.id)):
+        with pytest.raises(NotFoundError):
+            gone()
+
+
+def test_listing(store: Store) -> None:
+    first = new_sweep(store, "/srv/ada/a.ipynb", state=SweepState.SUCCEEDED)
+    second = new_sweep(store, "/srv/ada/b.ipynb", archived=True)
+    new_sweep(store, "/srv/Ada/a.ipynb")
+    new_sweep(store, "/srv/adam/a.ipynb")
+    new_sweep(store, "/srv/a_a/a.ipynb")
+
+    def ids(**options: Any) -> list[str]:
+        return [sweep.id for sweep in store.sweeps(**options)]
+
+    assert ids(folder="/srv/ada") == [second.id, first.id]
+    assert ids(folder="/srv/ada/") == [second.id, first.id]
+    assert len(ids(folder="/")) == len(ids()) == 5
+    assert ids(folder="/srv/a_a") != ids(folder="/srv/ada")
+    assert ids(folder="/srv/ada", archived=True) == [second.id]
+    assert ids(folder="/srv/ada", live=False) == [first.id]
+    assert len(ids(limit=2)) == 2
+
+
+def test_run_filters(store: Store) -> None:
+    sweep = new_sweep(store)
+    runs = new_runs(store, sweep, 4)
+    store.change_run(runs[0].id, state=RunState.STARTING)
+    store.change_run(runs[0].id, state=RunState.FAILED)
+    store.change_run(runs[1].id, state=RunState.STARTING, tracked=True)
+    assert [run.index for run in store.runs(sweep.id, limit=3)] == [0, 1, 2]
+    assert [run.index for run in store.runs(sweep.id, states=[RunState.QUEUED])] == [2, 3]
+    assert [run.index for run in store.runs(sweep.id, tracked=True)] == [1]
+    assert [run.index for run in store.live_runs()] == [1]
+    assert [run.index for run in store.untracked(10)] == [0]
+    assert store.sweep(sweep.id).counts == {"failed": 1, "starting": 1, "queued": 2}
+
+
+def test_drafts_and_infos_are_replaced(store: Store) -> None:
+    for text in ("1:3", "1:4"):
+        store.set_draft("/a.ipynb", SweepRequest(path="/a.ipynb", space={"a": text}))
+        store.put_info("service", {"pid": text})
+    draft = store.draft("/a.ipynb")
+    assert draft is not None and draft.space == {"a": "1:4"}
+    assert store.info("service") == {"pid": "1:4"}
+
+
+def test_what_earlier_sweeps_tell_of_a_notebook(store: Store) -> None:
+    old = new_sweep(store, run_seconds=7.0)
+    new_runs(store, old, state=RunState.SUCCEEDED, metrics={"auc": 1.0, "loss": 1.0})
+    newer = new_sweep(store)
+    new_runs(store, newer, state=RunState.SUCCEEDED, metrics={"f1": 1.0, "auc": 1.0})
+    new_runs(store, new_sweep(store, "/work/b.ipynb"), state=RunState.SUCCEEDED, metrics={"other": 1.0})
+    assert store.metric_names("/work/a.ipynb") == ["f1", "auc", "loss"]
+    assert store.run_seconds("/work/a.ipynb") == 7.0
+    assert store.run_seconds("/work/b.ipynb") is None
+
+
+# -- the file ------------------------------------------------------------------------------------
+
+
+def test_the_migrations_lead_to_the_tables_of_the_code(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "mlops-data" / "store.sqlite"
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
+
+    def shape(url: str) -> dict[str, Any]:
+        engine = create_engine(url)
+        found = inspect(engine)
+        tables = [name for name in found.get_table_names() if name != "alembic_version"]
+        described = {
+            name: (
+                [(c["name"], str(c["type"]), c["nullable"], c["primary_key"]) for c in found.get_columns(name)],
+                sorted((index["name"], index["column_names"]) for index in found.get_indexes(name)),
+                found.get_unique_constraints(name),
+                found.get_foreign_keys(name),
+            )
+            for name in tables
+        }
+        engine.dispose()
+        return described
+
+    fresh = f"sqlite:///{tmp_path / 'fresh.sqlite'}"
+    engine = create_engine(fresh)
+    metadata.create_all(engine)
+    engine.dispose()
+    assert shape(f"sqlite:///{path}") == shape(fresh)
+
+
+def test_opened_again_it_is_as_it_was(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.sqlite'}"
+    store = Store(url)
+    sweep = new_sweep(store)
+    store.close()
+    for _ in range(2):
+        again = Store(url)
+        assert (again.revision(), again.sweep(sweep.id)) == (1, sweep)
+        again.close()
+
+
+def test_many_open_an_empty_file_at_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.sqlite'}"
+    code = f"from jupyter_mlops.store import Store; Store({url!r}).put_info('a', 1)"
+    processes = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(3)]
+    assert [process.communicate()[1] for process in processes] == [b"", b"", b""]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+
+
+def test_a_newer_version_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    Store(f"sqlite:///{path}").close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(UnavailableError, match="written by a newer version of jupyter-mlops; install that version"):
+        Store(f"sqlite:///{path}")
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)
+
+
+def test_what_is_no_store_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(UnavailableError, match=r"store\.sqlite cannot be opened \(file is not a database\)"):
+        Store(f"sqlite:///{path}")
+    assert path.read_bytes() == b"no database" * 1000
+    with pytest.raises(UnavailableError, match="cannot be opened"):
+        Store(f"sqlite:///{tmp_path}/missing/store.sqlite")
+
+
+# -- the disk ------------------------------------------------------------------------------------
+
+MOUNTS = [
+    ("/", "ext4"),
+    ("/home", "nfs4"),
+    ("/home/ada/fast", "xfs"),
+    ("/scratch", "lustre"),
+    ("/mnt/share", "CIFS"),
+    ("/mnt/ssh", "fuse.sshfs"),
+    ("/mnt/local", "fuseblk"),
+    ("/data", "ext4"),
+    ("/data", "beegfs"),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/var/lib/mlops", ""),
+        ("/home", "nfs4"),
+        ("/home/ada/.local/share/jupyter/mlops", "nfs4"),
+        ("/home/ada/fast/mlops", ""),
+        ("/homework/mlops", ""),
+        ("/scratch/mlops", "lustre"),
+        ("/mnt/share/mlops", "cifs"),
+        ("/mnt/ssh/mlops", "fuse.sshfs"),
+        ("/mnt/local/mlops", ""),
+        ("/data/mlops", "beegfs"),
+    ],
+)
+def test_a_network_file_system_is_known_by_its_mount(path: str, kind: str) -> None:
+    assert network_filesystem(Path(path), MOUNTS) == kind
+
+
+@pytest.mark.parametrize("kind", ["nfs", "smb3", "smbfs", "9p", "gpfs", "ceph", "afpfs", "fuse.gcsfuse", "glusterfs"])
+def test_kinds_of_network_file_systems(kind: str) -> None:
+    assert network_filesystem(Path("/a"), [("/", kind)]) == kind
+
+
+@pytest.mark.parametrize(
+    "kind", ["ext4", "xfs", "btrfs", "overlay", "tmpfs", "apfs", "zfs", "fuse.lxcfs", "ntfs", "iso9660"]
+)
+def test_kinds_of_local_file_systems(kind: str) -> None:
+    assert network_filesystem(Path("/a"), [("/", kind)]) == ""
+
+
+def test_the_warning_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import psutil
+
+    class Partition:
+        mountpoint, fstype = str(tmp_path.resolve()), "nfs4"
+
+    monkeypatch.setattr(psutil, "disk_partitions", lambda **_: [Partition])
+    (sentence,) = store_warnings(tmp_path)
+    assert "(nfs4)" in sentence and "set MlopsSettings.data_dir to a folder on a local disk" in sentence
+    (tmp_path / "store.sqlite").write_bytes(b"12345")
+    (tmp_path / "store.sqlite-wal").write_bytes(b"123")
+    (tmp_path / "service.log").write_bytes(b"1")
+    assert store_bytes(tmp_path) == 8
