@@ -377,5 +377,5 @@ def handlers(base_url: str) -> list[tuple[str, Any]]:
     return [
         *((start + route.pattern, route.handler) for route in ROUTES),
         (start + r"mlflow(?:/(.*))?", MlflowProxyHandler),
-        (start + ".*", UnknownHandler),
+        (start.rstrip("/") + "(?:/.*)?", UnknownHandler),
     ]

@@ -29,7 +29,8 @@ class MlflowProxyHandler(Boundary):
         Raises:
             ForbiddenError: another site sent it.
         """
-        if self.request.method in ("GET", "HEAD"):
+        if self.request.method in ("GET", "HEAD") or not hasattr(self, "_jupyter_current_user"):
+            # before anybody knows who asks, tornado calls it; Jupyter does so again when that is known
             return
         site = self.request.headers.get("Sec-Fetch-Site")
         source = self.request.headers.get("Origin") or self.request.headers.get("Referer")

@@ -20,13 +20,13 @@ def check_answers(uri: str) -> None:
     Raises:
         UnavailableError: nothing does.
     """
-    parts = urlsplit(uri)
-    if parts.scheme not in ("http", "https"):
+    if not uri.startswith(("http:", "https:")):
         return
-    port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
+        parts = urlsplit(uri)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
         socket.create_connection((parts.hostname or "", port), timeout=5).close()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise UnavailableError(
             f"MLflow at {uri} does not answer; start it, or clear mlflow_tracking_uri and "
             "MLFLOW_TRACKING_URI to use the embedded one."

@@ -1,0 +1,594 @@
+"""The REST API of a real server under a base URL: every route, what it refuses, and in which words."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import write_notebook
+from jsonschema import Draft202012Validator
+from jupyter_server.auth.authorizer import Authorizer
+
+from jupyter_mlops import __version__
+from jupyter_mlops.api.handlers import ROUTES
+from jupyter_mlops.api.openapi import document
+from jupyter_mlops.core.records import Run
+from jupyter_mlops.core.states import RunState, SweepState
+from jupyter_mlops.services.layout import Layout
+from jupyter_mlops.settings import MlopsSettings
+from jupyter_mlops.store import Store
+
+DOCUMENT = document()
+OPERATIONS = {
+    (path.removeprefix("/mlops/"), verb.upper())
+    for path, described in DOCUMENT["paths"].items()
+    for verb in described
+    if verb != "parameters"
+}
+WRITES = {("notebook/draft", "PUT"), ("sweeps", "POST"), ("sweeps/{sweep_id}", "PATCH")} | {
+    ("sweeps/{sweep_id}", "DELETE"),
+    ("sweeps/{sweep_id}/{action}", "POST"),
+    ("runs/{run_id}/stop", "POST"),
+}
+
+
+def valid(value: Any, schema: dict[str, Any]) -> None:
+    Draft202012Validator(schema | {"components": DOCUMENT["components"]}).validate(value)
+
+
+def operation_of(method: str, path: str) -> tuple[str, str] | None:
+    """The described operation that a request is one of; fixed words go before what stands in braces."""
+    for template in sorted(DOCUMENT["paths"], key=lambda path: path.count("{")):
+        place = template.removeprefix("/mlops/")
+        pattern = re.sub(r"{\w+}", r"[\\w-]+", place.replace(".", r"\."))
+        if re.fullmatch(pattern, path) and (place, method) in OPERATIONS:
+            return place, method
+    return None
+
+
+@dataclass
+class Api:
+    """Asks the server, and holds every answer to the description."""
+
+    fetch: Callable[..., Awaitable[Any]]
+    succeeded: set[tuple[str, str]] = field(default_factory=set)
+
+    async def ask(self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, **options: Any) -> Any:
+        sent = raw if raw is not None else None if body is None else json.dumps(body).encode()
+        answer = await self.fetch(
+            "mlops", path, method=method, body=sent, allow_nonstandard_methods=True, raise_error=False, **options
+        )
+        content = json.loads(answer.body) if answer.body else None
+        operation = operation_of(method, path)
+        if answer.code >= 400:
+            assert answer.headers["Content-Type"] == "application/json"
+            valid(content, {"$ref": "#/components/schemas/ErrorBody"})
+            assert content["message"].strip(), answer
+        else:
+            assert operation is not None, f"{method} {path} is not described"
+            described = DOCUMENT["paths"][f"/mlops/{operation[0]}"][method.lower()]["responses"][str(answer.code)]
+            if "content" in described:
+                valid(content, described["content"]["application/json"]["schema"])
+            else:
+                assert content is None
+            self.succeeded.add(operation)
+        return answer.code, content
+
+    async def done(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        code, content = await self.ask(method, path, body, **options)
+        assert code < 400, content
+        return content
+
+    async def refused(self, method: str, path: str, body: Any = None, **options: Any) -> tuple[int, str]:
+        code, content = await self.ask(method, path, body, **options)
+        assert code >= 400, content
+        return code, content["message"]
+
+
+@pytest.fixture
+def api(jp_fetch: Any) -> Api:
+    return Api(jp_fetch)
+
+
+@pytest.fixture
+def train(jp_root_dir: Path) -> Path:
+    return write_notebook(jp_root_dir / "sub" / "train.ipynb", "depth: int = 3  # how deep\nrate = 0.1", "auc = 1")
+
+
+PATH = "sub/train.ipynb"
+REQUEST = {"path": PATH, "space": {"depth": "1:3"}}
+
+
+async def with_a_run(api: Api, store: Store) -> tuple[str, str]:
+    """Ids of a sweep and of its first run, as if a service had planned it."""
+    sweep = await api.done("POST", "sweeps", REQUEST)
+    run_id = sweep["id"] + "-0"
+    store.add_runs(sweep["id"], [Run(id=run_id, sweep_id=sweep["id"], index=0, parameters={"depth": 1})])
+    return sweep["id"], run_id
+
+
+def test_the_description_is_that_of_the_code() -> None:
+    root = Path(__file__).parents[1]
+    assert json.loads((root / "openapi.json").read_text()) == DOCUMENT
+    assert DOCUMENT["info"]["version"] == __version__
+    routes = {(route.path, verb.upper()) for route in ROUTES for verb in route.operations}
+    assert routes == OPERATIONS
+    for route in ROUTES:
+        # what a handler can do and what is described are the same
+        verbs = {verb for verb in ("get", "post", "put", "patch", "delete") if verb in vars(route.handler)}
+        assert verbs == set(route.operations), route.path
+
+
+async def test_every_route(api: Api, train: Path, store: Store, data_dir: Path) -> None:
+    status = await api.done("GET", "status")
+    assert (status["version"], status["service"]["state"], status["store_path"]) == (__version__, "off", str(data_dir))
+    assert (status["confirm_runs"], status["warnings"]) == (100, [])
+    assert {target["name"]: target["state"] for target in status["targets"]}["local"] == "idle"
+    assert (await api.done("GET", "service/log")) == {"text": ""}
+    assert (await api.done("GET", "openapi.json")) == DOCUMENT
+
+    info = await api.done("GET", "notebook", params={"path": PATH})
+    assert (info["path"], info["kernel_problem"], info["metrics"]) == (PATH, "", ["auc"])
+    assert [(parameter["name"], parameter["help"]) for parameter in info["parameters"]] == [
+        ("depth", "how deep"),
+        ("rate", ""),
+    ]
+    await api.done("PUT", "notebook/draft", REQUEST)
+    check = await api.done("POST", "space", {"path": PATH, "space": {"depth": "1:3", "rate": "x"}})
+    assert (check["fields"]["depth"]["count"], check["error"]) == (3, "Mend rate first.")
+
+    sweep = await api.done("POST", "sweeps", REQUEST)
+    sweep_id = sweep["id"]
+    assert (sweep["path"], sweep["total"], sweep["state"], sweep["varied"]) == (PATH, 3, "queued", ["depth"])
+    assert sweep["space"] == {"depth": "1:3"}
+    listed = await api.done("GET", "sweeps")
+    assert [found["id"] for found in listed["sweeps"]] == [sweep_id]
+    assert listed["revision"] == sweep["revision"]
+    assert (await api.done("GET", f"sweeps/{sweep_id}")) == sweep
+    changed = await api.done("PATCH", f"sweeps/{sweep_id}", {"name": " deep ", "slots": 2, "archived": True})
+    assert (changed["name"], changed["slots"], changed["archived"]) == ("deep", 2, True)
+    assert (await api.done("GET", "sweeps", params={"archived": 0}))["sweeps"] == []
+    changes = await api.done("GET", "changes", params={"since": sweep["revision"]})
+    assert [found["name"] for found in changes["sweeps"]] == ["deep"]
+    assert (await api.done("GET", "changes", params={"since": changes["revision"]}))["sweeps"] == []
+    assert (await api.done("GET", f"sweeps/{sweep_id}/notebook")) == json.loads(train.read_text())
+
+    run = Run(id="run0", sweep_id=sweep_id, index=0, parameters={"depth": 1})
+    store.add_runs(sweep_id, [run])
+    page = await api.done("GET", f"sweeps/{sweep_id}/runs")
+    assert [found["id"] for found in page["runs"]] == ["run0"]
+    assert (await api.done("GET", f"sweeps/{sweep_id}/runs", params={"since": page["revision"]}))["runs"] == []
+    assert (await api.done("GET", "runs/run0"))["parameters"] == {"depth": 1}
+    output = Layout(data_dir).output("run0", 1)
+    output.parent.mkdir(parents=True)
+    output.write_text('{"cells": []}')
+    assert (await api.done("GET", "runs/run0/notebook")) == {"cells": []}
+    assert (await api.done("POST", "runs/run0/stop"))["stop_requested"] is True
+
+    assert (await api.done("POST", f"sweeps/{sweep_id}/pause"))["pause_requested"] is True
+    resumed = await api.done("POST", f"sweeps/{sweep_id}/resume")
+    assert (resumed["pause_requested"], resumed["confirmed"]) == (False, True)
+    assert (await api.done("POST", f"sweeps/{sweep_id}/stop"))["stop_requested"] is True
+    store.change_run("run0", state=RunState.STOPPED)
+    store.change_sweep(sweep_id, state=SweepState.STOPPED)
+    again = await api.done("POST", f"sweeps/{sweep_id}/retry")
+    assert (again["state"], again["stop_requested"], again["counts"]) == ("queued", False, {"queued": 1})
+    assert (await api.done("GET", "runs/run0"))["attempt"] == 2
+    store.change_sweep(sweep_id, state=SweepState.STOPPED)
+    await api.done("DELETE", f"sweeps/{sweep_id}")
+    assert (await api.done("GET", "sweeps"))["sweeps"] == []
+    assert [found["id"] for found in (await api.done("GET", "sweeps", params={"deleted": 1}))["sweeps"]] == [sweep_id]
+    assert (await api.done("POST", f"sweeps/{sweep_id}/restore"))["deleted_at"] is None
+
+    assert api.succeeded == OPERATIONS
+
+
+async def test_the_form_is_remembered_and_the_notebooks_own_is_read(api: Api, train: Path) -> None:
+    draft = {"path": PATH, "space": {"depth": "1:9"}, "objective": {"metric": "auc"}, "slots": 3}
+    await api.done("PUT", "notebook/draft", draft)
+    notebook = json.loads(train.read_text())
+    notebook["metadata"]["mlops"] = {"space": {"rate": "log:0.01:1:3"}, "metrics": ["auc"]}
+    train.write_text(json.dumps(notebook))
+    info = await api.done("GET", "notebook", params={"path": PATH})
+    assert {name: info["draft"][name] for name in draft} == draft | {
+        "objective": {"metric": "auc", "direction": "maximize"}
+    }
+    assert (info["saved"]["path"], info["saved"]["space"]) == (PATH, {"rate": "log:0.01:1:3"})
+    # starting remembers the form, too
+    await api.done("POST", "sweeps", REQUEST)
+    assert (await api.done("GET", "notebook", params={"path": PATH}))["draft"]["space"] == REQUEST["space"]
+
+
+async def test_starting_freezes_the_bytes(api: Api, train: Path, store: Store, data_dir: Path) -> None:
+    before = train.read_bytes()
+    sweep = await api.done("POST", "sweeps", REQUEST)
+    train.write_text("something else")
+    assert store.notebook(sweep["id"]) == Layout(data_dir).frozen(sweep["id"]).read_bytes() == before
+    train.unlink()
+    assert (await api.done("GET", f"sweeps/{sweep['id']}/notebook")) == json.loads(before)
+
+
+async def test_choosing_the_metric_finds_the_best(api: Api, train: Path, store: Store) -> None:
+    sweep = await api.done("POST", "sweeps", REQUEST)
+    runs = [
+        Run(id=f"r{i}", sweep_id=sweep["id"], index=i, state=RunState.SUCCEEDED, metrics={"loss": 1.0 * i})
+        for i in range(3)
+    ]
+    store.add_runs(sweep["id"], runs)
+    for direction, best in (("maximize", "r2"), ("minimize", "r0")):
+        change = {"objective": {"metric": "loss", "direction": direction}}
+        found = await api.done("PATCH", f"sweeps/{sweep['id']}", change)
+        assert found["best_run_id"] == best
+
+
+# -- who may -------------------------------------------------------------------------------------
+
+
+def concrete(path: str, sweep_id: str, run_id: str) -> str:
+    return path.format(sweep_id=sweep_id, run_id=run_id, action="pause")
+
+
+BODIES = {
+    ("notebook/draft", "PUT"): REQUEST,
+    ("space", "POST"): REQUEST,
+    ("sweeps", "POST"): REQUEST,
+    ("sweeps/{sweep_id}", "PATCH"): {"name": "x"},
+}
+QUERIES = {"notebook": {"path": PATH}}
+
+
+async def test_who_is_not_signed_in_gets_nothing(api: Api, train: Path, store: Store) -> None:
+    sweep_id, run_id = await with_a_run(api, store)
+    before = store.revision()
+    for path, method in [*OPERATIONS, ("mlflow/", "GET"), ("mlflow/ajax-api/x", "POST")]:
+        code, content = await api.ask(
+            method,
+            concrete(path, sweep_id, run_id),
+            BODIES.get((path, method)),
+            params=QUERIES.get(path),
+            headers={"Authorization": "token wrong"},
+        )
+        assert code in (401, 403), (method, path, content)
+        assert "depth" not in content["message"]
+    assert store.revision() == before
+
+
+class ReadOnly(Authorizer):
+    """Lets everybody read what is ours, and nobody change it."""
+
+    def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
+        return (action, resource) == ("read", "mlops")
+
+
+class WriteOnly(Authorizer):
+    """The other way round."""
+
+    def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
+        return (action, resource) == ("write", "mlops")
+
+
+class TestAuthorizers:
+    @pytest.fixture(params=[ReadOnly, WriteOnly])
+    def jp_server_config(self, jp_server_config: dict[str, Any], request: Any) -> dict[str, Any]:
+        config = copy.deepcopy(jp_server_config)
+        config["ServerApp"]["authorizer_class"] = request.param
+        return config
+
+    # both directions, as what the first request was checked for must not count for the next
+    @pytest.mark.parametrize("backwards", [False, True])
+    async def test_each_verb_is_checked_by_itself(
+        self, api: Api, train: Path, sweeps: Any, kernelspecs: Any, jp_serverapp: Any, backwards: bool
+    ) -> None:
+        from jupyter_mlops.core.records import SweepRequest
+
+        sweep = sweeps.create(train, SweepRequest(path=str(train)), kernelspecs)
+        sweeps.store.add_runs(sweep.id, [Run(id="run0", sweep_id=sweep.id, index=0)])
+        reads = isinstance(jp_serverapp.authorizer, ReadOnly)
+        for path, method in sorted(OPERATIONS, reverse=backwards):
+            code, content = await api.ask(
+                method, concrete(path, sweep.id, "run0"), BODIES.get((path, method)), params=QUERIES.get(path)
+            )
+            allowed = ((path, method) in WRITES) is not reads
+            assert (code != 403) is allowed, (method, path, content)
+
+
+# -- what is refused -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def places(jp_root_dir: Path, tmp_path: Path) -> dict[str, int]:
+    """Paths that lead astray, and the status each gets."""
+    outside = write_notebook(tmp_path / "outside" / "secret.ipynb", "a = 1")
+    (jp_root_dir / "link.ipynb").symlink_to(outside)
+    (jp_root_dir / "linked").symlink_to(outside.parent)
+    (jp_root_dir / "round").symlink_to(jp_root_dir / "round")
+    (jp_root_dir / "folder.ipynb").mkdir()
+    (jp_root_dir / "file.ipynb").write_text("{}")
+    os.mkfifo(jp_root_dir / "pipe.ipynb")
+    return {
+        "": 400,
+        "../outside/secret.ipynb": 403,
+        "sub/../../outside/secret.ipynb": 403,
+        "link.ipynb": 403,
+        "linked/secret.ipynb": 403,
+        "..": 403,
+        str(outside): 404,
+        "/etc/passwd": 404,
+        "missing.ipynb": 404,
+        "file.ipynb/inner.ipynb": 404,
+        "folder.ipynb": 400,
+        "pipe.ipynb": 400,
+        "round/a.ipynb": 400,
+        "x" * 5000: 400,
+        "~/secret.ipynb": 404,
+        "%2e%2e/outside/secret.ipynb": 404,
+        "\\..\\outside": 404,
+    }
+
+
+async def test_paths_that_lead_astray(api: Api, places: dict[str, int], store: Store) -> None:
+    codes = {}
+    for path in places:
+        codes[path] = {
+            (await api.refused("GET", "notebook", params={"path": path}))[0],
+            (await api.refused("POST", "space", {"path": path}))[0],
+            (await api.refused("POST", "sweeps", {"path": path}))[0],
+        }
+    # 3.13 follows links that lead round as far as they go
+    assert codes.pop("round/a.ipynb") <= {400, 404}
+    places.pop("round/a.ipynb")
+    assert codes == {path: {code} for path, code in places.items()}
+    for path in ("../outside/secret.ipynb", "link.ipynb", "a\0b", ""):
+        assert (await api.refused("PUT", "notebook/draft", {"path": path}))[0] in (400, 403)
+    assert store.sweeps() == []
+
+
+async def test_a_path_that_is_not_unicode(api: Api) -> None:
+    answer = await api.fetch("mlops", "notebook", params={"path": b"\xff.ipynb"}, raise_error=False)
+    assert answer.code == 400
+    assert json.loads(answer.body)["message"]
+
+
+def cells(*sources: str, tagged: bool = True) -> str:
+    made = [{"cell_type": "code", "metadata": {}, "source": s, "outputs": [], "execution_count": None} for s in sources]
+    if tagged:
+        made[0]["metadata"] = {"tags": ["parameters"]}
+    metadata = {"kernelspec": {"name": "python3", "language": "python"}}
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": made})
+
+
+async def test_notebooks_that_cannot_be_run(api: Api, jp_root_dir: Path, store: Store) -> None:
+    plain = cells("depth: int = 3\ntoken = 'x'")
+    cases = {
+        "not JSON": ("# a script", {}, "not valid JSON"),
+        "nbformat 3": ('{"nbformat": 3, "worksheets": []}', {}, "save it"),
+        "no parameters cell": (cells("a = 1", tagged=False), {"a": "1:3"}, "No cell is tagged “parameters”; tag"),
+        "assigns nothing": (cells("import os"), {"a": "1:3"}, "assigns nothing"),
+        "does not parse": (cells("a = 1\nb = ("), {"a": "1:3"}, "not valid Python (line 2"),
+        "does not parse, nothing searched": (cells("a = 1\nb = ("), {}, "not valid Python (line 2"),
+        "wrong type": (plain, {"depth": "deep"}, "depth must be a whole number; “deep” is not."),
+        "unknown name": (plain, {"dept": "1"}, "no parameter “dept”; did you mean “depth”?"),
+        "empty": (plain, {"depth": "[]"}, "at least one value"),
+        "blank": (plain, {"depth": " "}, "Give a value"),
+        "a million": (plain, {"depth": "1:1000000"}, "1,000,000 runs, more than the 100,000 allowed; narrow it"),
+        "a secret": (plain, {"token": "abc"}, "looks like a secret"),
+        "unknown kernel": (plain.replace("python3", "gone"), {}, "The kernel “gone” is not installed here; choose"),
+        "no kernel": (plain.replace('"name": "python3"', '"name": ""'), {}, "names no kernel; choose"),
+    }
+    for name, (text, space, sentence) in cases.items():
+        (jp_root_dir / "case.ipynb").write_text(text)
+        code, content = await api.ask("POST", "sweeps", {"path": "case.ipynb", "space": space})
+        assert (code, sentence in content["message"]) == (400, True), (name, content)
+        assert set(content["fields"]) <= set(space)
+    assert store.sweeps() == []
+    # and those that a form can show are shown
+    (jp_root_dir / "case.ipynb").write_text(cells("a = (").replace("python3", "gone"))
+    info = await api.done("GET", "notebook", params={"path": "case.ipynb"})
+    assert "line 1" in info["problem"]
+    assert "“gone” is not installed" in info["kernel_problem"]
+    (jp_root_dir / "case.ipynb").write_text(cells("a = 1", tagged=False))
+    assert "tag the cell" in (await api.done("GET", "notebook", params={"path": "case.ipynb"}))["problem"]
+
+
+async def test_a_notebook_without_parameters_is_one_run(api: Api, jp_root_dir: Path) -> None:
+    (jp_root_dir / "case.ipynb").write_text(cells("a = 1", tagged=False))
+    assert (await api.done("POST", "sweeps", {"path": "case.ipynb"}))["total"] == 1
+
+
+async def test_a_space_is_checked_while_it_is_typed(api: Api, train: Path) -> None:
+    space = {"depth": "1:1000", "rate": "0:1:1000"}
+    check = await api.done("POST", "space", {"path": PATH, "space": space})
+    assert (check["total"], check["combinations"]) == (1_000_000, 1_000_000)
+    assert "1,000,000 runs" in check["error"]
+    sampler = {"kind": "random", "count": 7}
+    check = await api.done("POST", "space", {"path": PATH, "space": space, "sampler": sampler})
+    assert (check["total"], check["error"]) == (7, "")
+    check = await api.done("POST", "space", {"path": PATH, "space": {"depht": "1", "rate": "", "depth": "1e400"}})
+    assert {name: entry["count"] for name, entry in check["fields"].items()} == {"depht": 0, "rate": 0, "depth": 0}
+    assert "did you mean “depth”" in check["fields"]["depht"]["error"]
+
+
+SWEEP_BODIES = [
+    (b"{", "not valid JSON", []),
+    (b"\xff\xfe", "not valid JSON", []),
+    (b"[" * 100_000, "Expected `object`", []),
+    (b"", "missing required field `path`", ["path"]),
+    (b"[]", "Expected `object`", []),
+    (b"null", "Expected `object`", []),
+    (b'{"path": 3}', "path: Expected `str`", ["path"]),
+    (b'{"path": "%s", "colour": 1}', "unknown field `colour`", ["colour"]),
+    (b'{"path": "%s", "sampler": {"sort": 1}}', "unknown field `sort`", ["sampler.sort"]),
+    (b'{"path": "%s", "sampler": {"kind": "best"}}', "sampler.kind: Invalid enum value 'best'", ["sampler.kind"]),
+    (b'{"path": "%s", "space": {"depth": 1}}', "Expected `str`, got `int`", ["space[...]"]),
+    (b'{"path": "%s", "metrics": "auc"}', "metrics: Expected `array`", ["metrics"]),
+    (b'{"path": "%s", "slots": "two"}', "slots: Expected", ["slots"]),
+    (b'{"path": "%s", "slots": 0}', "slots must be more than 0", ["slots"]),
+    (b'{"path": "%s", "cell_timeout": -1}', "cell_timeout must be more than 0", ["cell_timeout"]),
+    (b'{"path": "%s", "run_timeout": 1e400}', "run_timeout: Number out of range", ["run_timeout"]),
+    (b'{"path": "%s", "max_output": 0}', "max_output must be", ["max_output"]),
+    (b'{"path": "%s", "target": "moon"}', "“moon” is no target; use local, cuda or", ["target"]),
+    (b'{"path": "%s", "objective": {"metric": " "}}', "Name the metric", ["objective"]),
+    (b'{"path": "%s", "objective": {"metric": "a", "direction": "up"}}', "'up'", ["objective.direction"]),
+    (b'{"path": "%s", "sampler": {"kind": "random"}}', "Say how many combinations", []),
+    (b'{"path": "%s", "sampler": {"kind": "random", "count": -1}}', "Say how many combinations", []),
+    (b'{"path": "\\ud800"}', "not valid JSON", []),
+]
+
+
+async def test_bodies_that_do_not_fit(api: Api, train: Path, store: Store) -> None:
+    for raw, sentence, fields in SWEEP_BODIES:
+        code, content = await api.ask("POST", "sweeps", raw=raw.replace(b"%s", PATH.encode()))
+        assert (code, list(content["fields"])) == (400, fields), (raw, content)
+        assert sentence in content["message"], (raw, content)
+    assert store.sweeps() == []
+    for method, path in (("PUT", "notebook/draft"), ("POST", "space")):
+        for raw in (b"{", b"[]", b'{"path": 3}', b'{"path": "a", "colour": 1}'):
+            assert (await api.refused(method, path, raw=raw))[0] == 400
+
+
+async def test_changes_that_make_no_sense(api: Api, train: Path) -> None:
+    sweep = await api.done("POST", "sweeps", REQUEST)
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"name": " "}, "Give the sweep a name"),
+        ({"slots": 0}, "At least one run"),
+        ({"objective": {"metric": ""}}, "Name the metric"),
+        ({"state": "succeeded"}, "unknown field `state`"),
+        ({"archived": "yes"}, "archived: Expected `bool | null`"),
+    ]
+    for change, sentence in cases:
+        code, message = await api.refused("PATCH", f"sweeps/{sweep['id']}", change)
+        assert (code, sentence in message) == (400, True), message
+    assert (await api.done("GET", f"sweeps/{sweep['id']}")) == sweep
+    assert (await api.done("PATCH", f"sweeps/{sweep['id']}", {}))["name"] == sweep["name"]
+
+
+@pytest.mark.parametrize("value", ["x", "-1", "1.5", "²", "9" * 30, "9" * 5000, "1 or 1=1"])
+async def test_a_revision_is_a_number(api: Api, value: str) -> None:
+    assert (await api.refused("GET", "changes", params={"since": value})) == (400, "since must be a whole number.")
+
+
+async def test_queries_that_make_no_sense(api: Api) -> None:
+    assert (await api.refused("GET", "sweeps", params={"archived": "maybe"})) == (400, "archived must be 0 or 1.")
+    assert (await api.refused("GET", "sweeps", params={"deleted": "2"}))[0] == 400
+
+
+async def test_what_is_not_there(api: Api, train: Path) -> None:
+    sweep_id = "0" * 32
+    codes = {}
+    for path, method in OPERATIONS:
+        if "{" in path:
+            answer = await api.refused(method, concrete(path, sweep_id, "none"), BODIES.get((path, method)))
+            codes[path, method] = answer
+    assert {code for code, _ in codes.values()} == {404}
+    assert codes["sweeps/{sweep_id}", "GET"][1] == f"There is no sweep {sweep_id}."
+    assert codes["runs/{run_id}", "GET"][1] == "There is no run none."
+    for path in ("", "nothing", "sweeps/a/b/c", f"sweeps/{sweep_id}/explode", "sweeps/a.b", "runs/"):
+        for method in ("GET", "POST"):
+            assert (await api.refused(method, path))[0] in (404, 405), path
+    for method, path in (("DELETE", "status"), ("POST", "notebook"), ("GET", "runs/x/stop"), ("PUT", "sweeps")):
+        code, message = await api.refused(method, path)
+        assert (code, message) == (405, "This address does not take requests of this kind.")
+
+
+async def test_what_its_state_does_not_allow(api: Api, train: Path, store: Store) -> None:
+    sweep_id, run_id = await with_a_run(api, store)
+    for method, path in (("DELETE", f"sweeps/{sweep_id}"), ("POST", f"sweeps/{sweep_id}/retry")):
+        assert (await api.refused(method, path))[0] == 409
+    assert (await api.refused("GET", f"runs/{run_id}/notebook")) == (
+        404,
+        "This run has not started yet, so there is no executed notebook.",
+    )
+    store.change_run(run_id, state=RunState.STOPPED)
+    store.change_sweep(sweep_id, state=SweepState.STOPPED)
+    for path in (f"sweeps/{sweep_id}/stop", f"sweeps/{sweep_id}/pause", f"sweeps/{sweep_id}/resume"):
+        code, message = await api.refused("POST", path)
+        assert (code, message.startswith("This sweep is over; ")) == (409, True)
+    assert (await api.refused("POST", f"runs/{run_id}/stop")) == (409, "This run is over; there is nothing to stop.")
+    assert (await api.refused("GET", f"runs/{run_id}/notebook"))[1].startswith("This run was never executed")
+    await api.done("DELETE", f"sweeps/{sweep_id}")
+    assert (await api.refused("POST", f"sweeps/{sweep_id}/retry"))[1] == (
+        "This sweep is deleted; restore it before repeating its runs."
+    )
+
+
+async def test_sweeps_of_another_root_do_not_exist_here(
+    api: Api, train: Path, sweeps: Any, kernelspecs: Any, tmp_path: Path
+) -> None:
+    from jupyter_mlops.core.records import SweepRequest
+
+    other = write_notebook(tmp_path / "elsewhere" / "train.ipynb", "depth = 1")
+    sweep = sweeps.create(other, SweepRequest(path=str(other)), kernelspecs)
+    sweeps.store.add_runs(sweep.id, [Run(id="run0", sweep_id=sweep.id, index=0)])
+    before = sweeps.store.revision()
+    for path, method in OPERATIONS:
+        if "{" in path:
+            code, _ = await api.refused(method, concrete(path, sweep.id, "run0"), BODIES.get((path, method)))
+            assert code == 404, (method, path)
+    assert (await api.done("GET", "sweeps"))["sweeps"] == []
+    assert (await api.done("GET", "changes"))["sweeps"] == []
+    assert sweeps.store.revision() == before
+
+
+async def test_an_error_of_ours_is_said_and_no_more(api: Api, data_dir: Path) -> None:
+    data_dir.mkdir()
+    (data_dir / "store.sqlite").write_bytes(b"no database" * 1000)
+    code, message = await api.refused("GET", "sweeps")
+    assert code == 503
+    assert "cannot be opened (file is not a database); mend or move it" in message
+
+
+def refusing_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+class TestMlflowThatIsGone:
+    uri = f"http://127.0.0.1:{refusing_port()}"
+
+    @pytest.fixture(params=["setting", "environment", "nonsense"])
+    def jp_server_config(
+        self, jp_server_config: dict[str, Any], request: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> dict[str, Any]:
+        config = copy.deepcopy(jp_server_config)
+        if request.param == "environment":
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", self.uri)
+        else:
+            nonsense = "http://127.0.0.1:99999999"
+            config["MlopsSettings"]["mlflow_tracking_uri"] = self.uri if request.param == "setting" else nonsense
+        return config
+
+    async def test_a_sweep_is_not_started(self, api: Api, train: Path, store: Store) -> None:
+        code, message = await api.refused("POST", "sweeps", REQUEST)
+        assert code == 503
+        assert "does not answer; start it, or clear mlflow_tracking_uri" in message
+        assert store.sweeps() == []
+        # the rest goes on
+        assert (await api.done("POST", "space", REQUEST))["total"] == 3
+
+
+async def test_mlflow_before_there_is_one(api: Api) -> None:
+    assert await api.refused("GET", "mlflow/") == (
+        503,
+        "MLflow starts with the first sweep; there is nothing to show yet.",
+    )
+
+
+async def test_mlflow_takes_writes_of_this_site_and_of_tokens_only(api: Api) -> None:
+    ours = {"Sec-Fetch-Site": "same-origin"}
+    for headers, code in (({}, 503), (ours, 503), ({"Sec-Fetch-Site": "cross-site"}, 403)):
+        assert (await api.refused("POST", "mlflow/ajax-api/x", {}, headers=headers))[0] == code
+
+
+def test_settings_reach_the_server(jp_serverapp: Any, data_dir: Path) -> None:
+    backend = jp_serverapp.web_app.settings["mlops_backend"]
+    assert isinstance(backend.settings, MlopsSettings)
+    assert backend.settings.data_dir == str(data_dir)
