@@ -298,6 +298,9 @@ class TestAuthorizers:
             )
             allowed = ((path, method) in WRITES) is not reads
             assert (code != 403) is allowed, (method, path, content)
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+            code, _ = await api.refused(method, "mlflow/x", None if method == "GET" else {})
+            assert (code == 503) is (reads is (method == "GET")), method
 
 
 # -- what is refused -----------------------------------------------------------------------------
