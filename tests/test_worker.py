@@ -209,12 +209,16 @@ def test_two_attempts_at_once_in_one_process(tmp_path: Path) -> None:
 
 
 def test_the_executed_notebook_can_be_read_while_it_runs(tmp_path: Path) -> None:
-    spec = make_spec(tmp_path, "print('first')", "print('second', flush=True)\nimport time\ntime.sleep(1000)")
+    spec = make_spec(
+        tmp_path,
+        "print('first')",
+        "import time\nfor i in range(3):\n    print('step', i, flush=True)\n    time.sleep(0.6)\ntime.sleep(1000)",
+    )
     path = tmp_path / "data/r1/1/output.ipynb"
     with ThreadPoolExecutor() as pool:
         future = pool.submit(run_attempt, spec, lambda event: None)
         try:
-            wait_for(lambda: path.exists() and "second\\n" in path.read_text())
+            wait_for(lambda: path.exists() and "step 2\\n" in path.read_text())
             assert text_of(output(tmp_path).cells[0]) == "first\n"
         finally:
             stop_attempt("r1", 1)

@@ -251,21 +251,29 @@ class SweepDriver:
             self.wake.set()
 
     def _listener(self, run: Run) -> Any:
+        """Write where a run stands: its begin at once, finished cells together, none of them left out."""
         loop = asyncio.get_running_loop()
-        shown = 0.0
+        latest: dict[str, Any] = {}
 
-        def listen(event: dict[str, Any]) -> None:
-            nonlocal shown
-            fields: dict[str, Any] = {"cell": event["cell"], "cells": event["cells"]}
-            if event["kind"] == "started":
-                fields |= {"state": RunState.RUNNING, "started_at": now(), "worker": event["worker"]}
-            elif event["kind"] != "cell" or loop.time() - shown < CELL_SECONDS:
+        def write() -> None:
+            fields = dict(latest)
+            latest.clear()
+            if not fields or run.id not in self._attempts:
                 return
-            shown = loop.time()
             try:
                 self.store.change_run(run.id, expect=RUN_LIVE, expect_attempt=run.attempt, epoch=self.epoch, **fields)
             except MlopsError:
                 log.info("Progress of run %s came late", run.id)
+
+        def listen(event: dict[str, Any]) -> None:
+            if event["kind"] not in ("started", "cell"):
+                return
+            if not latest:
+                loop.call_later(CELL_SECONDS, write)
+            latest.update(cell=event["cell"], cells=event["cells"])
+            if event["kind"] == "started":
+                latest.update(state=RunState.RUNNING, started_at=now(), worker=event["worker"])
+                write()
 
         return listen
 

@@ -61,6 +61,7 @@ class CellClient(NotebookClient):
         self._limit_output(keeper)
         self.keeper = keeper
         self.touched = touched
+        self._running: NotebookNode | None = None
 
     def will_run(self, cell: NotebookNode) -> bool:
         """Whether the cell is code that is to be executed."""
@@ -76,11 +77,17 @@ class CellClient(NotebookClient):
             DeadKernelError: the kernel ended.
         """
         self.keeper.start_cell()
+        self._running = cell
         try:
             await self.async_execute_cell(cell, index)
         finally:
-            self.keeper.join(cell.outputs)
+            self.gather()
             self.touched()
+
+    def gather(self) -> None:
+        """Make whole texts of what the running cell has printed so far."""
+        if self._running is not None:
+            self.keeper.join(self._running.outputs)
 
     async def _async_poll_kernel_alive(self) -> None:
         while await self.kernel.exit_code() is None:

@@ -74,6 +74,7 @@ async def drive(recorder: Recorder, kernel_name: str, attempt: Attempt) -> None:
 async def _run(recorder: Recorder, attempt: Attempt, kernel: Kernel) -> None:
     keeper = OutputKeeper(attempt.spec.max_output)
     client = CellClient(recorder.nb, kernel, keeper, recorder.touched)
+    recorder.gather = client.gather
     attempt.began(sum(client.will_run(cell) for cell in recorder.nb.cells))
     try:
         for index, cell in enumerate(recorder.nb.cells):

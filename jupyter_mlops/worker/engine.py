@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ class Recorder(NotebookExecutionManager):
     def __init__(self, nb: NotebookNode, output_path: str) -> None:
         self._next_save = 0.0
         self._dirty = False
+        self.gather: Callable[[], None] = lambda: None  # makes what is saved complete
         super().__init__(nb, output_path=output_path, progress_bar=False, autosave_cell_every=0)
 
     def touched(self) -> None:
@@ -47,6 +49,7 @@ class Recorder(NotebookExecutionManager):
     def save_now(self) -> None:
         """Replace the executed notebook's file by its present state."""
         began = time.monotonic()
+        self.gather()
         text = json.dumps(self.nb, indent=1, ensure_ascii=False)
         write_atomically(Path(self.output_path), text.encode("utf-8", "replace"))
         self._dirty = False
