@@ -1,9 +1,11 @@
 /** Executed notebooks as documents: read-only, without a kernel, following their run while it is live. */
-import type {
-  JupyterFrontEnd,
-  JupyterFrontEndPlugin
+import {
+  IRouter,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { Notification, type ISessionContext } from '@jupyterlab/apputils';
+import { PageConfig } from '@jupyterlab/coreutils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
@@ -31,13 +33,14 @@ export const notebooksPlugin: JupyterFrontEndPlugin<void> = {
   description: 'Executed notebooks as read-only documents.',
   autoStart: true,
   requires: [IMlopsModel, IDocumentManager, INotebookTracker],
-  optional: [ITranslator],
+  optional: [ITranslator, IRouter],
   activate: (
     app,
     model: IMlopsModel,
     documents: IDocumentManager,
     tracker: INotebookTracker,
-    translator: ITranslator | null
+    translator: ITranslator | null,
+    router: IRouter | null
   ) => {
     const trans = (translator ?? nullTranslator).load('jupyter_mlops');
     const drive = new MlopsDrive(model.client, trans);
@@ -52,8 +55,41 @@ export const notebooksPlugin: JupyterFrontEndPlugin<void> = {
       }
     });
     addCommands(app, model, documents, trans);
+    if (router) {
+      addRoute(app, router, documents);
+    }
   }
 };
+
+/**
+ * The page's address names the document in front. JupyterLab looks for the file browser of its drive
+ * then, and executed notebooks have none; so such an address is followed here.
+ */
+function addRoute(
+  app: JupyterFrontEnd,
+  router: IRouter,
+  documents: IDocumentManager
+): void {
+  const command = 'mlops:route-notebook';
+  const { contents } = app.serviceManager;
+  app.commands.addCommand(command, {
+    describedBy: { args: { type: 'object', properties: {} } },
+    execute: () => {
+      const path = PageConfig.getOption('treePath');
+      if (contents.driveName(path) !== DRIVE) {
+        return undefined;
+      }
+      void app.restored.then(() => openExecuted(documents, path));
+      return router.stop;
+    }
+  });
+  // after what fetches the state to restore, before what resolves all other addresses
+  router.register({ command, pattern: /\/tree\/mlops(:|%3A)/i, rank: 90 });
+}
+
+function openExecuted(documents: IDocumentManager, path: string) {
+  return documents.openOrReveal(path, 'Notebook', undefined, {}, NO_KERNEL);
+}
 
 function follow(
   panel: NotebookPanel,
@@ -79,8 +115,7 @@ function addCommands(
   documents: IDocumentManager,
   trans: TranslationBundle
 ): void {
-  const open = (path: string) =>
-    documents.openOrReveal(path, 'Notebook', undefined, {}, NO_KERNEL);
+  const open = (path: string) => openExecuted(documents, path);
   app.commands.addCommand(CommandIDs.openRun, {
     label: trans.__('Open Executed Notebook'),
     icon: notebookIcon,
@@ -131,13 +166,42 @@ function addCommands(
   });
 }
 
+/** Milliseconds for which a cell is held in sight while those above it are still being drawn. */
+const SETTLING = 3_000;
+
 async function showCell(panel: NotebookPanel, cell: number): Promise<void> {
   await panel.context.ready;
   await panel.revealed;
   const { content } = panel;
-  if (!panel.isDisposed && cell < content.widgets.length) {
-    content.activeCellIndex = cell;
-    content.deselectAll();
-    await content.scrollToItem(cell, 'center');
+  if (panel.isDisposed || cell >= content.widgets.length) {
+    return;
   }
+  content.activeCellIndex = cell;
+  content.deselectAll();
+  const { signal, abort } = holding(content.node);
+  const drawn = new ResizeObserver(() => {
+    if (!content.isDisposed) {
+      // a later one takes the place of one that is on its way
+      content.scrollToItem(cell, 'center').catch(() => undefined);
+    }
+  });
+  for (const { node } of content.widgets.slice(0, cell + 1)) {
+    drawn.observe(node);
+  }
+  signal.addEventListener('abort', () => drawn.disconnect());
+  setTimeout(abort, SETTLING);
+}
+
+/** A signal that is aborted as soon as a person moves by hand. */
+function holding(node: HTMLElement): { signal: AbortSignal; abort(): void } {
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  for (const event of ['wheel', 'pointerdown', 'keydown']) {
+    node.addEventListener(event, abort, {
+      signal: controller.signal,
+      passive: true,
+      capture: true
+    });
+  }
+  return { signal: controller.signal, abort };
 }

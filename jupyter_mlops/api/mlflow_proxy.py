@@ -14,7 +14,7 @@ from ..core.errors import ForbiddenError, UnavailableError
 from .boundary import Boundary
 
 _FORWARD = ("Content-Type", "Accept", "Accept-Language", "Range", "If-None-Match", "X-Mlflow-Workspace")
-_RETURN = ("Content-Type", "Cache-Control", "Content-Disposition", "ETag", "Last-Modified", "Content-Range")
+_RETURN = ("Cache-Control", "Content-Disposition", "ETag", "Last-Modified", "Content-Range")
 _TIMEOUT = 60.0
 # artifacts are written by notebooks: shown from here they would act as this page's own scripts
 _ARTIFACTS = ("get-artifact", "mlflow-artifacts", "artifacts/files", "model-versions/get-artifact")
@@ -96,7 +96,6 @@ class MlflowProxyHandler(Boundary):
 
     def _pass_back(self, path: str, answer: Any) -> None:
         self.set_status(answer.code, answer.reason)
-        self.clear_header("Content-Type")
         for name in _RETURN:
             if name in answer.headers:
                 self.set_header(name, answer.headers[name])
@@ -108,7 +107,8 @@ class MlflowProxyHandler(Boundary):
             self.set_header("Content-Security-Policy", "frame-ancestors 'self'")
         if answer.code not in (204, 304):
             self.write(answer.body or b"")
-        self.finish()
+        # Jupyter would call everything JSON
+        self.finish(set_content_type=answer.headers.get("Content-Type", "application/octet-stream"))
 
     def _server(self) -> dict[str, Any]:
         try:
