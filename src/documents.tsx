@@ -75,6 +75,7 @@ export const sweepPlugin: JupyterFrontEndPlugin<void> = {
             trans
           });
           widget = new MainAreaWidget({ content });
+          widget.toolbar.hide();
           widget.id = sweepWidgetId(id);
           widget.title.icon = sweepIcon;
           widget.title.closable = true;

@@ -1,6 +1,7 @@
 /** What the table of runs shows, in which order. */
 import type { Run, RunState, Sweep } from '../../api/schema';
 import { formatNumber } from '../../format';
+import { isOver } from '../../tokens';
 import { runSeconds } from './timing';
 
 export type ColumnKind =
@@ -21,6 +22,8 @@ export interface IColumn {
   readonly name: string;
   /** Pixels. */
   readonly width: number;
+  /** Whether it is the metric that runs are compared by. */
+  readonly compared: boolean;
 }
 
 export interface ISort {
@@ -79,21 +82,24 @@ export function buildColumns(
   const make = (kind: ColumnKind, name: string, width: number): IColumn => {
     const id = name ? `${kind}:${name}` : kind;
     const old = known.get(id);
-    return old && old.width >= width ? old : { id, kind, name, width };
+    const compared = kind === 'metric' && name === sweep.objective?.metric;
+    return old && old.width >= width && old.compared === compared
+      ? old
+      : { id, kind, name, width: Math.max(width, old?.width ?? 0), compared };
   };
   const columns = [
-    make('index', '', 66),
-    make('state', '', 108),
+    make('index', '', 62),
+    make('state', '', 104),
+    make('cell', '', 72),
+    make('duration', '', 84),
     ...sweep.varied.map(name =>
       make('parameter', name, parameterWidth(name, runs))
     ),
     ...metricNames(sweep, runs).map(name =>
       make('metric', name, widthOf(Math.max(name.length + 2, 9)))
     ),
-    make('cell', '', 92),
-    make('duration', '', 92),
-    make('worker', '', 132),
-    make('note', '', 200)
+    make('note', '', 180),
+    make('worker', '', workerWidth(runs))
   ];
   return columns.length === before.length &&
     columns.every((column, i) => column === before[i])
@@ -110,6 +116,14 @@ function parameterWidth(name: string, runs: readonly Run[]): number {
     characters = Math.max(characters, valueText(run.parameters[name]).length);
   }
   return widthOf(characters);
+}
+
+function workerWidth(runs: readonly Run[]): number {
+  const longest = runs.reduce(
+    (length, { worker }) => Math.max(length, worker.length),
+    8
+  );
+  return Math.min(widthOf(longest), 140);
 }
 
 function widthOf(characters: number): number {
@@ -137,6 +151,18 @@ export function metricText(value: number | undefined): string {
 /** One line on why a run failed, what it waits for, or what to know of it. */
 export function noteOf(run: Run): string {
   return run.error?.message || run.message || (run.warnings[0] ?? '');
+}
+
+/**
+ * Whether a run has no metrics, will get none, and has something to say: its note takes the place
+ * of the metrics then, where it can be read.
+ */
+export function noteInstead(run: Run): boolean {
+  return (
+    isOver(run.state) &&
+    noteOf(run) !== '' &&
+    Object.keys(run.metrics).length === 0
+  );
 }
 
 /** What a column sorts by; null where the cell is empty. */

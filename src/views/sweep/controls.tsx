@@ -91,7 +91,9 @@ export function ObjectiveChooser(props: IControlsProps): JSX.Element | null {
             }
           }}
         >
-          {!objective && <option value="">{trans.__('choose…')}</option>}
+          {!objective && (
+            <option value="">{trans.__('choose to find the best…')}</option>
+          )}
           {names.map(name => (
             <option key={name} value={name}>
               {name}

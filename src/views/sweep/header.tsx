@@ -196,7 +196,7 @@ function Note(props: IHeaderProps): JSX.Element | null {
     case 'failed':
       return (
         <Line severity="error">
-          {sweep.message || failedSentence(sweep, trans)}
+          {failedSentence(sweep, trans)}
           {act(CommandIDs.retrySweep)}
         </Line>
       );
@@ -266,15 +266,22 @@ function Cost(props: IHeaderProps): JSX.Element | null {
 }
 
 function failedSentence(sweep: Sweep, trans: TranslationBundle): string {
-  const failed = sweep.counts['failed'] ?? 0;
-  return failed > 0
+  const { failed = 0, stopped = 0 } = sweep.counts;
+  if (failed > 0) {
+    return trans._n(
+      '%1 run of %2 failed; select it to see why.',
+      '%1 runs of %2 failed; select one to see why.',
+      failed,
+      formatCount(sweep.total)
+    );
+  }
+  return stopped > 0
     ? trans._n(
-        '%1 run of %2 failed; select it to see why.',
-        '%1 runs of %2 failed; select one to see why.',
-        failed,
-        formatCount(sweep.total)
+        '%1 run was stopped before it was done.',
+        '%1 runs were stopped before they were done.',
+        stopped
       )
-    : trans.__('It could not go on.');
+    : sweep.message || trans.__('It could not go on.');
 }
 
 function stoppedSentence(sweep: Sweep, trans: TranslationBundle): string {

@@ -82,11 +82,11 @@ export function SweepPage(props: ISweepPageProps): JSX.Element {
         id={`${id}-panel`}
         aria-labelledby={`${id}-${tab}`}
       >
-        {tab === 'runs' ? (
+        {/* kept, so that order, selection and place are the same afterwards */}
+        <div className="jp-MlopsPage-runs" hidden={tab !== 'runs'}>
           <Runs {...props} filter={filter} onFilter={setFilter} />
-        ) : (
-          <SweepDetails {...props} />
-        )}
+        </div>
+        {tab === 'details' && <SweepDetails {...props} />}
       </div>
     </div>
   );

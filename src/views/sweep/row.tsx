@@ -4,7 +4,13 @@ import * as React from 'react';
 import type { Run } from '../../api/schema';
 import { mlopsIcon } from '../../icons';
 import { isOver } from '../../tokens';
-import { metricText, noteOf, valueText, type IColumn } from './columns';
+import {
+  metricText,
+  noteInstead,
+  noteOf,
+  valueText,
+  type IColumn
+} from './columns';
 import { formatDuration, runSeconds } from './timing';
 import { runWord } from './words';
 
@@ -40,6 +46,9 @@ export const RunRow = React.memo(function RunRow(
   props: IRunRowProps
 ): JSX.Element {
   const { run, columns, selected, best, trans } = props;
+  const shown = noteInstead(run)
+    ? columns.filter(({ kind }) => kind !== 'metric')
+    : columns;
   return (
     <div
       id={props.id}
@@ -55,8 +64,13 @@ export const RunRow = React.memo(function RunRow(
       onClick={() => props.onSelect(run.id)}
       onDoubleClick={() => props.actions.open(run)}
     >
-      {columns.map(column => (
-        <Cell key={column.id} column={column} {...props} />
+      {shown.map(column => (
+        <Cell
+          key={column.id}
+          column={column}
+          span={column.kind === 'note' ? 1 + columns.length - shown.length : 1}
+          {...props}
+        />
       ))}
       <div role="gridcell" data-kind="actions">
         <RowActions run={run} actions={props.actions} trans={trans} />
@@ -65,8 +79,10 @@ export const RunRow = React.memo(function RunRow(
   );
 });
 
-function Cell(props: IRunRowProps & { column: IColumn }): JSX.Element {
-  const { run, column, best, trans } = props;
+function Cell(
+  props: IRunRowProps & { column: IColumn; span: number }
+): JSX.Element {
+  const { run, column, span, best, trans } = props;
   const cell = (
     content: React.ReactNode,
     title?: string,
@@ -77,7 +93,12 @@ function Cell(props: IRunRowProps & { column: IColumn }): JSX.Element {
       data-kind={column.kind}
       data-column={column.id}
       data-numeric={numeric || undefined}
+      data-compared={column.compared || undefined}
       title={title || undefined}
+      {...(span > 1 && {
+        'aria-colspan': span,
+        style: { gridColumn: `span ${span}` }
+      })}
     >
       {content}
     </div>
@@ -147,7 +168,7 @@ function Progress(props: {
   if (run.cells === 0 || run.state === 'queued') {
     return null;
   }
-  const label = trans.__('%1 of %2', run.cell, run.cells);
+  const label = `${run.cell}/${run.cells}`;
   if (isOver(run.state)) {
     return <>{label}</>;
   }

@@ -139,17 +139,12 @@ function Failure(props: {
   if (!run.error) {
     return null;
   }
-  const { name, message, cell, traceback } = run.error;
+  const { name, message, traceback } = run.error;
   return (
     <>
       <div className="jp-MlopsProblem" role="alert">
-        <strong>{name}</strong> {message}
-        {cell !== null && (
-          <span className="jp-MlopsStrip-cell">
-            {' '}
-            {trans.__('(cell %1 of the notebook)', cell + 1)}
-          </span>
-        )}
+        {message.includes(name) ? '' : `${name}: `}
+        {message}
       </div>
       {traceback && (
         <pre
