@@ -215,6 +215,8 @@ def publish(name: str, text: str, where: str, *, write: bool) -> None:
     print(text)
     if write:
         document = DOCUMENT.read_text(encoding="utf-8")
-        begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
-        before, rest = document.split(begin)
-        DOCUMENT.write_text(before + begin + text + end + rest.split(end)[1], encoding="utf-8")
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        filled, count = pattern.subn(lambda found: f"{found[1]}{text}\n{found[2]}", document)
+        if count != 1:
+            raise SystemExit(f"{DOCUMENT} has no place marked <!-- {name} -->.")
+        DOCUMENT.write_text(filled, encoding="utf-8")
