@@ -140,6 +140,16 @@ export class FakeServer {
           })
         : { status: 404, body: { message: `There is no sweep ${id}.` } };
     }
+    const [, kind, id = ''] = /^(sweeps|runs)\/([^/]+)$/.exec(path) ?? [];
+    const one =
+      kind === 'sweeps' ? this.sweeps.get(id) : kind && this.runs.get(id);
+    if (one) {
+      return ok(
+        method === 'PATCH'
+          ? this.put({ id, ...(asked.body as Partial<Sweep>) })
+          : one
+      );
+    }
     switch (`${method} ${path}`) {
       case 'GET changes':
         return ok({

@@ -241,16 +241,47 @@ export function nextSort(sort: ISort, column: IColumn, sweep: Sweep): ISort {
   return { column: column.id, descending };
 }
 
-/** How many runs are in each state, in the order of `STATE_ORDER`; states without runs are left out. */
-export function countStates(runs: readonly Run[]): [RunState, number][] {
-  const counts = new Map<RunState, number>();
-  for (const { state } of runs) {
-    counts.set(state, (counts.get(state) ?? 0) + 1);
+/** States as runs are filtered by them; one that starts counts as running, where it soon is. */
+export type RunFilter = Exclude<RunState, 'starting'>;
+
+const FILTERS: readonly RunFilter[] = [
+  'running',
+  'queued',
+  'failed',
+  'stopped',
+  'succeeded'
+];
+
+export function filterOf(run: Run): RunFilter {
+  return run.state === 'starting' ? 'running' : run.state;
+}
+
+/**
+ * How many runs there are of each kind. Kinds without runs are left out, but for those that come and
+ * go all the time while a sweep is live.
+ */
+export function countRuns(
+  runs: readonly Run[],
+  live: boolean
+): [RunFilter, number][] {
+  const counts = new Map<RunFilter, number>(
+    live ? FILTERS.map(kind => [kind, 0]) : []
+  );
+  for (const run of runs) {
+    const kind = filterOf(run);
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
-  return STATE_ORDER.filter(state => counts.has(state)).map(state => [
-    state,
-    counts.get(state) ?? 0
-  ]);
+  if (live) {
+    for (const rare of ['failed', 'stopped'] as const) {
+      if (counts.get(rare) === 0) {
+        counts.delete(rare);
+      }
+    }
+  }
+  return FILTERS.flatMap(kind => {
+    const count = counts.get(kind);
+    return count === undefined ? [] : [[kind, count] as [RunFilter, number]];
+  });
 }
 
 const SMALLER_IS_BETTER =

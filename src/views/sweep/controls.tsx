@@ -1,10 +1,15 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { HTMLSelect } from '@jupyterlab/ui-components';
 import * as React from 'react';
-import type { Run, RunState, Sweep } from '../../api/schema';
+import type { Run, Sweep } from '../../api/schema';
 import { formatCount } from '../../format';
 import { isOver } from '../../tokens';
-import { countStates, likelyDirection, metricNames } from './columns';
+import {
+  countRuns,
+  likelyDirection,
+  metricNames,
+  type RunFilter
+} from './columns';
 import type { IPageActions } from './parts';
 import { runWord } from './words';
 
@@ -20,19 +25,21 @@ export interface IControlsProps {
 
 /** Which runs are listed. */
 export function StateFilter(props: {
+  sweep: Sweep;
   runs: readonly Run[];
-  filter: RunState | null;
+  filter: RunFilter | null;
   trans: TranslationBundle;
-  onFilter(filter: RunState | null): void;
+  onFilter(filter: RunFilter | null): void;
 }): JSX.Element {
-  const { runs, filter, trans } = props;
-  const counts = React.useMemo(() => countStates(runs), [runs]);
+  const { sweep, runs, filter, trans } = props;
+  const live = !isOver(sweep.state);
+  const counts = React.useMemo(() => countRuns(runs, live), [runs, live]);
   // a chosen state stays to be seen when its last run leaves it
-  const states: [RunState, number][] =
+  const states: [RunFilter, number][] =
     filter && !counts.some(([state]) => state === filter)
       ? [...counts, [filter, 0]]
       : counts;
-  const chip = (state: RunState | null, label: string, count: number) => (
+  const chip = (state: RunFilter | null, label: string, count: number) => (
     <button
       key={state ?? 'all'}
       type="button"

@@ -1,14 +1,16 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { Run, RunState, Sweep } from '../../api/schema';
+import type { Run, Sweep } from '../../api/schema';
 import { formatCount } from '../../format';
 import { isOver, SWEEP_CLASS } from '../../tokens';
 import {
   buildColumns,
+  filterOf,
   PLANNED_ORDER,
   sortRuns,
   type IColumn,
-  type ISort
+  type ISort,
+  type RunFilter
 } from './columns';
 import { ObjectiveChooser, Slots, StateFilter } from './controls';
 import { SweepDetails } from './details';
@@ -36,7 +38,7 @@ type Tab = 'runs' | 'details';
 export function SweepPage(props: ISweepPageProps): JSX.Element {
   const { sweep, trans, error } = props;
   const [tab, setTab] = React.useState<Tab>('runs');
-  const [filter, setFilter] = React.useState<RunState | null>(null);
+  const [filter, setFilter] = React.useState<RunFilter | null>(null);
   const id = React.useId();
   const tabOf = (name: Tab, label: string) => (
     <button
@@ -94,8 +96,8 @@ export function SweepPage(props: ISweepPageProps): JSX.Element {
 
 function Runs(
   props: ISweepPageProps & {
-    filter: RunState | null;
-    onFilter(filter: RunState | null): void;
+    filter: RunFilter | null;
+    onFilter(filter: RunFilter | null): void;
   }
 ): JSX.Element {
   const { sweep, runs, filter, trans } = props;
@@ -109,7 +111,7 @@ function Runs(
   const shown = React.useMemo(
     () =>
       sortRuns(
-        filter ? runs.filter(({ state }) => state === filter) : runs,
+        filter ? runs.filter(run => filterOf(run) === filter) : runs,
         columns,
         sort
       ),

@@ -54,11 +54,13 @@ export function RunStrip(props: IRunStripProps): JSX.Element {
           <Group
             title={trans.__('Metrics')}
             empty={
-              isOver(run.state)
+              run.state === 'succeeded'
                 ? trans.__(
                     'None. Log one with mlflow.log_metric, or name a variable that is a number after the last cell.'
                   )
-                : trans.__('None yet.')
+                : isOver(run.state)
+                  ? trans.__('None.')
+                  : trans.__('None yet.')
             }
             facts={Object.entries(run.metrics).map(([name, value]) => [
               name,

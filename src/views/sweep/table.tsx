@@ -35,26 +35,21 @@ export function RunTable(props: IRunTableProps): JSX.Element {
     count: runs.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW,
-    overscan: 12,
-    scrollPaddingStart: HEAD,
+    overscan: 8,
     getItemKey: index => runs[index]?.id ?? index
   });
   const at = React.useMemo(
     () => runs.findIndex(run => run.id === selected),
     [runs, selected]
   );
-  // the strip of the selected run takes room: keep its row in sight
   const place = React.useRef(at);
   place.current = at;
-  React.useEffect(() => {
-    if (selected && place.current >= 0) {
-      const frame = requestAnimationFrame(() =>
-        rows.scrollToIndex(place.current, { align: 'auto' })
-      );
-      return () => cancelAnimationFrame(frame);
+  // before it is painted: the details of a run that is selected take room from the table
+  React.useLayoutEffect(() => {
+    if (scroller.current && place.current >= 0) {
+      reveal(scroller.current, place.current);
     }
-    return undefined;
-  }, [selected, rows]);
+  }, [selected]);
   const width = columns.reduce((sum, column) => sum + column.width, ACTIONS);
   return (
     <div
@@ -100,6 +95,17 @@ export function RunTable(props: IRunTableProps): JSX.Element {
       </div>
     </div>
   );
+}
+
+/** Scroll no further than it takes to have a row in sight. */
+function reveal(scroller: HTMLElement, index: number): void {
+  const top = index * ROW;
+  const height = scroller.clientHeight - HEAD;
+  if (top < scroller.scrollTop) {
+    scroller.scrollTop = top;
+  } else if (top + ROW > scroller.scrollTop + height) {
+    scroller.scrollTop = top + ROW - height;
+  }
 }
 
 function template(columns: readonly IColumn[]): string {
