@@ -2,7 +2,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import { Widget } from '@lumino/widgets';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { modelOf } from '../../testing/model';
+import { modelOf } from '../../testing/real';
 import { allByRole, byRole, pick, press, text } from '../../testing/render';
 import { FakeServer } from '../../testing/server';
 import { CommandIDs, type IMlopsModel } from '../../tokens';
