@@ -233,7 +233,21 @@ describe('MlopsModel', () => {
       server.put({ id: 'b' });
       await model.refresh();
       expect(server.askedFor('sweeps/b')).toHaveLength(0);
-      expect(server.askedFor('sweeps/a')).toHaveLength(1);
+    });
+
+    it('sees the progress of a run whose sweep is as it was', async () => {
+      server.put({ id: 'a' });
+      server.putRun({ id: 'r1', sweep_id: 'a', state: 'running', cell: 0 });
+      model.watchRuns('a');
+      await model.refresh();
+      server.putRun({ id: 'r1', sweep_id: 'a', cell: 4 });
+      await model.refresh();
+      expect(model.runs('a')[0]?.cell).toBe(4);
+      expect(changes.at(-1)?.runs).toEqual(new Set(['a']));
+      // and asks for nothing more while nothing changes
+      const asked = server.askedFor('sweeps/a/runs').length;
+      await model.refresh();
+      expect(server.askedFor('sweeps/a/runs')).toHaveLength(asked);
     });
 
     it('forgets with the last of several watchers', async () => {

@@ -225,6 +225,12 @@ export class MlopsModel implements IMlopsModel {
       }
       page = await this.client.changes(0);
     }
+    if (page.revision !== this._revision) {
+      // progress of a run leaves its sweep as it is, so each one that is watched may have some
+      for (const id of this._runs.keys()) {
+        this._stale.add(id);
+      }
+    }
     this._revision = page.revision;
     for (const sweep of page.sweeps) {
       const before = this._sweeps.get(sweep.id);
