@@ -130,7 +130,7 @@ class Attempt:
             "kind": kind,
             "cell": self.cell,
             "cells": self.cells,
-            "worker": self.worker,
+            "name": self.worker,  # Dask writes the worker's address as "worker"
             "time": now(),
         }
         try:
