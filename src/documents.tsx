@@ -154,6 +154,7 @@ function addMlflow(
           place
         });
         widget = new MainAreaWidget({ content });
+        widget.toolbar.hide();
         widget.id = 'jp-mlops-mlflow';
         widget.title.label = 'MLflow';
         widget.title.icon = mlopsIcon;
@@ -190,6 +191,7 @@ function addLog(
         widget = new MainAreaWidget({
           content: new ServiceLogView(model.client, trans)
         });
+        widget.toolbar.hide();
         widget.id = 'jp-mlops-log';
         widget.title.label = trans.__('Service log');
         widget.title.icon = mlopsIcon;

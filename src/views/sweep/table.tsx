@@ -7,7 +7,6 @@ import { RunRow, type IRunActions } from './row';
 
 const ROW = 28;
 const HEAD = 29;
-const ACTIONS = 84;
 
 export interface IRunTableProps {
   sweep: Sweep;
@@ -50,7 +49,7 @@ export function RunTable(props: IRunTableProps): JSX.Element {
       reveal(scroller.current, place.current);
     }
   }, [selected]);
-  const width = columns.reduce((sum, column) => sum + column.width, ACTIONS);
+  const width = columns.reduce((sum, column) => sum + column.width, 0);
   return (
     <div
       ref={scroller}
@@ -113,7 +112,8 @@ function template(columns: readonly IColumn[]): string {
     ...columns.map(({ kind, width }) =>
       kind === 'note' ? `minmax(${width}px, 1fr)` : `${width}px`
     ),
-    `${ACTIONS}px`
+    // what can be done with a run lies over the last columns while it is pointed at
+    '0'
   ].join(' ');
 }
 
