@@ -17,18 +17,20 @@ import msgspec
 from .compute import Targets
 from .core.errors import MlopsError
 from .core.records import ServiceInfo, Sweep, now
+from .core.states import SWEEP_OVER
 from .services.context import Context
 from .services.driver import INTERNAL, SweepDriver
+from .services.ending import settle
 from .services.launch import INFO_KEY
 from .services.layout import Layout
 from .settings import MlopsSettings
-from .store import StaleEpochError, Store
+from .store import StaleEpochError, Store, StoreFailedError
 from .tracking import Tracking
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
-CATCH_UP_SECONDS = 5.0
+UPKEEP_SECONDS = 5.0
 
 
 class Runtime:
@@ -41,6 +43,9 @@ class Runtime:
         self._started_at = now()
         self._working_at = time.monotonic()
         self._said: ServiceInfo | None = None
+        self._seen = -1
+        self._upkeep: asyncio.Task[None] | None = None
+        self._kept_up = 0.0
         self._wanted = True
 
     async def __aenter__(self) -> Runtime:
@@ -55,13 +60,18 @@ class Runtime:
         self.context = Context(store, epoch, self.settings, Layout(data), targets, tracking)
         self._stack.callback(self.context.thread.shutdown)
         self._stack.push_async_callback(self._close_targets)
+        self._stack.callback(store.put_info, INFO_KEY, None)
         return self
 
     async def __aexit__(self, *details: object) -> None:
-        for _, task in self._drivers.values():
+        tasks = [task for _, task in self._drivers.values()]
+        if self._upkeep is not None:
+            tasks.append(self._upkeep)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*(task for _, task in self._drivers.values()), return_exceptions=True)
-        self.context.store.put_info(INFO_KEY, None)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for driver, _ in self._drivers.values():
+            driver.attempts.forget()
         await self._stack.aclose()
 
     def end(self) -> None:
@@ -72,18 +82,17 @@ class Runtime:
         """Work until there is nothing to do for a while, or until another service took over."""
         self._purge()
         warming = asyncio.create_task(self._warm_up())
-        seen, caught_up = -1, 0.0
         try:
             while self._wanted and not self._idle():
-                revision = self.context.store.revision()
-                if revision != seen:
-                    seen = revision
-                    self._take_up()
-                if time.monotonic() - caught_up > CATCH_UP_SECONDS:
-                    await self._catch_up()
-                    caught_up = time.monotonic()
-                self._say()
-                await asyncio.sleep(POLL_SECONDS)
+                try:
+                    self._turn()
+                    pause = POLL_SECONDS
+                except StoreFailedError as error:
+                    # nothing can be written down, so nothing can be done; what workers have goes on
+                    log.error("%s", error.message)
+                    self._seen = -1
+                    pause = UPKEEP_SECONDS
+                await asyncio.sleep(pause)
         except StaleEpochError:
             log.warning("Another service took over; this one ends")
         finally:
@@ -95,12 +104,22 @@ class Runtime:
         except MlopsError as error:
             log.warning("%s", error.message)
 
+    def _turn(self) -> None:
+        self._reap()
+        revision = self.context.store.revision()
+        if revision != self._seen:
+            self._take_up()
+            self._seen = revision
+        if time.monotonic() - self._kept_up > UPKEEP_SECONDS and (self._upkeep is None or self._upkeep.done()):
+            upkeep, self._upkeep = self._upkeep, asyncio.create_task(self._keep_up())
+            self._kept_up = time.monotonic()
+            if upkeep is not None and (error := upkeep.exception()) is not None:
+                if isinstance(error, StaleEpochError | StoreFailedError):
+                    raise error
+                log.error("Something beside the sweeps failed", exc_info=error)
+        self._say()
+
     def _take_up(self) -> None:
-        for sweep_id, (_, task) in list(self._drivers.items()):
-            if task.done():
-                del self._drivers[sweep_id]
-                if not task.cancelled() and (error := task.exception()) is not None:
-                    self._failed(sweep_id, error)
         for sweep in self.context.store.sweeps(live=True):
             if sweep.id in self._drivers:
                 self._drivers[sweep.id][0].wake.set()
@@ -110,35 +129,47 @@ class Runtime:
     def _drive(self, sweep: Sweep) -> None:
         try:
             driver = SweepDriver(self.context, sweep)
+        except StoreFailedError:
+            raise
         except MlopsError as error:
-            self._failed(sweep.id, error)
+            # read otherwise by an earlier version, or changed by hand: nobody can drive it
+            settle(self.context.store, self.context.epoch, sweep.id, error.message)
             return
         task = asyncio.create_task(driver.drive(), name=f"sweep-{sweep.id}")
         self._drivers[sweep.id] = (driver, task)
 
+    def _reap(self) -> None:
+        """Let go of drivers that ended, and see how they did."""
+        for sweep_id, (driver, task) in list(self._drivers.items()):
+            if not task.done():
+                continue
+            del self._drivers[sweep_id]
+            # a sweep that was repeated meanwhile is taken up again
+            self._seen = -1
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
+                driver.attempts.forget()
+                self._failed(sweep_id, error)
+
     def _failed(self, sweep_id: str, error: BaseException) -> None:
         """A defect of ours must end as a sentence in the panel, not as a sweep that never moves."""
-        if isinstance(error, StaleEpochError):
+        if isinstance(error, StaleEpochError | StoreFailedError):
             raise error
         log.error("Sweep %s could not be driven", sweep_id, exc_info=error)
-        self.context.store.request_stop_sweep(sweep_id)
-        self.context.store.change_sweep(
-            sweep_id, message=f"{INTERNAL} ({type(error).__name__}: {error}); see the service's log"
-        )
+        store = self.context.store
+        if store.sweep(sweep_id).state in SWEEP_OVER:
+            return
+        store.request_stop_sweep(sweep_id)
+        store.change_sweep(sweep_id, message=f"{INTERNAL} ({type(error).__name__}: {error}); see the service's log")
 
-    async def _catch_up(self) -> None:
-        for sweep_id, (_, task) in list(self._drivers.items()):
-            if task.done():
-                del self._drivers[sweep_id]
-                if not task.cancelled() and (error := task.exception()) is not None:
-                    self._failed(sweep_id, error)
-        if not self._drivers:
-            await self.context.catch_up()
+    async def _keep_up(self) -> None:
+        """What is done beside the sweeps every few seconds."""
+        await self.context.catch_up()
         if not self.context.tracking.external:
             self.context.tracking.server.ensure()
         for target in self.context.targets.used():
             idle = time.monotonic() - target.used_at
-            if not target.info().busy and not self._drivers and idle > self.settings.target_idle_timeout:
+            if not target.info().busy and idle > self.settings.target_idle_timeout:
                 await target.close()
 
     def _idle(self) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,9 +14,9 @@ import psutil
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 
-from jupyter_mlops.core.records import Sweep
+from jupyter_mlops.core.records import Sweep, SweepRequest
 from jupyter_mlops.core.states import SWEEP_OVER
-from jupyter_mlops.services.launch import ensure_service
+from jupyter_mlops.services.launch import ensure_service, service_log
 from jupyter_mlops.services.requests import Sweeps
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
@@ -77,12 +77,70 @@ def kernelspecs() -> dict[str, Any]:
     return found
 
 
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One for all tests that leave it alive; each has notebooks, and so sweeps, of its own."""
+    folder = tmp_path_factory.mktemp("shared") / "mlops-data"
+    yield from _serving(MlopsSettings(data_dir=str(folder), local_slots=2, service_idle_timeout=600.0))
+
+
 @pytest.fixture
-def service(settings: MlopsSettings, store: Store) -> Iterator[Service]:
+def own_service(settings: MlopsSettings) -> Iterator[Service]:
+    """One for a test that kills it, or needs it empty; it works on ``data_dir``."""
+    yield from _serving(settings)
+
+
+def _serving(settings: MlopsSettings) -> Iterator[Service]:
+    store = Store(settings.store_url)
     service = Service(settings, store)
-    service.start()
-    yield service
-    service.end()
+    try:
+        service.start()
+        yield service
+    finally:
+        service.end()
+        store.close()
+
+
+@pytest.fixture
+def notebook(tmp_path: Path) -> Path:
+    """Where the test's own notebook is to lie."""
+    return tmp_path / "work" / "train.ipynb"
+
+
+def wait_until(what: Callable[[], Any], seconds: float = 60, why: Callable[[], Any] = str) -> Any:
+    """Wait until something is true, and return it.
+
+    Args:
+        why: asked for a word on how things stand where it never becomes true.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := what():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds} s {why()}")
+
+
+def processes_with(text: str) -> list[psutil.Process]:
+    """Living processes whose command names something, such as a folder."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        named = any(text in part for part in process.info["cmdline"] or [])
+        if named and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(process)
+    return found
+
+
+def kernels_of(sweep_id: str) -> list[psutil.Process]:
+    """Living processes that run notebooks of a sweep."""
+    found = []
+    for process in psutil.process_iter(["status"]):
+        try:
+            if process.environ().get("MLOPS_SWEEP_ID") == sweep_id and process.info["status"] != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
 
 
 class Service:
@@ -91,6 +149,7 @@ class Service:
     def __init__(self, settings: MlopsSettings, store: Store) -> None:
         self.settings = settings
         self.store = store
+        self.sweeps = Sweeps(store, settings)
 
     @property
     def pid(self) -> int | None:
@@ -109,12 +168,34 @@ class Service:
     def start(self) -> None:
         ensure_service(self.settings, wait=20)
 
+    def sweep(
+        self, path: Path, *sources: str, kernel: str = "python3", language: str = "python", **request: Any
+    ) -> str:
+        """Write a notebook and start a sweep of it."""
+        write_notebook(path, *sources, kernel=kernel, language=language)
+        specs = KernelSpecManager().get_all_specs()
+        return self.sweeps.create(path, SweepRequest(path=str(path), **request), specs).id
+
     def kill(self) -> None:
         """End it as a power cut would."""
         pid = self.pid
         assert pid is not None
-        os.kill(pid, 9)
-        psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=5)
+        kill(psutil.Process(pid))
+
+    def kill_workers(self, kind: str = "local") -> None:
+        """The same for a target's host and workers."""
+        for host in processes_with(str(self.settings.data_path / "targets" / kind)):
+            kill(*host.children(recursive=True), host)
+
+    def kill_mlflow(self) -> None:
+        """The same for the embedded MLflow."""
+        kill(*self.mlflow_processes())
+
+    def mlflow_processes(self) -> list[psutil.Process]:
+        """Of the embedded MLflow server."""
+        return [
+            found for found in processes_with(str(self.settings.data_path)) if "tracking.asgi" in str(found.cmdline())
+        ]
 
     def end(self) -> None:
         """Bid it end, and make sure that nothing of it stays."""
@@ -123,17 +204,28 @@ class Service:
             process = psutil.Process(pid)
             process.terminate()
             psutil.wait_procs([process], timeout=20)
-        for process in psutil.process_iter(["cmdline"]):
-            if any(str(self.settings.data_path) in part for part in process.info["cmdline"] or []):
-                process.kill()
+        for process in processes_with(str(self.settings.data_path)):
+            kill(*process.children(recursive=True), process)
 
     def wait(self, sweep_id: str, until: Callable[[Sweep], bool] | None = None, seconds: float = 90) -> Sweep:
         """Wait until a sweep is over, or until something holds of it."""
         until = until or (lambda sweep: sweep.state in SWEEP_OVER)
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+
+        def state() -> str:
             sweep = self.store.sweep(sweep_id)
-            if until(sweep):
-                return sweep
-            time.sleep(0.1)
-        raise AssertionError(f"waited in vain: {json.dumps(sweep.counts)} {sweep.state} {sweep.message}")
+            return f"{json.dumps(sweep.counts)} {sweep.state} {sweep.message}\n{service_log(self.settings, 3000)}"
+
+        wait_until(lambda: until(self.store.sweep(sweep_id)), seconds, state)
+        return self.store.sweep(sweep_id)
+
+    def run_until_over(self, path: Path, *sources: str, **request: Any) -> Sweep:
+        """Start a sweep and wait for its end."""
+        return self.wait(self.sweep(path, *sources, **request))
+
+
+def kill(*processes: psutil.Process) -> None:
+    """End processes with signal 9 and wait until they are gone."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from .targets import Targets, WorkerLostError
+from .target import Target, WorkerLostError, spooled_result
+from .targets import Targets
 
-__all__ = ["Targets", "WorkerLostError"]
+__all__ = ["Target", "Targets", "WorkerLostError", "spooled_result"]

@@ -68,7 +68,7 @@ async def serve(kind: str, file: Path, slots: int, grace: float) -> None:
             file,
             {"pid": os.getpid(), "address": address, "slots": len(cluster.worker_spec), "security": values},
         )
-        await _until_unwanted(cluster, file.with_suffix(".wish"), grace)
+        await _until_unwanted(kind, cluster, file.with_suffix(".wish"), grace)
     finally:
         file.unlink(missing_ok=True)
         await cluster.close()
@@ -93,7 +93,7 @@ async def _cluster(kind: str, slots: int, security: Any) -> Any:
     return await LocalCluster(n_workers=slots, processes=True, memory_limit=0, host="127.0.0.1", **options)
 
 
-async def _until_unwanted(cluster: Any, wish: Path, grace: float) -> None:
+async def _until_unwanted(kind: str, cluster: Any, wish: Path, grace: float) -> None:
     beat, heard = None, time.monotonic()
     while True:
         await asyncio.sleep(POLL_SECONDS)
@@ -102,7 +102,8 @@ async def _until_unwanted(cluster: Any, wish: Path, grace: float) -> None:
             return
         if wanted.get("beat") != beat:
             beat, heard = wanted.get("beat"), time.monotonic()
-        if wanted.get("slots", 0) > len(cluster.worker_spec):
+        # dask-cuda has a worker for each device already and refuses more
+        if kind == "local" and wanted.get("slots", 0) > len(cluster.worker_spec):
             cluster.scale(wanted["slots"])
         working = any(task.state == "processing" for task in cluster.scheduler.tasks.values())
         if not working and time.monotonic() - heard > grace:

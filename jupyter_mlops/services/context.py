@@ -11,9 +11,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ..compute import Targets
-from ..compute.targets import Target
-from ..core.errors import MlopsError, UnavailableError
+from ..compute import Target, Targets
+from ..core.errors import ConflictError, NotFoundError, UnavailableError
 from ..core.notebook import MlflowUsage
 from ..core.records import Run, RunResult, Sweep
 from ..core.states import RunState
@@ -24,6 +23,10 @@ from .layout import Layout
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+UNCLOSED_KEY = "mlflow-unclosed"
+BATCH = 100
+_NOT_YET = "Not in MLflow yet"
 
 
 @dataclass
@@ -38,6 +41,9 @@ class Context:
     tracking: Tracking
     # one thread: MLflow's writes keep their order, and SQLite has one writer anyway
     thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "tracking"))
+    # whether MLflow may lack something; an earlier service may have ended before telling it
+    behind: bool = True
+    _telling: set[str] = field(default_factory=set)
 
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call something of MLflow's in its thread."""
@@ -56,43 +62,74 @@ class Context:
             child = None
         return child, self.tracking.kernel_env(sweep, run, child, usage.owns_runs)
 
-    async def track(self, sweep: Sweep, run_id: str) -> bool:
-        """Tell MLflow all of a finished run; False where it must be told again later."""
-        run = self.store.run(run_id)
-        result = self._result(run)
+    async def track(self, sweep: Sweep, run: Run) -> Run:
+        """Tell MLflow all of a finished run; ``tracked`` stays False where it must be told again later."""
+        if run.id in self._telling:
+            return run
+        self._telling.add(run.id)
         try:
             if run.mlflow_run_id is None:
                 child = await self.call(self.tracking.begin_run, sweep, run)
                 run = self._change(run, mlflow_run_id=child)
+            result = self._result(run)
             metrics = await self.call(self.tracking.finish_run, sweep, run, result, self.layout.run(run.id))
         except UnavailableError as error:
-            self._change(run, message=f"Not in MLflow yet: {error.message}")
-            return False
-        message = "" if run.message.startswith("Not in MLflow yet") else run.message
-        self._change(run, metrics=metrics, tracked=True, message=message)
-        return True
+            self.behind = True
+            message = run.message or f"{_NOT_YET}: {error.message}"
+            return run if run.message == message else self._change(run, message=message)
+        finally:
+            self._telling.discard(run.id)
+        message = "" if run.message.startswith(_NOT_YET) else run.message
+        return self._change(run, metrics=metrics, tracked=True, message=message)
 
     async def finish_sweep(self, sweep: Sweep) -> None:
-        """Close a sweep's parent run; where MLflow is gone that follows with its runs."""
+        """Close a sweep's parent run; where MLflow is gone that follows."""
+        unclosed = set(self.store.info(UNCLOSED_KEY) or ())
+        known = frozenset(unclosed)
         try:
             await self.call(self.tracking.finish_sweep, sweep)
+            unclosed.discard(sweep.id)
         except UnavailableError as error:
             log.warning("Sweep %s could not be closed in MLflow: %s", sweep.id, error.message)
+            self.behind = True
+            unclosed.add(sweep.id)
+        if unclosed != known:
+            self.store.put_info(UNCLOSED_KEY, sorted(unclosed))
 
     async def catch_up(self) -> None:
-        """Tell MLflow of the runs it could not be told of."""
-        for run in self.store.untracked(100):
+        """Tell MLflow of the runs and the ends of sweeps it could not be told of."""
+        if not self.behind:
+            return
+        self.behind = False
+        try:
+            while await self._tell(self.store.untracked(BATCH)) == BATCH:
+                log.info("MLflow was told of %s more runs", BATCH)
+            for sweep_id in self.store.info(UNCLOSED_KEY) or ():
+                await self._finish(sweep_id)
+        except BaseException:
+            self.behind = True
+            raise
+
+    async def _tell(self, runs: list[Run]) -> int:
+        """How many of some runs MLflow knows all of by now; it stops with the first that it cannot be told of."""
+        for number, run in enumerate(runs):
             sweep = self.store.sweep(run.sweep_id)
-            if sweep.mlflow_run_id is None or (run.started_at is None and run.mlflow_run_id is None):
-                # it never reached a worker: there is nothing to tell
-                self._change(run, tracked=True)
-                continue
             try:
-                if not await self.track(sweep, run.id):
-                    return
-                await self.finish_sweep(self.store.sweep(sweep.id))
-            except MlopsError:
+                if sweep.mlflow_run_id is None or (run.started_at is None and run.mlflow_run_id is None):
+                    # it never reached a worker: there is nothing to tell
+                    self._change(run, tracked=True)
+                elif run.id not in self._telling and not (await self.track(sweep, run)).tracked:
+                    return number
+            except ConflictError:
                 log.info("Run %s moved on while MLflow was told of it", run.id, exc_info=True)
+        return len(runs)
+
+    async def _finish(self, sweep_id: str) -> None:
+        try:
+            await self.finish_sweep(self.store.sweep(sweep_id))
+        except NotFoundError:
+            left = [other for other in self.store.info(UNCLOSED_KEY) if other != sweep_id]
+            self.store.put_info(UNCLOSED_KEY, left)
 
     def _change(self, run: Run, **fields: Any) -> Run:
         return self.store.change_run(run.id, expect_attempt=run.attempt, epoch=self.epoch, **fields)

@@ -6,29 +6,31 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ..compute import WorkerLostError
 from ..compute.hardware import memory_free
-from ..compute.targets import spooled_result
-from ..core.errors import MlopsError
+from ..core.errors import MlopsError, UnavailableError
 from ..core.notebook import inspect, mlflow_usage, read_notebook
-from ..core.records import Run, RunError, RunResult, RunSpec, Sweep, now
+from ..core.records import Run, Sweep, now
 from ..core.samplers import make_sampler
 from ..core.space import build_space
 from ..core.states import RUN_LIVE, RUN_OVER, RunState, SweepState
+from ..store import StoreFailedError
+from .attempts import Attempts
 from .context import Context
+from .ending import settle
 from .layout import size_of
-from .requests import best_run, fresh_attempt
+from .learning import better, measured, slots_by_memory
+from .requests import best_run
 
 log = logging.getLogger(__name__)
 
 PLAN_AHEAD = 200
 SAME_FAILURES = 3
-CELL_SECONDS = 0.3
+NAP_SECONDS = 5.0
 INTERNAL = "An internal error ended it"
+_NEVER_STARTED: dict[str, Any] = {"state": RunState.STOPPED, "message": "Stopped before it started"}
 
 
 class SweepDriver:
@@ -56,23 +58,25 @@ class SweepDriver:
         self.sampler = make_sampler(space, sweep.sampler)
         self.usage = mlflow_usage(notebook)
         self.wake = asyncio.Event()
-        self._attempts: dict[str, asyncio.Task[None]] = {}
+        self.attempts = Attempts(context, sweep.id, self.target, self._note, self.wake.set)
         self._failures: Counter[str] = Counter()
         self._succeeded = sweep.counts.get(RunState.SUCCEEDED, 0)
-        self._written: dict[str, str] = {}
-        self._lost: Counter[str] = Counter()
+        self._looked_at = 0
+        self._to_stop: dict[str, Run] = {}
 
     # -- the whole way -----------------------------------------------------------------------
 
     async def drive(self) -> None:
         """Work until the sweep is over; what goes wrong with the sweep itself ends it with a sentence."""
         try:
-            if self.sweep.stop_requested:
-                self._set(state=self._stopping(), message="Stopped")
-            else:
+            if self.sweep.state in (SweepState.QUEUED, SweepState.STARTING) and not self.sweep.stop_requested:
                 await self._start()
+            await self._take_up()
             while not await self._step():
                 await self._nap()
+        except StoreFailedError:
+            self.attempts.forget()
+            raise
         except MlopsError as error:
             await self._give_up(error.message)
 
@@ -88,53 +92,67 @@ class SweepDriver:
             frozen.write_bytes(self.store.notebook(self.id))
         await self.target.check(sweep.kernel, [str(frozen), str(Path(sweep.path).parent)], urls)
         experiment, parent = await self.context.call(self.context.tracking.begin_sweep, self.sweep)
-        fields: dict[str, Any] = {"mlflow_experiment_id": experiment, "mlflow_run_id": parent}
-        if self.sweep.state is SweepState.STARTING:
-            fields["state"] = SweepState.RUNNING
-            fields["started_at"] = sweep.started_at or now()
-        self._set(message="", **fields)
-        await self._recover()
+        self._set(
+            message="",
+            mlflow_experiment_id=experiment,
+            mlflow_run_id=parent,
+            state=SweepState.RUNNING,
+            started_at=sweep.started_at or now(),
+        )
 
-    async def _recover(self) -> None:
-        """Take up the attempts that an earlier service handed out."""
+    async def _take_up(self) -> None:
+        """Take up the attempts that an earlier service handed out, as soon as their workers can be asked."""
         live = self.store.runs(self.id, states=RUN_LIVE)
-        if not live:
-            return
-        with_workers = await self.target.live()
-        for run in live:
-            spec = self._spec(run, {})
-            if spooled_result(spec) is not None or (run.id, run.attempt) in with_workers:
-                self._launch(run, self.target.adopt(spec, self._listener(run)))
-            else:
-                self._again(run, "The service ended in the middle of it")
+        while live and not await self._reached():
+            if self.store.sweep(self.id).stop_requested:
+                # left to its target, which is gone
+                return
+            await self._nap()
+        await self.attempts.recover(self.sweep, live, "The service ended in the middle of it.")
+
+    async def _reached(self) -> bool:
+        """Whether the target can be used now; says what it waits for where it cannot."""
+        try:
+            await self.target.start(self._say)
+        except UnavailableError as error:
+            self._say(f"Waiting: {error.message}")
+            return False
+        self._say("")
+        await self.attempts.recover_orphans(self.sweep)
+        return True
 
     async def _step(self) -> bool:
         """Do what there is to do; whether the sweep is over."""
+        if self.attempts.failure is not None:
+            raise self.attempts.failure
         self.sweep = sweep = self.store.sweep(self.id)
         if sweep.stop_requested and sweep.state is not SweepState.STOPPING:
             self._set(state=self._stopping(), message=self._last_word("Stopping"))
         if self.sweep.state is SweepState.STOPPING:
             return await self._step_stopping()
+        if self.sweep.state is SweepState.STOPPED:
+            return True
         await self._stop_asked_runs()
         if sweep.pause_requested and sweep.state is SweepState.RUNNING:
             self._set(state=SweepState.PAUSED, message=sweep.message or "Paused; resume it to go on")
         elif not sweep.pause_requested and sweep.state is SweepState.PAUSED:
             self._failures.clear()
             self._set(state=SweepState.RUNNING, message="")
-        if self.sweep.state is SweepState.RUNNING:
-            # at once where it is ready; it was lost where it is not
-            await self.target.start(self._say)
+        working = self.sweep.state is SweepState.RUNNING
+        if (working or len(self.attempts)) and await self._reached() and working:
             self._plan()
             await self._hand_out()
         return await self._finish_if_over()
 
     async def _nap(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.wake.wait(), timeout=5)
+            await asyncio.wait_for(self.wake.wait(), timeout=NAP_SECONDS)
         self.wake.clear()
 
     def _say(self, line: str) -> None:
-        self._set(message=line)
+        # a paused sweep says why it is paused
+        if self.sweep.state is not SweepState.PAUSED and self.sweep.message != line:
+            self._set(message=line)
 
     def _set(self, **fields: Any) -> Sweep:
         self.sweep = self.store.change_sweep(self.id, epoch=self.epoch, **fields)
@@ -174,7 +192,7 @@ class SweepDriver:
         slots = self._slots()
         if slots != self.sweep.slots_open:
             self._set(slots_open=slots)
-        free = min(slots - len(self._attempts), self.context.free_slots(self.target))
+        free = min(slots - len(self.attempts), self.context.free_slots(self.target))
         if free <= 0:
             return
         for run in self.store.runs(self.id, states=[RunState.QUEUED], limit=free):
@@ -188,13 +206,12 @@ class SweepDriver:
         if self.sweep.slots:
             slots = min(slots, self.sweep.slots)
         if self.target.kind != "scheduler" and self.sweep.run_memory:
-            fits = len(self._attempts) + memory_free() // self.sweep.run_memory
-            slots = min(slots, max(1, int(fits)))
+            slots = min(slots, slots_by_memory(len(self.attempts), memory_free(), self.sweep.run_memory))
         return slots
 
     async def _begin(self, run: Run) -> None:
         if run.stop_requested:
-            self._over(run, state=RunState.STOPPED, message="Stopped before it started")
+            self.attempts.end(run, tracked=True, **_NEVER_STARTED)
             return
         run = self.store.change_run(
             run.id,
@@ -205,132 +222,11 @@ class SweepDriver:
             message="",
         )
         mlflow_run, env = await self.context.begin_run(self.sweep, run, self.usage)
-        if mlflow_run is not None:
+        if mlflow_run != run.mlflow_run_id:
             run = self.store.change_run(run.id, expect_attempt=run.attempt, epoch=self.epoch, mlflow_run_id=mlflow_run)
-        self._launch(run, self.target.run(self._spec(run, env), self._listener(run)))
+        self.attempts.hand_out(self.sweep, run, env)
 
-    def _spec(self, run: Run, env: dict[str, str]) -> RunSpec:
-        sweep, layout = self.sweep, self.context.layout
-        return RunSpec(
-            run_id=run.id,
-            sweep_id=self.id,
-            index=run.index,
-            attempt=run.attempt,
-            notebook=str(layout.frozen(self.id)),
-            folder=str(Path(sweep.path).parent),
-            directory=str(layout.run(run.id)),
-            kernel=sweep.kernel,
-            parameters=run.parameters,
-            env=env,
-            metrics=sweep.metrics,
-            threads=self.target.threads,
-            cell_timeout=sweep.cell_timeout,
-            run_timeout=sweep.run_timeout,
-            max_output=sweep.max_output,
-            epoch=self.epoch.number,
-        )
-
-    # -- one attempt -------------------------------------------------------------------------
-
-    def _launch(self, run: Run, attempt: Any) -> None:
-        self._attempts[run.id] = asyncio.create_task(self._attend(run, attempt))
-
-    async def _attend(self, run: Run, attempt: Any) -> None:
-        try:
-            try:
-                result = await attempt
-            except WorkerLostError as error:
-                self._lose(run, error.message)
-            else:
-                await self._take(run, result)
-        except MlopsError:
-            # the run moved on without this attempt: another attempt, or another service, owns it
-            log.info("The result of run %s, attempt %s, was refused", run.id, run.attempt, exc_info=True)
-        finally:
-            self._attempts.pop(run.id, None)
-            self.wake.set()
-
-    def _listener(self, run: Run) -> Any:
-        """Write where a run stands: its begin at once, finished cells together, none of them left out."""
-        loop = asyncio.get_running_loop()
-        latest: dict[str, Any] = {}
-
-        def write() -> None:
-            fields = dict(latest)
-            latest.clear()
-            if not fields or run.id not in self._attempts:
-                return
-            try:
-                self.store.change_run(run.id, expect=RUN_LIVE, expect_attempt=run.attempt, epoch=self.epoch, **fields)
-            except MlopsError:
-                log.info("Progress of run %s came late", run.id)
-
-        def listen(event: dict[str, Any]) -> None:
-            if event["kind"] not in ("started", "cell"):
-                return
-            if not latest:
-                loop.call_later(CELL_SECONDS, write)
-            latest.update(cell=event["cell"], cells=event["cells"])
-            if event["kind"] == "started":
-                latest.update(state=RunState.RUNNING, started_at=now(), worker=event["worker"])
-                write()
-
-        return listen
-
-    async def _take(self, run: Run, result: RunResult) -> None:
-        """Write down how an attempt ended; MLflow is told in its own time."""
-        fields = {
-            name: getattr(result, name)
-            for name in ("metrics", "error", "cell", "cells", "peak_memory", "cpu_seconds", "warnings")
-        }
-        fields["warnings"] = [*result.warnings, *self._shared_files(run, result)]
-        self._over(
-            run,
-            state=result.state,
-            started_at=result.started_at,
-            ended_at=result.ended_at,
-            worker=result.worker,
-            message=result.error.message if result.error else "",
-            **fields,
-        )
-        await self.context.track(self.sweep, run.id)
-        self._note(self.store.run(run.id))
-
-    def _over(self, run: Run, **fields: Any) -> None:
-        fields.setdefault("ended_at", now())
-        self.store.change_run(run.id, expect_attempt=run.attempt, epoch=self.epoch, **fields)
-
-    def _lose(self, run: Run, why: str) -> None:
-        self._lost[run.id] += 1
-        if self.store.run(run.id).stop_requested or self.sweep.stop_requested:
-            self._over(run, state=RunState.STOPPED, message="Stopped")
-        elif self._lost[run.id] >= self.context.settings.max_attempts:
-            error = RunError(name="WorkerLost", message=f"{why} It was tried {self._lost[run.id]} times.")
-            self._over(run, state=RunState.FAILED, error=error, message=error.message)
-        else:
-            self._again(run, why)
-
-    def _again(self, run: Run, why: str) -> None:
-        self.store.change_run(
-            run.id,
-            expect=RUN_LIVE,
-            expect_attempt=run.attempt,
-            epoch=self.epoch,
-            state=RunState.QUEUED,
-            **fresh_attempt(run, f"{why.rstrip('.')}; it is repeated"),
-        )
-
-    def _shared_files(self, run: Run, result: RunResult) -> list[str]:
-        warnings = []
-        for name in result.written:
-            other = self._written.setdefault(name, run.id)
-            if other != run.id:
-                index = int(other.rsplit("-", 1)[1]) + 1
-                warnings.append(
-                    f"Run {index} wrote {name} in the notebook's folder too, so one overwrote the other; "
-                    "write to MLOPS_RUN_DIR instead."
-                )
-        return warnings
+    # -- learning from what ended ------------------------------------------------------------
 
     def _note(self, run: Run) -> None:
         """Learn from a finished run: open the slots, find the best, or pause."""
@@ -338,18 +234,7 @@ class SweepDriver:
         self.sampler.tell(run.index, run.parameters, None)
         if run.state is RunState.SUCCEEDED:
             self._succeeded += 1
-            fields: dict[str, Any] = {"confirmed": True, **self._measured(run)}
-            best = best_run([run], sweep.objective) if sweep.objective else (None, None)
-            if (
-                best[1] is not None
-                and sweep.objective
-                and (
-                    sweep.best_value is None
-                    or (best[1] > sweep.best_value) == (sweep.objective.direction == "maximize")
-                )
-            ):
-                fields |= {"best_run_id": best[0], "best_value": best[1]}
-            self._set(**fields)
+            self._set(confirmed=True, **measured(sweep, run), **better(sweep, run))
         elif run.state is RunState.FAILED and run.error is not None:
             kind = f"{run.error.name}: {run.error.message}"
             self._failures[kind] += 1
@@ -361,39 +246,35 @@ class SweepDriver:
                     message=f"{SAME_FAILURES} runs failed alike and none succeeded: {run.error.message}",
                 )
 
-    def _measured(self, run: Run) -> dict[str, Any]:
-        """What a run costs, with one more that succeeded."""
-        sweep = self.sweep
-        fields: dict[str, Any] = {"run_memory": max(sweep.run_memory or 0, run.peak_memory or 0) or None}
-        if run.started_at and run.ended_at:
-            took = (datetime.fromisoformat(run.ended_at) - datetime.fromisoformat(run.started_at)).total_seconds()
-            mean = took if sweep.run_seconds is None else sweep.run_seconds
-            fields["run_seconds"] = mean + (took - mean) / max(1, sweep.counts.get(RunState.SUCCEEDED, 1))
-        return fields
-
     def _left(self) -> bool:
-        sweep = self.store.sweep(self.id)
-        return sweep.planned < sweep.total or bool(sweep.counts.get(RunState.QUEUED))
+        return self.sweep.planned < self.sweep.total or bool(self.sweep.counts.get(RunState.QUEUED))
 
     # -- stopping and ending -----------------------------------------------------------------
 
     async def _stop_asked_runs(self) -> None:
-        for run in self.store.runs(self.id, states=[RunState.QUEUED, *RUN_LIVE]):
-            if not run.stop_requested:
-                continue
-            if run.state is RunState.QUEUED:
-                self._over(run, state=RunState.STOPPED, message="Stopped before it started")
+        revision = self.store.revision()
+        for run in self.store.runs(self.id, states=[RunState.QUEUED, *RUN_LIVE], since=self._looked_at):
+            if run.stop_requested:
+                self._to_stop[run.id] = run
+        self._looked_at = revision
+        for run_id in list(self._to_stop):
+            run = self.store.run(run_id)
+            if run.state in RUN_OVER:
+                del self._to_stop[run_id]
+            elif run.state is RunState.QUEUED:
+                self.attempts.end(run, tracked=True, **_NEVER_STARTED)
             else:
                 await self.target.stop(run.id, run.attempt)
 
     async def _step_stopping(self) -> bool:
         for run in self.store.runs(self.id, states=[RunState.QUEUED]):
-            self._over(run, state=RunState.STOPPED, message="Stopped before it started")
+            self.attempts.end(run, tracked=True, **_NEVER_STARTED)
         for run in self.store.runs(self.id, states=RUN_LIVE):
             stopped = await self.target.stop(run.id, run.attempt)
-            if not stopped and run.id not in self._attempts:
-                self._over(run, state=RunState.STOPPED, message="Stopped")
-        if self._attempts:
+            if not stopped and run.id not in self.attempts:
+                self.attempts.end(run, state=RunState.STOPPED, message="Stopped")
+                self.context.behind = True
+        if self.attempts.attended:
             return False
         await self._close(SweepState.STOPPED, self._last_word("Stopped"))
         return True
@@ -401,7 +282,7 @@ class SweepDriver:
     async def _finish_if_over(self) -> bool:
         sweep = self.sweep = self.store.sweep(self.id)
         over = sum(sweep.counts.get(state, 0) for state in RUN_OVER)
-        if self._attempts or sweep.planned < sweep.total or over < sweep.planned:
+        if len(self.attempts) or sweep.planned < sweep.total or over < sweep.planned:
             return False
         if sweep.state is SweepState.PAUSED:
             self._set(state=SweepState.RUNNING, pause_requested=False)
@@ -424,10 +305,10 @@ class SweepDriver:
         await self.context.finish_sweep(self.sweep)
 
     async def _give_up(self, why: str) -> None:
-        self.sweep = self.store.sweep(self.id)
-        if self.sweep.state in (SweepState.QUEUED, SweepState.STARTING, SweepState.RUNNING):
-            for task in list(self._attempts.values()):
-                task.cancel()
-            self._set(state=SweepState.FAILED, message=why, ended_at=now())
-        else:
-            log.error("Sweep %s: %s", self.id, why)
+        """End with a sentence a sweep that cannot go on."""
+        self.attempts.forget()
+        for run in self.store.runs(self.id, states=RUN_LIVE):
+            await self.target.stop(run.id, run.attempt)
+        self.sweep = settle(self.store, self.epoch, self.id, why)
+        self.context.behind = True
+        await self.context.finish_sweep(self.sweep)

@@ -8,6 +8,6 @@ attempt they belong to, the service's writes the epoch of its lease; a late one 
 
 from __future__ import annotations
 
-from .store import Epoch, StaleEpochError, Store
+from .store import Epoch, StaleEpochError, Store, StoreFailedError
 
-__all__ = ["Epoch", "StaleEpochError", "Store"]
+__all__ = ["Epoch", "StaleEpochError", "Store", "StoreFailedError"]

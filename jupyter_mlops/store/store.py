@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
-from ..core.errors import ConflictError, NotFoundError
+from ..core.errors import ConflictError, NotFoundError, UnavailableError
 from ..core.records import Record, Run, Sweep, SweepRequest, now
 from ..core.states import RUN_LIVE, RUN_MOVES, RUN_OVER, SWEEP_MOVES, SWEEP_OVER, RunState, SweepState
 from .engine import open_engine
@@ -29,6 +29,10 @@ class Epoch(Record, frozen=True, kw_only=True):
 
 class StaleEpochError(ConflictError):
     """The lease was taken over since; whoever holds this epoch must stop writing."""
+
+
+class StoreFailedError(UnavailableError):
+    """The file cannot be read or written now: the disk is full, or was made read-only."""
 
 
 class Store:
@@ -49,12 +53,12 @@ class Store:
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
-        with self._engine.connect() as connection, connection.begin():
+        with _told(), self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def _write(self, epoch: Epoch | None = None) -> Iterator[Connection]:
-        with self._engine.connect() as connection:
+        with _told(), self._engine.connect() as connection:
             writing = connection.execution_options(writing=True)
             with writing.begin():
                 if epoch is not None:
@@ -365,6 +369,16 @@ class Store:
     def _records(self, query: Select[Any], kind: type[R]) -> list[R]:
         with self._read() as connection:
             return [msgspec.convert(record, kind) for record in connection.execute(query).scalars()]
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise StoreFailedError(
+            f"The store cannot be read or written ({error.orig}); free disk space, or make its folder writable again."
+        ) from error
 
 
 def _revision(connection: Connection) -> int:

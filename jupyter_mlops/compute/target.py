@@ -1,0 +1,300 @@
+"""What all targets have in common, and the plainest of them: a Dask scheduler by its address."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from ..core.errors import InvalidInputError, MlopsError, UnavailableError
+from ..core.records import RunResult, RunSpec, TargetInfo
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+TOPIC = "jupyter-mlops"
+CONNECT_SECONDS = 10.0
+
+OnEvent = Callable[[dict[str, Any]], None]
+
+log = logging.getLogger(__name__)
+
+
+class WorkerLostError(MlopsError):
+    """The worker, or the whole target, went away in the middle of an attempt."""
+
+    status = 503
+
+
+class Target:
+    """A place that lends slots. One for each Dask scheduler in use.
+
+    Args:
+        name: ``local``, ``cuda`` or a scheduler's address.
+    """
+
+    kind: Literal["local", "cuda", "scheduler"] = "scheduler"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.slots = 0
+        self.message = ""
+        self.state: Literal["off", "idle", "starting", "ready", "failed"] = "idle"
+        self.used_at = time.monotonic()
+        self._client: Client | None = None
+        self._listeners: dict[tuple[str, int], OnEvent] = {}
+        self._lock = asyncio.Lock()
+
+    # -- life --------------------------------------------------------------------------------
+
+    async def start(self, progress: Callable[[str], None]) -> None:
+        """Make the target ready; at once where it is.
+
+        Args:
+            progress: called with lines on what is going on.
+
+        Raises:
+            UnavailableError: it cannot be used; says why.
+        """
+        async with self._lock:
+            self.used_at = time.monotonic()
+            try:
+                if not self.connected:
+                    await self._let_go()
+                    self.state, self.message = "starting", ""
+                    self._client = await self._connect(progress)
+                    self._client.subscribe_topic(TOPIC, self._on_event)
+                self.slots = await self._count_slots()
+            except MlopsError as error:
+                await self._let_go()
+                self.state, self.message = "failed", error.message
+                raise
+            self.state, self.message = "ready", ""
+
+    @property
+    def connected(self) -> bool:
+        """Whether its scheduler can be spoken to now."""
+        return self._client is not None and self._client.status == "running"
+
+    async def _connect(self, progress: Callable[[str], None]) -> Client:
+        progress(f"Connecting to {self.name}")
+        return await connect(self.name, None)
+
+    async def _count_slots(self) -> int:
+        raise NotImplementedError
+
+    async def check(self, kernel: str, paths: list[str], urls: list[str]) -> None:
+        """Refuse, with a sentence, a target whose workers cannot execute a sweep's runs.
+
+        Raises:
+            InvalidInputError: they lack something.
+        """
+
+    async def close(self) -> None:
+        """Let go of the target; its workers go on where they are not ours."""
+        await self.detach()
+
+    async def detach(self) -> None:
+        """Let go of the target and leave its workers as they are."""
+        async with self._lock:
+            await self._let_go()
+            self.state = "idle"
+
+    async def _let_go(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            # one that is trying to find its scheduler again only ends in its own time
+            with contextlib.suppress(TimeoutError, OSError):
+                await client.close(timeout=2)
+
+    def info(self) -> TargetInfo:
+        """How it stands, for people."""
+        return TargetInfo(
+            name=self.name,
+            kind=self.kind,
+            state=self.state,
+            slots=self.slots,
+            busy=len(self._listeners),
+            message=self.message,
+        )
+
+    @property
+    def threads(self) -> int:
+        """Threads for one run's libraries."""
+        return 1
+
+    # -- attempts ----------------------------------------------------------------------------
+
+    async def run(self, spec: RunSpec, on_event: OnEvent) -> RunResult:
+        """Execute an attempt on a worker.
+
+        Args:
+            spec: what to execute.
+            on_event: called with the worker's progress.
+
+        Raises:
+            WorkerLostError: nothing is known of its end; it may go on where only the connection was lost.
+        """
+        from distributed import CancelledError, KilledWorker, fire_and_forget
+        from distributed.comm import CommClosedError
+
+        from ..worker import run_attempt
+
+        if self._client is None or not self.connected:
+            raise WorkerLostError("The target went away before the run reached a worker.")
+        key = (spec.run_id, spec.attempt)
+        self._listeners[key] = on_event
+        try:
+            future = self._client.submit(run_attempt, spec, key=f"{spec.run_id}-{spec.attempt}", pure=False, retries=0)
+            # it must finish on its worker even when this process does not live to see it
+            fire_and_forget(future)
+            result: RunResult = await future
+            return result
+        except (KilledWorker, CancelledError, CommClosedError) as error:
+            spooled = spooled_result(spec)
+            if spooled is not None:
+                return spooled
+            raise WorkerLostError("The worker ended in the middle of the run.") from error
+        # a full disk there, or whatever a foreign environment raises while it loads the task
+        except Exception as error:
+            log.warning("Attempt %s of run %s failed outside its notebook", spec.attempt, spec.run_id, exc_info=True)
+            raise WorkerLostError(f"The worker could not execute the run ({type(error).__name__}: {error}).") from error
+        finally:
+            self._listeners.pop(key, None)
+            self.used_at = time.monotonic()
+
+    async def adopt(self, spec: RunSpec, on_event: OnEvent) -> RunResult:
+        """Wait for an attempt that was handed out over another connection.
+
+        Raises:
+            WorkerLostError: no worker has it any more, and there is no result.
+        """
+        key = (spec.run_id, spec.attempt)
+        self._listeners[key] = on_event
+        missing = 0
+        try:
+            while missing < 2:
+                for _ in range(4):
+                    spooled = spooled_result(spec)
+                    if spooled is not None:
+                        return spooled
+                    await asyncio.sleep(0.5)
+                missing = 0 if key in await self.live() else missing + 1
+        finally:
+            self._listeners.pop(key, None)
+            self.used_at = time.monotonic()
+        raise WorkerLostError("The worker ended in the middle of the run.")
+
+    async def live(self) -> set[tuple[str, int]]:
+        """Attempts that workers have at present."""
+        from ..worker import live_attempts
+
+        replies = await self._ask(live_attempts)
+        return {(run_id, attempt) for reply in replies for run_id, attempt in reply}
+
+    async def stop(self, run_id: str, attempt: int) -> bool:
+        """End an attempt's kernel; False where no worker has it."""
+        from ..worker import stop_attempt
+
+        return any(await self._ask(stop_attempt, run_id, attempt))
+
+    async def _ask(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
+        if self._client is None or not self.connected:
+            return []
+        try:
+            replies = await self._client.run(function, *arguments, on_error="ignore")
+        except OSError as error:
+            log.info("%s could not be asked: %s", self.name, error)
+            return []
+        return list(replies.values())
+
+    def _on_event(self, event: tuple[float, dict[str, Any]]) -> None:
+        _, message = event
+        listener = self._listeners.get((message["run_id"], message["attempt"]))
+        if listener is not None:
+            listener(message)
+
+
+class SchedulerTarget(Target):
+    """Any running Dask scheduler, by its address."""
+
+    async def _count_slots(self) -> int:
+        assert self._client is not None
+        # the client keeps it fresh; an asynchronous one knows of totals only, not of single workers
+        slots = int(self._client.scheduler_info()["total_threads"])
+        if not slots:
+            slots = int((await self._client.scheduler.identity(n_workers=0))["total_threads"])
+        if not slots:
+            raise UnavailableError(f"The scheduler at {self.name} has no workers; start some and try again.")
+        return slots
+
+    async def check(self, kernel: str, paths: list[str], urls: list[str]) -> None:
+        """See :meth:`Target.check`."""
+        from .. import __version__
+        from ..worker import worker_report
+
+        assert self._client is not None
+        try:
+            reports = await self._client.run(worker_report, kernel, paths, urls)
+        # whatever a foreign environment raises while unpickling is the answer to the question asked
+        except Exception as error:
+            raise InvalidInputError(
+                f"The workers at {self.name} cannot load jupyter-mlops {__version__}; install it in their "
+                f"environment. ({type(error).__name__}: {error})"
+            ) from error
+        for worker, report in reports.items():
+            problem = _problem(report, kernel, __version__)
+            if problem:
+                raise InvalidInputError(f"The worker {worker} {problem}")
+
+
+def spooled_result(spec: RunSpec) -> RunResult | None:
+    """What the worker wrote of a finished attempt, None where it has not finished."""
+    try:
+        data = (Path(spec.directory) / str(spec.attempt) / "result.json").read_bytes()
+    except FileNotFoundError:
+        return None
+    return msgspec.json.decode(data, type=RunResult)
+
+
+async def connect(address: str, security: Any) -> Client:
+    """A client of a scheduler.
+
+    Raises:
+        UnavailableError: none answers there.
+    """
+    from distributed import Client
+
+    try:
+        client: Client = await Client(
+            address, security=security, asynchronous=True, timeout=CONNECT_SECONDS, set_as_default=False
+        )
+    # what answers there may be anything, and so may be what Dask makes of its answer
+    except Exception as error:
+        raise UnavailableError(
+            f"No Dask scheduler answers at {address}; check the address and that it runs. ({_first_line(error)})"
+        ) from error
+    return client
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).strip().splitlines()[0][:300]
+
+
+def _problem(report: dict[str, Any], kernel: str, version: str) -> str:
+    if report["version"] != version:
+        return f"has jupyter-mlops {report['version']}, here it is {version}; install the same."
+    if kernel not in report["kernels"]:
+        return f"has no kernel “{kernel}”; install it there, it has {', '.join(report['kernels']) or 'none'}."
+    if report["unreadable"]:
+        return f"cannot read {report['unreadable'][0]}; notebook and store must lie on a shared file system."
+    if report["unreachable"]:
+        url = report["unreachable"][0]
+        return f"cannot reach MLflow at {url}; set MlopsSettings.mlflow_tracking_uri to a server it can."
+    return ""

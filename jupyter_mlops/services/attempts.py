@@ -1,0 +1,230 @@
+"""The attempts of one sweep that are with workers, from hand-over to result."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from ..compute import Target, WorkerLostError, spooled_result
+from ..core.errors import ConflictError
+from ..core.records import Run, RunError, RunResult, RunSpec, Sweep, now
+from ..core.states import RUN_LIVE, RunState
+from .context import Context
+from .requests import fresh_attempt
+
+log = logging.getLogger(__name__)
+
+CELL_SECONDS = 0.3
+
+
+class Attempts:
+    """Attends to each attempt in a task of its own, and writes down what becomes of it.
+
+    Args:
+        context: of the service.
+        sweep_id: whose runs they are.
+        target: where they are executed.
+        over: told of each run that ended.
+        wake: called whenever an attempt is no longer attended to.
+
+    Attributes:
+        failure: what went wrong in here, not in a run; whoever drives the sweep raises it.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        sweep_id: str,
+        target: Target,
+        over: Callable[[Run], None],
+        wake: Callable[[], None],
+    ) -> None:
+        self.context = context
+        self.store = context.store
+        self.epoch = context.epoch
+        self.sweep_id = sweep_id
+        self.target = target
+        self.failure: BaseException | None = None
+        self._over = over
+        self._wake = wake
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._orphans: dict[str, tuple[Run, str]] = {}
+        self._written: dict[str, str] = {}
+        self._lost: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._tasks) + len(self._orphans)
+
+    @property
+    def attended(self) -> int:
+        """How many have a task here."""
+        return len(self._tasks)
+
+    def __contains__(self, run_id: object) -> bool:
+        return run_id in self._tasks
+
+    def hand_out(self, sweep: Sweep, run: Run, env: dict[str, str]) -> None:
+        """Give an attempt to the target."""
+        self._attend(run, self.target.run(self.spec(sweep, run, env), self._listener(run)))
+
+    async def recover(self, sweep: Sweep, runs: list[Run], why: str) -> None:
+        """Take up what was handed out over an earlier connection, by this service or another.
+
+        Args:
+            why: said of those that no worker has.
+        """
+        if not runs:
+            return
+        with_workers = await self.target.live()
+        for run in runs:
+            spec = self.spec(sweep, run, {})
+            if spooled_result(spec) is not None or (run.id, run.attempt) in with_workers:
+                self._attend(run, self.target.adopt(spec, self._listener(run)))
+            else:
+                await self._lose(run, why)
+
+    async def recover_orphans(self, sweep: Sweep) -> None:
+        """Take up again what the target lost hold of, now that it can be asked."""
+        while self._orphans:
+            run_id, (run, why) = next(iter(self._orphans.items()))
+            del self._orphans[run_id]
+            await self.recover(sweep, [run], why)
+
+    def forget(self) -> None:
+        """Attend to nothing any more; workers go on with what they have."""
+        for task in self._tasks.values():
+            task.cancel()
+        self._orphans.clear()
+
+    def spec(self, sweep: Sweep, run: Run, env: dict[str, str]) -> RunSpec:
+        """All that a worker needs to execute a run's present attempt."""
+        layout = self.context.layout
+        return RunSpec(
+            run_id=run.id,
+            sweep_id=sweep.id,
+            index=run.index,
+            attempt=run.attempt,
+            notebook=str(layout.frozen(sweep.id)),
+            folder=str(Path(sweep.path).parent),
+            directory=str(layout.run(run.id)),
+            kernel=sweep.kernel,
+            parameters=run.parameters,
+            env=env,
+            metrics=sweep.metrics,
+            threads=self.target.threads,
+            cell_timeout=sweep.cell_timeout,
+            run_timeout=sweep.run_timeout,
+            max_output=sweep.max_output,
+            epoch=self.epoch.number,
+        )
+
+    # -- while it runs -----------------------------------------------------------------------
+
+    def _attend(self, run: Run, attempt: Coroutine[Any, Any, RunResult]) -> None:
+        self._tasks[run.id] = asyncio.create_task(self._follow(run, attempt))
+
+    async def _follow(self, run: Run, attempt: Coroutine[Any, Any, RunResult]) -> None:
+        try:
+            try:
+                result = await attempt
+            except WorkerLostError as error:
+                # whether it lives on is asked where that can be answered
+                self._orphans[run.id] = (run, error.message)
+            else:
+                await self._take(run, result)
+        except ConflictError:
+            # the run moved on without this attempt: another attempt, or another service, owns it
+            log.info("The result of run %s, attempt %s, was refused", run.id, run.attempt, exc_info=True)
+        except Exception as error:
+            self.failure = error
+        finally:
+            self._tasks.pop(run.id, None)
+            self._wake()
+
+    def _listener(self, run: Run) -> Callable[[dict[str, Any]], None]:
+        """Write where a run stands: its begin at once, finished cells together, none of them left out."""
+        loop = asyncio.get_running_loop()
+        latest: dict[str, Any] = {}
+
+        def write() -> None:
+            fields = dict(latest)
+            latest.clear()
+            if not fields or run.id not in self._tasks:
+                return
+            try:
+                self.store.change_run(run.id, expect=RUN_LIVE, expect_attempt=run.attempt, epoch=self.epoch, **fields)
+            except ConflictError:
+                log.info("Progress of run %s came late", run.id)
+
+        def listen(event: dict[str, Any]) -> None:
+            if event["kind"] not in ("started", "cell"):
+                return
+            if not latest:
+                loop.call_later(CELL_SECONDS, write)
+            latest.update(cell=event["cell"], cells=event["cells"])
+            if event["kind"] == "started":
+                latest.update(state=RunState.RUNNING, started_at=now(), worker=event["name"])
+                write()
+
+        return listen
+
+    # -- how it ends -------------------------------------------------------------------------
+
+    async def _take(self, run: Run, result: RunResult) -> None:
+        """Write down how an attempt ended; MLflow is told in its own time."""
+        fields = {
+            name: getattr(result, name)
+            for name in ("metrics", "error", "cell", "cells", "peak_memory", "cpu_seconds", "warnings")
+        }
+        fields["warnings"] = [*result.warnings, *self._shared_files(run, result)]
+        run = self.end(
+            run,
+            state=result.state,
+            started_at=result.started_at,
+            ended_at=result.ended_at,
+            worker=result.worker,
+            message=result.error.message if result.error else "",
+            **fields,
+        )
+        run = await self.context.track(self.store.sweep(self.sweep_id), run)
+        self._over(run)
+
+    def end(self, run: Run, **fields: Any) -> Run:
+        """Write down that a run's present attempt is over."""
+        fields.setdefault("ended_at", now())
+        return self.store.change_run(run.id, expect_attempt=run.attempt, epoch=self.epoch, **fields)
+
+    async def _lose(self, run: Run, why: str) -> None:
+        self._lost[run.id] += 1
+        sweep = self.store.sweep(self.sweep_id)
+        if self.store.run(run.id).stop_requested or sweep.stop_requested:
+            await self.context.track(sweep, self.end(run, state=RunState.STOPPED, message="Stopped"))
+        elif self._lost[run.id] >= self.context.settings.max_attempts:
+            error = RunError(name="WorkerLost", message=f"{why} It was tried {self._lost[run.id]} times.")
+            run = self.end(run, state=RunState.FAILED, error=error, message=error.message)
+            self._over(await self.context.track(sweep, run))
+        else:
+            self.store.change_run(
+                run.id,
+                expect=RUN_LIVE,
+                expect_attempt=run.attempt,
+                epoch=self.epoch,
+                state=RunState.QUEUED,
+                **fresh_attempt(run, f"{why.rstrip('.')}; it is repeated"),
+            )
+
+    def _shared_files(self, run: Run, result: RunResult) -> list[str]:
+        warnings = []
+        for name in result.written:
+            other = self._written.setdefault(name, run.id)
+            if other != run.id:
+                index = int(other.rsplit("-", 1)[1]) + 1
+                warnings.append(
+                    f"Run {index} wrote {name} in the notebook's folder too, so one overwrote the other; "
+                    "write to MLOPS_RUN_DIR instead."
+                )
+        return warnings

@@ -1,0 +1,37 @@
+"""Ending a sweep that cannot go on."""
+
+from __future__ import annotations
+
+import logging
+
+from ..core.records import Sweep, now
+from ..core.states import RUN_LIVE, SWEEP_OVER, RunState, SweepState
+from ..store import Epoch, Store
+
+log = logging.getLogger(__name__)
+
+
+def settle(store: Store, epoch: Epoch, sweep_id: str, why: str) -> Sweep:
+    """Write down that a sweep and all its unfinished runs are over.
+
+    Args:
+        why: one sentence, for the sweep and for each of those runs.
+    """
+    sweep = store.sweep(sweep_id)
+    if sweep.state in SWEEP_OVER:
+        log.error("Sweep %s is over already: %s", sweep_id, why)
+        return sweep
+    for run in store.runs(sweep_id, states=[RunState.QUEUED, *RUN_LIVE]):
+        store.change_run(
+            run.id,
+            expect_attempt=run.attempt,
+            epoch=epoch,
+            state=RunState.STOPPED,
+            message=why,
+            ended_at=now(),
+            tracked=run.state is RunState.QUEUED,
+        )
+    if sweep.state is SweepState.PAUSED:
+        store.change_sweep(sweep_id, epoch=epoch, state=SweepState.RUNNING)
+    state = SweepState.STOPPED if sweep.state is SweepState.STOPPING else SweepState.FAILED
+    return store.change_sweep(sweep_id, epoch=epoch, state=state, message=why, ended_at=now())
