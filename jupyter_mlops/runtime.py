@@ -46,6 +46,7 @@ class Runtime:
         self._seen = -1
         self._upkeep: asyncio.Task[None] | None = None
         self._kept_up = 0.0
+        self._busy = False
         self._wanted = True
 
     async def __aenter__(self) -> Runtime:
@@ -55,7 +56,7 @@ class Runtime:
         owner = f"{socket.gethostname()}:{sys.prefix}:{os.getpid()}"
         epoch = store.acquire_lease("service", owner)
         tracking = Tracking(data, self.settings.mlflow_tracking_uri)
-        self._stack.callback(tracking.close)
+        self._stack.callback(self._close_tracking)
         targets = Targets(data, self.settings.local_slots)
         self.context = Context(store, epoch, self.settings, Layout(data), targets, tracking)
         self._stack.callback(self.context.thread.shutdown)
@@ -205,7 +206,12 @@ class Runtime:
             store.purge_sweep(sweep_id)
 
     async def _close_targets(self) -> None:
-        busy = bool(self.context.store.live_runs())
+        self._busy = bool(self.context.store.live_runs())
         for target in self.context.targets.used():
             # runs go on without us, and the next service takes them up
-            await (target.detach() if busy else target.close())
+            await (target.detach() if self._busy else target.close())
+
+    def _close_tracking(self) -> None:
+        # notebooks that go on without us log there; it ends itself where no service follows
+        if not self._busy:
+            self.context.tracking.close()

@@ -81,16 +81,20 @@ def kernelspecs() -> dict[str, Any]:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One for all tests that leave it alive; each has notebooks, and so sweeps, of its own."""
     folder = tmp_path_factory.mktemp("shared") / "mlops-data"
-    yield from _serving(MlopsSettings(data_dir=str(folder), local_slots=2, service_idle_timeout=600.0))
+    with serving(MlopsSettings(data_dir=str(folder), local_slots=2, service_idle_timeout=600.0)) as service:
+        yield service
 
 
 @pytest.fixture
 def own_service(settings: MlopsSettings) -> Iterator[Service]:
     """One for a test that kills it, or needs it empty; it works on ``data_dir``."""
-    yield from _serving(settings)
+    with serving(settings) as service:
+        yield service
 
 
-def _serving(settings: MlopsSettings) -> Iterator[Service]:
+@contextlib.contextmanager
+def serving(settings: MlopsSettings) -> Iterator[Service]:
+    """The real service with some settings, ended with all it has started."""
     store = Store(settings.store_url)
     service = Service(settings, store)
     try:

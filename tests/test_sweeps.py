@@ -11,24 +11,11 @@ from typing import Any
 import psutil
 import pytest
 from conftest import Service, kernels_of, wait_until
+from mlflow_helpers import mlflow_client, mlflow_runs
 
 from jupyter_mlops.core.records import Objective, SweepChange
 from jupyter_mlops.core.states import RunState, SweepState
 from jupyter_mlops.services.launch import service_info
-
-
-def mlflow_client(service: Service) -> Any:
-    from mlflow import MlflowClient
-
-    return MlflowClient(tracking_uri=f"sqlite:///{service.settings.data_path / 'mlflow.sqlite'}")
-
-
-def mlflow_runs(service: Service, sweep_id: str, kind: str = "run") -> list[Any]:
-    """Of one sweep, in MLflow's own file."""
-    client = mlflow_client(service)
-    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    query = f"tags.`mlops.sweep_id` = '{sweep_id}' and tags.`mlops.kind` = '{kind}'"
-    return list(client.search_runs(experiments, query, max_results=1000))
 
 
 def test_a_sweep_reaches_table_and_mlflow(service: Service, notebook: Path) -> None:

@@ -247,20 +247,27 @@ def test_a_worker_killed_with_signal_9_leaves_no_kernel(tmp_path: Path) -> None:
 
 
 OWN_RUNS = """
-import os, mlflow
+import mlflow
 mlflow.set_tracking_uri(uri)
 mlflow.set_experiment("elsewhere")
 for depth in (1, 2):
-    with mlflow.start_run(tags={"mlflow.parentRunId": os.environ["MLOPS_MLFLOW_RUN_ID"]}):
+    with mlflow.start_run():
         mlflow.log_metric("loss", 1.0 / depth)
         mlflow.log_metric(f"only_{depth}", depth)
-with mlflow.start_run():
+        with mlflow.start_run(nested=True):
+            mlflow.log_metric("loss", 10)
+            mlflow.log_metric("fold", depth)
+with mlflow.start_run(tags={"mlops.owner": "another"}):
     mlflow.log_metric("foreign", 1)
 """
 
 
 def test_metrics_of_mlflow_runs_that_the_notebook_owns(tmp_path: Path) -> None:
-    env = {"MLOPS_OWNS_RUNS": "1", "MLOPS_MLFLOW_RUN_ID": "parent-1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    env = {
+        "MLOPS_MLFLOW_OWNER": "parent-1",
+        "MLFLOW_RUN_CONTEXT": '{"mlflow.parentRunId": "parent-1", "mlops.owner": "parent-1"}',
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
     result = run(
         tmp_path,
         OWN_RUNS,
@@ -269,12 +276,12 @@ def test_metrics_of_mlflow_runs_that_the_notebook_owns(tmp_path: Path) -> None:
         metrics=["absent"],
     )
     assert result.state == RunState.SUCCEEDED, result
-    assert result.metrics == {"loss": 0.5, "only_1": 1, "only_2": 2}
+    assert result.metrics == {"loss": 0.5, "only_1": 1, "only_2": 2, "fold": 2}
     assert result.warnings == []
 
 
 def test_trouble_with_own_mlflow_runs_is_a_warning(tmp_path: Path) -> None:
-    env = {"MLOPS_OWNS_RUNS": "1", "MLOPS_MLFLOW_RUN_ID": "parent-1"}
+    env = {"MLOPS_MLFLOW_OWNER": "parent-1"}
     result = run(
         tmp_path,
         "import sys, types; sys.modules['mlflow'] = types.ModuleType('mlflow'); auc = 1",
@@ -283,7 +290,7 @@ def test_trouble_with_own_mlflow_runs_is_a_warning(tmp_path: Path) -> None:
     )
     assert result.state == RunState.SUCCEEDED
     assert result.metrics == {"auc": 1}
-    assert len(result.warnings) == 1 and "own MLflow runs could not be read" in result.warnings[0]
+    assert len(result.warnings) == 1 and "MLflow runs could not be read" in result.warnings[0]
 
 
 def test_on_a_real_dask_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

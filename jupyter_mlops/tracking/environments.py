@@ -17,8 +17,13 @@ print("\\n".join(sorted(names, key=str.lower)))
 
 
 @lru_cache(maxsize=32)
-def packages(kernel: str) -> tuple[str, str] | None:
-    """Package list of a kernel's own interpreter and a short hash of it; None for other languages."""
+def packages(kernel: str, sweep_id: str) -> tuple[str, str] | None:
+    """Package list of a kernel's own interpreter and a short hash of it; None for other languages.
+
+    Args:
+        kernel: name of its kernelspec.
+        sweep_id: each sweep looks once; packages are installed between sweeps.
+    """
     try:
         argv = KernelSpecManager().get_kernel_spec(kernel).argv
     except NoSuchKernel:

@@ -99,12 +99,16 @@ class EmbeddedServer:
         if self._process is not None and self._process.poll() is not None:
             return False
         pid = self._read().get("pid")
+        if not pid:
+            return False
         try:
             process = psutil.Process(pid)
             command = process.cmdline()
-            return bool(pid) and process.status() != psutil.STATUS_ZOMBIE and "jupyter_mlops.tracking.asgi" in command
-        except psutil.NoSuchProcess:
+            living = process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            # gone, or the number is by now another user's process
             return False
+        return living and "jupyter_mlops.tracking.asgi" in command and str(self.data) in command
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -8,23 +8,24 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..core.errors import UnavailableError
 from ..core.records import Run, RunResult, Sweep
 from .address import check_answers, external_uri
 from .environments import packages
 from .server import EmbeddedServer, State
+from .values import file_name, log_values, milliseconds, sweep_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 # an MLflow that is gone must not hold a sweep up: what could not be told is told again later
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+# kernels inherit this process's environment, and a notebook that logs waits minutes for a server to come back
+_KERNEL_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "120", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "7"}
 _PARENT = "mlflow.parentRunId"
-_MAX_PARAM = 6000
 _STATUS = {"succeeded": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
 
 
@@ -43,7 +44,7 @@ class Tracking:
         self._made: MlflowClient | None = None
         self._lock = threading.RLock()
         self._logged: set[tuple[str, str]] = set()
-        self._patience = {name: os.environ.get(name) for name in _PATIENCE}
+        self._patience = {name: os.environ.get(name, value) for name, value in _KERNEL_PATIENCE.items()}
 
     # -- life --------------------------------------------------------------------------------
 
@@ -122,8 +123,8 @@ class Tracking:
             made = client.create_run(
                 experiment,
                 run_name=sweep.name,
-                start_time=_milliseconds(sweep.created_at),
-                tags={**_tags(sweep), "mlops.kind": "sweep", "mlops.space": json.dumps(sweep.space)},
+                start_time=milliseconds(sweep.created_at),
+                tags={**sweep_tags(sweep), "mlops.kind": "sweep", "mlops.space": json.dumps(sweep.space)},
             )
             return experiment, made.info.run_id
 
@@ -140,7 +141,7 @@ class Tracking:
             if sweep.best_run_id is not None and sweep.objective is not None:
                 client.set_tag(sweep.mlflow_run_id, "mlops.best_run_id", sweep.best_run_id)
                 client.set_tag(sweep.mlflow_run_id, f"mlops.best.{sweep.objective.metric}", str(sweep.best_value))
-            ended = _milliseconds(sweep.ended_at or sweep.created_at)
+            ended = milliseconds(sweep.ended_at or sweep.created_at)
             client.set_terminated(sweep.mlflow_run_id, _STATUS[sweep.state.value], ended)
 
     def _experiment(self, client: MlflowClient, name: str) -> str:
@@ -150,7 +151,7 @@ class Tracking:
                 client.restore_experiment(found.experiment_id)
             return str(found.experiment_id)
         # MLflow's own default would be a folder below wherever this process happens to stand
-        location = None if self.external else (self.data / "mlartifacts" / _file_name(name)).as_uri()
+        location = None if self.external else (self.data / "mlartifacts" / file_name(name)).as_uri()
         return str(client.create_experiment(name, artifact_location=location))
 
     def drop_sweep(self, sweep: Sweep) -> None:
@@ -185,7 +186,7 @@ class Tracking:
                 sweep.mlflow_experiment_id,
                 run_name=f"{sweep.name} · {run.index + 1}",
                 tags={
-                    **_tags(sweep),
+                    **sweep_tags(sweep),
                     _PARENT: sweep.mlflow_run_id or "",
                     "mlops.kind": "run",
                     "mlops.run_id": run.id,
@@ -202,24 +203,25 @@ class Tracking:
             run: about to be executed.
             mlflow_run_id: its child run; None where MLflow did not answer.
             owns_runs: whether the notebook chooses experiment, server or runs itself; then it is given
-                no run, what it starts is tagged, and its metrics are read from the kernel.
+                no run, and the metrics of what it starts are read from the kernel.
         """
-        env = {name: value for name, value in self._patience.items() if value}
-        env["MLFLOW_DISABLE_TELEMETRY"] = "true"
-        parent = mlflow_run_id or run.id
-        own = {
-            "MLFLOW_RUN_CONTEXT": json.dumps({_PARENT: parent}),
-            "MLOPS_OWNS_RUNS": "1",
-            "MLOPS_MLFLOW_RUN_ID": parent,
+        owner = mlflow_run_id or run.id
+        env = {
+            **self._patience,
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            # runs that the notebook starts itself bear these, in whichever experiment or server it chooses
+            "MLFLOW_RUN_CONTEXT": json.dumps({_PARENT: owner, "mlops.owner": owner}),
+            "MLOPS_MLFLOW_OWNER": owner,
+            # by name: a server of its own knows another one, or none, by our number
+            "MLFLOW_EXPERIMENT_NAME": sweep.experiment,
         }
         if mlflow_run_id is None:
             file = self.data / "runs" / run.id / "mlflow-offline.sqlite"
-            return {**env, **own, "MLFLOW_TRACKING_URI": f"sqlite:///{file}"}
+            return {**env, "MLFLOW_TRACKING_URI": f"sqlite:///{file}"}
         env["MLFLOW_TRACKING_URI"] = self.external or self.server.uri
-        env["MLFLOW_EXPERIMENT_ID"] = sweep.mlflow_experiment_id or ""
         if not self.external:
             env["MLFLOW_TRACKING_TOKEN"] = self.server.token
-        return {**env, **own} if owns_runs else {**env, "MLFLOW_RUN_ID": mlflow_run_id}
+        return env if owns_runs else {**env, "MLFLOW_RUN_ID": mlflow_run_id}
 
     def finish_run(self, sweep: Sweep, run: Run, result: RunResult, directory: Path) -> dict[str, float]:
         """Write all of a finished attempt to its child run.
@@ -239,75 +241,27 @@ class Tracking:
         assert run.mlflow_run_id is not None
         with self._mlflow() as client:
             data = client.get_run(run.mlflow_run_id).data
-            _log_values(client, run, result, data)
+            log_values(client, run, result, data, self._environment(client, sweep))
             output = directory / str(run.attempt) / "output.ipynb"
             if output.exists():
                 client.log_artifact(run.mlflow_run_id, str(output))
             files = directory / "files"
             if files.is_dir() and any(files.iterdir()):
                 client.log_artifacts(run.mlflow_run_id, str(files), "files")
-            self._log_environment(client, sweep, run)
-            ended = _milliseconds(result.ended_at)
+            ended = milliseconds(result.ended_at)
             client.set_terminated(run.mlflow_run_id, _STATUS[result.state.value], ended)
             return {**data.metrics, **result.metrics}
 
-    def _log_environment(self, client: MlflowClient, sweep: Sweep, run: Run) -> None:
-        found = packages(sweep.kernel)
-        if found is None or sweep.mlflow_run_id is None or run.mlflow_run_id is None:
-            return
+    def _environment(self, client: MlflowClient, sweep: Sweep) -> str:
+        """Short hash of the kernel's package list, which the parent run holds; empty where there is none."""
+        found = packages(sweep.kernel, sweep.id)
+        if found is None or sweep.mlflow_run_id is None:
+            return ""
         text, short = found
-        client.set_tag(run.mlflow_run_id, "mlops.environment", short)
         if (sweep.mlflow_run_id, short) not in self._logged:
             client.log_text(sweep.mlflow_run_id, text, f"environments/{short}.txt")
             self._logged.add((sweep.mlflow_run_id, short))
-
-
-def _log_values(client: MlflowClient, run: Run, result: RunResult, data: Any) -> None:
-    from mlflow.entities import Metric, Param, RunTag
-
-    assert run.mlflow_run_id is not None
-    ended = _milliseconds(result.ended_at)
-    # a metric of this value is there already: the notebook logged it, or this is a repetition
-    fresh = {name: value for name, value in result.metrics.items() if data.metrics.get(name) != value}
-    metrics = [Metric(name, value, ended, 0) for name, value in fresh.items()]
-    params, tags = [], []
-    for name, value in run.parameters.items():
-        text = str(value)[:_MAX_PARAM]
-        if name not in data.params:
-            params.append(Param(name, text))
-        elif data.params[name] != text:
-            # the notebook logged a parameter of this name itself; MLflow keeps the first value
-            tags.append(RunTag(f"mlops.parameter.{name}", text))
-    if result.error is not None:
-        tags.append(RunTag("mlops.error", result.error.message))
-    numbers = {"peak_memory": result.peak_memory, "cpu_seconds": result.cpu_seconds}
-    tags += [RunTag(f"mlops.{name}", str(value)) for name, value in numbers.items() if value is not None]
-    client.log_batch(run.mlflow_run_id, metrics=metrics, params=params, tags=tags)
-
-
-def _tags(sweep: Sweep) -> dict[str, str]:
-    commit = sweep.git_commit.rstrip("+")
-    tags = {
-        "mlops.sweep_id": sweep.id,
-        "mlops.notebook_path": sweep.path,
-        "mlops.notebook_hash": sweep.notebook_hash,
-        "mlops.target": sweep.target,
-        "mlops.kernel": sweep.kernel,
-        "mlflow.source.name": sweep.path,
-        "mlflow.source.type": "NOTEBOOK",
-    }
-    if commit:
-        tags["mlflow.source.git.commit"] = commit
-        tags["mlops.git_dirty"] = str(sweep.git_commit.endswith("+")).lower()
-    return tags
-
-
-def _milliseconds(iso: str) -> int:
-    return int(datetime.fromisoformat(iso).timestamp() * 1000)
-
-
-def _file_name(name: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)
+        return short
 
 
 def _set_wal(file: Path) -> None:

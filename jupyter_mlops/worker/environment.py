@@ -20,6 +20,8 @@ THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
     "POLARS_MAX_THREADS",
 )
+# set by a host whose workers have a CUDA device each
+ONE_DEVICE = "MLOPS_ONE_DEVICE"
 # set by Dask for its own processes, or by a Jupyter server for its own kernels
 _NOT_INHERITED = ("DASK_INTERNAL_INHERIT_CONFIG", "JPY_SESSION_NAME", "JPY_PARENT_PID")
 
@@ -57,6 +59,10 @@ def kernel_environment(spec: RunSpec) -> dict[str, str]:
         environ.pop(name, None)
     for name in THREAD_VARIABLES:
         environ.setdefault(name, str(spec.threads))
+    if environ.pop(ONE_DEVICE, "") == "1":
+        # dask-cuda puts each worker's own device first and leaves it the others
+        own, *_ = environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+        environ["CUDA_VISIBLE_DEVICES"] = own.strip()
     environ.update(
         MLOPS_RUN_DIR=str(files_folder(spec)),
         MLOPS_RUN_ID=spec.run_id,

@@ -29,28 +29,36 @@ def read_numbers(namespace: dict, names: list) -> str:  # type: ignore[type-arg]
     return json.dumps({"values": values, "problems": problems})
 
 
-def read_mlflow(parent: str) -> str:
-    """The latest metrics of all MLflow runs that the notebook made itself; later runs win."""
+def read_mlflow(owner: str, given: bool) -> str:
+    """The latest metrics of the MLflow runs that belong to this one; of equal names the outer and later run's count.
+
+    Args:
+        owner: whose tag they bear.
+        given: whether ``owner`` is an MLflow run itself, in which the notebook was to log.
+    """
     import mlflow
 
     client = mlflow.MlflowClient()
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    values, problems = {}, []  # type: ignore[var-annotated]
+    inner, outer = [], []  # type: ignore[var-annotated]
     token = None
     while experiments:
         page = client.search_runs(
             experiments,
-            filter_string="tags.`mlflow.parentRunId` = '%s'" % parent,
+            filter_string="tags.`mlops.owner` = '%s'" % owner,
             order_by=["attributes.start_time ASC"],
             page_token=token,
         )
         for run in page:
-            for name, number in run.data.metrics.items():
-                if math.isfinite(number):
-                    values[name] = number
-                else:
-                    problems.append("The metric '%s' is %r, which is not a number to compare by." % (name, number))
+            (outer if run.data.tags.get("mlflow.parentRunId") == owner else inner).append(run)
         token = page.token
         if not token:
             break
+    values, problems = {}, []  # type: ignore[var-annotated]
+    for run in inner + outer + ([client.get_run(owner)] if given else []):
+        for name, number in run.data.metrics.items():
+            if math.isfinite(number):
+                values[name] = number
+            else:
+                problems.append("The metric '%s' is %r, which is not a number to compare by." % (name, number))
     return json.dumps({"values": values, "problems": sorted(set(problems))})

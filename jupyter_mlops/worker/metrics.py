@@ -45,10 +45,11 @@ async def _read_python(attempt: Attempt, client: CellClient, names: list[str]) -
         call = f"g['read_numbers']({builtins}.globals(), {names!r})"
         await _ask(attempt, client, call, "The metrics", _PATIENCE)
     env = attempt.spec.env
-    parent = env.get("MLOPS_MLFLOW_RUN_ID", "")
-    if env.get("MLOPS_OWNS_RUNS") == "1" and parent:
-        call = f"g['read_mlflow']({parent!r}) if 'mlflow' in __import__('sys').modules else '{{}}'"
-        await _ask(attempt, client, call, "The metrics of the notebook's own MLflow runs", _MLFLOW_PATIENCE)
+    owner = env.get("MLOPS_MLFLOW_OWNER", "")
+    if owner:
+        given = env.get("MLFLOW_RUN_ID") == owner
+        call = f"g['read_mlflow']({owner!r}, {given}) if 'mlflow' in __import__('sys').modules else '{{}}'"
+        await _ask(attempt, client, call, "The metrics of the notebook's MLflow runs", _MLFLOW_PATIENCE)
 
 
 async def _ask(attempt: Attempt, client: CellClient, call: str, what: str, patience: float) -> None:

@@ -1,0 +1,74 @@
+"""What MLflow is told of sweeps and runs, as parameters, metrics and tags."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ..core.records import Run, RunResult, Sweep
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_MAX_PARAM = 6000
+
+
+def log_values(client: MlflowClient, run: Run, result: RunResult, data: Any, environment: str) -> None:
+    """Write a finished run's parameters, metrics and tags, as far as they are not there yet.
+
+    Args:
+        client: to write with.
+        run: with its child run's id.
+        result: how it ended.
+        data: what the child run holds already.
+        environment: hash of the kernel's package list.
+    """
+    from mlflow.entities import Metric, Param, RunTag
+
+    assert run.mlflow_run_id is not None
+    ended = milliseconds(result.ended_at)
+    # a metric of this value is there already: the notebook logged it, or this is a repetition
+    fresh = {name: value for name, value in result.metrics.items() if data.metrics.get(name) != value}
+    metrics = [Metric(name, value, ended, 0) for name, value in fresh.items()]
+    params = []
+    tags = [RunTag("mlops.environment", environment)] if environment else []
+    for name, value in run.parameters.items():
+        text = str(value)[:_MAX_PARAM]
+        if name not in data.params:
+            params.append(Param(name, text))
+        elif data.params[name] != text:
+            # the notebook logged a parameter of this name itself; MLflow keeps the first value
+            tags.append(RunTag(f"mlops.parameter.{name}", text))
+    if result.error is not None:
+        tags.append(RunTag("mlops.error", result.error.message))
+    numbers = {"peak_memory": result.peak_memory, "cpu_seconds": result.cpu_seconds}
+    tags += [RunTag(f"mlops.{name}", str(value)) for name, value in numbers.items() if value is not None]
+    client.log_batch(run.mlflow_run_id, metrics=metrics, params=params, tags=tags)
+
+
+def sweep_tags(sweep: Sweep) -> dict[str, str]:
+    """Tags that a sweep and each of its runs bear."""
+    commit = sweep.git_commit.rstrip("+")
+    tags = {
+        "mlops.sweep_id": sweep.id,
+        "mlops.notebook_path": sweep.path,
+        "mlops.notebook_hash": sweep.notebook_hash,
+        "mlops.target": sweep.target,
+        "mlops.kernel": sweep.kernel,
+        "mlflow.source.name": sweep.path,
+        "mlflow.source.type": "NOTEBOOK",
+    }
+    if commit:
+        tags["mlflow.source.git.commit"] = commit
+        tags["mlops.git_dirty"] = str(sweep.git_commit.endswith("+")).lower()
+    return tags
+
+
+def milliseconds(iso: str) -> int:
+    """An ISO time as MLflow writes it."""
+    return int(datetime.fromisoformat(iso).timestamp() * 1000)
+
+
+def file_name(name: str) -> str:
+    """A name as one folder's."""
+    return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)

@@ -1,0 +1,76 @@
+"""A look into MLflow, and an MLflow server that a person would run."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from conftest import Service, wait_until
+
+
+def mlflow_client(service: Service, uri: str = "") -> Any:
+    """Of the embedded MLflow's own file, or of a server."""
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri or f"sqlite:///{service.settings.data_path / 'mlflow.sqlite'}")
+
+
+def tagged(client: Any, query: str) -> list[Any]:
+    """Runs of all experiments that a filter finds, oldest first."""
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    return list(client.search_runs(experiments, query, order_by=["attributes.start_time ASC"], max_results=1000))
+
+
+def mlflow_runs(service: Service, sweep_id: str, kind: str = "run", uri: str = "") -> list[Any]:
+    """Runs of one sweep."""
+    query = f"tags.`mlops.sweep_id` = '{sweep_id}' and tags.`mlops.kind` = '{kind}'"
+    return tagged(mlflow_client(service, uri), query)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class MlflowServer:
+    """An MLflow without a token, on a port and a file of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.port = free_port()
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        env = os.environ | {
+            "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{self.folder / 'external.sqlite'}",
+            "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+            "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+            "_MLFLOW_SERVER_ARTIFACT_DESTINATION": (self.folder / "artifacts").as_uri(),
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        }
+        command = [sys.executable, "-m", "uvicorn", "mlflow.server.fastapi_app:app", "--port", str(self.port)]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, env=env, cwd=self.folder, stdout=log, stderr=log)
+        wait_until(self._answers, 60, (self.folder / "log").read_text)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.uri}/health", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+            self._process = None

@@ -1,0 +1,329 @@
+"""What reaches MLflow, whatever a notebook does with it and whether it is there or not."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Service, serving, wait_until
+from mlflow_helpers import MlflowServer, free_port, mlflow_client, mlflow_runs, tagged
+
+from jupyter_mlops.core.records import Objective, Run, Sweep
+from jupyter_mlops.core.states import SweepState
+from jupyter_mlops.settings import MlopsSettings
+
+
+def swept(service: Service, notebook: Path, *sources: str, **request: Any) -> tuple[Sweep, Run, Any]:
+    """A sweep of a = 2 alone: itself, its run, its child in MLflow."""
+    sweep = service.run_until_over(notebook, "a = 1", *sources, space={"a": "2"}, **request)
+    (run,) = service.store.runs(sweep.id)
+    assert sweep.state is SweepState.SUCCEEDED, run.message
+    assert run.warnings == []
+    (child,) = mlflow_runs(service, sweep.id)
+    assert child.data.metrics == run.metrics
+    return sweep, run, child
+
+
+def below(service: Service, child: Any) -> list[Any]:
+    """Runs that a notebook started itself."""
+    return tagged(mlflow_client(service), f"tags.`mlflow.parentRunId` = '{child.info.run_id}'")
+
+
+# -- notebooks that use MLflow as they like ------------------------------------------------------
+
+
+def test_a_notebook_that_chooses_its_experiment(service: Service, notebook: Path) -> None:
+    name = f"elsewhere-{notebook.parent.parent.name}"
+    cell = f"import mlflow\nmlflow.set_experiment({name!r})\nmlflow.log_metric('loss', a / 4)"
+    _, run, child = swept(service, notebook, cell)
+    assert run.metrics == {"loss": 0.5}
+    # what it asked for is there as well, below our run
+    client = mlflow_client(service)
+    (own,) = client.search_runs([client.get_experiment_by_name(name).experiment_id])
+    assert own.data.metrics == {"loss": 0.5}
+    assert own.data.tags["mlflow.parentRunId"] == child.info.run_id
+
+
+def test_a_notebook_that_chooses_its_server(service: Service, notebook: Path) -> None:
+    uri = f"sqlite:///{notebook.parent}/own.sqlite"
+    cell = f"import mlflow\nmlflow.set_tracking_uri({uri!r})\nmlflow.log_metric('loss', a / 4)"
+    sweep, run, _ = swept(service, notebook, cell)
+    assert run.metrics == {"loss": 0.5}
+    own = mlflow_client(service, uri)
+    experiment = own.get_experiment_by_name(sweep.experiment)
+    assert [run.data.metrics for run in own.search_runs([experiment.experiment_id])] == [{"loss": 0.5}]
+
+
+def test_a_notebook_that_starts_several_runs(service: Service, notebook: Path) -> None:
+    cell = (
+        "import mlflow\nfor depth in (1, 2):\n    with mlflow.start_run(run_name=f'depth {depth}'):\n"
+        "        mlflow.log_param('a', a * 100)\n        mlflow.log_metric('loss', a / depth)\n"
+        "        with mlflow.start_run(nested=True):\n            mlflow.log_metrics({'loss': 99, f'fold_{depth}': a})"
+    )
+    _, run, child = swept(service, notebook, cell)
+    assert run.metrics == {"loss": 1, "fold_1": 2, "fold_2": 2}
+    assert child.data.params == {"a": "2"}
+    own = below(service, child)
+    assert [run.info.run_name for run in own] == ["depth 1", "depth 2"]
+    assert {run.info.experiment_id for run in own} == {child.info.experiment_id}
+
+
+def test_a_notebook_whose_helper_starts_more_runs_than_one_can_see(service: Service, notebook: Path) -> None:
+    notebook.parent.mkdir()
+    (notebook.parent / "helper.py").write_text(
+        "import mlflow\ndef fit(a):\n    for n in (1, 2):\n        with mlflow.start_run():\n"
+        "            mlflow.log_metric(f'loss_{n}', a * n)\n"
+    )
+    _, run, child = swept(service, notebook, "import helper, mlflow\nhelper.fit(a)")
+    assert run.metrics == {"loss_1": 2, "loss_2": 4}
+    # the first is ours
+    assert [run.data.metrics for run in below(service, child)] == [{"loss_2": 4}]
+
+
+def test_a_notebook_with_one_run_and_folds_below_it(service: Service, notebook: Path) -> None:
+    cell = (
+        "import mlflow\nwith mlflow.start_run():\n    mlflow.log_metric('loss', a)\n"
+        "    with mlflow.start_run(nested=True):\n        mlflow.log_metric('loss', 50)"
+    )
+    _, run, child = swept(service, notebook, cell)
+    assert run.metrics == {"loss": 2}
+    (outer,) = below(service, child)
+    assert outer.data.metrics == {"loss": 2}
+    assert [run.data.metrics for run in below(service, outer)] == [{"loss": 50}]
+
+
+@pytest.mark.parametrize(("value", "kept", "given"), [("a", "2", None), ("a * 100", "200", "2")])
+def test_a_notebook_that_logs_its_parameter_itself(
+    service: Service, notebook: Path, value: str, kept: str, given: str | None
+) -> None:
+    cell = f"import mlflow\nmlflow.log_param('a', {value})\nmlflow.log_metric('m', a)"
+    _, run, child = swept(service, notebook, cell)
+    assert run.metrics == {"m": 2}
+    assert child.data.params == {"a": kept}
+    # what the run was given is said where the name is taken
+    assert child.data.tags.get("mlops.parameter.a") == given
+
+
+@pytest.mark.skipif(find_spec("sklearn") is None, reason="scikit-learn comes with the examples extra")
+def test_autologging_reaches_the_sweep(service: Service, notebook: Path) -> None:
+    cell = (
+        "import mlflow\nmlflow.autolog(log_models=False, log_input_examples=False, silent=True)\n"
+        "from sklearn.linear_model import LogisticRegression\nX, y = [[0], [1], [2], [3]], [0, 0, 1, 1]\n"
+        "LogisticRegression(C=a).fit(X, y)\nLogisticRegression(C=a * 10).fit(X, y)"
+    )
+    _, run, child = swept(service, notebook, cell)
+    assert run.metrics["training_accuracy_score"] == 1.0
+    # the first fit is in our run, the second in one below it
+    assert (child.data.params["a"], child.data.params["C"]) == ("2", "2")
+    assert [run.data.params["C"] for run in below(service, child)] == ["20"]
+
+
+# -- what MLflow holds ---------------------------------------------------------------------------
+
+
+def git(folder: Path, *words: str) -> str:
+    identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    done = subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def test_what_mlflow_holds_of_a_sweep(service: Service, notebook: Path) -> None:
+    notebook.parent.mkdir()
+    git(notebook.parent, "init", "-q")
+    git(notebook.parent, "commit", "-q", "--allow-empty", "-m", "first")
+    cell = "import os\nopen(os.environ['MLOPS_RUN_DIR'] + '/model.txt', 'w').write(str(a))\nauc = a / 4"
+    sweep = service.run_until_over(
+        notebook, "a = 1", cell, space={"a": "1:2"}, objective=Objective(metric="auc"), name="a name"
+    )
+    runs = service.store.runs(sweep.id)
+    children = sorted(mlflow_runs(service, sweep.id), key=lambda run: run.data.params["a"])
+    client = mlflow_client(service)
+    experiment = client.get_experiment(sweep.mlflow_experiment_id)
+    assert experiment.name == "work/train"
+    (parent,) = mlflow_runs(service, sweep.id, "sweep")
+    assert (parent.info.run_id, parent.info.run_name) == (sweep.mlflow_run_id, "a name")
+    assert parent.info.status == "FINISHED"
+    assert json.loads(parent.data.tags["mlops.space"]) == {"a": "1:2"}
+    assert parent.data.tags["mlops.best_run_id"] == runs[1].id
+    for child, run in zip(children, runs, strict=True):
+        assert child.info.experiment_id == experiment.experiment_id
+        assert child.data.metrics == run.metrics == {"auc": run.parameters["a"] / 4}
+        expected = {
+            "mlflow.parentRunId": sweep.mlflow_run_id,
+            "mlops.run_id": run.id,
+            "mlops.attempt": "1",
+            "mlops.notebook_path": str(notebook),
+            "mlops.notebook_hash": sweep.notebook_hash,
+            "mlops.target": "local",
+            "mlops.kernel": "python3",
+            "mlflow.source.name": str(notebook),
+            "mlflow.source.git.commit": git(notebook.parent, "rev-parse", "HEAD"),
+            "mlops.git_dirty": "true",
+        }
+        assert expected.items() <= child.data.tags.items()
+        path = Path(client.download_artifacts(child.info.run_id, "output.ipynb"))
+        assert f"a = {run.parameters['a']}" in path.read_text()
+        model = Path(client.download_artifacts(child.info.run_id, "files/model.txt"))
+        assert model.read_text() == str(run.parameters["a"])
+    # one list for the environment, which each run names
+    (listed,) = client.list_artifacts(sweep.mlflow_run_id, "environments")
+    assert {child.data.tags["mlops.environment"] for child in children} == {Path(listed.path).stem}
+    packages = Path(client.download_artifacts(sweep.mlflow_run_id, listed.path)).read_text()
+    assert "ipykernel==" in packages
+    (notebook.parent / ".git" / "info" / "exclude").write_text("*")
+    _, _, clean = swept(service, notebook, cell, experiment="chosen")
+    assert clean.data.tags["mlops.git_dirty"] == "false"
+    assert client.get_experiment(clean.info.experiment_id).name == "chosen"
+
+
+# -- the embedded server -------------------------------------------------------------------------
+
+
+def embedded(service: Service) -> dict[str, Any]:
+    file = service.settings.data_path / "mlflow.json"
+    known: dict[str, Any] = wait_until(lambda: file.exists() and json.loads(file.read_text()))
+    return known
+
+
+def status_of(url: str, token: str = "") -> int:
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
+def test_the_embedded_server_asks_for_its_token_and_is_one_process(service: Service) -> None:
+    known = embedded(service)
+    url = f"http://127.0.0.1:{known['port']}"
+    wait_until(lambda: status_of(url, known["token"]) == 200)
+    for path in (
+        "/",
+        "/health",
+        "/version",
+        "/api/2.0/mlflow/experiments/search",
+        "/api/2.0/mlflow-artifacts/artifacts",
+    ):
+        assert status_of(url + path) == 401
+        assert status_of(url + path, "wrong") == 401
+    (process,) = service.mlflow_processes()
+    assert process.children(recursive=True) == []
+    assert {connection.laddr.ip for connection in process.net_connections("inet")} == {"127.0.0.1"}
+    file = service.settings.data_path / "mlflow.json"
+    assert file.stat().st_mode & 0o077 == 0
+    assert known["token"] not in str(process.cmdline())
+
+
+def test_port_and_token_survive_and_so_do_notebooks_that_log(own_service: Service, notebook: Path) -> None:
+    service = own_service
+    cell = (
+        "import mlflow, os, time\nmlflow.log_metric('before', a)\nopen('first', 'w').close()\n"
+        "while not os.path.exists('on'): time.sleep(0.1)\nmlflow.log_metric('after', a)"
+    )
+    sweep_id = service.sweep(notebook, "a = 1", cell, space={"a": "2"})
+    wait_until((notebook.parent / "first").exists)
+    known = embedded(service)
+    service.kill_mlflow()
+    (notebook.parent / "on").touch()
+    sweep = service.wait(sweep_id)
+    assert sweep.state is SweepState.SUCCEEDED, [run.message for run in service.store.runs(sweep_id)]
+    assert [run.metrics for run in service.store.runs(sweep_id)] == [{"before": 2, "after": 2}]
+    service.end()
+    assert service.mlflow_processes() == []
+    service.start()
+    url = f"http://127.0.0.1:{known['port']}/health"
+    wait_until(lambda: status_of(url, known["token"]) == 200)
+    again = embedded(service)
+    assert (again["port"], again["token"]) == (known["port"], known["token"])
+    assert again["pid"] != known["pid"]
+
+
+# -- an MLflow of one's own ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[MlflowServer]:
+    server = MlflowServer(tmp_path / "mlflow")
+    server.start()
+    yield server
+    server.kill()
+
+
+def test_an_external_mlflow_that_is_gone_for_a_while(server: MlflowServer, data_dir: Path, notebook: Path) -> None:
+    settings = MlopsSettings(data_dir=str(data_dir), mlflow_tracking_uri=server.uri, local_slots=1)
+    with serving(settings) as service:
+        cell = (
+            "import time\nscore = a\nif a == 4:\n    import mlflow\n    mlflow.log_metric('logged', a)\n"
+            "time.sleep(1 if a < 3 else 0)"
+        )
+        sweep_id = service.sweep(notebook, "a = 1", cell, space={"a": "1:4"}, metrics=["score"])
+        service.wait(sweep_id, lambda sweep: sweep.counts.get("succeeded", 0) >= 1)
+        wait_until(lambda: service.store.runs(sweep_id)[0].tracked)
+        server.kill()
+        service.wait(sweep_id, lambda sweep: sweep.counts.get("succeeded", 0) >= 2)
+        # an outage does not end a sweep that is taken up in it, either
+        service.kill()
+        service.start()
+        sweep = service.wait(sweep_id)
+        assert sweep.state is SweepState.SUCCEEDED, sweep.message
+        runs = service.store.runs(sweep_id)
+        assert [run.metrics for run in runs] == [
+            {"score": a} | ({"logged": 4.0} if a == 4 else {}) for a in (1, 2, 3, 4)
+        ]
+        assert "Not in MLflow yet: MLflow at http://127.0.0.1" in runs[3].message
+        server.start()
+        wait_until(lambda: not service.store.runs(sweep_id, tracked=False), 30)
+        children = mlflow_runs(service, sweep_id, uri=server.uri)
+        assert sorted(run.data.tags["mlops.run_id"] for run in children) == sorted(run.id for run in runs)
+        by_id = {run.data.tags["mlops.run_id"]: run for run in children}
+        assert [by_id[run.id].data.metrics for run in runs] == [run.metrics for run in runs]
+        assert {run.message for run in service.store.runs(sweep_id)} == {""}
+        wait_until(lambda: mlflow_runs(service, sweep_id, "sweep", server.uri)[0].info.status == "FINISHED", 30)
+        assert {run.info.status for run in children} == {"FINISHED"}
+        names = {item.path for item in mlflow_client(service, server.uri).list_artifacts(children[3].info.run_id)}
+        assert "output.ipynb" in names
+
+
+def test_an_external_mlflow_that_went_down_before_the_sweep_began(data_dir: Path, notebook: Path) -> None:
+    port = free_port()
+    uri = f"http://127.0.0.1:{port}"
+    settings = MlopsSettings(data_dir=str(data_dir), mlflow_tracking_uri=uri)
+    with serving(settings) as service:
+        with socket.create_server(("127.0.0.1", port)):
+            sweep_id = service.sweep(notebook, "a = 1", "a", space={"a": "1:2"})
+        sweep = service.wait(sweep_id)
+        assert sweep.state is SweepState.FAILED
+        assert sweep.message.startswith(f"MLflow at {uri} does not answer; start it, or clear mlflow_tracking_uri")
+        assert service.store.runs(sweep_id) == []
+
+
+def test_a_package_list_is_taken_anew_for_each_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from jupyter_mlops.tracking.environments import packages
+
+    found = packages("python3", "one")
+    assert found is not None and packages("python3", "one") is found
+    meta = tmp_path / "later_package-1.0.dist-info"
+    meta.mkdir()
+    (meta / "METADATA").write_text("Metadata-Version: 2.1\nName: later-package\nVersion: 1.0\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    later = packages("python3", "two")
+    assert later is not None and "later-package==1.0" in later[0] and "later-package" not in found[0]
+    assert later[1] != found[1]
+
+
+def test_kernels_are_more_patient_than_the_service(service: Service, notebook: Path) -> None:
+    names = ("MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_HTTP_REQUEST_MAX_RETRIES")
+    cell = f"import os\ntimeout, retries = (int(os.environ[name]) for name in {names!r})"
+    _, run, _ = swept(service, notebook, cell, metrics=["timeout", "retries"])
+    assert run.metrics["timeout"] >= 60 and run.metrics["retries"] >= 5
