@@ -214,13 +214,18 @@ function Choices(props: INotebookFormProps): JSX.Element {
           ))}
         </datalist>
         <HTMLSelect
-          className="jp-MlopsSelect"
+          className="jp-MlopsSelect jp-MlopsDirection"
           aria-label={trans.__('Direction')}
+          title={
+            direction === 'maximize'
+              ? trans.__('The higher the better')
+              : trans.__('The lower the better')
+          }
           value={direction}
           disabled={!request.objective}
           options={[
-            { value: 'maximize', label: trans.__('maximise') },
-            { value: 'minimize', label: trans.__('minimise') }
+            { value: 'maximize', label: trans.__('↑ max') },
+            { value: 'minimize', label: trans.__('↓ min') }
           ]}
           onChange={event =>
             request.objective &&

@@ -1,0 +1,115 @@
+/** What the panel and a sweep look like, from nothing to a finished sweep of the example. */
+import { join } from 'node:path';
+import { expect, test, type Lab } from '../tests/fixtures';
+
+const README = join(__dirname, '..', '..', 'docs', 'images', 'sweep.png');
+const FOLDER = process.env.MLOPS_PICTURES;
+const SIZES = [
+  { width: 1280, height: 800 },
+  { width: 1920, height: 1080 }
+];
+const THEMES = { light: 'JupyterLab Light', dark: 'JupyterLab Dark' };
+
+/** A picture of the present state in each theme and size. */
+async function picture(lab: Lab, state: string): Promise<void> {
+  if (!FOLDER) {
+    return;
+  }
+  for (const [name, theme] of Object.entries(THEMES)) {
+    await lab.command('apputils:change-theme', { theme });
+    await expect(lab.page.locator('body')).toHaveAttribute(
+      'data-jp-theme-name',
+      theme
+    );
+    for (const size of SIZES) {
+      await lab.page.setViewportSize(size);
+      // layout and transitions come to rest
+      await lab.page.waitForTimeout(400);
+      await lab.page.screenshot({
+        path: join(FOLDER, `${state}-${name}-${size.width}.png`)
+      });
+    }
+  }
+  await lab.command('apputils:change-theme', { theme: THEMES.light });
+  await lab.page.setViewportSize(SIZES[0]!);
+}
+
+test('pictures', async ({ lab, page }) => {
+  await lab.load();
+  await expect(lab.panel.getByText('No sweeps yet.')).toBeVisible();
+  await expect(lab.panel.getByText('slots')).toBeVisible();
+  await picture(lab, 'empty');
+
+  await page.goto('tree/train.ipynb?reset');
+  await lab.showPanel();
+  await expect(lab.run).toHaveText('Run 1');
+  await picture(lab, 'form');
+  await lab.field('max_depth').fill('3:8');
+  await lab.field('learning_rate').fill('none');
+  await expect(lab.form.getByRole('alert')).toBeVisible();
+  await picture(lab, 'nonsense');
+
+  await lab.fill({ learning_rate: 'log:0.02:0.3:3', sample: '0.1' }, 18);
+  await lab.form.getByLabel('Metric').fill('auc');
+  await picture(lab, 'filled');
+  await lab.run.click();
+  await expect(lab.sweepPage).toBeVisible();
+  await picture(lab, 'starting');
+  await expect(lab.rows.filter({ hasText: 'Succeeded' })).toHaveCount(4, {
+    timeout: 180_000
+  });
+  await picture(lab, 'busy');
+
+  const { sweeps } = await lab.api<{ sweeps: { id: string }[] }>(
+    'mlops/sweeps'
+  );
+  await expect
+    .poll(
+      async () =>
+        (await lab.api<{ state: string }>(`mlops/sweeps/${sweeps[0]!.id}`))
+          .state,
+      {
+        timeout: 400_000
+      }
+    )
+    .toBe('succeeded');
+  await expect(lab.rows.filter({ hasText: 'Succeeded' })).toHaveCount(18);
+  await lab.sweepPage
+    .getByRole('columnheader', { name: 'auc' })
+    .getByRole('button')
+    .click();
+  await lab.rows.first().click();
+  await page.mouse.move(0, 0);
+  // as it is without the notice, which goes by itself
+  await expect(page.getByText('is done: 18 runs succeeded.')).toHaveCount(0, {
+    timeout: 20_000
+  });
+  await page.waitForTimeout(500);
+  await page.screenshot({ path: README });
+  await picture(lab, 'finished');
+  if (!FOLDER) {
+    return;
+  }
+
+  lab.write('failing.ipynb', 'failing');
+  await lab.command('docmanager:open', { path: `${lab.folder}/failing.ipynb` });
+  await lab.fill({ x: '1,0,3,2' }, 4);
+  await lab.run.click();
+  await expect(lab.listed('failing')).toContainText('2 failed', {
+    timeout: 60_000
+  });
+  await lab.row(3).click();
+  await picture(lab, 'failed');
+  await lab.sweepPage.getByRole('button', { name: 'Open Notebook' }).click();
+  await expect(
+    page.getByText('ValueError: 3 is too large').last()
+  ).toBeInViewport();
+  await picture(lab, 'failed-notebook');
+
+  lab.write('bare.ipynb', 'untagged');
+  await lab.command('docmanager:open', { path: `${lab.folder}/bare.ipynb` });
+  await expect(
+    lab.panel.getByText('No cell holds the parameters yet.')
+  ).toBeVisible();
+  await picture(lab, 'untagged');
+});
