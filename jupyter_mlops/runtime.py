@@ -81,7 +81,6 @@ class Runtime:
 
     async def serve(self) -> None:
         """Work until there is nothing to do for a while, or until another service took over."""
-        self._purge()
         warming = asyncio.create_task(self._warm_up())
         try:
             while self._wanted and not self._idle():
@@ -102,6 +101,7 @@ class Runtime:
     async def _warm_up(self) -> None:
         try:
             await self.context.call(self.context.tracking.start)
+            await self._purge()
         except MlopsError as error:
             log.warning("%s", error.message)
 
@@ -174,13 +174,13 @@ class Runtime:
                 await target.close()
 
     def _idle(self) -> bool:
-        if self._drivers:
+        if any(not driver.resting for driver, _ in self._drivers.values()):
             self._working_at = time.monotonic()
         return time.monotonic() - self._working_at > self.settings.service_idle_timeout
 
     def _say(self) -> None:
         state, message = self.context.tracking.info()
-        count = len(self._drivers)
+        count = sum(not driver.resting for driver, _ in self._drivers.values())
         info = ServiceInfo(
             state="ready",
             pid=os.getpid(),
@@ -195,11 +195,12 @@ class Runtime:
             self._said = info
             self.context.store.put_info(INFO_KEY, msgspec.to_builtins(info))
 
-    def _purge(self) -> None:
-        """Remove for good what was deleted long ago."""
+    async def _purge(self) -> None:
+        """Remove for good what was deleted long ago; MLflow is told, and keeps it in its own bin."""
         before = datetime.now(UTC) - timedelta(days=self.settings.keep_deleted_days)
         store, layout = self.context.store, self.context.layout
         for sweep_id in store.purgeable(before.isoformat()):
+            await self.context.call(self.context.tracking.drop_sweep, store.sweep(sweep_id))
             for run in store.runs(sweep_id):
                 shutil.rmtree(layout.run(run.id), ignore_errors=True)
             shutil.rmtree(layout.sweep(sweep_id), ignore_errors=True)

@@ -17,9 +17,6 @@ import { formatBytes, formatCount } from './format';
 import { sweepIcon } from './icons';
 import { CommandIDs, finishedRuns, isOver, type IMlopsModel } from './tokens';
 
-/** Starting more runs than this asks once. */
-const CONFIRM = 100;
-
 export interface ICommandOptions {
   app: JupyterFrontEnd;
   model: IMlopsModel;
@@ -241,7 +238,8 @@ async function startSweep(
     space: request.space,
     sampler: request.sampler
   });
-  if (total > CONFIRM && !(await confirmed(total, trans))) {
+  const { confirm_runs } = model.status ?? (await model.client.status());
+  if (total > confirm_runs && !(await confirmed(total, trans))) {
     return;
   }
   const sweep = await model.client.startSweep(request);

@@ -110,7 +110,7 @@ REQUEST = {"path": PATH, "space": {"depth": "1:3"}}
 async def with_a_run(api: Api, store: Store) -> tuple[str, str]:
     """Ids of a sweep and of its first run, as if a service had planned it."""
     sweep = await api.done("POST", "sweeps", REQUEST)
-    run_id = sweep["id"] + "-0"
+    run_id = sweep["id"] + "-1"
     store.add_runs(sweep["id"], [Run(id=run_id, sweep_id=sweep["id"], index=0, parameters={"depth": 1})])
     return sweep["id"], run_id
 

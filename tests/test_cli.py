@@ -55,8 +55,15 @@ class Cli:
         self.service = Service(self.settings, self.store)
 
     def start(self, *words: str) -> subprocess.Popen[str]:
+        # a shell's background job ignores it, and what is ignored is inherited
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         return subprocess.Popen(
-            [*CLI, *words], env=self.env, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*CLI, *words],
+            env=self.env,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     def __call__(self, *words: str, code: int = 0) -> str:
@@ -293,9 +300,9 @@ def test_runs_and_show(cli: Cli, finished: Any) -> None:
     assert re.search(rf"{sweep_id[:8]} .* succeeded +6/6 +score 0\.3", listed)
     table = cli("runs", sweep_id[:10]).splitlines()
     assert table[0].split() == ["run", "state", "a", "rate", "score", "loss", "took"]
-    assert table[-1].split()[:6] == [f"{sweep_id[:8]}-5", "succeeded", "3", "0.1", "0.3", "0.7"]
+    assert table[-1].split()[:6] == [f"{sweep_id[:8]}-6", "succeeded", "3", "0.1", "0.3", "0.7"]
     assert cli.json("runs", sweep_id) == finished
-    shown = cli("show", f"{sweep_id[:8]}-5")
+    shown = cli("show", f"{sweep_id[:8]}-6")
     for text in ("http://x:80/y", "score 0.3", "output.ipynb", "/files"):
         assert text in re.sub(r" +", " ", shown)
     assert "6 of 6 runs succeeded" in cli("show", sweep_id)
@@ -303,7 +310,7 @@ def test_runs_and_show(cli: Cli, finished: Any) -> None:
 
 def test_open_prints_the_executed_notebook(cli: Cli, finished: Any) -> None:
     run = finished["runs"][5]
-    path = Path(cli("open", f"{finished['sweep']['id']}-5").strip())
+    path = Path(cli("open", f"{finished['sweep']['id']}-6").strip())
     executed = nbformat.read(path, as_version=4)
     assert run["id"] in str(path)
     assert any("rate = 0.1" in cell.source for cell in executed.cells)
@@ -335,11 +342,11 @@ def test_a_failed_run_is_1_and_can_be_repeated(cli: Cli, finished: Any) -> None:
     notebook = cli.notebook("half.ipynb", "a = 1", "import os\nassert a != 2 or os.path.exists('mended'), 'bad a'")
     output = cli("sweep", notebook, "--param", "a=1:3", code=1)
     assert "2 of 3 runs succeeded, 1 failed" in output
-    assert re.search(r"bad a \(jupyter mlops show \w{8}-1\)", output)
+    assert re.search(r"bad a \(jupyter mlops show \w{8}-2\)", output)
     document = cli.json("runs", "latest")
     assert [run["state"] for run in document["runs"]] == ["succeeded", "failed", "succeeded"]
     assert document["runs"][1]["error"]["name"] == "AssertionError"
-    shown = cli("show", "latest-1")
+    shown = cli("show", "latest-2")
     assert "bad a" in shown
     assert "AssertionError" in shown
     (cli.folder / "work" / "mended").touch()
@@ -369,7 +376,7 @@ def test_ctrl_c_leaves_the_sweep_running_until_it_is_stopped(cli: Cli, finished:
     assert "goes on in the background" in said
     assert "Traceback" not in said
     _until(lambda: cli.counts(notebook).get("running", 0) >= 1)
-    assert cli("stop", "latest-1").strip().endswith("-1 is stopped.")
+    assert cli("stop", "latest-2").strip().endswith("-2 is stopped.")
     assert cli("stop", "latest").strip().endswith("is stopped.")
     assert "1 of 3 runs succeeded, 2 stopped" in cli("wait", "latest", code=1)
 

@@ -40,16 +40,17 @@ def open_run(sweep: Sweep, run: Run, *, wanted: bool) -> int:
             raise UnavailableError(sentence)
         note(sentence)
         return 0
-    url = address(server, run)
+    url = address(server, sweep, run)
     # without its token, which other users could read in the browser's command line
     note(f"Opening {url}")
     webbrowser.open(url)
     return 0
 
 
-def address(server: dict[str, Any], run: Run) -> str:
+def address(server: dict[str, Any], sweep: Sweep, run: Run) -> str:
     """Where a running JupyterLab shows a run's executed notebook."""
-    return f"{server['url'].rstrip('/')}/lab/tree/{DRIVE}:{quote(run.id)}.ipynb"
+    name = quote(f"{Path(sweep.path).stem} · run {run.index + 1}.ipynb")
+    return f"{server['url'].rstrip('/')}/lab/tree/{DRIVE}:{sweep.id}/{run.id}/{name}"
 
 
 def find_server(notebook: Path) -> dict[str, Any] | None:

@@ -80,10 +80,10 @@ def _show(session: Session, arguments: argparse.Namespace) -> int:
 def _open(session: Session, arguments: argparse.Namespace) -> int:
     found = session.find(arguments.item)
     if isinstance(found, Sweep):
-        best = found.best_run_id or (f"{found.id[:12]}-0" if found.total == 1 else None)
+        best = found.best_run_id or (f"{found.id[:12]}-1" if found.total == 1 else None)
         if best is None:
             raise InvalidInputError(
-                f"Say which run of the sweep, such as {short_id(found)}-0: none of the {found.total} is the best one."
+                f"Say which run of the sweep, such as {short_id(found)}-1: none of the {found.total} is the best one."
             )
         found = session.sweeps.run(best)
     path = session.sweeps.run_output(found.id)

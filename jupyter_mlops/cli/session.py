@@ -132,9 +132,9 @@ class Session:
             raise InvalidInputError(f"“{text}” names no run; write SWEEP-N, as “jupyter mlops runs SWEEP” shows it.")
         sweep = self.find_sweep(of_sweep)
         for run in self.sweeps.runs(sweep.id).runs:
-            if run.index == int(number):
+            if run.index + 1 == int(number):
                 return run
-        raise NotFoundError(f"Sweep {sweep.id[:8]} has no run {number}; {sweep.planned} are planned so far, from 0.")
+        raise NotFoundError(f"Sweep {sweep.id[:8]} has no run {number}; {sweep.planned} are planned so far.")
 
     def find(self, text: str) -> Sweep | Run:
         """The run where the text has a number behind a dash, else the sweep; raises as those do."""

@@ -33,7 +33,7 @@ _STYLES = {
 
 def short_id(record: Sweep | Run) -> str:
     """What a person types to name it."""
-    return record.id[:SHORT] if isinstance(record, Sweep) else f"{record.sweep_id[:SHORT]}-{record.index}"
+    return record.id[:SHORT] if isinstance(record, Sweep) else f"{record.sweep_id[:SHORT]}-{record.index + 1}"
 
 
 def count_text(runs: int) -> str:

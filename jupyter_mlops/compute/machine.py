@@ -16,7 +16,7 @@ import psutil
 from ..core.errors import UnavailableError
 from . import hardware
 from .host import security_of, write_private
-from .target import Target, connect
+from .target import Target, connect, let_go
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -66,7 +66,7 @@ class HostTarget(Target):
         try:
             await client.wait_for_workers(1, timeout=START_SECONDS)
         except TimeoutError as error:
-            await client.close(timeout=2)
+            await let_go(client)
             raise UnavailableError(f"No worker on this machine came up; the log is {self.log}.") from error
         return client
 

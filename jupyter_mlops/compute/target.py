@@ -94,6 +94,7 @@ class Target:
 
         Raises:
             InvalidInputError: they lack something.
+            UnavailableError: there are none.
         """
 
     async def close(self) -> None:
@@ -109,9 +110,7 @@ class Target:
     async def _let_go(self) -> None:
         client, self._client = self._client, None
         if client is not None:
-            # one that is trying to find its scheduler again only ends in its own time
-            with contextlib.suppress(TimeoutError, OSError):
-                await client.close(timeout=2)
+            await let_go(client)
 
     def info(self) -> TargetInfo:
         """How it stands, for people."""
@@ -231,8 +230,11 @@ class SchedulerTarget(Target):
         if not slots:
             slots = int((await self._client.scheduler.identity(n_workers=0))["total_threads"])
         if not slots:
-            raise UnavailableError(f"The scheduler at {self.name} has no workers; start some and try again.")
+            raise self._no_workers()
         return slots
+
+    def _no_workers(self) -> UnavailableError:
+        return UnavailableError(f"The scheduler at {self.name} has no workers; start some and try again.")
 
     async def check(self, kernel: str, paths: list[str], urls: list[str]) -> None:
         """See :meth:`Target.check`."""
@@ -248,6 +250,8 @@ class SchedulerTarget(Target):
                 f"The workers at {self.name} cannot load jupyter-mlops {__version__}; install it in their "
                 f"environment. ({type(error).__name__}: {error})"
             ) from error
+        if not reports:
+            raise self._no_workers()
         for worker, report in reports.items():
             problem = _problem(report, kernel, __version__)
             if problem:
@@ -271,16 +275,25 @@ async def connect(address: str, security: Any) -> Client:
     """
     from distributed import Client
 
+    client: Client | None = None
     try:
-        client: Client = await Client(
-            address, security=security, asynchronous=True, timeout=CONNECT_SECONDS, set_as_default=False
-        )
+        client = Client(address, security=security, asynchronous=True, timeout=CONNECT_SECONDS, set_as_default=False)
+        # its own limit ends with the connection; what is no scheduler may accept one and say nothing
+        await asyncio.wait_for(client, CONNECT_SECONDS + 2)
     # what answers there may be anything, and so may be what Dask makes of its answer
     except Exception as error:
+        if client is not None:
+            await let_go(client)
         raise UnavailableError(
             f"No Dask scheduler answers at {address}; check the address and that it runs. ({_first_line(error)})"
         ) from error
     return client
+
+
+async def let_go(client: Client) -> None:
+    """Close a client, at the latest after some seconds: one that looks for its scheduler ends in its own time."""
+    with contextlib.suppress(TimeoutError, OSError):
+        await asyncio.wait_for(client.close(timeout=2), 4)
 
 
 def _first_line(error: Exception) -> str:

@@ -206,7 +206,7 @@ class Run(Record, frozen=True, kw_only=True):
     """One execution of one notebook with one set of parameter values.
 
     Attributes:
-        id: unique over all sweeps.
+        id: unique over all sweeps; ends with the run's number in its sweep, from 1, as people see it.
         index: position in the sweep, from 0.
         attempt: which execution this is, from 1; it grows when a worker was lost or a person repeats.
         cell, cells: code cells finished, code cells in all.

@@ -222,9 +222,9 @@ class Attempts:
         for name in result.written:
             other = self._written.setdefault(name, run.id)
             if other != run.id:
-                index = int(other.rsplit("-", 1)[1]) + 1
+                number = other.rpartition("-")[2]
                 warnings.append(
-                    f"Run {index} wrote {name} in the notebook's folder too, so one overwrote the other; "
+                    f"Run {number} wrote {name} in the notebook's folder too, so one overwrote the other; "
                     "write to MLOPS_RUN_DIR instead."
                 )
         return warnings

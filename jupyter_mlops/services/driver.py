@@ -30,6 +30,7 @@ PLAN_AHEAD = 200
 SAME_FAILURES = 3
 NAP_SECONDS = 5.0
 INTERNAL = "An internal error ended it"
+_WAITING = "Waiting: "
 _NEVER_STARTED: dict[str, Any] = {"state": RunState.STOPPED, "message": "Stopped before it started"}
 
 
@@ -80,6 +81,11 @@ class SweepDriver:
         except MlopsError as error:
             await self._give_up(error.message)
 
+    @property
+    def resting(self) -> bool:
+        """Whether there is nothing to do until a person asks for something."""
+        return self.sweep.state is SweepState.PAUSED and not len(self.attempts)
+
     async def _start(self) -> None:
         sweep = self.sweep
         if sweep.state is SweepState.QUEUED:
@@ -112,10 +118,11 @@ class SweepDriver:
 
     async def _reached(self) -> bool:
         """Whether the target can be used now; says what it waits for where it cannot."""
+        waiting = self.sweep.message.startswith(_WAITING)
         try:
-            await self.target.start(self._say)
+            await self.target.start(_silent if waiting else self._say)
         except UnavailableError as error:
-            self._say(f"Waiting: {error.message}")
+            self._say(f"{_WAITING}{error.message}")
             return False
         self._say("")
         await self.attempts.recover_orphans(self.sweep)
@@ -177,7 +184,7 @@ class SweepDriver:
         planned = [
             Run(
                 # the same id when planning is repeated after a crash: a run exists once
-                id=f"{self.id[:12]}-{sweep.planned + i}",
+                id=f"{self.id[:12]}-{sweep.planned + i + 1}",
                 sweep_id=self.id,
                 index=sweep.planned + i,
                 parameters=point,
@@ -312,3 +319,7 @@ class SweepDriver:
         self.sweep = settle(self.store, self.epoch, self.id, why)
         self.context.behind = True
         await self.context.finish_sweep(self.sweep)
+
+
+def _silent(line: str) -> None:
+    """For what a person knows already."""

@@ -152,7 +152,9 @@ class Tracking:
             return str(found.experiment_id)
         # MLflow's own default would be a folder below wherever this process happens to stand
         location = None if self.external else (self.data / "mlartifacts" / file_name(name)).as_uri()
-        return str(client.create_experiment(name, artifact_location=location))
+        # without it MLflow's interface opens on the traces of language models
+        kind = {"mlflow.experimentKind": "custom_model_development"}
+        return str(client.create_experiment(name, artifact_location=location, tags=kind))
 
     def drop_sweep(self, sweep: Sweep) -> None:
         """Delete a sweep's runs, as MLflow deletes: they can be restored there.
