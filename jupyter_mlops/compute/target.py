@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 TOPIC = "jupyter-mlops"
-CONNECT_SECONDS = 10.0
+CONNECT_SECONDS = 5.0
 
 OnEvent = Callable[[dict[str, Any]], None]
 

@@ -1,0 +1,70 @@
+"""A Dask scheduler and workers that a person would run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from conftest import wait_until
+from mlflow_helpers import free_port
+
+
+class Scheduler:
+    """On a port that stays the same when it comes back."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.address = f"tcp://127.0.0.1:{free_port()}"
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        host, port = self.address.removeprefix("tcp://").split(":")
+        self._process = self._launch("scheduler", "--host", host, "--port", port, "--no-dashboard")
+
+    def add_worker(self, *options: str, env: dict[str, str] | None = None, within: tuple[str, ...] = ()) -> None:
+        """Start one, by a command that starts commands where ``within`` is given, and wait until it has joined."""
+        number = len(self.workers)
+        place = self.folder / f"worker-{number}"
+        place.mkdir(exist_ok=True)
+        words = ("worker", self.address, "--no-dashboard", "--local-directory", str(place), *options)
+        if "--nthreads" not in options:
+            words += ("--nthreads", "1")
+        self.workers.append(self._launch(*words, env=env, within=within))
+        joined = "Registered to:"
+        wait_until(lambda: self.log.count(joined) > number, 60, lambda: self.log)
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+    def _launch(self, *words: str, env: dict[str, str] | None = None, within: tuple[str, ...] = ()) -> Any:
+        command = [*within, sys.executable, "-m", "dask", *words]
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, cwd="/", env=os.environ | (env or {}))
+
+    def kill_workers(self) -> None:
+        import psutil
+
+        for process in self.workers:
+            if process.poll() is None:
+                for child in psutil.Process(process.pid).children(recursive=True):
+                    child.kill()
+                process.kill()
+                process.wait(10)
+        gone = "Remove worker addr:"
+        wait_until(lambda: self.log.count(gone) >= len(self.workers) or not self.running, 30, lambda: self.log)
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+        self.kill_workers()
