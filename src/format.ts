@@ -38,3 +38,39 @@ export function formatTime(iso: string, now = new Date()): string {
 export function formatCount(count: number): string {
   return count.toLocaleString();
 }
+
+/** As a person says it: `8.3 s`, `42 s`, `3 min 05 s`, `2 h 07 min`. */
+export function formatDuration(seconds: number, tenths = true): string {
+  if (tenths && seconds < 9.95) {
+    return `${seconds.toFixed(1)} s`;
+  }
+  const whole = Math.round(seconds);
+  if (whole < 60) {
+    return `${whole} s`;
+  }
+  if (whole < 3600) {
+    return `${Math.floor(whole / 60)} min ${pad(whole % 60)} s`;
+  }
+  const minutes = Math.round(whole / 60);
+  return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} min`;
+}
+
+/** No more exact than it can be known: `about 40 s`, `about 3 min`, `about 2 h 10 min`. */
+export function roughly(seconds: number): string {
+  if (seconds < 5) {
+    return '5 s';
+  }
+  if (seconds < 55) {
+    return `${Math.ceil(seconds / 5) * 5} s`;
+  }
+  if (seconds < 3570) {
+    return `${Math.max(1, Math.round(seconds / 60))} min`;
+  }
+  const minutes = Math.round(seconds / 600) * 10;
+  const hours = Math.floor(minutes / 60);
+  return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
+}
+
+function pad(value: number): string {
+  return String(value).padStart(2, '0');
+}

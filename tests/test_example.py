@@ -44,7 +44,10 @@ def test_it_is_saved_clean_and_needs_nothing_of_ours() -> None:
     assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(not cell.outputs and cell.execution_count is None for cell in code)
-    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert set(notebook.metadata) == {"kernelspec", "language_info", "mlops"}
+    saved = inspect(read_notebook(NOTEBOOK.read_bytes()), "").saved
+    assert saved is not None
+    assert saved.space == {"max_depth": "3:8", "learning_rate": "log:0.01:0.3:5"}
     sources = "\n".join(cell.source for cell in code)
     assert "mlops" not in sources
     assert "mlflow" not in sources

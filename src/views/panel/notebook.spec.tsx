@@ -137,6 +137,12 @@ describe('NotebookFormView', () => {
     expect((await run()).disabled).toBe(false);
   });
 
+  it('says about how long it takes, by the last sweep and the slots', async () => {
+    await show({ run_seconds: 20 });
+    type(await depth(), '1,5,20');
+    await text('3 runs · about 30 s');
+  });
+
   it('refuses nonsense beside the field, and says why Run is off', async () => {
     await show();
     type(await depth(), 'nonsense');

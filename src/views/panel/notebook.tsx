@@ -7,7 +7,7 @@ import {
 } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import type { TargetInfo } from '../../api/schema';
-import { formatCount } from '../../format';
+import { formatCount, roughly } from '../../format';
 import { Field, TextInput } from './field';
 import type { NotebookForm } from './form';
 
@@ -463,6 +463,7 @@ function Foot(props: INotebookFormProps): JSX.Element {
   const reason = blocked(props);
   const total = form.check?.total ?? 0;
   const combinations = form.check?.combinations ?? 0;
+  const seconds = estimate(props);
   return (
     <div className="jp-MlopsFoot">
       <div className="jp-MlopsRow">
@@ -487,9 +488,14 @@ function Foot(props: INotebookFormProps): JSX.Element {
         </button>
         <span className="jp-MlopsFoot-note" aria-live="polite">
           {!reason && total > 0
-            ? combinations > total
-              ? trans.__('of %1 combinations', formatCount(combinations))
-              : trans._n('%1 run', '%1 runs', total)
+            ? [
+                combinations > total
+                  ? trans.__('of %1 combinations', formatCount(combinations))
+                  : trans._n('%1 run', '%1 runs', total),
+                seconds !== null && trans.__('about %1', roughly(seconds))
+              ]
+                .filter(Boolean)
+                .join(' · ')
             : ''}
         </span>
       </div>
@@ -506,6 +512,17 @@ function Foot(props: INotebookFormProps): JSX.Element {
       )}
     </div>
   );
+}
+
+/** Seconds it will take, by how long a run took last time; null where that is not known. */
+function estimate(props: INotebookFormProps): number | null {
+  const { form, targets } = props;
+  const { info, check, request } = form;
+  const target = targets.find(({ name }) => name === request.target);
+  const slots = Math.min(target?.slots || 1, request.slots ?? Infinity);
+  return typeof info?.run_seconds === 'number' && check
+    ? info.run_seconds * Math.max(1, check.total / slots)
+    : null;
 }
 
 /** Whether the form goes with the notebook's file; never written without being asked. */

@@ -1,10 +1,9 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import type { Sampler, Sweep } from '../../api/schema';
-import { formatBytes, formatCount } from '../../format';
+import { formatBytes, formatCount, formatDuration } from '../../format';
 import { CommandIDs } from '../../tokens';
 import { CommandButton, Facts, type IPageActions } from './parts';
-import { formatDuration } from './timing';
 import { fullTime } from './words';
 
 export interface ISweepDetailsProps {

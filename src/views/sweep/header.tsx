@@ -1,12 +1,17 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import type { Run, Sweep } from '../../api/schema';
-import { formatCount, formatNumber } from '../../format';
+import {
+  formatCount,
+  formatDuration,
+  formatNumber,
+  roughly
+} from '../../format';
 import { CommandIDs, finishedRuns, isOver } from '../../tokens';
 import { Note } from './note';
 import { CommandButton, type IPageActions } from './parts';
 import { useNow } from './row';
-import { formatDuration, roughly, timeLeft } from './timing';
+import { timeLeft } from './timing';
 import { fullTime, sweepWord } from './words';
 
 export interface IHeaderProps {

@@ -11,7 +11,8 @@ import {
   valueText,
   type IColumn
 } from './columns';
-import { formatDuration, runSeconds } from './timing';
+import { formatDuration } from '../../format';
+import { runSeconds } from './timing';
 import { runWord } from './words';
 
 /** What can be done with a run; the same object for as long as the view lives. */

@@ -2,12 +2,11 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import type { Run, Sweep } from '../../api/schema';
-import { formatBytes } from '../../format';
+import { formatBytes, formatDuration } from '../../format';
 import { isOver } from '../../tokens';
 import { metricText, valueText } from './columns';
 import { Facts } from './parts';
 import { canOpen, Duration, type IRunActions } from './row';
-import { formatDuration } from './timing';
 import { fullTime, runWord } from './words';
 
 export interface IRunStripProps {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Run, Sweep } from '../../api/schema';
 import { runOf, sweepOf } from '../../testing/server';
-import { formatDuration, roughly, runSeconds, timeLeft } from './timing';
+import { formatDuration, roughly } from '../../format';
+import { runSeconds, timeLeft } from './timing';
 
 const START = Date.parse('2026-01-01T00:00:00Z');
 const at = (seconds: number) => new Date(START + seconds * 1000).toISOString();
