@@ -14,6 +14,7 @@ import {
   SWEEP_CLASS,
   type SweepShelf
 } from '../../tokens';
+import { SweepBar } from '../bar';
 
 /** Rows drawn before a person asks for more. */
 const PAGE = 40;
@@ -95,7 +96,7 @@ const Row = React.memo(
             )}
           </span>
           <span className="jp-MlopsSweep-line">
-            <Bar sweep={sweep} trans={trans} />
+            <SweepBar sweep={sweep} trans={trans} />
             <span className="jp-MlopsSweep-count">
               {formatCount(finishedRuns(sweep))}/{formatCount(sweep.total)}
             </span>
@@ -139,27 +140,6 @@ const Row = React.memo(
   (before, after) =>
     before.sweep === after.sweep && before.shelf === after.shelf
 );
-
-function Bar(props: { sweep: Sweep; trans: TranslationBundle }): JSX.Element {
-  const { sweep, trans } = props;
-  const done = finishedRuns(sweep);
-  const part = (state: string) =>
-    `${sweep.total > 0 ? ((sweep.counts[state] ?? 0) / sweep.total) * 100 : 0}%`;
-  return (
-    <span
-      className="jp-MlopsBar"
-      role="progressbar"
-      aria-valuemin={0}
-      aria-valuemax={sweep.total}
-      aria-valuenow={done}
-      aria-label={trans.__('%1 of %2 runs', done, sweep.total)}
-    >
-      {['succeeded', 'failed', 'stopped', 'running', 'starting'].map(state => (
-        <span key={state} data-state={state} style={{ width: part(state) }} />
-      ))}
-    </span>
-  );
-}
 
 /** One line where the bar alone does not say how it stands. */
 function noteOf(sweep: Sweep, trans: TranslationBundle): string {

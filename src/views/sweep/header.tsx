@@ -8,6 +8,7 @@ import {
   roughly
 } from '../../format';
 import { CommandIDs, finishedRuns, isOver } from '../../tokens';
+import { SweepBar } from '../bar';
 import { Note } from './note';
 import { CommandButton, type IPageActions } from './parts';
 import { useNow } from './row';
@@ -88,28 +89,9 @@ function Progress(props: IHeaderProps): JSX.Element {
   const { sweep, trans } = props;
   const done = finishedRuns(sweep);
   const failed = sweep.counts['failed'] ?? 0;
-  const part = (state: string) =>
-    `${sweep.total > 0 ? ((sweep.counts[state] ?? 0) / sweep.total) * 100 : 0}%`;
   return (
     <span className="jp-MlopsHead-progress">
-      <span
-        className="jp-MlopsBar"
-        role="progressbar"
-        aria-valuemin={0}
-        aria-valuemax={sweep.total}
-        aria-valuenow={done}
-        aria-label={trans.__('%1 of %2 runs', done, sweep.total)}
-      >
-        {['succeeded', 'failed', 'stopped', 'running', 'starting'].map(
-          state => (
-            <span
-              key={state}
-              data-state={state}
-              style={{ width: part(state) }}
-            />
-          )
-        )}
-      </span>
+      <SweepBar sweep={sweep} trans={trans} />
       <span className="jp-MlopsHead-count">
         {formatCount(done)}/{formatCount(sweep.total)}
       </span>
