@@ -11,9 +11,9 @@ from traitlets.config import SingletonConfigurable
 
 
 class MlopsSettings(SingletonConfigurable):
-    """Settings of jupyter-mlops, as ``c.MlopsSettings.<name>`` in any Jupyter configuration file.
+    """Settings of jupyter-mlops, as ``c.MlopsSettings.<name>`` in jupyter_server_config.py.
 
-    None is needed on one machine.
+    The command line reads that file, too. None is needed on one machine.
     """
 
     data_dir = Unicode(
