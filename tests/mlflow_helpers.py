@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,31 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def embedded(service: Service) -> dict[str, Any]:
+    """What the embedded server wrote of itself, once it answers."""
+    file = service.settings.data_path / "mlflow.json"
+    wait_until(file.exists)
+
+    def known() -> Any:
+        known = json.loads(file.read_text())
+        return status_of(f"http://127.0.0.1:{known['port']}/health", known["token"]) == 200 and known
+
+    found: dict[str, Any] = wait_until(known)
+    return found
+
+
+def status_of(url: str, token: str = "") -> int:
+    """How a server answers, 0 where it does not."""
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
 class MlflowServer:
     """An MLflow without a token, on a port and a file of its own."""
 
@@ -60,14 +87,7 @@ class MlflowServer:
         command = [sys.executable, "-m", "uvicorn", "mlflow.server.fastapi_app:app", "--port", str(self.port)]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, env=env, cwd=self.folder, stdout=log, stderr=log)
-        wait_until(self._answers, 60, (self.folder / "log").read_text)
-
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.uri}/health", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+        wait_until(lambda: status_of(f"{self.uri}/health") == 200, 60, (self.folder / "log").read_text)
 
     def kill(self) -> None:
         if self._process is not None:

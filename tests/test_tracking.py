@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any
 
 import pytest
 from conftest import Service, serving, wait_until
-from mlflow_helpers import MlflowServer, free_port, mlflow_client, mlflow_runs, tagged
+from mlflow_helpers import MlflowServer, embedded, free_port, mlflow_client, mlflow_runs, status_of, tagged
 
 from jupyter_mlops.core.records import Objective, Run, Sweep
 from jupyter_mlops.core.states import SweepState
@@ -185,23 +183,6 @@ def test_what_mlflow_holds_of_a_sweep(service: Service, notebook: Path) -> None:
 
 
 # -- the embedded server -------------------------------------------------------------------------
-
-
-def embedded(service: Service) -> dict[str, Any]:
-    file = service.settings.data_path / "mlflow.json"
-    known: dict[str, Any] = wait_until(lambda: file.exists() and json.loads(file.read_text()))
-    return known
-
-
-def status_of(url: str, token: str = "") -> int:
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
-    except OSError:
-        return 0
 
 
 def test_the_embedded_server_asks_for_its_token_and_is_one_process(service: Service) -> None:

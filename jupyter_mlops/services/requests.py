@@ -17,7 +17,7 @@ from uuid import uuid4
 import msgspec
 
 from ..core import notebook as notebooks
-from ..core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
+from ..core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError, UnavailableError
 from ..core.records import (
     Changes,
     NotebookInfo,
@@ -94,7 +94,7 @@ class Sweeps:
 
         Raises:
             InvalidInputError: the notebook, its kernel or the space cannot be run as they stand.
-            UnavailableError: the MLflow that was asked for does not answer.
+            UnavailableError: the MLflow that was asked for does not answer, or the disk takes nothing more.
         """
         mlflow = external_uri(self.settings.mlflow_tracking_uri)
         if mlflow:
@@ -140,12 +140,21 @@ class Sweeps:
             git_commit=_git_commit(file.parent),
             message="Waiting for the service",
         )
-        frozen = self.layout.frozen(sweep.id)
-        frozen.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        frozen.write_bytes(data)
+        self._freeze(sweep.id, data)
         created = self.store.create_sweep(sweep, data)
         self.save_draft(file, request)
         return created
+
+    def _freeze(self, sweep_id: str, data: bytes) -> None:
+        frozen = self.layout.frozen(sweep_id)
+        try:
+            frozen.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            frozen.write_bytes(data)
+        except OSError as error:
+            raise UnavailableError(
+                f"The notebook cannot be stored in {self.settings.data_path} ({error.strerror}); free disk space, or "
+                "make that folder writable."
+            ) from error
 
     def listed(self, *, folder: str, archived: bool | None = None, deleted: bool | None = False) -> list[Sweep]:
         """Sweeps of notebooks below a folder, newest first."""

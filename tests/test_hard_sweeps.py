@@ -1,0 +1,222 @@
+"""Sweeps that meet what goes wrong: bad notebooks, a full disk, servers that are killed."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from conftest import Service, kernels_of, kill, processes_with, serving, wait_until, write_notebook
+from mlflow_helpers import free_port, mlflow_runs
+
+from jupyter_mlops.core.errors import InvalidInputError, UnavailableError
+from jupyter_mlops.core.records import SweepRequest
+from jupyter_mlops.core.states import RunState, SweepState
+from jupyter_mlops.services.requests import Sweeps
+from jupyter_mlops.settings import MlopsSettings
+from jupyter_mlops.store import Store
+
+BAD = """
+import os, sys, time
+if a == 2: raise KeyError('no such column')
+if a == 3: time.sleep(600)
+if a == 4: sys.exit(3)
+if a == 5: os.kill(os.getpid(), 9)
+if a == 6: print('x' * 500_000)
+if a == 7: os._exit(4)
+"""
+
+
+def test_what_notebooks_do_wrong_is_said_in_one_sentence_and_neighbours_go_on(service: Service, notebook: Path) -> None:
+    slow = ["if a == 8: time.sleep(2)"] * 6
+    sweep = service.run_until_over(
+        notebook,
+        "a = 1",
+        BAD,
+        *slow,
+        "score = a",
+        space={"a": "1:9"},
+        metrics=["score"],
+        cell_timeout=4,
+        run_timeout=8,
+        max_output=100_000,
+    )
+    assert sweep.state is SweepState.FAILED
+    assert sweep.message == "6 failed"
+    runs = service.store.runs(sweep.id)
+    killed = "signal 9 (SIGKILL) in cell 3 of 10; a frequent cause is that memory ran out."
+    assert {run.parameters["a"]: run.message for run in runs} == {
+        1: "",
+        2: "Cell 3 of 10 raised KeyError: 'no such column'",
+        3: "Cell 3 of 10 took longer than 4 s and was ended.",
+        4: "Cell 3 of 10 exited with 3.",
+        5: f"The kernel was ended by {killed}",
+        6: "",
+        7: "The kernel exited with 4 in cell 3 of 10.",
+        8: "The run took longer than 8 s and was ended.",
+        9: "",
+    }
+    assert [run.parameters["a"] for run in runs if run.metrics == {"score": run.parameters["a"]}] == [1, 6, 9]
+    assert runs[5].warnings == ["Output beyond 0.1 MB was left out; print less, or raise max_output."]
+    assert all(run.error is not None and run.error.cell == 2 for run in runs[1:5])
+    assert {run.attempt for run in runs} == {1}
+    assert kernels_of(sweep.id) == []
+    # each of them has its executed notebook, and MLflow knows how it ended
+    assert all(service.sweeps.run_output(run.id).exists() for run in runs)
+    states = {run.data.params["a"]: run.info.status for run in mlflow_runs(service, sweep.id)}
+    assert states == {str(a): "FINISHED" if a in (1, 6, 9) else "FAILED" for a in range(1, 10)}
+
+
+def test_a_kernel_that_is_missing_is_said_before_anything_starts(service: Service, notebook: Path) -> None:
+    with pytest.raises(InvalidInputError, match="“nowhere” is not installed here; choose one of those that are"):
+        service.sweep(notebook, "a = 1", "a", space={"a": "1:2"}, kernel="nowhere")
+
+
+def test_a_kernel_that_goes_away_after_the_start(
+    service: Service, notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = tmp_path / "share" / "kernels" / "only-here"
+    spec.mkdir(parents=True)
+    (spec / "kernel.json").write_text(json.dumps({"argv": ["python3"], "display_name": "x", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
+    sweep_id = service.sweep(notebook, "a = 1", "a", space={"a": "1:5"}, kernel="only-here")
+    sweep = service.wait(sweep_id, lambda sweep: sweep.state is SweepState.PAUSED)
+    assert "'only-here' is not installed here; installed are:" in sweep.message
+    service.sweeps.stop(sweep_id)
+    assert service.wait(sweep_id).state is SweepState.STOPPED
+
+
+# -- the disk ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(place)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a small file system can be mounted by root only")
+    yield place
+    # whatever still writes there has been ended by now
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_full_disk_holds_a_sweep_up_and_ends_nothing(small_disk: Path, notebook: Path) -> None:
+    with serving(MlopsSettings(data_dir=str(small_disk / "data"), local_slots=2)) as service:
+        pid = service.pid
+        cell = (
+            "import os, time\nif a == 2 and not os.path.exists('freed'):\n"
+            "    with open(os.environ['MLOPS_RUN_DIR'] + '/big', 'wb', buffering=0) as file:\n"
+            "        try:\n            while True: file.write(b'x' * 4096)\n        except OSError: pass\n"
+            "    open('full', 'w').close()\n    while not os.path.exists('freed'): time.sleep(0.1)\nscore = a"
+        )
+        sweep_id = service.sweep(notebook, "a = 1", cell, space={"a": "1:6"}, metrics=["score"])
+        wait_until((notebook.parent / "full").exists, 60)
+        # neighbours end meanwhile, and cannot say so
+        time.sleep(8)
+        assert service.pid == pid
+        (next(small_disk.glob("data/runs/*/files/big"))).unlink()
+        (notebook.parent / "freed").touch()
+        sweep = service.wait(sweep_id)
+        assert service.pid == pid
+        assert sweep.state is SweepState.SUCCEEDED, [run.message for run in service.store.runs(sweep_id)]
+        assert [run.metrics["score"] for run in service.store.runs(sweep_id)] == [1, 2, 3, 4, 5, 6]
+        wait_until(lambda: not service.store.runs(sweep_id, tracked=False), 30)
+        children = mlflow_runs(service, sweep_id)
+        assert sorted(run.data.metrics["score"] for run in children) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_data_folder_that_takes_nothing(small_disk: Path, notebook: Path) -> None:
+    write_notebook(notebook, "a = 1", "a")
+    settings = MlopsSettings(data_dir=str(small_disk / "data"))
+    store = Store(settings.store_url)
+    with (small_disk / "big").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    with pytest.raises(UnavailableError, match=r"No space left on device.*free disk space"):
+        Sweeps(store, settings).create(notebook, SweepRequest(path=str(notebook), space={"a": "1:2"}), {"python3": {}})
+    store.close()
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    store = Store(settings.store_url)
+    with pytest.raises(
+        UnavailableError, match=r"cannot be read or written \(.*\); free disk space, or make its folder"
+    ):
+        store.put_info("name", 1)
+    store.close()
+
+
+# -- a Jupyter server ----------------------------------------------------------------------------
+
+
+class Jupyter:
+    """A real Jupyter server on a folder of its own, which starts the service by itself."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "root"
+        self.root.mkdir(parents=True)
+        self.data = folder / "mlops-data"
+        self.port = free_port()
+        self.log = folder / "jupyter.log"
+        places = {f"JUPYTER_{name}_DIR": str(folder / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
+        words = [
+            *(sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root"),
+            *(f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=secret"),
+            *("--ServerApp.base_url=/user/ada/", f"--ServerApp.root_dir={self.root}"),
+            *("--ServerApp.jpserver_extensions={'jupyter_mlops': True}", f"--MlopsSettings.data_dir={self.data}"),
+        ]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(words, stdout=log, stderr=log, env=os.environ | places)
+        wait_until(self._answers, 60, self.log.read_text)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return self.ask("GET", "api")[0] == 200
+        return False
+
+    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            text = None if body is None else json.dumps(body)
+            connection.request(method, f"/user/ada/{path}", text, {"Authorization": "token secret"})
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read() or b"null")
+        finally:
+            connection.close()
+
+    def kill(self) -> None:
+        kill(psutil.Process(self.process.pid))
+        self.process.wait(10)
+
+
+def test_killing_the_jupyter_server_does_not_end_a_sweep(tmp_path: Path) -> None:
+    jupyter = Jupyter(tmp_path)
+    settings = MlopsSettings(data_dir=str(jupyter.data))
+    service = Service(settings, Store(settings.store_url))
+    try:
+        write_notebook(jupyter.root / "n.ipynb", "a = 1", "import time; time.sleep(1.5); score = a")
+        status, sweep = jupyter.ask(
+            "POST", "mlops/sweeps", {"path": "n.ipynb", "space": {"a": "1:4"}, "metrics": ["score"]}
+        )
+        assert status == 201, sweep
+        service.wait(sweep["id"], lambda sweep: sweep.counts.get("running", 0) >= 1)
+        jupyter.kill()
+        assert service.wait(sweep["id"]).state is SweepState.SUCCEEDED
+        runs = service.store.runs(sweep["id"])
+        assert [(run.attempt, run.metrics["score"]) for run in runs] == [(1, 1), (1, 2), (1, 3), (1, 4)]
+        assert {run.state for run in runs} == {RunState.SUCCEEDED}
+    finally:
+        if jupyter.process.poll() is None:
+            jupyter.kill()
+        service.end()
+        service.store.close()
+    assert processes_with(str(jupyter.data)) == []
