@@ -79,7 +79,13 @@ function addRoute(
       if (contents.driveName(path) !== DRIVE) {
         return undefined;
       }
-      void app.restored.then(() => openExecuted(documents, path));
+      void app.restored.then(() => {
+        // where the layout had it, it is there, and what is in front is as it was left
+        if (!documents.findWidget(path, 'Notebook')) {
+          return openExecuted(documents, path);
+        }
+        return undefined;
+      });
       return router.stop;
     }
   });

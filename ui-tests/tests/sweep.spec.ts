@@ -86,7 +86,12 @@ test.describe('a sweep', () => {
       .getByRole('button')
       .click();
     await expect(column(lab, 'metric:score')).toHaveText(['1', '0']);
-    await expect(column(lab, 'note')).toHaveText([/3 is too/, /2 is too/]);
+    await expect(column(lab, 'note')).toHaveText([
+      '',
+      '',
+      /3 is too/,
+      /2 is too/
+    ]);
 
     const filter = sweep.getByRole('group', { name: 'Filter by state' });
     await filter.getByRole('button', { name: 'Failed 2' }).click();
@@ -123,6 +128,13 @@ test.describe('a sweep', () => {
     await lab.load();
     await lab.openSweep('slow');
     await expect(lab.row(2)).toContainText('Running', { timeout: 30_000 });
+    // JupyterLab remembers the layout a moment after it changed
+    const remembered = page.waitForRequest(
+      request =>
+        request.method() === 'PUT' &&
+        request.url().includes('/api/workspaces/') &&
+        !!request.postData()?.includes(`mlops:${id}/`)
+    );
     await lab
       .row(2)
       .getByRole('button', { name: 'Open the notebook of run 2' })
@@ -135,7 +147,10 @@ test.describe('a sweep', () => {
     expect(await lab.kernels()).toHaveLength(0);
 
     // the same after the page was loaded again in mid-sweep
+    await remembered;
     await page.reload();
+    // the address brings its document to the front when all is restored
+    await page.evaluate(() => window.jupyterapp.restored.then(() => true));
     await lab.showPanel();
     await expect(notebook.getByText('begun 2')).toBeVisible();
     await page
