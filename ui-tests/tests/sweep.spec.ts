@@ -149,8 +149,6 @@ test.describe('a sweep', () => {
     // the same after the page was loaded again in mid-sweep
     await remembered;
     await page.reload();
-    // the address brings its document to the front when all is restored
-    await page.evaluate(() => window.jupyterapp.restored.then(() => true));
     await lab.showPanel();
     await expect(notebook.getByText('begun 2')).toBeVisible();
     await page
