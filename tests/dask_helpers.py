@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from conftest import wait_until
+import psutil
+from conftest import kill, wait_until
 from mlflow_helpers import free_port
 
 
@@ -18,46 +19,51 @@ class Scheduler:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self.file = folder / "log"
         self.address = f"tcp://127.0.0.1:{free_port()}"
         self.workers: list[subprocess.Popen[bytes]] = []
+        self._since = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        self._since = len(self.log)
         host, port = self.address.removeprefix("tcp://").split(":")
         self._process = self._launch("scheduler", "--host", host, "--port", port, "--no-dashboard")
 
     def add_worker(self, *options: str, env: dict[str, str] | None = None, within: tuple[str, ...] = ()) -> None:
         """Start one, by a command that starts commands where ``within`` is given, and wait until it has joined."""
-        number = len(self.workers)
-        place = self.folder / f"worker-{number}"
+        before = self.present
+        place = self.folder / f"worker-{len(self.workers)}"
         place.mkdir(exist_ok=True)
         words = ("worker", self.address, "--no-dashboard", "--local-directory", str(place), *options)
         if "--nthreads" not in options:
             words += ("--nthreads", "1")
         self.workers.append(self._launch(*words, env=env, within=within))
-        joined = "Registered to:"
-        wait_until(lambda: self.log.count(joined) > number, 60, lambda: self.log)
+        wait_until(lambda: self.present > before, 60, lambda: self.log)
+
+    @property
+    def present(self) -> int:
+        """How many workers the scheduler has."""
+        log = self.log[self._since :]
+        return log.count("Register worker addr:") - log.count("Remove worker addr:")
 
     @property
     def log(self) -> str:
-        return (self.folder / "log").read_text()
+        return self.file.read_text() if self.file.exists() else ""
 
     def _launch(self, *words: str, env: dict[str, str] | None = None, within: tuple[str, ...] = ()) -> Any:
         command = [*within, sys.executable, "-m", "dask", *words]
-        with (self.folder / "log").open("ab") as log:
+        with self.file.open("ab") as log:
             return subprocess.Popen(command, stdout=log, stderr=log, cwd="/", env=os.environ | (env or {}))
 
     def kill_workers(self) -> None:
-        import psutil
-
+        """End them with signal 9, the nannies first: they would start others."""
         for process in self.workers:
             if process.poll() is None:
-                for child in psutil.Process(process.pid).children(recursive=True):
-                    child.kill()
-                process.kill()
+                nanny = psutil.Process(process.pid)
+                kill(nanny, *nanny.children(recursive=True))
                 process.wait(10)
-        gone = "Remove worker addr:"
-        wait_until(lambda: self.log.count(gone) >= len(self.workers) or not self.running, 30, lambda: self.log)
+        wait_until(lambda: not self.running or not self.present, 30, lambda: self.log)
 
     @property
     def running(self) -> bool:

@@ -111,6 +111,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_holds_a_sweep_up_and_ends_nothing(small_disk: Path, notebook: Path) -> None:
     with serving(MlopsSettings(data_dir=str(small_disk / "data"), local_slots=2)) as service:
         pid = service.pid
