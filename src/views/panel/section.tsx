@@ -5,6 +5,7 @@ import type { CommandRegistry } from '@lumino/commands';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import * as React from 'react';
 import type { SweepRequest } from '../../api/schema';
+import { DRIVE } from '../../drive';
 import { CommandIDs, type IMlopsModel } from '../../tokens';
 import { compact, NotebookForm } from './form';
 import { NotebookFormView } from './notebook';
@@ -71,9 +72,13 @@ export class NotebookSection extends ReactWidget {
     if (!this._form) {
       return (
         <p className="jp-MlopsHint">
-          {trans.__(
-            'This notebook is not a file of this server. Open one from the file browser to sweep it.'
-          )}
+          {tracker.currentWidget?.context.path.startsWith(`${DRIVE}:`)
+            ? trans.__(
+                'This is a notebook as a run executed it. Open the notebook itself to sweep it.'
+              )
+            : trans.__(
+                'This notebook is not a file of this server. Open one from the file browser to sweep it.'
+              )}
         </p>
       );
     }
