@@ -78,7 +78,8 @@ export class MlflowView extends Widget {
 
   private _url(): string {
     const base = URLExt.join(PageConfig.getBaseUrl(), 'mlops/mlflow/');
-    return this._place ? `${base}#${this._place}` : base;
+    // else MLflow shows what it has for language models
+    return `${base}#${this._place || '/experiments'}?workflowType=machine_learning`;
   }
 
   private readonly _note = new Widget();
