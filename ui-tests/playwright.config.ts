@@ -16,7 +16,7 @@ export default defineConfig({
   // one server, one store, few cores
   workers: 1,
   retries: 0,
-  timeout: 60_000,
+  timeout: 120_000,
   expect: { timeout: 15_000 },
   forbidOnly: !!process.env.CI,
   use: {

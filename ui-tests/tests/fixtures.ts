@@ -196,7 +196,7 @@ export class Lab {
           sweep = await this.api<IRecord>(`mlops/sweeps/${id}`);
           return sweep.state;
         },
-        { timeout: 45_000, intervals: [200] }
+        { timeout: 90_000, intervals: [200] }
       )
       .toMatch(new RegExp(`^(${states.join('|')})$`));
     return sweep as IRecord;

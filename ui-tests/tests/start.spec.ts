@@ -44,11 +44,12 @@ test.describe('a sweep is started', () => {
     expect(JSON.stringify(frozen)).toContain('# edited');
 
     await expect(lab.listed('edited')).toContainText('3/3', {
-      timeout: 45_000
+      timeout: 90_000
     });
     await expect(lab.listed('edited')).toContainText('30.5');
     const notice = page.getByText('is done: 3 runs succeeded.');
     await expect(notice).toBeVisible();
+    await expect(lab.form.getByText(/^3 runs · about \d+ s$/)).toBeVisible();
     const done = await lab.reaches(sweep!.id, 'succeeded');
     expect(done.counts).toEqual({ succeeded: 3 });
   });

@@ -40,7 +40,7 @@ test.describe('a sweep', () => {
     await expect(lab.rows.filter({ hasText: 'Running' }).first()).toBeVisible();
     await expect(
       page.getByRole('progressbar', { name: '6 of 6 runs' })
-    ).toBeVisible({ timeout: 45_000 });
+    ).toBeVisible({ timeout: 90_000 });
     await expect(column(lab, 'state')).toHaveText(Array(6).fill('Succeeded'));
     await expect(column(lab, 'metric:score')).toHaveText([
       '10.5',

@@ -30,6 +30,10 @@ export class NotebookSection extends ReactWidget {
       if (change.status) {
         this.update();
       }
+      for (const id of change.ended) {
+        // which metrics it has and how long a run takes is known better now
+        void this._forms.get(model.sweep(id)?.path ?? '')?.load();
+      }
     }, this);
     this._onCurrent(tracker, tracker.currentWidget);
   }
