@@ -211,7 +211,7 @@ class Service:
         for process in processes_with(str(self.settings.data_path)):
             kill(*process.children(recursive=True), process)
 
-    def wait(self, sweep_id: str, until: Callable[[Sweep], bool] | None = None, seconds: float = 90) -> Sweep:
+    def wait(self, sweep_id: str, until: Callable[[Sweep], bool] | None = None, seconds: float = 150) -> Sweep:
         """Wait until a sweep is over, or until something holds of it."""
         until = until or (lambda sweep: sweep.state in SWEEP_OVER)
 
