@@ -62,7 +62,7 @@ def test_the_first_combination_runs_alone_and_then_all_slots_open(service: Servi
 
 
 def test_slots_change_while_it_runs(service: Service, notebook: Path) -> None:
-    sweep_id = service.sweep(notebook, "a = 1", "import time; time.sleep(0.7)", space={"a": "1:9"}, slots=1)
+    sweep_id = service.sweep(notebook, "a = 1", "import time; time.sleep(0.6)", space={"a": "1:8"}, slots=1)
     service.wait(sweep_id, lambda sweep: sweep.counts.get("succeeded", 0) >= 2)
     assert service.store.sweep(sweep_id).slots_open == 1
     service.sweeps.change(sweep_id, SweepChange(slots=2))

@@ -74,6 +74,7 @@ def test_a_sweep_on_a_foreign_scheduler(service: Service, foreign: Scheduler, no
     assert (target.kind, target.state, target.slots) == ("scheduler", "ready", 2)
 
 
+@pytest.mark.slow
 def test_slots_follow_the_workers_of_a_scheduler(service: Service, foreign: Scheduler, notebook: Path) -> None:
     foreign.add_worker()
     sweep_id = service.sweep(
