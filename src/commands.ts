@@ -12,7 +12,7 @@ import { stopIcon, tagIcon } from '@jupyterlab/ui-components';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { SweepAction } from './api/client';
 import type { Sweep, SweepRequest } from './api/schema';
-import { textArg } from './args';
+import { sweepArg, textArg } from './args';
 import { formatBytes, formatCount } from './format';
 import { sweepIcon } from './icons';
 import { CommandIDs, finishedRuns, isOver, type IMlopsModel } from './tokens';
@@ -83,7 +83,7 @@ function addSweepCommands(options: ICommandOptions): void {
     icon?: typeof stopIcon
   ) => {
     const find = (args: ReadonlyPartialJSONObject): Sweep | undefined =>
-      model.sweep(textArg(args, 'id') || pointedSweep(app));
+      model.sweep(sweepArg(app, args));
     commands.addCommand(id, {
       label: args => (typeof label === 'string' ? label : label(find(args))),
       ...(icon && { icon }),
@@ -395,11 +395,6 @@ export function announceEnds(
       }
     }
   });
-}
-
-function pointedSweep(app: JupyterFrontEnd): string {
-  const node = app.contextMenuHitTest(({ dataset }) => !!dataset['sweepId']);
-  return node?.dataset['sweepId'] ?? '';
 }
 
 /** Run something whose refusal has no better place than a notification. */

@@ -15,7 +15,7 @@ import {
   type TranslationBundle
 } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
-import { textArg } from './args';
+import { sweepArg, textArg } from './args';
 import { mlopsIcon, sweepIcon } from './icons';
 import { CommandIDs, IMlopsModel } from './tokens';
 import { ServiceLogView } from './views/log';
@@ -62,7 +62,7 @@ export const sweepPlugin: JupyterFrontEndPlugin<void> = {
         args: { type: 'object', properties: { id: { type: 'string' } } }
       },
       execute: args => {
-        const id = textArg(args, 'id') || pointed(app);
+        const id = sweepArg(app, args);
         if (!id) {
           return;
         }
@@ -206,9 +206,4 @@ function addLog(
     command: CommandIDs.showServiceLog,
     name: () => 'log'
   });
-}
-
-function pointed(app: JupyterFrontEnd): string {
-  const node = app.contextMenuHitTest(({ dataset }) => !!dataset['sweepId']);
-  return node?.dataset['sweepId'] ?? '';
 }

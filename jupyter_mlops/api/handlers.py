@@ -24,7 +24,6 @@ from ..core.records import (
     Sweep,
     SweepChange,
     SweepRequest,
-    TargetInfo,
 )
 from .boundary import Boundary, UnknownHandler
 from .mlflow_proxy import MlflowProxyHandler
@@ -43,23 +42,13 @@ class StatusHandler(Boundary):
         self.answer(await self.call(self._status, sweeps))
 
     def _status(self, sweeps: Any) -> Status:
-        from ..compute.hardware import cuda_devices, cuda_problem, default_slots
+        from ..compute.targets import merge
         from ..services.disk import store_bytes, store_warnings
         from ..services.launch import service_info
 
         settings = self.backend.settings
         info = service_info(sweeps.store, settings)
-        problem = cuda_problem()
-        known = {target.name: target for target in info.targets}
-        local = TargetInfo(name="local", kind="local", state="idle", slots=settings.local_slots or default_slots())
-        cuda = TargetInfo(
-            name="cuda",
-            kind="cuda",
-            state="off" if problem else "idle",
-            slots=len(cuda_devices()),
-            message=problem,
-        )
-        targets = {"local": local, "cuda": cuda, **known}
+        targets = merge({target.name: target for target in info.targets}, settings.local_slots)
         return Status(
             version=__version__,
             service=info,
