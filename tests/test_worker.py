@@ -15,7 +15,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from worker_helpers import alive, make_spec, output, run, text_of, wait_for
+from conftest import wait_until
+from worker_helpers import alive, make_spec, output, run, text_of
 
 from jupyter_mlops.core.records import RunResult
 from jupyter_mlops.core.states import RunState
@@ -170,7 +171,7 @@ def test_a_stop_is_over_in_two_seconds_with_all_processes(tmp_path: Path, code: 
     spec = make_spec(tmp_path, GRANDCHILD, code, "never = 1")
     with ThreadPoolExecutor() as pool:
         future = pool.submit(run_attempt, spec, lambda event: None)
-        wait_for(lambda: len(pids(tmp_path)) == 3 or future.done())
+        wait_until(lambda: len(pids(tmp_path)) == 3 or future.done())
         assert live_attempts() == [("r1", 1)]
         began = time.monotonic()
         assert stop_attempt("r1", 1)
@@ -187,7 +188,7 @@ def test_a_stop_before_the_kernel_is_ready(tmp_path: Path) -> None:
     spec = make_spec(tmp_path, "open('ran', 'w')")
     with ThreadPoolExecutor() as pool:
         future = pool.submit(run_attempt, spec, lambda event: None)
-        wait_for(live_attempts)
+        wait_until(live_attempts)
         began = time.monotonic()
         assert stop_attempt("r1", 1)
         assert future.result(timeout=10).state == RunState.STOPPED
@@ -218,7 +219,7 @@ def test_the_executed_notebook_can_be_read_while_it_runs(tmp_path: Path) -> None
     with ThreadPoolExecutor() as pool:
         future = pool.submit(run_attempt, spec, lambda event: None)
         try:
-            wait_for(lambda: path.exists() and "step 2\\n" in path.read_text())
+            wait_until(lambda: path.exists() and "step 2\\n" in path.read_text())
             assert text_of(output(tmp_path).cells[0]) == "first\n"
         finally:
             stop_attempt("r1", 1)
@@ -239,11 +240,11 @@ def test_a_worker_killed_with_signal_9_leaves_no_kernel(tmp_path: Path) -> None:
         [sys.executable, "-c", program, str(path)],
         env={**os.environ, "PYTHONPATH": root, "TMPDIR": str(tmp_path)[:60]},
     )
-    wait_for(lambda: len(pids(tmp_path)) == 3)
+    wait_until(lambda: len(pids(tmp_path)) == 3)
     assert all(alive(pid) for pid in pids(tmp_path))
     worker.send_signal(signal.SIGKILL)
     worker.wait()
-    wait_for(lambda: not any(alive(pid) for pid in pids(tmp_path)), 5)
+    wait_until(lambda: not any(alive(pid) for pid in pids(tmp_path)), 5)
 
 
 OWN_RUNS = """
@@ -313,11 +314,11 @@ def test_on_a_real_dask_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert result.state == RunState.SUCCEEDED, result
         # Dask's own choice for its workers is not the person's choice for kernels
         assert result.metrics == {"n": 2}
-        wait_for(lambda: events and events[-1]["kind"] == "finished", 5)
+        wait_until(lambda: events and events[-1]["kind"] == "finished", 5)
         assert events[0]["kind"] == "started"
 
         hung = client.submit(run_attempt, make_spec(tmp_path, GRANDCHILD, "while True: pass", run_id="r2"))
-        wait_for(lambda: len(pids(tmp_path)) == 3)
+        wait_until(lambda: len(pids(tmp_path)) == 3)
         assert list(client.run(live_attempts).values()) in ([[("r2", 1)]], [(("r2", 1),)])
         began = time.monotonic()
         assert list(client.run(stop_attempt, "r2", 1).values()) == [True]

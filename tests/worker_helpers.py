@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +58,3 @@ def alive(pid: int) -> bool:
     """Whether a process is there and not merely waiting to be reaped."""
     process = process_table().get(pid)
     return process is not None and not process.zombie
-
-
-def wait_for(what: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """Wait until something is true, and return it."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := what():
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"not within {seconds} s")
