@@ -129,12 +129,14 @@ test.describe('a sweep', () => {
     await lab.openSweep('slow');
     await expect(lab.row(2)).toContainText('Running', { timeout: 30_000 });
     // JupyterLab remembers the layout a moment after it changed
-    const remembered = page.waitForRequest(
-      request =>
+    const remembered = page.waitForResponse(response => {
+      const request = response.request();
+      return (
         request.method() === 'PUT' &&
         request.url().includes('/api/workspaces/') &&
         !!request.postData()?.includes(`mlops:${id}/`)
-    );
+      );
+    });
     await lab
       .row(2)
       .getByRole('button', { name: 'Open the notebook of run 2' })
