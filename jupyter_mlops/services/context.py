@@ -67,12 +67,15 @@ class Context:
         if run.id in self._telling:
             return run
         self._telling.add(run.id)
+        late = run.mlflow_run_id is None or run.message.startswith(_NOT_YET)
         try:
             if run.mlflow_run_id is None:
                 child = await self.call(self.tracking.begin_run, sweep, run)
                 run = self._change(run, mlflow_run_id=child)
             result = self._result(run)
             metrics = await self.call(self.tracking.finish_run, sweep, run, result, self.layout.run(run.id))
+            if late:
+                await self.call(self.tracking.drop_others, sweep, run)
         except UnavailableError as error:
             self.behind = True
             message = run.message or f"{_NOT_YET}: {error.message}"

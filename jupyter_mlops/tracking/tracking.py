@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 # an MLflow that is gone must not hold a sweep up: what could not be told is told again later
-_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+# nothing is asked twice by itself: what a slow server made at the first asking would be there twice
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
 # kernels inherit this process's environment, and a notebook that logs waits minutes for a server to come back
 _KERNEL_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "120", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "7"}
 _PARENT = "mlflow.parentRunId"
@@ -181,9 +182,7 @@ class Tracking:
         assert sweep.mlflow_experiment_id is not None
         with self._mlflow() as client:
             if run.attempt > 1:
-                query = f"tags.`mlops.run_id` = '{run.id}'"
-                for found in client.search_runs([sweep.mlflow_experiment_id], query):
-                    client.delete_run(found.info.run_id)
+                _drop_children(client, sweep, run.id)
             made = client.create_run(
                 sweep.mlflow_experiment_id,
                 run_name=f"{sweep.name} · {run.index + 1}",
@@ -196,6 +195,15 @@ class Tracking:
                 },
             )
             return str(made.info.run_id)
+
+    def drop_others(self, sweep: Sweep, run: Run) -> None:
+        """Delete child runs of a run that are not its own: a server that did not answer may have made one yet.
+
+        Raises:
+            UnavailableError: MLflow does not answer.
+        """
+        with self._mlflow() as client:
+            _drop_children(client, sweep, run.id, but=run.mlflow_run_id)
 
     def kernel_env(self, sweep: Sweep, run: Run, mlflow_run_id: str | None, owns_runs: bool) -> dict[str, str]:
         """Environment by which plain ``mlflow`` calls of a notebook reach the sweep.
@@ -264,6 +272,13 @@ class Tracking:
             client.log_text(sweep.mlflow_run_id, text, f"environments/{short}.txt")
             self._logged.add((sweep.mlflow_run_id, short))
         return short
+
+
+def _drop_children(client: MlflowClient, sweep: Sweep, run_id: str, but: str | None = None) -> None:
+    assert sweep.mlflow_experiment_id is not None
+    for found in client.search_runs([sweep.mlflow_experiment_id], f"tags.`mlops.run_id` = '{run_id}'"):
+        if found.info.run_id != but:
+            client.delete_run(found.info.run_id)
 
 
 def _set_wal(file: Path) -> None:
