@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_core.paths import jupyter_data_dir
-from traitlets import Bool, Float, Int, Unicode, default, validate
+from traitlets import Bool, Enum, Float, Int, Unicode, default, validate
 from traitlets.config import SingletonConfigurable
 
 
@@ -31,6 +31,11 @@ class MlopsSettings(SingletonConfigurable):
     max_output = Int(
         100_000_000,
         help="Bytes of output that one run's executed notebook may keep; beyond it is cut with a line.",
+    ).tag(config=True)
+    kernel_start = Enum(
+        ["auto", "fresh"],
+        "auto",
+        help="How kernels start: auto forks warm ones where that is safe, fresh makes each a new process.",
     ).tag(config=True)
     max_attempts = Int(3, help="How often a run is tried whose worker or host was lost.").tag(config=True)
     target_idle_timeout = Float(600.0, help="Seconds without work after which a target's workers are ended.").tag(

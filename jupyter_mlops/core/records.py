@@ -14,11 +14,18 @@ import msgspec
 from .states import RunState, SweepState
 
 ParameterType = Literal["int", "float", "bool", "str", "none", "list", "dict", "choice", "any"]
+# fresh: a new process; warm: forked after the imports; shared: forked after the sweep's shared cells
+KernelStart = Literal["", "fresh", "warm", "shared"]
 
 
 def now() -> str:
     """The present moment as records write it."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def seconds_between(earlier: str, later: str) -> float:
+    """Seconds from one moment, as records write it, to another."""
+    return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,6 +93,8 @@ class SweepRequest(Record, frozen=True, kw_only=True):
         cell_timeout: seconds one cell may take, None for no limit.
         run_timeout: seconds one run may take, None for no limit.
         max_output: bytes of output one run may keep, None for the setting's default.
+        shared_prefix: whether the cells before the first one that depends on a varied parameter run once
+            a slot instead of once a run; see :class:`PrefixCheck` for which these are.
     """
 
     path: str
@@ -100,6 +109,7 @@ class SweepRequest(Record, frozen=True, kw_only=True):
     cell_timeout: float | None = None
     run_timeout: float | None = None
     max_output: int | None = None
+    shared_prefix: bool = False
 
 
 class SweepChange(Record, frozen=True, kw_only=True):
@@ -133,6 +143,20 @@ class SpaceRequest(Record, frozen=True, kw_only=True):
     sampler: Sampler = Sampler()
 
 
+class PrefixCheck(Record, frozen=True, kw_only=True):
+    """Which cells at a notebook's beginning give the same whatever the varied parameters are.
+
+    Attributes:
+        end: index of the first cell that every run executes itself; 0 where none can be shared.
+        cells: first line of each code cell before it, to show a person.
+        reason: one sentence on why sharing ends there.
+    """
+
+    end: int = 0
+    cells: list[str] = []
+    reason: str = ""
+
+
 class SpaceCheck(Record, frozen=True, kw_only=True):
     """How many runs a space makes, and what is wrong with it.
 
@@ -141,12 +165,14 @@ class SpaceCheck(Record, frozen=True, kw_only=True):
         combinations: combinations in the whole space, before sampling.
         fields: by parameter name.
         error: what is wrong with the whole (too many runs, no combination), empty where nothing is.
+        prefix: the cells that could be shared.
     """
 
     total: int
     combinations: int
     fields: dict[str, FieldCheck] = {}
     error: str = ""
+    prefix: PrefixCheck = PrefixCheck()
 
 
 class NotebookInfo(Record, frozen=True, kw_only=True):
@@ -202,6 +228,22 @@ class RunError(Record, frozen=True, kw_only=True):
     traceback: str = ""
 
 
+class Timing(Record, frozen=True, kw_only=True):
+    """Where an attempt's time went, in seconds.
+
+    Attributes:
+        queue: from being planned, or from being put back, to a worker's beginning.
+        start: until the kernel was ready.
+        cells: until the last cell was done.
+        finish: until metrics were read, the kernel was gone and the result was written.
+    """
+
+    queue: float = 0.0
+    start: float = 0.0
+    cells: float = 0.0
+    finish: float = 0.0
+
+
 class Run(Record, frozen=True, kw_only=True):
     """One execution of one notebook with one set of parameter values.
 
@@ -214,6 +256,9 @@ class Run(Record, frozen=True, kw_only=True):
         queued_at, started_at, ended_at: ISO times; None while not reached.
         peak_memory: bytes the kernel's process group held at most.
         cpu_seconds: CPU time of the kernel's process group.
+        timing: where the attempt's time went, None until it is over.
+        kernel_start: how its kernel was made; empty while that is not known.
+        kernel_reason: why the kernel was not made in a faster way, empty where it was.
         warnings: sentences on what a person should know (output cut, a file written by two runs).
         mlflow_run_id: child run, None until tracking has made it.
         tracked: whether MLflow holds everything of the present attempt.
@@ -237,6 +282,9 @@ class Run(Record, frozen=True, kw_only=True):
     ended_at: str | None = None
     peak_memory: int | None = None
     cpu_seconds: float | None = None
+    timing: Timing | None = None
+    kernel_start: KernelStart = ""
+    kernel_reason: str = ""
     warnings: list[str] = []
     mlflow_run_id: str | None = None
     tracked: bool = False
@@ -261,6 +309,7 @@ class Sweep(Record, frozen=True, kw_only=True):
         run_seconds: how long a run that succeeded takes on average, None until one has.
         run_memory: bytes that the most demanding run took so far.
         occupies: bytes on disk, as last measured.
+        prefix: index of the first cell that every run executes itself; those before run once a slot. 0: all run.
         stop_requested, pause_requested: intents the service has yet to act on.
         message: one line on how it stands, or why it paused or failed.
         git_commit: of the notebook's folder, with ``+`` behind it where the work tree was dirty.
@@ -286,6 +335,7 @@ class Sweep(Record, frozen=True, kw_only=True):
     cell_timeout: float | None = None
     run_timeout: float | None = None
     max_output: int = 100_000_000
+    prefix: int = 0
     total: int = 0
     planned: int = 0
     counts: dict[str, int] = {}
@@ -398,6 +448,9 @@ class RunSpec(Record, frozen=True, kw_only=True):
         env: added to the kernel's environment.
         metrics: names to read from the kernel after the last cell.
         threads: for OMP_NUM_THREADS and its like.
+        kernel_start: ``fresh`` makes each kernel a new process, ``auto`` forks warm ones where that is safe.
+        prefix: see :class:`Sweep`.
+        varied: names of the parameters that differ between the sweep's runs.
         epoch: of the lease under which it was handed out.
     """
 
@@ -416,6 +469,9 @@ class RunSpec(Record, frozen=True, kw_only=True):
     cell_timeout: float | None = None
     run_timeout: float | None = None
     max_output: int = 100_000_000
+    kernel_start: Literal["auto", "fresh"] = "auto"
+    prefix: int = 0
+    varied: list[str] = []
     epoch: int = 0
 
 
@@ -424,6 +480,7 @@ class RunResult(Record, frozen=True, kw_only=True):
 
     Attributes:
         metrics: named numbers read from the kernel, and those of MLflow runs the notebook made itself.
+        timing, kernel_start, kernel_reason: see :class:`Run`; the time in the queue is not the worker's to know.
         written: files in the notebook's folder that were created or changed while it ran.
     """
 
@@ -438,6 +495,9 @@ class RunResult(Record, frozen=True, kw_only=True):
     cells: int = 0
     peak_memory: int | None = None
     cpu_seconds: float | None = None
+    timing: Timing | None = None
+    kernel_start: KernelStart = ""
+    kernel_reason: str = ""
     warnings: list[str] = []
     written: list[str] = []
     worker: str = ""

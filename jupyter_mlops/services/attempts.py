@@ -9,9 +9,11 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ..compute import Target, WorkerLostError, spooled_result
 from ..core.errors import ConflictError
-from ..core.records import Run, RunError, RunResult, RunSpec, Sweep, now
+from ..core.records import Run, RunError, RunResult, RunSpec, Sweep, now, seconds_between
 from ..core.states import RUN_LIVE, RunState
 from .context import Context
 from .requests import fresh_attempt
@@ -19,6 +21,19 @@ from .requests import fresh_attempt
 log = logging.getLogger(__name__)
 
 CELL_SECONDS = 0.3
+# fields of a result that are the run's own, too
+_TAKEN = (
+    "metrics",
+    "error",
+    "cell",
+    "cells",
+    "peak_memory",
+    "cpu_seconds",
+    "timing",
+    "kernel_start",
+    "kernel_reason",
+    "warnings",
+)
 
 
 class Attempts:
@@ -119,6 +134,9 @@ class Attempts:
             cell_timeout=sweep.cell_timeout,
             run_timeout=sweep.run_timeout,
             max_output=sweep.max_output,
+            kernel_start="fresh" if self.context.settings.kernel_start == "fresh" else "auto",
+            prefix=sweep.prefix,
+            varied=sweep.varied,
             epoch=self.epoch.number,
         )
 
@@ -176,10 +194,10 @@ class Attempts:
 
     async def _take(self, run: Run, result: RunResult) -> None:
         """Write down how an attempt ended; MLflow is told in its own time."""
-        fields = {
-            name: getattr(result, name)
-            for name in ("metrics", "error", "cell", "cells", "peak_memory", "cpu_seconds", "warnings")
-        }
+        fields = {name: getattr(result, name) for name in _TAKEN}
+        if result.timing is not None:
+            queue = max(0.0, seconds_between(run.queued_at, result.started_at))
+            fields["timing"] = msgspec.structs.replace(result.timing, queue=round(queue, 3))
         fields["warnings"] = [*result.warnings, *self._shared_files(run, result)]
         run = self.end(
             run,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-from ..core.records import Run, Sweep
+from ..core.records import Run, Sweep, seconds_between
 from ..core.states import RunState
 from .requests import best_run
 
@@ -14,7 +13,7 @@ def measured(sweep: Sweep, run: Run) -> dict[str, Any]:
     """The sweep's fields on what a run costs, with one more that succeeded."""
     fields: dict[str, Any] = {"run_memory": max(sweep.run_memory or 0, run.peak_memory or 0) or None}
     if run.started_at and run.ended_at:
-        took = (datetime.fromisoformat(run.ended_at) - datetime.fromisoformat(run.started_at)).total_seconds()
+        took = seconds_between(run.started_at, run.ended_at)
         mean = took if sweep.run_seconds is None else sweep.run_seconds
         fields["run_seconds"] = mean + (took - mean) / max(1, sweep.counts.get(RunState.SUCCEEDED, 1))
     return fields

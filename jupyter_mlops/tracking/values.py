@@ -41,9 +41,20 @@ def log_values(client: MlflowClient, run: Run, result: RunResult, data: Any, env
             tags.append(RunTag(f"mlops.parameter.{name}", text))
     if result.error is not None:
         tags.append(RunTag("mlops.error", result.error.message))
-    numbers = {"peak_memory": result.peak_memory, "cpu_seconds": result.cpu_seconds}
-    tags += [RunTag(f"mlops.{name}", str(value)) for name, value in numbers.items() if value is not None]
+    tags += [RunTag(f"mlops.{name}", str(value)) for name, value in _costs(run, result).items() if value is not None]
     client.log_batch(run.mlflow_run_id, metrics=metrics, params=params, tags=tags)
+
+
+def _costs(run: Run, result: RunResult) -> dict[str, Any]:
+    """What an attempt took, and how its kernel was made; None for what is not known."""
+    timing = run.timing or result.timing
+    return {
+        "peak_memory": result.peak_memory,
+        "cpu_seconds": result.cpu_seconds,
+        **({f"{name}_seconds": getattr(timing, name) for name in timing.__struct_fields__} if timing else {}),
+        "kernel_start": result.kernel_start or None,
+        "kernel_reason": result.kernel_reason or None,
+    }
 
 
 def sweep_tags(sweep: Sweep) -> dict[str, str]:

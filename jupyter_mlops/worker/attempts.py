@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..core.errors import InvalidInputError
-from ..core.records import RunError, RunResult, RunSpec, now
+from ..core.records import KernelStart, RunError, RunResult, RunSpec, now
 from ..core.states import RunState
+from .clock import Clock
 from .environment import dask_worker
 from .places import attempt_folder, changed, files_folder, snapshot, write_atomically
 from .sentences import EndedError, cell_error, other_error
@@ -53,6 +54,9 @@ class Attempt:
         self.group: ProcessGroup | None = None
         self.metrics: dict[str, float] = {}
         self.warnings: list[str] = []
+        self.clock = Clock()
+        self.kernel_start: KernelStart = ""
+        self.kernel_reason = ""
         self._report = report
         self._lock = threading.Lock()
         self._pending = False
@@ -103,6 +107,7 @@ class Attempt:
     def began(self, cells: int) -> None:
         """The kernel is ready and has so many code cells to run."""
         self.cells = cells
+        self.clock.kernel_ready()
         self._send("started")
 
     def cell_done(self) -> None:
@@ -211,6 +216,9 @@ def _execute(attempt: Attempt) -> RunResult:
         cells=attempt.cells,
         peak_memory=group.peak_memory if group else None,
         cpu_seconds=round(group.cpu_seconds, 3) if group else None,
+        timing=attempt.clock.timing(),
+        kernel_start=attempt.kernel_start,
+        kernel_reason=attempt.kernel_reason,
         warnings=attempt.warnings,
         written=written,
         worker=attempt.worker,

@@ -87,6 +87,7 @@ async def _run(recorder: Recorder, attempt: Attempt, kernel: Kernel) -> None:
         attempt.warn(f"The notebook ended itself in cell {attempt.cell} of {attempt.cells}; the rest was not run.")
         finished = False
     finally:
+        attempt.clock.cells_done()
         if keeper.cut:
             attempt.warn(keeper.sentence)
     attempt.raise_if_ended()

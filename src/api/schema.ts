@@ -63,6 +63,13 @@ export interface Parameter {
   help: string;
 }
 
+/** Which cells at a notebook's beginning give the same whatever the varied parameters are. */
+export interface PrefixCheck {
+  end: number;
+  cells: string[];
+  reason: string;
+}
+
 /** One execution of one notebook with one set of parameter values. */
 export interface Run {
   id: string;
@@ -81,6 +88,9 @@ export interface Run {
   ended_at: string | null;
   peak_memory: number | null;
   cpu_seconds: number | null;
+  timing: Timing | null;
+  kernel_start: '' | 'fresh' | 'shared' | 'warm';
+  kernel_reason: string;
   warnings: string[];
   mlflow_run_id: string | null;
   tracked: boolean;
@@ -137,6 +147,7 @@ export interface SpaceCheck {
   combinations: number;
   fields: Record<string, FieldCheck>;
   error: string;
+  prefix: PrefixCheck;
 }
 
 /** A space to be checked while it is typed. */
@@ -179,6 +190,7 @@ export interface Sweep {
   cell_timeout: number | null;
   run_timeout: number | null;
   max_output: number;
+  prefix: number;
   total: number;
   planned: number;
   counts: Record<string, number>;
@@ -223,6 +235,7 @@ export interface SweepRequest {
   cell_timeout: number | null;
   run_timeout: number | null;
   max_output: number | null;
+  shared_prefix: boolean;
 }
 
 /** Where one sweep stands. */
@@ -244,4 +257,12 @@ export interface TargetInfo {
   slots: number;
   busy: number;
   message: string;
+}
+
+/** Where an attempt's time went, in seconds. */
+export interface Timing {
+  queue: number;
+  start: number;
+  cells: number;
+  finish: number;
 }
