@@ -4,6 +4,7 @@ import { Client } from '../api/client';
 import type {
   NotebookInfo,
   Parameter,
+  PrefixCheck,
   Run,
   SpaceCheck,
   SpaceRequest,
@@ -200,7 +201,18 @@ function count({ space = {} }: Partial<SpaceRequest>): SpaceCheck {
     (product, field) => product * field.count,
     1
   );
-  return { total, combinations: total, fields, error: '' };
+  return {
+    total,
+    combinations: total,
+    fields,
+    error: '',
+    prefix: prefixOf()
+  };
+}
+
+/** No cells to share, unless said otherwise. */
+export function prefixOf(change: Partial<PrefixCheck> = {}): PrefixCheck {
+  return { end: 0, cells: [], reason: '', ...change };
 }
 
 export function sweepOf(id: string, change: Partial<Sweep> = {}): Sweep {
@@ -225,6 +237,7 @@ export function sweepOf(id: string, change: Partial<Sweep> = {}): Sweep {
     cell_timeout: null,
     run_timeout: null,
     max_output: 100_000_000,
+    prefix: 0,
     total: 10,
     planned: 10,
     counts: {},
@@ -271,6 +284,9 @@ export function runOf(
     ended_at: null,
     peak_memory: null,
     cpu_seconds: null,
+    timing: null,
+    kernel_start: '',
+    kernel_reason: '',
     warnings: [],
     mlflow_run_id: null,
     tracked: false,

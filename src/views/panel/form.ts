@@ -31,7 +31,8 @@ export function emptyRequest(path: string): SweepRequest {
     experiment: '',
     cell_timeout: null,
     run_timeout: null,
-    max_output: null
+    max_output: null,
+    shared_prefix: false
   };
 }
 

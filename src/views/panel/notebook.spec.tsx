@@ -16,6 +16,7 @@ import {
   FakeServer,
   infoOf,
   parameterOf,
+  prefixOf,
   statusOf
 } from '../../testing/server';
 import { NotebookForm } from './form';
@@ -205,7 +206,8 @@ describe('NotebookFormView', () => {
         total: 0,
         combinations: 1_000_000,
         fields: {},
-        error: 'That makes 1,000,000 runs: narrow it or take some at random.'
+        error: 'That makes 1,000,000 runs: narrow it or take some at random.',
+        prefix: prefixOf()
       });
       await show();
       await text('That makes 1,000,000 runs');
@@ -227,7 +229,8 @@ describe('NotebookFormView', () => {
         total: sampler.kind === 'random' ? 20 : 1000,
         combinations: 1000,
         fields: {},
-        error: ''
+        error: '',
+        prefix: prefixOf()
       });
       await show();
       await text('Run 1,000');
