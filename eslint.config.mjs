@@ -20,7 +20,7 @@ function floor(files, ...forbidden) {
 }
 
 const VIEWS = ['^\\..*/views/', 'views are put together by those above'];
-const COMMANDS = ['^\\..*/commands$', 'execute commands by their ids'];
+const COMMANDS = ['^\\..*/(commands|start)$', 'execute commands by their ids'];
 const MODEL = ['^\\..*/model$', 'use the IMlopsModel of tokens.ts'];
 const TOKENS = ['^\\..*/tokens$', 'the tokens stand above'];
 const TOP = [
@@ -59,7 +59,8 @@ export default ts.config(
   },
   floor(['src/api/**'], VIEWS, COMMANDS, MODEL, TOP, TOKENS),
   floor(['src/tokens.ts', 'src/model.ts'], VIEWS, COMMANDS, TOP),
-  floor(['src/commands.ts'], VIEWS, MODEL, TOP),
+  floor(['src/commands.ts', 'src/start.tsx'], VIEWS, MODEL, TOP),
+  floor(['src/sharing.tsx'], VIEWS, COMMANDS, MODEL, TOP),
   floor(['src/views/**'], COMMANDS, MODEL, [
     '^(\\.\\./)+(main|panel|documents)$',
     'these stand at the top'

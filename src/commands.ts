@@ -1,10 +1,5 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
-import {
-  Dialog,
-  InputDialog,
-  Notification,
-  showDialog
-} from '@jupyterlab/apputils';
+import { InputDialog, Notification } from '@jupyterlab/apputils';
 import type { IFileBrowserFactory } from '@jupyterlab/filebrowser';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
@@ -13,8 +8,9 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { SweepAction } from './api/client';
 import type { Sweep, SweepRequest } from './api/schema';
 import { sweepArg, textArg } from './args';
-import { formatBytes, formatCount } from './format';
+import { formatBytes } from './format';
 import { sweepIcon } from './icons';
+import { Starter } from './start';
 import { CommandIDs, finishedRuns, isOver, type IMlopsModel } from './tokens';
 
 export interface ICommandOptions {
@@ -33,8 +29,14 @@ export function addCommands(options: ICommandOptions): void {
 }
 
 function addNotebookCommands(options: ICommandOptions): void {
-  const { app, tracker, trans } = options;
+  const { app, model, tracker, trans } = options;
   const { commands } = app;
+  const starter = new Starter({
+    app,
+    model,
+    trans,
+    save: path => save(options, path)
+  });
   commands.addCommand(CommandIDs.sweepNotebook, {
     label: trans.__('Sweep Notebook'),
     caption: trans.__('Run this notebook over the parameters to try'),
@@ -49,9 +51,9 @@ function addNotebookCommands(options: ICommandOptions): void {
       const request = args['request'] as unknown as SweepRequest | undefined;
       if (request) {
         // the form shows what is refused beside what is wrong
-        await startSweep(options, path, request);
+        await starter.start(path, request);
       } else {
-        await notifying(() => sweepRemembered(options, path));
+        await notifying(() => sweepRemembered(options, starter, path));
       }
     }
   });
@@ -204,6 +206,7 @@ function pathOf(options: ICommandOptions, given: unknown): string | null {
 
 async function sweepRemembered(
   options: ICommandOptions,
+  starter: Starter,
   path: string
 ): Promise<void> {
   const { app, model } = options;
@@ -222,46 +225,7 @@ async function sweepRemembered(
     await app.commands.execute(CommandIDs.showPanel);
     return;
   }
-  await startSweep(options, path, remembered);
-}
-
-async function startSweep(
-  options: ICommandOptions,
-  path: string,
-  asked: SweepRequest
-): Promise<void> {
-  const { app, model, trans } = options;
-  const request = { ...asked, path };
-  await save(options, path);
-  const { total } = await model.client.checkSpace({
-    path,
-    space: request.space,
-    sampler: request.sampler
-  });
-  const { confirm_runs } = model.status ?? (await model.client.status());
-  if (total > confirm_runs && !(await confirmed(total, trans))) {
-    return;
-  }
-  const sweep = await model.client.startSweep(request);
-  await model.refresh();
-  await app.commands.execute(CommandIDs.openSweep, { id: sweep.id });
-}
-
-async function confirmed(
-  total: number,
-  trans: TranslationBundle
-): Promise<boolean> {
-  const { button } = await showDialog({
-    title: trans.__('Start %1 runs?', formatCount(total)),
-    body: trans.__(
-      'The first runs alone and shows how long one takes. You can pause or stop at any time.'
-    ),
-    buttons: [
-      Dialog.cancelButton(),
-      Dialog.okButton({ label: trans.__('Start %1 Runs', formatCount(total)) })
-    ]
-  });
-  return button.accept;
+  await starter.start(path, remembered);
 }
 
 function openPanelOf(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatNumber, formatTime } from './format';
+import { formatBytes, formatNumber, formatSpan, formatTime } from './format';
 
 describe('formatNumber', () => {
   it.each([
@@ -32,6 +32,19 @@ describe('formatBytes', () => {
     [5e15, '5000 TB']
   ])('shows %d as %s', (bytes, text) => {
     expect(formatBytes(bytes)).toBe(text);
+  });
+});
+
+describe('formatSpan', () => {
+  it.each([
+    [0, '0 ms'],
+    [0.0214, '21 ms'],
+    [0.0996, '0.10 s'],
+    [0.211, '0.21 s'],
+    [0.996, '1.0 s'],
+    [83, '1 min 23 s']
+  ])('shows %d as %s', (seconds, text) => {
+    expect(formatSpan(seconds)).toBe(text);
   });
 });
 

@@ -55,6 +55,14 @@ export function formatDuration(seconds: number, tenths = true): string {
   return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} min`;
 }
 
+/** A part of a run, which may be short: `21 ms`, `0.21 s`, then as a duration. */
+export function formatSpan(seconds: number): string {
+  if (seconds < 0.0995) {
+    return `${Math.round(seconds * 1000)} ms`;
+  }
+  return seconds < 0.995 ? `${seconds.toFixed(2)} s` : formatDuration(seconds);
+}
+
 /** No more exact than it can be known: `about 40 s`, `about 3 min`, `about 2 h 10 min`. */
 export function roughly(seconds: number): string {
   if (seconds < 5) {

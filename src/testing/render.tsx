@@ -23,7 +23,9 @@ const ROLES: Record<string, string> = {
   textbox: 'input:not([type]),input[type=text],textarea',
   spinbutton: 'input[type=number]',
   combobox: 'select',
-  list: 'ul',
+  checkbox: 'input[type=checkbox]',
+  dialog: 'dialog,[role=dialog]',
+  list: 'ul,ol',
   menuitem: '[role=menuitem]'
 };
 
@@ -111,12 +113,14 @@ export function descriptionOf(node: HTMLElement): string {
     .trim();
 }
 
-function nameOf(node: HTMLElement): string {
+/** What assistive technology calls an element. */
+export function nameOf(node: HTMLElement): string {
   const label =
     node.getAttribute('aria-label') ??
     (node.id
       ? document.querySelector(`label[for="${node.id}"]`)?.textContent
       : null) ??
+    node.closest('label')?.textContent ??
     node.textContent ??
     '';
   return label.trim().replace(/\s+/g, ' ');

@@ -173,6 +173,14 @@ export class FakeServer {
         }
         return { status: 204 };
       }
+      case 'POST sweeps':
+        return ok(
+          this.put({
+            ...(asked.body as SweepRequest),
+            max_output: 100_000_000,
+            id: `sweep-${this.sweeps.size + 1}`
+          })
+        );
       case 'POST space':
         return ok(this.check(asked.body as SpaceRequest));
       default:

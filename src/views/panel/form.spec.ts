@@ -71,6 +71,21 @@ describe('NotebookForm', () => {
       expect(form.savedWithNotebook).toBe(false);
     });
 
+    it('remembers whether the first cells are shared', async () => {
+      remember({ saved: { space: { seed: '1,2' }, shared_prefix: true } });
+      await form.load();
+      expect(form.request.shared_prefix).toBe(true);
+      expect(form.savedWithNotebook).toBe(true);
+      expect(compact(form.request)).toEqual({
+        space: { seed: '1,2' },
+        shared_prefix: true
+      });
+      form.update({ shared_prefix: false });
+      expect(form.savedWithNotebook).toBe(false);
+      await form.flush();
+      expect(drafts().at(-1)?.body).toMatchObject({ shared_prefix: false });
+    });
+
     it('takes what the notebook carries where there is no draft', async () => {
       remember({ saved: { space: { seed: '9' }, slots: 1 } });
       await form.load();

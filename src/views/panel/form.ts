@@ -80,6 +80,17 @@ export class NotebookForm implements IDisposable {
     this._changed.emit();
   }
 
+  /** Sentences of the last refused start, by what they belong beside. */
+  get refused(): Readonly<Record<string, string>> {
+    return this._refused;
+  }
+
+  /** Show why a start was refused. */
+  refuse(error: unknown): void {
+    this._refused = error instanceof ApiError ? error.fields : {};
+    this.error = messageOf(error);
+  }
+
   get request(): SweepRequest {
     return this._request;
   }
@@ -87,6 +98,11 @@ export class NotebookForm implements IDisposable {
   /** The answer to what stands in the form; the one before while a new one is on its way. */
   get check(): SpaceCheck | null {
     return this._check;
+  }
+
+  /** The last answer to a space that could be run: which cells are shared is not asked of nonsense. */
+  get sharable(): SpaceCheck | null {
+    return this._sharable;
   }
 
   get checking(): boolean {
@@ -147,6 +163,7 @@ export class NotebookForm implements IDisposable {
       const first = this._info === null;
       this._info = info;
       this._error = '';
+      this._refused = {};
       if (first && !this._touched) {
         const remembered = info.draft ?? info.saved;
         if (remembered) {
@@ -193,6 +210,7 @@ export class NotebookForm implements IDisposable {
     this._touched = true;
     this._dirty = true;
     this._error = '';
+    this._refused = {};
     this._request = { ...this._request, ...change };
     if (change.space || change.sampler) {
       this._checking = true;
@@ -224,6 +242,9 @@ export class NotebookForm implements IDisposable {
         return;
       }
       this._check = check;
+      if (check.total > 0) {
+        this._sharable = check;
+      }
     } catch (error) {
       if (abort.signal.aborted) {
         return;
@@ -280,8 +301,10 @@ export class NotebookForm implements IDisposable {
   private readonly _added = new Set<string>();
   private _info: NotebookInfo | null = null;
   private _error = '';
+  private _refused: Readonly<Record<string, string>> = {};
   private _request: SweepRequest;
   private _check: SpaceCheck | null = null;
+  private _sharable: SpaceCheck | null = null;
   private _checking = false;
   private _touched = false;
   private _dirty = false;

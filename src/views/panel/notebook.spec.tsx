@@ -1,11 +1,13 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import * as React from 'react';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ApiError } from '../../api/request';
 import type { NotebookInfo, TargetInfo } from '../../api/schema';
 import {
   allByRole,
   byRole,
   descriptionOf,
+  nameOf,
   pick,
   press,
   render,
@@ -407,6 +409,107 @@ describe('NotebookFormView', () => {
       });
       type(await byRole('spinbutton', 'Slots'), '');
       expect(form.request.slots).toBeNull();
+    });
+  });
+
+  describe('sharing the first cells', () => {
+    const box = () =>
+      byRole('checkbox', /once per slot$/) as Promise<HTMLInputElement>;
+    const cells = ['import pandas as pd', 'data = pd.read_csv("flights.csv")'];
+    const reason = 'Cell 5 uses max_depth.';
+
+    function shares(change = {}): void {
+      const usual = server.check;
+      server.check = request => ({
+        ...usual(request),
+        prefix: prefixOf({ end: 4, cells, reason, ...change })
+      });
+    }
+
+    it('is offered where cells stand above what varies', async () => {
+      shares();
+      await show();
+      await text('Run 1');
+      expect(allByRole('checkbox')).toHaveLength(0);
+      type(await depth(), '1,5,20');
+      expect((await box()).checked).toBe(false);
+      expect(nameOf(await box())).toBe('Run the first 4 cells once per slot');
+      expect(descriptionOf(await box())).toContain(
+        'They use nothing that varies.'
+      );
+      expect(allByRole('list')).toHaveLength(0);
+    });
+
+    it('shows which cells, and why no more, once it is ticked', async () => {
+      shares();
+      await show();
+      type(await depth(), '1,5,20');
+      (await box()).click();
+      const list = await byRole('list', 'Code cells that run once per slot');
+      expect([...list.children].map(line => line.textContent)).toEqual(cells);
+      await text(reason);
+      expect(form.request.shared_prefix).toBe(true);
+      (await box()).click();
+      await vi.waitFor(() => expect(allByRole('list')).toHaveLength(0));
+      expect(form.request.shared_prefix).toBe(false);
+    });
+
+    it('is not offered where there are none', async () => {
+      shares({ end: 0, cells: [] });
+      await show();
+      type(await depth(), '1,5,20');
+      await text('Run 3');
+      expect(allByRole('checkbox')).toHaveLength(0);
+    });
+
+    it('is off, with the reason, where it was ticked and there are none now', async () => {
+      shares({ end: 0, cells: [], reason: 'The first cell uses max_depth.' });
+      await show();
+      form.update({ shared_prefix: true });
+      type(await depth(), '1,5,20');
+      await text('The first cell uses max_depth.');
+      expect((await box()).disabled).toBe(true);
+      expect((await box()).checked).toBe(false);
+      expect((await run()).disabled).toBe(false);
+      type(await depth(), '1');
+      await text('One run alone shares nothing.');
+    });
+
+    it('stays in sight while a field makes no sense', async () => {
+      shares();
+      await show();
+      type(await depth(), '1,5,20');
+      (await box()).click();
+      await byRole('list', 'Code cells that run once per slot');
+      server.check = () => ({
+        total: 0,
+        combinations: 0,
+        fields: {
+          max_depth: { count: 0, preview: '', error: 'Not a number.' }
+        },
+        error: 'Mend max_depth first.',
+        prefix: prefixOf()
+      });
+      type(await depth(), 'nonsense');
+      await text('Not a number.');
+      expect((await box()).checked).toBe(true);
+    });
+
+    it('has beside it what the server says of it, once', async () => {
+      shares();
+      await show();
+      type(await depth(), '1,5,20');
+      (await box()).click();
+      const sentence = 'The cells to share have changed.';
+      form.refuse(new ApiError(sentence, 400, { shared_prefix: sentence }));
+      await vi.waitFor(async () =>
+        expect(descriptionOf(await box())).toContain(sentence)
+      );
+      expect(allByRole('alert').map(alert => alert.textContent)).toEqual([
+        sentence
+      ]);
+      (await box()).click();
+      await vi.waitFor(() => expect(allByRole('alert')).toHaveLength(0));
     });
   });
 

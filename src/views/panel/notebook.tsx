@@ -10,6 +10,7 @@ import type { TargetInfo } from '../../api/schema';
 import { formatCount, roughly } from '../../format';
 import { Field, TextInput } from './field';
 import type { NotebookForm } from './form';
+import { Sharing } from './sharing';
 
 export interface INotebookFormProps {
   form: NotebookForm;
@@ -81,6 +82,7 @@ export function NotebookFormView(props: INotebookFormProps): JSX.Element {
       {(parameters.length > 0 || info.open_names) && (
         <>
           <Choices {...props} />
+          <Sharing form={form} trans={trans} />
           <Advanced form={form} trans={trans} />
           <Keep {...props} />
           <Foot {...props} />
@@ -464,6 +466,7 @@ function Foot(props: INotebookFormProps): JSX.Element {
   const total = form.check?.total ?? 0;
   const combinations = form.check?.combinations ?? 0;
   const seconds = estimate(props);
+  const beside = form.refused['shared_prefix'] === form.error;
   return (
     <div className="jp-MlopsFoot">
       <div className="jp-MlopsRow">
@@ -504,7 +507,9 @@ function Foot(props: INotebookFormProps): JSX.Element {
           {reason}
         </div>
       )}
-      {form.error && form.error !== reason && <Problem text={form.error} />}
+      {form.error && form.error !== reason && !beside && (
+        <Problem text={form.error} />
+      )}
       {props.unsaved && !reason && (
         <div className="jp-MlopsHint">
           {trans.__('Unsaved edits are saved when it starts.')}

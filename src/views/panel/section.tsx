@@ -183,7 +183,7 @@ export class NotebookSection extends ReactWidget {
         request: form.request as unknown as ReadonlyPartialJSONObject
       });
     } catch (error) {
-      form.error = error instanceof Error ? error.message : String(error);
+      form.refuse(error);
     } finally {
       this._starting.delete(form.path);
       this.update();

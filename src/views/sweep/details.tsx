@@ -154,6 +154,12 @@ function executionFacts(sweep: Sweep, trans: TranslationBundle): FactList {
         : trans.__('%1 at most', sweep.slots)
     ],
     [
+      trans.__('Once per slot'),
+      sweep.prefix > 0
+        ? trans._n('the first cell', 'the first %1 cells', sweep.prefix)
+        : ''
+    ],
+    [
       trans.__('A run takes'),
       sweep.run_seconds === null ? '' : formatDuration(sweep.run_seconds)
     ],

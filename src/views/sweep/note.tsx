@@ -1,13 +1,14 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { Sweep } from '../../api/schema';
+import type { Run, Sweep } from '../../api/schema';
 import { formatBytes, formatCount, formatDuration } from '../../format';
 import { CommandIDs } from '../../tokens';
 import { CommandButton, type IPageActions } from './parts';
-import { fullTime } from './words';
+import { fullTime, sharedSentence } from './words';
 
 export interface INoteProps {
   sweep: Sweep;
+  runs: readonly Run[];
   actions: IPageActions;
   trans: TranslationBundle;
 }
@@ -78,9 +79,9 @@ export function Note(props: INoteProps): JSX.Element | null {
   }
 }
 
-/** What the first run showed; while it goes alone, why. */
+/** What the first run showed; while it goes alone, why; what the runs share. */
 function Cost(props: INoteProps): JSX.Element | null {
-  const { sweep, trans } = props;
+  const { sweep, runs, trans } = props;
   const { run_seconds: seconds, run_memory: memory } = sweep;
   const parts: string[] = [];
   if (seconds !== null) {
@@ -106,6 +107,10 @@ function Cost(props: INoteProps): JSX.Element | null {
         trans._n('%1 goes at a time.', '%1 go at a time.', sweep.slots_open)
       );
     }
+  }
+  const shared = sharedSentence(sweep, runs, trans);
+  if (shared) {
+    parts.push(shared);
   }
   if (sweep.message) {
     parts.push(sweep.message);

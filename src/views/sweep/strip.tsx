@@ -7,6 +7,7 @@ import { isOver } from '../../tokens';
 import { metricText, valueText } from './columns';
 import { Facts } from './parts';
 import { canOpen, Duration, type IRunActions } from './row';
+import { KernelStart, TimeSpent } from './spent';
 import { fullTime, runWord } from './words';
 
 export interface IRunStripProps {
@@ -185,6 +186,22 @@ function execution(
     [
       trans.__('Duration'),
       run.started_at ? <Duration key="duration" run={run} /> : ''
+    ],
+    [
+      trans.__('Time spent'),
+      run.timing ? (
+        <TimeSpent key="spent" timing={run.timing} trans={trans} />
+      ) : (
+        ''
+      )
+    ],
+    [
+      trans.__('Kernel'),
+      run.kernel_start ? (
+        <KernelStart key="kernel" run={run} trans={trans} />
+      ) : (
+        ''
+      )
     ],
     [trans.__('Queued'), fullTime(run.queued_at)],
     [trans.__('Started'), fullTime(run.started_at)],

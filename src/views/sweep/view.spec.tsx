@@ -164,6 +164,92 @@ describe('SweepView', () => {
     await text('fixed');
   });
 
+  it('says where the time of a run went, and how its kernel was made', async () => {
+    server.putRun({
+      id: 's-0',
+      sweep_id: 's',
+      timing: { queue: 12.3, start: 0.021, cells: 0.211, finish: 0.048 },
+      kernel_start: 'fresh',
+      kernel_reason: 'The module torch initialised CUDA when it was imported.'
+    });
+    await open();
+    (await row('s-0')).click();
+    const spent = await byRole('list', 'Time spent');
+    expect(
+      [...spent.children].map(part => [
+        part.textContent,
+        (part as HTMLElement).title !== ''
+      ])
+    ).toEqual([
+      ['queue 12 s', true],
+      ['start 21 ms', true],
+      ['cells 0.21 s', true],
+      ['finish 48 ms', true]
+    ]);
+    // the wait would hide the rest
+    const bar = [
+      ...document.querySelectorAll<HTMLElement>('.jp-MlopsSpent-bar > span')
+    ];
+    expect(
+      bar.map(({ dataset, style }) => [
+        dataset['part'],
+        Number(style.flexGrow).toFixed(3)
+      ])
+    ).toEqual([
+      ['start', '0.075'],
+      ['cells', '0.754'],
+      ['finish', '0.171']
+    ]);
+    await text(/Kernelfresh\s*The module torch initialised CUDA/);
+  });
+
+  it.each([
+    ['warm', 'warm'],
+    ['shared', 'shared cells']
+  ] as const)('calls a kernel that is %s so', async (start, words) => {
+    server.putRun({ id: 's-0', sweep_id: 's', kernel_start: start });
+    await open();
+    (await row('s-0')).click();
+    await vi.waitFor(() =>
+      expect(document.querySelector('[data-kernel-start]')?.textContent).toBe(
+        words
+      )
+    );
+    expect(document.querySelector('.jp-MlopsSpent-reason')).toBeNull();
+  });
+
+  it('says nothing of time and kernel while they are not known', async () => {
+    await open();
+    (await row('s-0')).click();
+    await text('Run 1');
+    expect(allByRole('list', 'Time spent')).toHaveLength(0);
+    expect(document.querySelector('[data-kernel-start]')).toBeNull();
+  });
+
+  it('says which cells run once per slot, and which runs could not go on from there', async () => {
+    server.put({ id: 's', prefix: 4 });
+    server.putRun({ id: 's-0', sweep_id: 's', kernel_start: 'shared' });
+    await open();
+    await text('The first 4 cells run once per slot.');
+    (await byRole('tab', 'Details')).click();
+    await text('Once per slotthe first 4 cells');
+    server.putRun({ id: 's-1', sweep_id: 's', kernel_start: 'warm' });
+    server.put({ id: 's', state: 'succeeded' });
+    await model.refresh();
+    await text(
+      'The first 4 cells ran once per slot. 1 run executed them by itself; its details say why.'
+    );
+  });
+
+  it('does not speak of shared cells where there are none', async () => {
+    server.put({ id: 's', run_seconds: 12 });
+    await open();
+    await text('A run takes 12 s.');
+    (await byRole('tab', 'Details')).click();
+    await text('How it runs');
+    expect(document.body.textContent).not.toContain('per slot');
+  });
+
   it('keeps selection and order while runs change', async () => {
     await open();
     (await row('s-1')).click();

@@ -1,6 +1,8 @@
 /** States and times in words. */
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { RunState, Sweep } from '../../api/schema';
+import type { Run, RunState, Sweep } from '../../api/schema';
+import { formatCount } from '../../format';
+import { isOver } from '../../tokens';
 
 export function runWord(state: RunState, trans: TranslationBundle): string {
   switch (state) {
@@ -51,6 +53,40 @@ export function sweepWord(sweep: Sweep, trans: TranslationBundle): string {
           ? trans.__('Starting')
           : trans.__('Running');
   }
+}
+
+/** Which cells run once per slot, and how many runs could not go on from there; empty where none do. */
+export function sharedSentence(
+  sweep: Sweep,
+  runs: readonly Run[],
+  trans: TranslationBundle
+): string {
+  if (sweep.prefix === 0) {
+    return '';
+  }
+  const over = isOver(sweep.state);
+  const sentence = over
+    ? trans._n(
+        'The first cell ran once per slot.',
+        'The first %1 cells ran once per slot.',
+        sweep.prefix
+      )
+    : trans._n(
+        'The first cell runs once per slot.',
+        'The first %1 cells run once per slot.',
+        sweep.prefix
+      );
+  const apart = runs.filter(
+    ({ kernel_start: start }) => start === 'warm' || start === 'fresh'
+  ).length;
+  return apart === 0
+    ? sentence
+    : `${sentence} ${trans._n(
+        '%2 run executed them by itself; its details say why.',
+        '%2 runs executed them by themselves; their details say why.',
+        apart,
+        formatCount(apart)
+      )}`;
 }
 
 /** Date and time of day, to the second. */

@@ -1,0 +1,69 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+import { canShare, CellList } from '../../sharing';
+import type { NotebookForm } from './form';
+
+/** Whether the cells above what varies run once per slot; there where it is possible or was asked for. */
+export function Sharing(props: {
+  form: NotebookForm;
+  trans: TranslationBundle;
+}): JSX.Element | null {
+  const { form, trans } = props;
+  const id = React.useId();
+  const { sharable: check, request } = form;
+  const refused = form.refused['shared_prefix'];
+  if (!check) {
+    return null;
+  }
+  const possible = canShare(check);
+  if (!possible && !request.shared_prefix) {
+    return null;
+  }
+  const { end, cells, reason } = check.prefix;
+  const ticked = possible && request.shared_prefix;
+  return (
+    <div className="jp-MlopsSharing">
+      <label className="jp-MlopsCheck">
+        <input
+          type="checkbox"
+          checked={ticked}
+          disabled={!possible}
+          aria-describedby={`${id}-help${refused ? ` ${id}-error` : ''}`}
+          aria-invalid={!!refused}
+          onChange={event =>
+            form.update({ shared_prefix: event.target.checked })
+          }
+        />
+        <span>
+          {possible
+            ? trans._n(
+                'Run the first cell once per slot',
+                'Run the first %1 cells once per slot',
+                end
+              )
+            : trans.__('Run the first cells once per slot')}
+        </span>
+      </label>
+      {refused && (
+        <div className="jp-MlopsField-error" id={`${id}-error`} role="alert">
+          {refused}
+        </div>
+      )}
+      <div className="jp-MlopsSharing-help" id={`${id}-help`}>
+        {possible
+          ? trans.__(
+              'They use nothing that varies. Runs go on from there, so what they load is loaded once.'
+            )
+          : check.total > 1
+            ? reason || trans.__('No cell stands above what varies.')
+            : trans.__('One run alone shares nothing.')}
+      </div>
+      {ticked && (
+        <>
+          <CellList cells={cells} trans={trans} />
+          {reason && <div className="jp-MlopsSharing-help">{reason}</div>}
+        </>
+      )}
+    </div>
+  );
+}
