@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 # a name may be bound more than once, and who reads source cannot tell which it is at the time
@@ -48,18 +49,61 @@ def origins(text: str, known: Bindings) -> set[str]:
     return {origin + dot + rest for origin in known.get(first, ())} or {text}
 
 
-def mentions(tree: ast.AST, known: Bindings) -> Iterator[str]:
-    """Every dotted name that source uses anywhere, from its origin: read, set, deleted or taken from a module."""
+def uses(tree: ast.AST, known: Bindings) -> Iterator[str]:
+    """Every dotted name that source reads, sets or deletes anywhere, from its origin."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
-        children = list(ast.iter_child_nodes(node))
-        match node:
-            case ast.Attribute() | ast.Name():
-                yield from sorted(origins(dotted(node), known))
-                while isinstance(node, ast.Attribute):
-                    node = node.value
-                children = [] if isinstance(node, ast.Name) else [node]
-            case ast.ImportFrom(level=0):
-                yield from (f"{node.module}.{name.name}" for name in node.names)
-        waiting.extend(reversed(children))
+        if isinstance(node, ast.Attribute | ast.Name):
+            yield from sorted(origins(dotted(node), known))
+            while isinstance(node, ast.Attribute):
+                node = node.value
+            if isinstance(node, ast.Name):
+                continue
+            waiting.append(node)
+        else:
+            waiting.extend(reversed(list(ast.iter_child_nodes(node))))
+
+
+def taken(tree: ast.AST) -> Iterator[str]:
+    """Every dotted name that source imports from a module, ``*`` as such."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Names to look out for.
+
+    Attributes:
+        modules: by name, what of each may be used; a module that is handed on whole could be used in any way.
+        reached: those of them that count where they are taken from another module, too (``shutil.os``).
+        anywhere: names that count whatever they are taken from.
+        exactly: names that count as they are.
+    """
+
+    modules: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    reached: frozenset[str] = frozenset()
+    anywhere: frozenset[str] = frozenset()
+    exactly: frozenset[str] = frozenset()
+
+    def catches(self, name: str) -> bool:
+        """Whether a dotted name is one of these."""
+        parts = name.split(".")
+        if name in self.exactly or not self.anywhere.isdisjoint(parts):
+            return True
+        starts = [place for place, part in enumerate(parts) if place == 0 or part in self.reached]
+        return any(self._catches_module(parts[start:]) for start in starts)
+
+    def _catches_module(self, parts: list[str]) -> bool:
+        for end in range(len(parts), 0, -1):
+            allowed = self.modules.get(".".join(parts[:end]))
+            if allowed is not None:
+                return end == len(parts) or parts[end] not in allowed
+        return False
+
+
+def words(text: str) -> frozenset[str]:
+    """Names in one text, for tables."""
+    return frozenset(text.split())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 _IPYTHON_LINE = re.compile(r"^([ \t]*+)(?:[%!?]|[\w, ]++=[ \t]*+[%!]|[\w.*]++\?{1,2}+[ \t]*+$).*$")
 # these run the rest of their cell as Python, in the notebook's own namespace
 _PYTHON_CELL = re.compile(r"%%(?:time|timeit|capture|prun)\b")
-_COMMAND = re.compile(r"^[ \t]*+(?:[\w, ]++=[ \t]*+)?+(?:(!)|%(%?[\w.]*+))(.*)$")
+_COMMAND = re.compile(r"^[ \t]*+(?:([\w, ]++)=[ \t]*+)?+(?:(!)|%(%?[\w.]*+))(.*)$")
 # these run the rest of their line as Python, in the notebook's own namespace
 _PYTHON_LINE = ("time", "timeit", "prun", "%%time", "%%timeit", "%%prun")
 _OPTIONS = re.compile(r"^\s*(?:-\w+(?:\s+\d+)?(?:\s+|$))*")
@@ -25,11 +25,13 @@ class Command:
         line: its number in the cell, from 1.
         name: ``matplotlib`` of a line, ``%%bash`` of a whole cell, ``!`` of a program's call, ``?`` of a question.
         rest: what stands behind the name.
+        assigned: the names that its result is given, as written.
     """
 
     line: int
     name: str
     rest: str = ""
+    assigned: str = ""
 
     @property
     def python(self) -> str:
@@ -85,8 +87,8 @@ def _commands(lines: list[str]) -> Iterator[Command]:
         if match is None:
             yield Command(number + 1, "?", line.strip())
             continue
-        program, name, rest = match.groups()
+        assigned, program, name, rest = match.groups()
         whole = number == first and line.startswith("%%")
-        yield Command(number + 1, program or ("%" + name if whole else name), rest.strip())
+        yield Command(number + 1, program or ("%" + name if whole else name), rest.strip(), (assigned or "").strip())
         if whole and not _PYTHON_CELL.match(line):
             return

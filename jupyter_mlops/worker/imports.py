@@ -9,56 +9,53 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
-from ..core.names import Bindings, bindings, mentions
+from ..core.names import Bindings, Watch, bindings, taken, uses, words
 from ..core.source import Command, commands, parse_python
 
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-# modules that decide on imports, and what of them is known to leave those alone
-_WATCHED: dict[str, frozenset[str]] = {
-    "os": _words(
-        "path sep linesep curdir pardir name cpu_count getcwd getenv getpid getppid uname listdir scandir walk mkdir "
-        "makedirs remove unlink rmdir rename replace stat access urandom PathLike fspath fsdecode fsencode"
+# what may change where imports look, what they show, or what stands in a module's place
+_TOUCHING = Watch(
+    modules={
+        "os": words(
+            "path sep linesep curdir pardir name cpu_count getcwd getenv getpid getppid uname listdir scandir walk "
+            "mkdir makedirs remove unlink rmdir rename replace stat access urandom PathLike fspath fsdecode fsencode"
+        ),
+        "sys": words(
+            "version version_info executable platform stdout stderr stdin exit maxsize float_info byteorder getsizeof "
+            "prefix base_prefix implementation hexversion getrecursionlimit setrecursionlimit getrefcount exc_info"
+        ),
+        "posix": words(""),
+        "site": words(""),
+        "builtins": words(""),
+        "importlib": words("metadata resources"),
+        "importlib.util": words("find_spec"),
+        "imp": words(""),
+        "pkgutil": words(""),
+        "runpy": words(""),
+        "pip": words(""),
+        "subprocess": words(""),
+        "warnings": words("warn"),
+        "locale": words("getlocale getpreferredencoding localeconv str atof"),
+        "dotenv": words(""),
+        "pyximport": words(""),
+        "import_ipynb": words(""),
+    },
+    reached=words("os sys builtins"),
+    anywhere=words(
+        "environ environb putenv unsetenv chdir fchdir meta_path path_hooks addsitedir import_module reload "
+        "load_dotenv __import__ __builtins__ __loader__ __spec__ "
+        "filterwarnings simplefilter resetwarnings catch_warnings captureWarnings setlocale "
+        "basicConfig dictConfig fileConfig setLevel addHandler "
+        "rcParams rcdefaults rc_file rc_context switch_backend "
+        "install install_import_hook patch patch_all patch_sklearn monkey_patch "
+        "get_ipython run_line_magic run_cell_magic"
     ),
-    "sys": _words(
-        "version version_info executable platform stdout stderr stdin exit maxsize float_info byteorder getsizeof "
-        "prefix base_prefix implementation hexversion getrecursionlimit setrecursionlimit getrefcount exc_info"
-    ),
-    "posix": _words(""),
-    "site": _words(""),
-    "builtins": _words(""),
-    "importlib": _words("metadata resources"),
-    "imp": _words(""),
-    "pkgutil": _words(""),
-    "runpy": _words(""),
-    "pip": _words(""),
-    "subprocess": _words(""),
-    "warnings": _words("warn"),
-    "locale": _words("getlocale getpreferredencoding localeconv str atof"),
-    "dotenv": _words(""),
-    "pyximport": _words(""),
-    "import_ipynb": _words(""),
-}
-# the same, reached through another module
-_REACHED = _words("os sys builtins")
-# whatever they are taken from: what changes where imports look, what they show, or what stands in a module's place
-_ANYWHERE = _words(
-    "environ environb putenv unsetenv chdir fchdir meta_path path_hooks addsitedir import_module reload load_dotenv "
-    "__import__ __builtins__ __loader__ __spec__ "
-    "filterwarnings simplefilter resetwarnings catch_warnings captureWarnings setlocale "
-    "basicConfig dictConfig fileConfig setLevel addHandler "
-    "rcParams rcdefaults rc_file rc_context switch_backend "
-    "install install_import_hook patch patch_all patch_sklearn monkey_patch "
-    "get_ipython run_line_magic run_cell_magic"
+    exactly=words("exec eval compile globals locals matplotlib.use"),
 )
-_EXACTLY = _words("exec eval compile globals locals matplotlib.use")
 # IPython's own lines that leave imports alone; every other one, and every program that is called, may do anything
-_HARMLESS = _words(
+_HARMLESS = words(
     "? matplotlib time timeit prun precision who whos pwd pinfo pdoc psource "
     "%%time %%timeit %%prun %%capture %%html %%HTML %%markdown %%latex %%svg %%SVG %%javascript %%js"
 )
@@ -139,22 +136,7 @@ def _statements(node: ast.Import | ast.ImportFrom, local: _LocalModules) -> Iter
 
 def touches_imports(tree: ast.AST, known: Bindings) -> bool:
     """Whether source names anything, anywhere, that may change what an import finds, prints or sees."""
-    return any(_is_watched(name) for name in mentions(tree, known))
-
-
-def _is_watched(name: str) -> bool:
-    parts = name.split(".")
-    if name in _EXACTLY or (parts[-1] == "*" and parts[0] in _WATCHED):
-        return True
-    if not _ANYWHERE.isdisjoint(parts):
-        return True
-    # a module that is handed on whole could be used in any way
-    for place, part in enumerate(parts):
-        if part in _WATCHED and (place == 0 or part in _REACHED):
-            following = parts[place + 1] if place + 1 < len(parts) else ""
-            if following not in _WATCHED[part]:
-                return True
-    return False
+    return any(_TOUCHING.catches(name) for name in chain(uses(tree, known), taken(tree)))
 
 
 class _LocalModules:
