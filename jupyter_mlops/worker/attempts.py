@@ -227,12 +227,16 @@ def _execute(attempt: Attempt) -> RunResult:
 
 def _outcome(attempt: Attempt) -> tuple[RunState, RunError | None]:
     from .cells import CellFailedError
+    from .forks import ForkServerLostError
 
     try:
         _run_notebook(attempt)
     except CellFailedError as error:
         where = f"cell {attempt.cell + 1} of {attempt.cells}"
         return RunState.FAILED, cell_error(error, attempt.cell_index or 0, where)
+    except ForkServerLostError:
+        # nothing the notebook did: as when a worker is lost, the run is repeated
+        raise
     except Exception as error:
         if attempt.ending is Ending.STOPPED:
             return RunState.STOPPED, None

@@ -15,6 +15,8 @@ from .attempts import Attempt, Ending
 from .cells import CellClient, CellFailedError, NotebookExitError
 from .engine import Recorder
 from .environment import kernel_environment
+from .forks import ForkServerLostError
+from .imports import warm_imports
 from .kernels import Kernel, Launch, find_kernel, log_is_empty, start_kernel
 from .metrics import read_metrics
 from .outputs import OutputKeeper, new_output
@@ -48,9 +50,14 @@ async def drive(recorder: Recorder, kernel_name: str, attempt: Attempt) -> None:
         folder=Path(spec.folder),
         environ=kernel_environment(spec),
         log=log,
+        imports=tuple(
+            warm_imports([cell.source for cell in recorder.nb.cells if cell.cell_type == "code"], Path(spec.folder))
+        ),
+        fresh="the setting kernel_start is fresh" if spec.kernel_start == "fresh" else "",
     )
     try:
         kernel = await start_kernel(launch, attempt.kernel_started)
+        attempt.kernel_start, attempt.kernel_reason = kernel.start, kernel.reason
         ticker = asyncio.create_task(_tick(recorder, attempt, kernel.group))
         try:
             await _run(recorder, attempt, kernel)
@@ -147,6 +154,8 @@ async def _why_gone(attempt: Attempt, kernel: Kernel) -> EndedError | KernelGone
     deadline = time.monotonic() + 1.0
     while (code := await kernel.exit_code()) is None and time.monotonic() < deadline:
         await asyncio.sleep(0.01)
+    if kernel.lost:
+        raise ForkServerLostError("The process that the run's kernel was forked from ended.")
     return KernelGoneError(code, f"cell {attempt.cell + 1} of {attempt.cells}")
 
 

@@ -42,7 +42,7 @@ _TOUCHING = Watch(
         "pyximport": words(""),
         "import_ipynb": words(""),
     },
-    reached=words("os sys builtins"),
+    reached=words("os sys builtins importlib subprocess"),
     anywhere=words(
         "environ environb putenv unsetenv chdir fchdir meta_path path_hooks addsitedir import_module reload "
         "load_dotenv __import__ __builtins__ __loader__ __spec__ "

@@ -1,7 +1,6 @@
 """How a kernel is started, spoken to and ended.
 
-Kernels are reached over sockets in the file system: ports collide when many start at once. Another way to get
-a kernel, such as forking a warm one, is put before the usual one in :data:`kernel_starts`.
+Kernels are reached over sockets in the file system: ports collide when many start at once.
 """
 
 from __future__ import annotations
@@ -13,11 +12,12 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
 from typing import Any, cast
+from uuid import uuid4
 
 import zmq
 import zmq.asyncio
@@ -28,9 +28,12 @@ from jupyter_client.manager import AsyncKernelManager
 from traitlets import Type
 
 from ..core.errors import InvalidInputError, UnavailableError
+from ..core.records import KernelStart
+from .forks import Forked
 from .guard import guard
 from .outputs import OutputKeeper
 from .processes import ProcessGroup
+from .warm import WarmProvisioner
 
 _LONGEST_FOLDER = 70  # of a socket's path, which may have 107 characters on Linux and 103 on macOS
 _ASK_AGAIN = 0.3  # s; a kernel that has just failed ignores what came with the failing request
@@ -161,6 +164,8 @@ class Launch:
         folder: its working directory.
         environ: its whole environment.
         log: file that takes what the kernel's process itself prints.
+        imports: statements to execute before it is forked.
+        fresh: why it must be a new process; empty where it may be forked.
         patience: seconds until it must be ready.
     """
 
@@ -169,17 +174,33 @@ class Launch:
     folder: Path
     environ: dict[str, str]
     log: Path
+    imports: tuple[str, ...] = ()
+    fresh: str = ""
     patience: float = 120.0
 
 
 @dataclass
 class Kernel:
-    """A kernel's process, the client that speaks to it, and the folder of its sockets."""
+    """A kernel's process, the client that speaks to it, and the folder of its sockets.
+
+    Attributes:
+        start: how it was made.
+        reason: why it was not made in a faster way.
+        forked: its process where it was forked.
+    """
 
     manager: AsyncKernelManager
     client: AsyncKernelClient
     group: ProcessGroup
     sockets: Path
+    start: KernelStart = "fresh"
+    reason: str = ""
+    forked: Forked | None = None
+
+    @property
+    def lost(self) -> bool:
+        """Whether it is gone because the process it was forked from is."""
+        return self.forked is not None and self.forked.lost
 
     async def exit_code(self) -> int | None:
         """None while it lives, else what it exited with; negative is the signal that ended it."""
@@ -209,6 +230,9 @@ class Kernel:
         await asyncio.to_thread(self.group.kill)
         assert self.manager.provisioner is not None
         await asyncio.wait_for(self.manager.provisioner.wait(), 5.0)
+        if self.forked is not None:
+            # exact, where the process table counts hundredths
+            self.group.cpu_seconds = max(self.group.cpu_seconds, self.forked.cpu_seconds)
         guard.remove(self.group)
         self.client.stop_channels()
         await self.manager.cleanup_resources()
@@ -216,11 +240,8 @@ class Kernel:
         shutil.rmtree(self.sockets, ignore_errors=True)
 
 
-KernelStart = Callable[[Launch, Callable[[ProcessGroup], None]], Awaitable[Kernel | None]]
-
-
-async def start_process(launch: Launch, started: Callable[[ProcessGroup], None]) -> Kernel:
-    """Start a kernel the usual way, as its kernelspec says, and wait until it is ready.
+async def start_kernel(launch: Launch, started: Callable[[ProcessGroup], None]) -> Kernel:
+    """Fork a kernel or start one as its kernelspec says, and wait until it is ready.
 
     Args:
         started: told of the process at once, so that it can be ended while it is still starting.
@@ -239,6 +260,7 @@ async def start_process(launch: Launch, started: Callable[[ProcessGroup], None])
         connection_file=str(sockets / "k.json"),
         context=context,
     )
+    warm = _provisioner(launch, manager)
     try:
         with launch.log.open("wb") as log:
             await manager.start_kernel(
@@ -255,13 +277,16 @@ async def start_process(launch: Launch, started: Callable[[ProcessGroup], None])
     # set by the provisioner that starts local processes, which is all that is asked for here
     group = ProcessGroup(cast("Any", manager.provisioner).pid)
     guard.add(group, sockets)
-    group.step_back()
-    kernel = Kernel(manager, manager.client(), group, sockets)
+    forked = warm.forked if warm is not None else None
+    if forked is None:
+        group.step_back()
+    reason = launch.fresh or (warm.reason if warm is not None else "")
+    kernel = Kernel(manager, manager.client(), group, sockets, "fresh" if forked is None else "warm", reason, forked)
     started(group)
     try:
         kernel.client.start_channels()
         await kernel.client.wait_for_ready(timeout=launch.patience)
-        if _is_ipykernel(launch.spec):
+        if forked is None and _is_ipykernel(launch.spec):
             # its answer is nobody's business; what is asked next waits behind it
             kernel.client.execute("", silent=True, store_history=False, user_expressions={"all": _LOSE_NOTHING})
     except RuntimeError as error:
@@ -275,16 +300,17 @@ async def start_process(launch: Launch, started: Callable[[ProcessGroup], None])
     return kernel
 
 
-# asked in this order; the first that returns a kernel is used
-kernel_starts: list[KernelStart] = [start_process]
-
-
-async def start_kernel(launch: Launch, started: Callable[[ProcessGroup], None]) -> Kernel:
-    """Get a ready kernel from the first of :data:`kernel_starts` that has one to give."""
-    for start in kernel_starts:
-        if (kernel := await start(launch, started)) is not None:
-            return kernel
-    raise UnavailableError(f"No way to start the kernel '{launch.name}'.")
+def _provisioner(launch: Launch, manager: Manager) -> WarmProvisioner | None:
+    if launch.fresh:
+        return None
+    warm = WarmProvisioner(
+        kernel_id=manager.kernel_id or uuid4().hex,
+        kernel_spec=launch.spec,
+        parent=manager,
+        imports=list(launch.imports),
+    )
+    manager.provisioner = warm
+    return warm
 
 
 def find_kernel(name: str) -> KernelSpec:

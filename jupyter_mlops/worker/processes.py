@@ -94,6 +94,15 @@ def process_table() -> dict[int, Process]:
     return {process.pid: process for process in found if process is not None}
 
 
+def resident_memory(pid: int) -> int:
+    """Resident bytes of one process, 0 where it is gone or the system does not tell."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * _PAGE
+    except OSError:
+        return 0
+
+
 def _shared_memory(pid: int) -> int | None:
     """Proportional share of memory in bytes, None where the system does not tell."""
     try:

@@ -1,0 +1,781 @@
+"""Forks IPython kernels that have their imports done. Runs in the kernel's own environment, as a script.
+
+That environment need not have this package, so this file knows the standard library and ipykernel only. It is
+spoken to over an inherited socket (see :class:`Line`), does what makes each kernel's start long once, and forks
+a kernel whenever it is asked to. Each of these is a process of its own in a session of its own. A kernel that
+was forked as a *template* becomes such a server itself once its first cells have been executed.
+
+The server never has a thread or an event loop of its own running when it forks.
+"""
+
+from __future__ import annotations
+
+import array
+import atexit
+import contextlib
+import ctypes
+import gc
+import importlib
+import importlib.util
+import io
+import json
+import os
+import random
+import select
+import shutil
+import signal
+import site
+import socket
+import struct
+import sys
+import sysconfig
+import tempfile
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
+
+MODULES = (
+    "ipykernel.kernelapp",
+    "ipykernel.ipkernel",
+    "ipykernel.zmqshell",
+    "ipykernel.datapub",
+    "ipykernel.debugger",
+    "psutil",
+    "jupyter_client.localinterfaces",
+    "tornado.platform.asyncio",
+    "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.core.oinspect",
+    "IPython.extensions.storemagic",
+    "IPython.lib.pretty",
+    "IPython.core.async_helpers",
+    "pdb",
+    "uuid",
+)
+# threads of libraries that take care of a fork themselves
+FORK_SAFE_THREADS = ("jemalloc_bg_thd",)
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+# a history would need a thread, and a file that all runs write to
+NO_HISTORY = "--HistoryManager.enabled=False"
+HEADER = struct.Struct("!I")
+MOST_DESCRIPTORS = 3
+
+
+class Line:
+    """JSON messages, each behind its length, over one end of a socket pair; may carry a file descriptor."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+
+    def send(self, message: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
+        """Send one message, whole, and with it copies of file descriptors."""
+        data = json.dumps(message).encode()
+        head = HEADER.pack(len(data))
+        if descriptors:
+            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
+            self.sock.sendmsg([head], [rights])
+        else:
+            self.sock.sendall(head)
+        self.sock.sendall(data)
+
+    def receive(self) -> tuple[dict[str, Any] | None, list[int]]:
+        """The next message and the descriptors that came with it; None at the other side's end."""
+        head, descriptors = self._read(HEADER.size, True)
+        if head is None:
+            return None, []
+        data, _ = self._read(HEADER.unpack(head)[0], False)
+        return (None if data is None else json.loads(data)), descriptors
+
+    def _read(self, size: int, ancillary: bool) -> tuple[bytes | None, list[int]]:
+        parts: list[bytes] = []
+        descriptors: list[int] = []
+        while size:
+            if ancillary:
+                part, extra, _, _ = self.sock.recvmsg(size, socket.CMSG_SPACE(MOST_DESCRIPTORS * 4))
+                for level, kind, content in extra:
+                    if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                        numbers = array.array("i")
+                        numbers.frombytes(content[: len(content) - len(content) % numbers.itemsize])
+                        descriptors.extend(numbers)
+            else:
+                part = self.sock.recv(size)
+            if not part:
+                return None, descriptors
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts), descriptors
+
+
+class UnfitError(Exception):
+    """No kernel may be forked from here.
+
+    Args:
+        reason: for a person.
+        without: the import statement to blame; without it there may be a fork server.
+    """
+
+    def __init__(self, reason: str, without: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.without = without
+
+
+# -- imports before the fork ----------------------------------------------------------------------
+
+
+class Imports:
+    """Imports a notebook's modules, and refuses those whose import is more than an import.
+
+    Args:
+        per_run: names of environment variables that differ between runs and must not be read here.
+    """
+
+    def __init__(self, per_run: list[str]) -> None:
+        self.per_run = frozenset(per_run)
+        self.roots = _installed_roots()
+
+    def do(self, statement: str) -> None:
+        """Execute one import statement.
+
+        Raises:
+            UnfitError: it has to be left to the notebook.
+        """
+        before = set(sys.modules)
+        asked: set[str] = set()
+        with _watched_environment(self.per_run, asked), _captured() as printed:
+            try:
+                exec(compile(statement, "<imports>", "exec"), {"__name__": "__main__"})  # noqa: S102
+            except BaseException as error:
+                raise UnfitError(f"'{statement}' failed: {error}", statement) from error
+        if printed():
+            raise UnfitError(f"'{statement}' prints or warns", statement)
+        if asked:
+            raise UnfitError(f"'{statement}' reads {', '.join(sorted(asked))}", statement)
+        for name in set(sys.modules) - before:
+            path = getattr(sys.modules[name], "__file__", None)
+            if path and not os.path.realpath(path).startswith(self.roots):
+                raise UnfitError(f"'{statement}' imports {name}, which may change", statement)
+
+
+def _installed_roots() -> tuple[str, ...]:
+    """Folders of what is installed; modules from elsewhere are somebody's work in progress."""
+    paths = sysconfig.get_paths()
+    folders = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    folders += site.getsitepackages()
+    if site.ENABLE_USER_SITE:
+        folders.append(site.getusersitepackages())
+    return tuple({os.path.realpath(folder) + os.sep for folder in folders})
+
+
+def installed_state(roots: tuple[str, ...]) -> list[tuple[str, int]]:
+    """Changes whenever a package is installed, removed or updated."""
+    state: list[tuple[str, int]] = []
+    for root in sorted(roots):
+        with contextlib.suppress(OSError):
+            state.append((root, os.stat(root).st_mtime_ns))
+    return state
+
+
+@contextlib.contextmanager
+def _watched_environment(names: frozenset[str], asked: set[str]) -> Iterator[None]:
+    plain: Any = type(os.environ)
+
+    class Watched(plain):  # type: ignore[misc]
+        def __getitem__(self, key: str) -> Any:
+            if key in names:
+                asked.add(key)
+            return plain.__getitem__(self, key)
+
+    environ: Any = os.environ
+    environ.__class__ = Watched
+    try:
+        yield
+    finally:
+        environ.__class__ = plain
+
+
+@contextlib.contextmanager
+def _captured() -> Iterator[Callable[[], int]]:
+    """Take what is printed meanwhile, by whatever means; yields a function that tells how many bytes."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    with tempfile.TemporaryFile() as file:
+        saved = [os.dup(1), os.dup(2)]
+        for number in (1, 2):
+            os.dup2(file.fileno(), number)
+        size = [0]
+        try:
+            yield lambda: size[0]
+        finally:
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+            for number in (1, 2):
+                os.dup2(saved[number - 1], number)
+                os.close(saved[number - 1])
+            size[0] = os.fstat(file.fileno()).st_size
+
+
+# -- random numbers ---------------------------------------------------------------------------------
+
+
+class Seeds:
+    """Sees to it that forked kernels draw different random numbers, unless a seed was set on purpose."""
+
+    def __init__(self) -> None:
+        self.chosen: set[str] = set()  # modules whose seed somebody set
+        self._unseeded: dict[int, random.Random] = {}
+        self._originals: list[tuple[Any, str, Any]] = []
+        self._wrapped: set[str] = set()
+
+    def __enter__(self) -> Seeds:
+        original: Any = random.Random.seed
+        unseeded = self._unseeded
+
+        def seed(generator: random.Random, a: Any = None, version: int = 2) -> Any:
+            if a is None:
+                unseeded[id(generator)] = generator
+            else:
+                unseeded.pop(id(generator), None)
+            return original(generator, a, version)
+
+        self._replace(random.Random, "seed", seed)
+        self._watch("random", "seed", "setstate")
+        self.look()
+        return self
+
+    def look(self) -> None:
+        """Watch libraries that have been imported by now."""
+        self._watch("numpy.random", "seed", "set_state")
+        self._watch("torch", "manual_seed", "set_rng_state")
+
+    def __exit__(self, *_: object) -> None:
+        for owner, name, original in reversed(self._originals):
+            setattr(owner, name, original)
+        self._originals, self._wrapped = [], set()
+
+    def _watch(self, module: str, *names: str) -> None:
+        loaded = sys.modules.get(module)
+        if loaded is None or module in self._wrapped or not all(hasattr(loaded, name) for name in names):
+            return
+        self._wrapped.add(module)
+        for name in names:
+            self._replace(loaded, name, self._noting(module, getattr(loaded, name)))
+
+    def _noting(self, module: str, function: Any) -> Any:
+        def noting(*arguments: Any, **named: Any) -> Any:
+            if named or (arguments and arguments[0] is not None):
+                self.chosen.add(module)
+            return function(*arguments, **named)
+
+        return noting
+
+    def _replace(self, owner: Any, name: str, value: Any) -> None:
+        self._originals.append((owner, name, owner.__dict__[name] if isinstance(owner, type) else getattr(owner, name)))
+        setattr(owner, name, value)
+
+    def saved(self) -> Any:
+        """What :meth:`renew` needs; taken before the fork, because Python itself seeds ``random`` after it."""
+        return random.getstate() if "random" in self.chosen else None
+
+    def renew(self, saved: Any) -> None:
+        """In a forked process: seed anew what nobody has seeded."""
+        if saved is not None:
+            random.setstate(saved)
+        for generator in self._unseeded.values():
+            generator.seed()
+        if "numpy.random" in sys.modules and "numpy.random" not in self.chosen:
+            sys.modules["numpy.random"].seed()
+        torch = sys.modules.get("torch")
+        if torch is not None and "torch" not in self.chosen and hasattr(torch, "default_generator"):
+            torch.default_generator.seed()
+
+
+def _foreign_generators() -> list[str]:
+    """Kinds of numpy generators, other than numpy's own one, that imports have made and nobody can seed anew."""
+    loaded = sys.modules.get("numpy.random")
+    if loaded is None:
+        return []
+    own = getattr(loaded.mtrand, "_rand", None)
+    kinds = (loaded.RandomState, loaded.Generator)
+    # by its type alone: asking a lazy module's stand-in for its class would load it
+    return [type(item).__name__ for item in gc.get_objects() if issubclass(type(item), kinds) and item is not own]
+
+
+# -- may it fork? -----------------------------------------------------------------------------------
+
+
+def check_fork_is_safe(device_files: Sequence[str]) -> None:
+    """See whether a fork of this process is a whole one.
+
+    Raises:
+        UnfitError: a thread would be missing in it, or a device would be shared.
+    """
+    others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if others:
+        raise UnfitError(f"threads run before the fork: {', '.join(sorted(others))}")
+    if set(_threads()) - set(FORK_SAFE_THREADS):
+        # OpenBLAS, for one, ends its threads before a fork and starts them again on demand
+        pid = _fork()
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+    left = sorted(set(_threads()) - set(FORK_SAFE_THREADS))
+    if left:
+        raise UnfitError(f"threads of a library run before the fork: {', '.join(left)}")
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            target = os.readlink("/proc/self/fd/" + name)
+            if target.startswith(tuple(device_files)):
+                raise UnfitError(f"{target} is open before the fork, and forked processes cannot share it")
+
+
+def _threads() -> list[str]:
+    """Names of this process's threads but the main one, as the operating system knows them."""
+    names = []
+    for thread in os.listdir("/proc/self/task"):
+        if int(thread) != os.getpid():
+            with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/comm") as file:
+                names.append(file.read().strip())
+    return names
+
+
+def _fork() -> int:
+    with warnings.catch_warnings():
+        # since Python 3.12 a fork warns of any thread; which ones there may be was looked at
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
+# -- the kernel's application ---------------------------------------------------------------------------
+
+
+class Application:
+    """ipykernel's application: built once before the fork, given its sockets after it.
+
+    Args:
+        arguments: of the kernel's command line, the connection file left out.
+    """
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        from ipykernel.kernelapp import IPKernelApp
+
+        self.arguments = [*arguments]
+        if NO_HISTORY not in arguments:
+            self.arguments.append(NO_HISTORY)
+        self.app: Any = IPKernelApp.instance()
+        self.fresh = True  # startup files and extensions have not been executed yet
+        import faulthandler
+        import logging
+
+        self._patched = {
+            name: getattr(faulthandler, name) for name in ("enable", "register") if hasattr(faulthandler, name)
+        }
+        self._tornado = logging.getLogger("tornado")
+        self._handlers = list(self._tornado.handlers)
+
+    def build(self) -> None:
+        """Do all of a kernel's start that does not depend on the run, on sockets that are closed again."""
+        folder = tempfile.mkdtemp(prefix="mlops-")
+        try:
+            path = os.path.join(folder, "k.json")
+            ports = {name + "_port": n + 1 for n, name in enumerate(("shell", "iopub", "stdin", "hb", "control"))}
+            with open(path, "w") as file:
+                json.dump({"transport": "ipc", "ip": os.path.join(folder, "k"), "key": "k", **ports}, file)
+            app = self.app
+            app.parent_handle = os.getppid()
+            app.init_poller = app.init_extensions = app.init_code = _nothing
+            app.initialize(["-f", path, *self.arguments])
+            for name in ("init_poller", "init_extensions", "init_code"):
+                delattr(app, name)
+            self.close()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """Give up sockets and threads, and keep the shell."""
+        import faulthandler
+
+        from tornado.ioloop import IOLoop
+
+        app = self.app
+        loop = IOLoop.current()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            stream.close()
+        self.unregister()
+        heartbeat, kernel = app.heartbeat, app.kernel
+        if getattr(kernel, "debugger", None) is not None and getattr(kernel, "debugpy_stream", None) is not None:
+            kernel.debugpy_stream.close(linger=0)
+        app.close()
+        heartbeat.join()
+        loop.close()
+        for name, function in self._patched.items():
+            setattr(faulthandler, name, function)
+        self._tornado.handlers[:] = self._handlers
+        type(kernel).clear_instance()
+        app.context = app.heartbeat = app.iopub_thread = app.poller = None
+
+    def unregister(self) -> None:
+        """Have nothing closed a second time when the process ends."""
+        atexit.unregister(self.app.close)
+        atexit.unregister(self.app.iopub_thread.stop)
+
+    def open(self, connection_file: str) -> None:
+        """In a forked process: make the kernel and its sockets, around the shell that was built before."""
+        import asyncio
+
+        app = self.app
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        from jupyter_client.session import Session
+
+        app.session = Session(parent=app)
+        app.connection_file = connection_file
+        app.parent_handle = os.getppid()
+        for name in ("shell", "iopub", "stdin", "hb", "control"):
+            setattr(app, name + "_port", 0)
+        for step in ("connection_file", "poller", "sockets", "heartbeat"):
+            getattr(app, "init_" + step)()
+        app.write_connection_file()
+        app._ports = {name: getattr(app, name + "_port") for name in ("shell", "iopub", "stdin", "hb", "control")}
+        for handler in app.log.handlers:
+            if isinstance(getattr(handler, "stream", None), io.TextIOWrapper):
+                handler.stream = sys.__stderr__
+        app.init_io()
+        app.init_signal()
+        app.init_kernel()
+        kernel, shell = app.kernel, app.kernel.shell
+        shell.kernel = shell.parent = kernel
+        # output is never dropped, however far behind its reader is
+        app.iopub_thread.socket.setsockopt(importlib.import_module("zmq").SNDHWM, 0)
+        for comm in list(getattr(kernel.comm_manager, "comms", {}).values()):
+            comm.kernel = kernel
+        find_children = getattr(kernel, "_process_children", None)
+        if find_children is not None:
+            kernel._process_children = lambda: find_children() if _has_children() else []
+        app.shell = shell
+        if self.fresh:
+            self.fresh = False
+            app.init_extensions()
+            app.init_code()
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def _children() -> list[int]:
+    """Processes whose parent this one is."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
+                if int(file.read().rpartition(b")")[2].split()[1]) == os.getpid():
+                    found.append(int(name))
+    return found
+
+
+def _nothing(*_: object) -> None:
+    return None
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+# -- the server -----------------------------------------------------------------------------------------
+
+
+class ForkServer:
+    """Waits for requests and forks.
+
+    Args:
+        line: to the worker.
+        order: its first message: ``imports`` (statements), ``per_run`` (names of environment variables),
+            ``module`` (that starts a kernel) and its ``arguments``, ``device_files`` (path beginnings),
+            ``idle`` (seconds).
+    """
+
+    def __init__(self, line: Line, order: dict[str, Any]) -> None:
+        self.line = line
+        self.order = order
+        self.seeds = Seeds()
+        self.application: Application
+        self.wake: socket.socket
+        self.wakened: socket.socket
+        self.launcher = ""
+        self.children: set[int] = set()
+        self.names: list[str] = []
+        self.roots: tuple[str, ...] = ()
+
+    def prepare(self) -> None:
+        """Do once what every kernel needs.
+
+        Raises:
+            UnfitError: no kernel may be forked from here.
+        """
+        spec = importlib.util.find_spec(self.order["module"])
+        self.launcher = (spec.origin if spec is not None else None) or self.order["module"]
+        with self.seeds:
+            for name in MODULES:
+                # which of them there are depends on ipykernel's version
+                with contextlib.suppress(ImportError):
+                    importlib.import_module(name)
+            try:
+                self.application = Application(self.order["arguments"])
+                self.application.build()
+            except Exception as error:
+                version = getattr(sys.modules.get("ipykernel"), "__version__", "?")
+                raise UnfitError(f"ipykernel {version} cannot be made ready before the fork: {error!r}") from error
+            known = set(sys.modules)
+            imports = Imports(self.order["per_run"])
+            for statement in self.order["imports"]:
+                imports.do(statement)
+                self.seeds.look()
+        if _foreign_generators():
+            raise UnfitError("an import has made random generators that cannot be seeded anew")
+        self.names = sorted({name.partition(".")[0] for name in set(sys.modules) - known})
+        self.roots = imports.roots
+        self.settle()
+
+    def settle(self) -> None:
+        """See whether this process may fork, get it ready to, and say so.
+
+        Raises:
+            UnfitError: it may not.
+        """
+        check_fork_is_safe(self.order["device_files"])
+        gc.collect()
+        gc.freeze()  # the collector would write to pages that forked processes share
+        self.line.send({"ready": os.getpid(), "names": self.names, "installed": installed_state(self.roots)})
+
+    def serve(self) -> ForkedKernel:
+        """Answer requests; returns in each forked process, with what it is to be."""
+        # what a kernel's own children leave behind is ours to end
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+        self.wakened, self.wake = socket.socketpair()
+        self.wakened.setblocking(False)
+        self.wake.setblocking(False)
+        signal.signal(signal.SIGCHLD, _nothing)
+        signal.set_wakeup_fd(self.wake.fileno(), warn_on_full_buffer=False)
+        heard = time.monotonic()
+        while True:
+            timeout = None if self.children else max(0.0, self.order["idle"] - (time.monotonic() - heard))
+            ready, _, _ = select.select([self.line.sock, self.wakened], [], [], timeout)
+            if self.wakened in ready:
+                with contextlib.suppress(BlockingIOError):
+                    self.wakened.recv(4096)
+                self._reap()
+            if self.line.sock in ready:
+                request, descriptors = self.line.receive()
+                if request is None:
+                    self._end()
+                heard = time.monotonic()
+                if self._fork(request, descriptors):
+                    return ForkedKernel(self, request, descriptors)
+            elif not ready:
+                self._end()
+
+    def _fork(self, request: dict[str, Any], descriptors: list[int]) -> bool:
+        saved = self.seeds.saved()
+        pid = _fork()
+        if pid == 0:
+            request["seeds"] = saved
+            return True
+        for descriptor in descriptors:
+            os.close(descriptor)
+        self.children.add(pid)
+        self.line.send({"forked": request["id"], "pid": pid})
+        return False
+
+    def _reap(self) -> None:
+        """Tell of kernels that ended, and end what they left behind."""
+        while _has_children():
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
+            if not pid:
+                break
+            if pid in self.children:
+                self.children.discard(pid)
+                code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+                self.line.send({"ended": pid, "code": code, "cpu": usage.ru_utime + usage.ru_stime})
+        if not self.children and _has_children():
+            self._end_children()
+
+    def _end_children(self) -> None:
+        """End all children, and theirs, which become ours as their parents end; for at most two seconds."""
+        deadline = time.monotonic() + 2
+        while _has_children() and time.monotonic() < deadline:
+            for pid in _children():
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            time.sleep(0.005)
+
+    def _end(self) -> NoReturn:
+        # nobody is left who could ask; nothing here is to be run again at an exit
+        self._end_children()
+        os._exit(0)
+
+    def let_go(self) -> None:
+        """In a forked process: give up what belongs to the server."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for sock in (self.line.sock, self.wake, self.wakened):
+            sock.close()
+        self.children = set()
+
+
+class ForkedKernel:
+    """A forked process on its way to being a kernel.
+
+    Args:
+        server: which forked it.
+        request: ``connection_file``, ``folder``, ``environ`` (to set; None removes), ``argv``, ``template``
+            (whether it becomes a server after its first cells).
+        descriptors: of its output, its error output and, for a template, its own line to the worker.
+    """
+
+    def __init__(self, server: ForkServer, request: dict[str, Any], descriptors: list[int]) -> None:
+        self.server = server
+        self.request = request
+        self.streams = descriptors[:2]
+        self.line = Line(socket.socket(fileno=descriptors[2])) if request["template"] else None
+        self.settled = False
+        self.tasks = 0
+
+    def run(self) -> None:
+        """Be a kernel until it is told to end; only a template returns, once its cells are done."""
+        self._separate()
+        application = self.server.application
+        if self.line is None:
+            application.open(self.request["connection_file"])
+            application.app.start()
+        else:
+            with self.server.seeds:
+                application.open(self.request["connection_file"])
+                self._listen(self.line)
+                application.app.start()
+        if not self.settled:
+            self._finish()
+
+    def become_server(self) -> ForkServer:
+        """Give up the kernel's sockets and serve forks of what the shell holds.
+
+        Raises:
+            UnfitError: the cells left something that a fork would not take along.
+        """
+        assert self.line is not None
+        server, self.server.line = self.server, self.line
+        if self.tasks > 1:
+            raise UnfitError("the shared cells left asynchronous tasks behind")
+        server.application.close()
+        server.settle()
+        return server
+
+    def _separate(self) -> None:
+        request, parent = self.request, os.getppid()
+        os.setsid()
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+        self.server.let_go()
+        _take_streams(*self.streams)
+        for name, value in request["environ"].items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        os.chdir(request["folder"])
+        sys.argv[:] = [self.server.launcher, *request["argv"]]
+        # listings of the folder that were made before the fork may be of an earlier run
+        for path in ("", request["folder"], os.getcwd()):
+            sys.path_importer_cache.pop(path, None)
+        self.server.seeds.renew(request["seeds"])
+
+    def _listen(self, line: Line) -> None:
+        """Have the event loop end once the worker says that the shared cells are done."""
+        import asyncio
+
+        from tornado.ioloop import IOLoop
+
+        loop: Any = IOLoop.current()
+
+        def listen() -> None:
+            request, _ = line.receive()
+            if request is None:
+                os._exit(0)
+            self.settled = True
+            self.tasks = len(asyncio.all_tasks(loop.asyncio_loop))
+            loop.stop()
+
+        loop.asyncio_loop.add_reader(line.sock.fileno(), listen)
+
+    def _finish(self) -> NoReturn:
+        """End as the interpreter does, but for taking to pieces what the system takes back at once anyway."""
+        self.server.application.unregister()
+        code = 0
+        try:
+            threading._shutdown()
+            atexit._run_exitfuncs()
+            _clear(self.server.application.app.shell.user_ns)
+            gc.collect()
+            for item in gc.get_objects():
+                if issubclass(type(item), io.IOBase) and not item.closed:
+                    with contextlib.suppress(OSError, ValueError):
+                        item.flush()
+        except BaseException:
+            traceback.print_exc(file=sys.__stderr__)
+            code = 1
+        finally:
+            os._exit(code)
+
+
+def _clear(namespace: dict[str, Any]) -> None:
+    """Let go of a module's names in the order in which the interpreter does when it ends."""
+    private = [name for name in namespace if name[:1] == "_" and name[1:2] != "_"]
+    for name in (*private, *namespace):
+        if name != "__builtins__":
+            namespace[name] = None
+
+
+def _take_streams(output: int, errors: int) -> None:
+    read, write = os.pipe()
+    os.close(write)
+    for source, number in ((read, 0), (output, 1), (errors, 2)):
+        os.dup2(source, number)
+    for descriptor in {read, output, errors}:
+        os.close(descriptor)
+
+
+def main(descriptor: int) -> None:
+    """Serve the worker at the other end of an inherited socket."""
+    line = Line(socket.socket(fileno=descriptor))
+    order, _ = line.receive()
+    if order is None:
+        return
+    server = ForkServer(line, order)
+    try:
+        server.prepare()
+        while True:
+            kernel = server.serve()
+            line = kernel.line or line
+            kernel.run()
+            server = kernel.become_server()
+    except UnfitError as error:
+        line.send({"unfit": error.reason, "without": error.without})
+        # what this process was to be is not to be ended as a kernel
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    if not getattr(sys.flags, "safe_path", False):
+        # this file's folder; the kernel's own comes in once the shell is made, as in every kernel
+        del sys.path[0]
+    main(int(sys.argv[1]))

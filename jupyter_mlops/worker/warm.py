@@ -1,0 +1,139 @@
+"""Warm kernels where the ecosystem looks for kernels: a provisioner for jupyter_client, an engine for papermill.
+
+``JUPYTER_DEFAULT_PROVISIONER_NAME=mlops-warm`` makes whatever starts kernels through jupyter_client fork them, nbclient
+and papermill among them; ``papermill.execute_notebook(…, engine_name="mlops-warm")`` imports the notebook's modules
+before the fork, too. Both gain from the second notebook of one process on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Any, cast
+from uuid import uuid4
+
+from jupyter_client.connect import KernelConnectionInfo
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from traitlets import List, Unicode
+
+from .forks import Forked, ForkServer, ForkServerLostError, Identity, NoForkError, fork_servers, split_environ
+
+_LAUNCHERS = ("ipykernel_launcher", "ipykernel")
+_LOCAL = "local-provisioner"
+
+
+class WarmProvisioner(LocalProvisioner):
+    """Forks a kernel from a process that has its imports done; starts a new process where it cannot.
+
+    Attributes:
+        reason: why a new process was started, empty where a kernel was forked.
+    """
+
+    imports = List(Unicode(), help="Import statements to execute before the fork.").tag(config=True)
+    patience = 120.0  # s until a fork server must be ready
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.reason = ""
+        self._identity: Identity | None = None
+        self._server: ForkServer | None = None
+
+    @property
+    def forked(self) -> Forked | None:
+        """The kernel's process where it was forked and not waited for yet."""
+        return self.process if isinstance(self.process, Forked) else None
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        """Fork a kernel, or start one as its kernelspec says."""
+        try:
+            process = await self._fork(cmd, kwargs)
+        except NoForkError as error:
+            self.reason = str(error)
+            return await super().launch_kernel(cmd, **kwargs)
+        # what is used of subprocess.Popen is there
+        self.process = cast("Any", process)
+        self.pid = self.pgid = cast("Any", process.pid)
+        self.cwd = kwargs.get("cwd") or Path.cwd()
+        return self.connection_info
+
+    async def wait(self) -> int | None:
+        """Wait for the kernel's end."""
+        forked = self.forked
+        if forked is None:
+            return await super().wait()
+        code = await asyncio.shield(asyncio.wrap_future(forked.ended))
+        self.process = None
+        self._give_back("the fork server ended" if forked.lost else "")
+        return code
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """Leave the fork server to the next kernel."""
+        await super().cleanup(restart)
+        self._give_back("")
+
+    def _give_back(self, failure: str) -> None:
+        if self._server is not None and self._identity is not None:
+            fork_servers.give_back(self._identity, self._server, failure)
+            self._server = None
+
+    async def _fork(self, cmd: list[str], kwargs: dict[str, Any]) -> Forked:
+        environ = dict(kwargs.get("env") or os.environ)
+        environ["JPY_PARENT_PID"] = str(os.getpid())
+        folder = str(kwargs.get("cwd") or Path.cwd())
+        common, own = split_environ(environ)
+        command, module, connection_file, arguments = _parts(cmd, self.kernel_spec)
+        self._identity = Identity(command, module, arguments, folder, common, tuple(self.imports))
+        self._server = await fork_servers.take(self._identity, self.patience)
+        request = {
+            "connection_file": connection_file,
+            "folder": folder,
+            "environ": own,
+            "argv": cmd[cmd.index("-m") + 2 :],
+            "template": False,
+        }
+        streams = [_descriptor(kwargs.get("stdout"), 1), _descriptor(kwargs.get("stderr"), 2)]
+        try:
+            return await asyncio.wrap_future(self._server.fork(request, streams))
+        except ForkServerLostError as error:
+            self._give_back(str(error))
+            raise NoForkError(str(error)) from error
+
+
+class WarmManager(AsyncKernelManager):
+    """A kernel manager whose kernels are forked, whatever provisioner is the default."""
+
+    async def _async_pre_start_kernel(self, **kwargs: Any) -> tuple[list[str], dict[str, Any]]:
+        if self.provisioner is None:
+            assert self.kernel_spec is not None
+            self.provisioner = WarmProvisioner(kernel_id=uuid4().hex, kernel_spec=self.kernel_spec, parent=self)
+        return await super()._async_pre_start_kernel(**kwargs)
+
+    pre_start_kernel = _async_pre_start_kernel
+
+
+def _parts(cmd: list[str], spec: KernelSpec) -> tuple[tuple[str, ...], str, str, tuple[str, ...]]:
+    """Interpreter with its options, module, connection file, and further arguments of an ipykernel's command line.
+
+    Raises:
+        NoForkError: it is not one.
+    """
+    own = (spec.metadata or {}).get("kernel_provisioner", {}).get("provisioner_name", _LOCAL)
+    if own not in (_LOCAL, "mlops-warm"):
+        raise NoForkError(f"the kernel has a provisioner of its own, {own}")
+    if not sys.platform.startswith("linux"):
+        raise NoForkError("kernels are forked on Linux only")
+    if "-m" not in cmd or cmd[cmd.index("-m") + 1 : cmd.index("-m") + 2][0] not in _LAUNCHERS or "-f" not in cmd:
+        raise NoForkError("the kernel is not started as an ipykernel")
+    module, file = cmd.index("-m"), cmd.index("-f")
+    arguments = [*cmd[module + 2 : file], *cmd[file + 2 :]]
+    return tuple(cmd[:module]), cmd[module + 1], cmd[file + 1], tuple(arguments)
+
+
+def _descriptor(stream: Any, otherwise: int) -> int:
+    if stream is None:
+        return otherwise
+    return stream if isinstance(stream, int) else int(stream.fileno())

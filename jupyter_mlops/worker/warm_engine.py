@@ -1,0 +1,35 @@
+"""papermill's own way of executing a notebook, with warm kernels: ``engine_name="mlops-warm"``.
+
+papermill loads this module whenever it is imported, so it imports little.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from papermill.engines import NBClientEngine, NotebookExecutionManager
+
+
+class WarmEngine(NBClientEngine):
+    """Forks each notebook's kernel from a process that has its imports done, from the second of its kind on."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: NotebookExecutionManager, kernel_name: str, **kwargs: Any) -> Any:
+        """Execute as papermill does; its arguments all mean the same.
+
+        Args:
+            nb_man: papermill's record of the execution.
+            kernel_name: of the kernelspec.
+        """
+        from traitlets.config import Config
+
+        from .imports import warm_imports
+        from .warm import WarmManager
+
+        folder = Path.cwd()  # papermill has changed to the one that was asked for
+        sources = [cell.source for cell in nb_man.nb.cells if cell.cell_type == "code"]
+        config = Config({"WarmProvisioner": {"imports": warm_imports(sources, folder)}})
+        return super().execute_managed_notebook(
+            nb_man, kernel_name, kernel_manager_class=WarmManager, config=config, **kwargs
+        )
