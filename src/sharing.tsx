@@ -16,7 +16,7 @@ export function CellList(props: {
   trans: TranslationBundle;
 }): JSX.Element {
   return (
-    <ol
+    <ul
       className="jp-MlopsCells"
       // a long list is scrolled, by keyboard too
       tabIndex={0}
@@ -27,6 +27,6 @@ export function CellList(props: {
           {line}
         </li>
       ))}
-    </ol>
+    </ul>
   );
 }

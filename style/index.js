@@ -3,3 +3,4 @@ import './panel.css';
 import './form.css';
 import './sweep.css';
 import './runs.css';
+import './spent.css';

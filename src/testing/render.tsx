@@ -25,7 +25,7 @@ const ROLES: Record<string, string> = {
   combobox: 'select',
   checkbox: 'input[type=checkbox]',
   dialog: 'dialog,[role=dialog]',
-  list: 'ul,ol',
+  list: 'ul',
   menuitem: '[role=menuitem]'
 };
 

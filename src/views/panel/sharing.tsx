@@ -10,6 +10,14 @@ export function Sharing(props: {
 }): JSX.Element | null {
   const { form, trans } = props;
   const id = React.useId();
+  const node = React.useRef<HTMLDivElement>(null);
+  const [byHand, setByHand] = React.useState(false);
+  React.useEffect(() => {
+    // what appears now is what a person is about to agree to
+    if (byHand) {
+      node.current?.scrollIntoView({ block: 'nearest' });
+    }
+  }, [byHand]);
   const { sharable: check, request } = form;
   const refused = form.refused['shared_prefix'];
   if (!check) {
@@ -22,7 +30,7 @@ export function Sharing(props: {
   const { end, cells, reason } = check.prefix;
   const ticked = possible && request.shared_prefix;
   return (
-    <div className="jp-MlopsSharing">
+    <div className="jp-MlopsSharing" ref={node}>
       <label className="jp-MlopsCheck">
         <input
           type="checkbox"
@@ -30,9 +38,10 @@ export function Sharing(props: {
           disabled={!possible}
           aria-describedby={`${id}-help${refused ? ` ${id}-error` : ''}`}
           aria-invalid={!!refused}
-          onChange={event =>
-            form.update({ shared_prefix: event.target.checked })
-          }
+          onChange={({ target: { checked } }) => {
+            form.update({ shared_prefix: checked });
+            setByHand(checked);
+          }}
         />
         <span>
           {possible
