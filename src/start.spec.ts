@@ -80,7 +80,7 @@ describe('Starter', () => {
     shareable();
     const done = ask({ shared_prefix: true });
     const shown = await dialog();
-    await text('Run the first 4 cells once per slot?', shown);
+    await text('Run the first 2 code cells once per slot?', shown);
     const list = await byRole('list', 'Code cells that run once per slot');
     expect([...list.children].map(line => line.textContent)).toEqual(CELLS);
     await text('Cell 5 uses max_depth.', shown);
@@ -127,7 +127,7 @@ describe('Starter', () => {
     const shown = await dialog();
     await text('Start 3 runs?', shown);
     await text('The first runs alone', shown);
-    await text('The first 4 cells run once per slot', shown);
+    await text('The first 2 code cells run once per slot', shown);
     await byRole('list', 'Code cells that run once per slot');
     await answer(/Start 3 Runs/);
     await done;

@@ -67,9 +67,9 @@ export class Starter {
       title: many
         ? trans.__('Start %1 runs?', formatCount(total))
         : trans._n(
-            'Run the first cell once per slot?',
-            'Run the first %1 cells once per slot?',
-            prefix.end
+            'Run the first code cell once per slot?',
+            'Run the first %1 code cells once per slot?',
+            prefix.cells.length
           ),
       body: (
         <div className="jp-MlopsConfirm">
@@ -102,15 +102,15 @@ function Shared(props: {
   trans: TranslationBundle;
 }): JSX.Element {
   const { check, many, trans } = props;
-  const { end, cells, reason } = check.prefix;
+  const { cells, reason } = check.prefix;
   return (
     <>
       <p>
         {many
           ? trans._n(
-              'The first cell runs once per slot, and the runs go on from there:',
-              'The first %1 cells run once per slot, and the runs go on from there:',
-              end
+              'The first code cell runs once per slot, and the runs go on from there:',
+              'The first %1 code cells run once per slot, and the runs go on from there:',
+              cells.length
             )
           : trans.__('The runs go on from where these cells ended:')}
       </p>

@@ -433,7 +433,9 @@ describe('NotebookFormView', () => {
       expect(allByRole('checkbox')).toHaveLength(0);
       type(await depth(), '1,5,20');
       expect((await box()).checked).toBe(false);
-      expect(nameOf(await box())).toBe('Run the first 4 cells once per slot');
+      expect(nameOf(await box())).toBe(
+        'Run the first 2 code cells once per slot'
+      );
       expect(descriptionOf(await box())).toContain(
         'They use nothing that varies.'
       );
@@ -495,18 +497,21 @@ describe('NotebookFormView', () => {
       expect((await box()).checked).toBe(true);
     });
 
-    it('has beside it what the server says of it, once', async () => {
+    it('has beside it what the server says of it', async () => {
       shares();
       await show();
       type(await depth(), '1,5,20');
       (await box()).click();
       const sentence = 'The cells to share have changed.';
-      form.refuse(new ApiError(sentence, 400, { shared_prefix: sentence }));
+      const whole = `This sweep cannot share cells. ${sentence}`;
+      form.refuse(new ApiError(whole, 400, { shared_prefix: sentence }));
       await vi.waitFor(async () =>
         expect(descriptionOf(await box())).toContain(sentence)
       );
+      // and by the button, which may be all that is in sight
       expect(allByRole('alert').map(alert => alert.textContent)).toEqual([
-        sentence
+        sentence,
+        whole
       ]);
       (await box()).click();
       await vi.waitFor(() => expect(allByRole('alert')).toHaveLength(0));

@@ -466,7 +466,6 @@ function Foot(props: INotebookFormProps): JSX.Element {
   const total = form.check?.total ?? 0;
   const combinations = form.check?.combinations ?? 0;
   const seconds = estimate(props);
-  const beside = form.refused['shared_prefix'] === form.error;
   return (
     <div className="jp-MlopsFoot">
       <div className="jp-MlopsRow">
@@ -507,9 +506,7 @@ function Foot(props: INotebookFormProps): JSX.Element {
           {reason}
         </div>
       )}
-      {form.error && form.error !== reason && !beside && (
-        <Problem text={form.error} />
-      )}
+      {form.error && form.error !== reason && <Problem text={form.error} />}
       {props.unsaved && !reason && (
         <div className="jp-MlopsHint">
           {trans.__('Unsaved edits are saved when it starts.')}

@@ -27,7 +27,7 @@ export function Sharing(props: {
   if (!possible && !request.shared_prefix) {
     return null;
   }
-  const { end, cells, reason } = check.prefix;
+  const { cells, reason } = check.prefix;
   const ticked = possible && request.shared_prefix;
   return (
     <div className="jp-MlopsSharing" ref={node}>
@@ -46,9 +46,9 @@ export function Sharing(props: {
         <span>
           {possible
             ? trans._n(
-                'Run the first cell once per slot',
-                'Run the first %1 cells once per slot',
-                end
+                'Run the first code cell once per slot',
+                'Run the first %1 code cells once per slot',
+                cells.length
               )
             : trans.__('Run the first cells once per slot')}
         </span>

@@ -156,7 +156,11 @@ function executionFacts(sweep: Sweep, trans: TranslationBundle): FactList {
     [
       trans.__('Once per slot'),
       sweep.prefix > 0
-        ? trans._n('the first cell', 'the first %1 cells', sweep.prefix)
+        ? trans._n(
+            'the first cell',
+            'the first %1 cells, text cells counted',
+            sweep.prefix
+          )
         : ''
     ],
     [
