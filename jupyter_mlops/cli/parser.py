@@ -150,8 +150,15 @@ def _add_sweep(commands: Any) -> None:
     parser.add_argument("--experiment", default="", help="of MLflow (default: the notebook's folder and name)")
     parser.add_argument("--cell-timeout", type=_seconds, metavar="SECONDS", help="a cell may take this long")
     parser.add_argument("--run-timeout", type=_seconds, metavar="SECONDS", help="a run may take this long")
+    parser.add_argument(
+        "--share-prefix",
+        action="store_true",
+        help="execute the cells before the first that depends on what is tried once a slot instead of once a run",
+    )
     parser.add_argument("--no-wait", action="store_true", help="start it, print its id, and return")
-    parser.add_argument("-y", "--yes", action="store_true", help="do not ask before starting very many runs")
+    parser.add_argument(
+        "-y", "--yes", action="store_true", help="do not ask before starting very many runs, or sharing cells"
+    )
 
 
 def _add_reading(commands: Any) -> None:

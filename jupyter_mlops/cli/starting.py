@@ -12,7 +12,7 @@ from ..core.states import SWEEP_OVER, SweepState
 from ..services.launch import is_running
 from .output import console, note, print_json, say_state
 from .session import Session
-from .tables import best_first, count_text, last_word, runs_table, short_id
+from .tables import best_first, count_text, last_word, runs_table, shared_cells, short_id
 from .watch import wait_for
 
 _MOST_ROWS = 50
@@ -66,6 +66,7 @@ def sweep_request(arguments: argparse.Namespace, path: str) -> SweepRequest:
         experiment=arguments.experiment,
         cell_timeout=arguments.cell_timeout,
         run_timeout=arguments.run_timeout,
+        shared_prefix=arguments.share_prefix,
     )
 
 
@@ -99,15 +100,23 @@ def check_service(session: Session) -> None:
 
 
 def _confirm(session: Session, file: Path, request: SweepRequest, arguments: argparse.Namespace) -> None:
-    if arguments.yes or _is_script(arguments) or not sys.stdin.isatty():
+    """Show what a person should know before a sweep starts, and ask where one is there to answer."""
+    asks = not (arguments.yes or _is_script(arguments)) and sys.stdin.isatty()
+    if not asks and (arguments.json or not request.shared_prefix):
         return
-    wanted = SpaceRequest(path=request.path, space=request.space, sampler=request.sampler)
-    total = session.sweeps.check(file, wanted).total
-    if total <= session.settings.confirm_runs:
-        return
-    print(f"This makes {count_text(total)}. Start them? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise InvalidInputError("Nothing was started.")
+    found = session.sweeps.check(file, SpaceRequest(path=request.path, space=request.space, sampler=request.sampler))
+    questions = []
+    # what cannot be shared is refused when the sweep is made
+    if request.shared_prefix and found.prefix.end:
+        for line in shared_cells(found.prefix):
+            note(line)
+        questions.append("Share these cells?")
+    if found.total > session.settings.confirm_runs:
+        questions.append(f"This makes {count_text(found.total)}. Start them?")
+    for question in questions if asks else []:
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise InvalidInputError("Nothing was started.")
 
 
 def _is_script(arguments: argparse.Namespace) -> bool:

@@ -13,7 +13,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ..core.records import Run, Sweep
+from ..core.records import PrefixCheck, Run, Sweep, Timing
 from ..core.states import RunState
 from ..services.layout import Layout
 
@@ -59,6 +59,27 @@ def duration_text(seconds: float | None) -> str:
         return f"{whole} s"
     minutes, rest = divmod(whole, 60)
     return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def timing_text(timing: Timing | None) -> str:
+    """``queue 0.1 s, start 0.02 s, cells 12 s, finish 0.05 s``; empty for None."""
+    if timing is None:
+        return ""
+    parts = [(name, getattr(timing, name)) for name in timing.__struct_fields__]
+    # short ones are what a person looks for here
+    return ", ".join(f"{name} {f'{took:.2g} s' if took < 1 else duration_text(took)}" for name, took in parts)
+
+
+def kernel_text(run: Run) -> str:
+    """``warm``, or how else its kernel was made and why not faster; empty while that is not known."""
+    return f"{run.kernel_start}: {run.kernel_reason}" if run.kernel_reason else run.kernel_start
+
+
+def shared_cells(prefix: PrefixCheck) -> list[str]:
+    """Lines that tell a person which cells a sweep shares."""
+    count = len(prefix.cells)
+    cells = "The first code cell runs" if count == 1 else f"The first {count} code cells run"
+    return [f"{cells} once a slot, not in each run:", *(f"  {_line(line)}" for line in prefix.cells), prefix.reason]
 
 
 def took(record: Sweep | Run) -> float | None:
@@ -175,6 +196,7 @@ def sweep_details(sweep: Sweep, layout: Layout) -> Table:
         ("git commit", sweep.git_commit),
         ("kernel", sweep.kernel),
         ("target", sweep.target),
+        ("shares", f"the first {sweep.prefix} cells, once a slot" if sweep.prefix else ""),
         ("experiment", sweep.experiment),
         ("MLflow run", sweep.mlflow_run_id or ""),
         *_times(("created", sweep.created_at), ("started", sweep.started_at), ("ended", sweep.ended_at)),
@@ -201,6 +223,8 @@ def run_details(run: Run, sweep: Sweep, layout: Layout) -> Table:
         ("attempt", str(run.attempt) if run.attempt > 1 else ""),
         *_times(("queued", run.queued_at), ("started", run.started_at), ("ended", run.ended_at)),
         ("took", duration_text(took(run))),
+        ("time", timing_text(run.timing)),
+        ("kernel", kernel_text(run)),
         ("CPU", duration_text(run.cpu_seconds)),
         ("memory", _bytes(run.peak_memory or 0)),
         ("worker", run.worker),

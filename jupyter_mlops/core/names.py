@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 # a name may be bound more than once, and who reads source cannot tell which it is at the time
 Bindings: TypeAlias = dict[str, set[str]]
+_BUILTINS = frozenset(dir(builtins)) | {"exit", "quit"}
 
 
 def dotted(node: ast.expr) -> str:
@@ -44,9 +46,11 @@ def bindings(trees: Iterable[ast.AST]) -> Bindings:
 
 
 def origins(text: str, known: Bindings) -> set[str]:
-    """A dotted name with its first part replaced by all that it may stand for."""
+    """A dotted name with its first part replaced by all that it may stand for; by ``?`` and itself if nothing tells."""
     first, dot, rest = text.partition(".")
-    return {origin + dot + rest for origin in known.get(first, ())} or {text}
+    if first in known:
+        return {origin + dot + rest for origin in known[first]}
+    return {text if first in _BUILTINS or first == "?" else f"?.{text}"}
 
 
 def uses(tree: ast.AST, known: Bindings) -> Iterator[str]:
@@ -78,7 +82,7 @@ class Watch:
 
     Attributes:
         modules: by name, what of each may be used; a module that is handed on whole could be used in any way.
-        reached: those of them that count where they are taken from another module, too (``shutil.os``).
+        reached: those of them that count where they are taken from anything else, too (``shutil.os``).
         anywhere: names that count whatever they are taken from.
         exactly: names that count as they are.
     """

@@ -70,6 +70,12 @@ def source_of(cell: dict[str, Any]) -> str:
     return "".join(map(str, source)) if isinstance(source, list) else str(source)
 
 
+def tags_of(cell: dict[str, Any]) -> list[Any]:
+    """A cell's tags."""
+    tags = _metadata(cell).get("tags")
+    return tags if isinstance(tags, list) else []
+
+
 def _metadata(holder: dict[str, Any], *names: str) -> dict[str, Any]:
     """A mapping inside a notebook's or cell's metadata; empty where there is none, or something else."""
     found: Any = holder.get("metadata")
@@ -131,8 +137,7 @@ def declared(notebook: Notebook) -> list[Parameter]:
 def parameters_cell(notebook: Notebook) -> int | None:
     """Index of the first cell tagged ``parameters``, None where there is none."""
     for index, cell in enumerate(notebook["cells"]):
-        tags = _metadata(cell).get("tags")
-        if isinstance(tags, list) and "parameters" in tags and cell.get("cell_type") == "code":
+        if "parameters" in tags_of(cell) and cell.get("cell_type") == "code":
             return index
     return None
 

@@ -18,6 +18,7 @@ import msgspec
 
 from ..core import notebook as notebooks
 from ..core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError, UnavailableError
+from ..core.prefix import shared_prefix
 from ..core.records import (
     Changes,
     NotebookInfo,
@@ -74,14 +75,19 @@ class Sweeps:
 
     def check(self, file: Path, request: SpaceRequest) -> SpaceCheck:
         """How many runs a space makes and what is wrong with it; a wrong field is no error here."""
-        info = notebooks.inspect(notebooks.read_notebook(_read(file)), str(file))
-        return check_space(
+        notebook = notebooks.read_notebook(_read(file))
+        info = notebooks.inspect(notebook, str(file))
+        found = check_space(
             request.space,
             info.parameters,
             request.sampler,
             open_names=info.open_names,
             max_runs=self.settings.max_runs,
         )
+        if found.error:
+            return found
+        varied = [name for name, field in found.fields.items() if field.count > 1]
+        return msgspec.structs.replace(found, prefix=shared_prefix(notebook, varied))
 
     def save_draft(self, file: Path, request: SweepRequest) -> None:
         """Remember the form of a notebook as it stands."""
@@ -117,6 +123,7 @@ class Sweeps:
             open_names=info.open_names,
             max_runs=self.settings.max_runs,
         )
+        prefix = _prefix(notebook, space.varied) if request.shared_prefix else 0
         sweep = Sweep(
             id=uuid4().hex,
             name=request.name.strip() or f"{file.stem} · {now()[11:16]}",
@@ -135,6 +142,7 @@ class Sweeps:
             cell_timeout=request.cell_timeout,
             run_timeout=request.run_timeout,
             max_output=request.max_output or self.settings.max_output,
+            prefix=prefix,
             total=make_sampler(space, request.sampler).total,
             created_at=now(),
             git_commit=_git_commit(file.parent),
@@ -348,6 +356,13 @@ def _metric_names(request: SweepRequest) -> list[str]:
     if request.objective and request.objective.metric not in names:
         names.append(request.objective.metric)
     return names
+
+
+def _prefix(notebook: notebooks.Notebook, varied: list[str]) -> int:
+    found = shared_prefix(notebook, varied)
+    if not found.end:
+        raise InvalidInputError(f"This sweep cannot share cells. {found.reason}", {"shared_prefix": found.reason})
+    return found.end
 
 
 def _check_numbers(request: SweepRequest) -> None:

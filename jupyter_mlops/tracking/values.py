@@ -69,6 +69,8 @@ def sweep_tags(sweep: Sweep) -> dict[str, str]:
         "mlflow.source.name": sweep.path,
         "mlflow.source.type": "NOTEBOOK",
     }
+    if sweep.prefix:
+        tags["mlops.shared_prefix"] = str(sweep.prefix)
     if commit:
         tags["mlflow.source.git.commit"] = commit
         tags["mlops.git_dirty"] = str(sweep.git_commit.endswith("+")).lower()

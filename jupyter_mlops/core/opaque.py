@@ -1,0 +1,251 @@
+"""What in a cell keeps it from running once for all runs of a sweep, whichever parameters these differ in.
+
+Some of it cannot be seen through, so that it may use a parameter without naming it; some belongs to each
+run alone; some does not survive the fork of a process. Read from the source; where in doubt, it counts.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from .names import Bindings, Watch, dotted, origins, taken, uses, words
+from .source import Command
+
+# what is wrong with a name, and the names; `{}` is the name. The first that fits is told.
+_RULES: tuple[tuple[str, Watch], ...] = (
+    (
+        "may end the notebook ({})",
+        Watch(exactly=words("exit quit sys.exit os._exit os.abort os.kill os.killpg")),
+    ),
+    (
+        "asks a person ({})",
+        Watch(modules={"getpass": words("getuser")}, exactly=words("input breakpoint pdb.set_trace")),
+    ),
+    ("uses MLflow, where each run has its own", Watch(modules={"mlflow": words("")})),
+    (
+        "uses {}, which would be the same in all runs",
+        Watch(
+            modules={"uuid": words("UUID"), "secrets": words(""), "tempfile": words("gettempdir")},
+            exactly=words("os.getpid os.getppid os.urandom os.times"),
+        ),
+    ),
+    (
+        "may start threads or processes ({}), which a fork does not take along",
+        Watch(
+            modules={
+                "_thread": words(""),
+                "threading": words("Lock RLock local current_thread main_thread active_count"),
+                "multiprocessing": words("cpu_count"),
+                "subprocess": words(""),
+                "concurrent": words(""),
+                "asyncio": words(""),
+                "joblib": words("dump load hash cpu_count Memory"),
+                "distributed": words(""),
+                "dask.distributed": words(""),
+                "ray": words(""),
+                "pyspark": words(""),
+                "wandb": words(""),
+                "signal": words(""),
+                "atexit": words(""),
+            },
+            reached=words("threading multiprocessing subprocess"),
+            anywhere=words(
+                "Thread Timer ThreadPool ThreadPoolExecutor ProcessPoolExecutor Popen Parallel start_new_thread "
+                "run_in_executor to_thread"
+            ),
+            exactly=words("os.fork os.forkpty os.system os.popen os.posix_spawn"),
+        ),
+    ),
+    (
+        "opens a connection ({}), which runs cannot share",
+        Watch(
+            modules={"socket": words("gethostname getfqdn"), "socketserver": words("")},
+            anywhere=words("connect create_connection create_engine"),
+        ),
+    ),
+    (
+        "uses {}, whose display later cells may change",
+        Watch(
+            modules={
+                "ipywidgets": words(""),
+                "tqdm.auto": words(""),
+                "tqdm.autonotebook": words(""),
+                "tqdm.notebook": words(""),
+            },
+            anywhere=words("tqdm_notebook update_display DisplayHandle"),
+        ),
+    ),
+    (
+        "uses {}, which cannot be seen through",
+        Watch(
+            modules={
+                "os": words(
+                    "path sep linesep curdir pardir name environ getenv cpu_count getcwd uname listdir "
+                    "scandir walk mkdir makedirs remove unlink rmdir rename replace stat access PathLike fspath "
+                    "fsdecode fsencode"
+                ),
+                "sys": words(
+                    "path argv version version_info executable platform stdout stderr maxsize float_info byteorder "
+                    "getsizeof prefix base_prefix implementation hexversion getrecursionlimit setrecursionlimit"
+                ),
+                "builtins": words(""),
+                "importlib": words("metadata resources"),
+                "importlib.util": words("find_spec"),
+                "__main__": words(""),
+                "inspect": words("signature getdoc getsource isclass isfunction ismethod cleandoc Parameter"),
+                "ctypes": words(""),
+                "runpy": words(""),
+                "IPython": words("display"),
+                "ipykernel": words(""),
+            },
+            reached=words("os sys builtins"),
+            anywhere=words(
+                "get_ipython run_line_magic run_cell_magic user_ns import_module __globals__ __builtins__ __loader__ "
+                "currentframe _getframe _current_frames getouterframes getinnerframes f_globals f_locals f_back "
+                "tb_frame gi_frame cr_frame get_objects get_referrers"
+            ),
+            exactly=words("exec eval compile globals locals vars dir __import__"),
+        ),
+    ),
+)
+# these look up names in the text that they are given
+_RUNNING_TEXT = words("query eval sql")
+_READING_TEXT = _RUNNING_TEXT | words("from_formula ols wls gls glm logit probit dmatrix dmatrices evaluate execute")
+# what stays open after such a call, with its place in the file, is one and the same for all that are forked later
+_OPENING = words("open open_dataset open_group urlopen File HDFStore ExcelFile ZipFile TarFile NpzFile")
+_HISTORY = re.compile(r"In|Out|_{1,3}|_i{1,3}|_i?\d+|_[iod]h|_sh")
+_IDENTITY = re.compile(r"MLOPS_|MLFLOW_")
+_WORD = re.compile(r"\w+")
+_SCOPES = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
+def opaque_command(command: Command) -> str:
+    """Why a line that is IPython's own keeps a cell from being shared; empty where it does not."""
+    shared = (
+        command.name in ("time", "%%time")
+        or (command.name == "matplotlib" and command.rest == "inline")
+        or (command.name == "config" and command.rest.startswith("InlineBackend."))
+    )
+    if shared and not command.assigned:
+        return ""
+    text = (
+        command.rest if command.name == "?" else command.name if command.name.startswith("%%") else "%" + command.name
+    )
+    if command.name == "!":
+        text = "!" + command.rest
+    return f"holds “{text[:40]}”, which cannot be seen through"
+
+
+def opaque(tree: ast.AST, known: Bindings) -> str:
+    """Why source keeps its cell from being shared, as the rest of a sentence; empty where it does not.
+
+    Args:
+        known: what the notebook's names stand for.
+    """
+    for name in taken(tree):
+        module, _, what = name.rpartition(".")
+        if what == "*":
+            return f"imports every name of {module}, whichever these are"
+        if module == "__main__":
+            return "imports names of __main__, which cannot be seen through"
+    for name in uses(tree, known):
+        for says, watch in _RULES:
+            if watch.catches(name):
+                return says.format(name.removeprefix("?."))
+    return next(_opaque_nodes(tree, known), "")
+
+
+def _opaque_nodes(tree: ast.AST, known: Bindings) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=str() | bytes() as text) if _IDENTITY.search(str(text)):
+                yield f"names {_around(str(text))}, which differs between runs"
+            case ast.Name(id=name, ctx=ast.Load()) if _HISTORY.fullmatch(name):
+                yield f"uses {name}, the history of what was executed"
+            case ast.Name(id="In" | "Out" as name):
+                yield f"uses {name}, the history of what was executed"
+            case ast.Import(names=names) if any(name.name == "__main__" for name in names):
+                yield "imports __main__, which cannot be seen through"
+            case ast.keyword(arg="display_id"):
+                yield "shows something that later cells may change (display_id)"
+            case ast.Call(func=ast.Attribute(attr=attr)) if attr in _RUNNING_TEXT and not _is_text(_argument(node)):
+                yield f"calls {attr} with a text that cannot be seen through"
+            case (
+                ast.Assign(value=ast.Call(func=func))
+                | ast.AnnAssign(value=ast.Call(func=func))
+                | ast.NamedExpr(value=ast.Call(func=func))
+            ) if dotted(func).rpartition(".")[2] in _OPENING:
+                yield f"leaves a file open ({dotted(func).removeprefix('?.')}), whose place runs would share"
+            case ast.Attribute(ctx=ast.Store() | ast.Del()) if _is_of_sys(node, known):
+                yield f"changes {dotted(node)}, which cannot be seen through"
+    if _reads_whole_environment(tree, known):
+        yield "reads environment variables that cannot be told beforehand, and some differ between runs"
+    if _awaits(tree):
+        yield "awaits at top level, where other tasks may be under way"
+
+
+def names_in_text(tree: ast.AST) -> Iterator[str]:
+    """Names that texts hold which are looked up in the notebook: ``@alpha`` anywhere, each word in a query."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from re.findall(r"@\s*(\w+)", node.value)
+        if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] in _READING_TEXT:
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+                    yield from _WORD.findall(inner.value)
+
+
+def _argument(call: ast.Call) -> ast.expr | None:
+    return next(
+        iter((*call.args, *(keyword.value for keyword in call.keywords if keyword.arg in (None, "expr")))), None
+    )
+
+
+def _is_text(node: ast.expr | None) -> bool:
+    return node is None or isinstance(node, ast.Constant | ast.JoinedStr)
+
+
+def _around(text: str) -> str:
+    found = re.search(r"\w*(?:MLOPS_|MLFLOW_)\w*", text)
+    return found.group() if found else text
+
+
+def _is_of_sys(node: ast.Attribute, known: Bindings) -> bool:
+    return any(name.startswith(("sys.", "os.")) and name.count(".") == 1 for name in origins(dotted(node), known))
+
+
+def _reads_whole_environment(tree: ast.AST, known: Bindings) -> bool:
+    """Whether environment variables are read other than by a name that stands there."""
+    told: set[int] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Subscript(value=value, slice=ast.Constant()):
+                told.add(id(value))
+            case ast.Call(func=func, args=[ast.Constant(), *_]):
+                told.add(id(func))
+                if isinstance(func, ast.Attribute):
+                    told.add(id(func.value))
+            case ast.Compare(left=ast.Constant(), ops=[ast.In() | ast.NotIn()], comparators=[value]):
+                told.add(id(value))
+    reading = ("environ", "environb", "getenv", "getenvb")
+    return any(
+        name.rpartition(".")[2] in reading
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute | ast.Name) and id(node) not in told
+        for name in origins(dotted(node), known)
+    )
+
+
+def _awaits(tree: ast.AST) -> bool:
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith):
+            return True
+        if isinstance(node, ast.comprehension) and node.is_async:
+            return True
+        if not isinstance(node, _SCOPES):
+            waiting.extend(ast.iter_child_nodes(node))
+    return False

@@ -1,0 +1,200 @@
+"""The cells at a notebook's beginning that give the same in every run of a sweep.
+
+They run once a slot, and all runs are forked after them. Which they are is read from the source: they end
+at the first code cell that names a parameter which the sweep varies, something computed from one, or
+anything that cannot be seen through (:mod:`.opaque`). What modules do that the cells import is not read.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from .errors import InvalidInputError
+from .names import Bindings, bindings
+from .notebook import Notebook, declared, language_of, parameters_cell, source_of, tags_of
+from .opaque import names_in_text, opaque, opaque_command
+from .records import PrefixCheck
+from .source import commands, parse_python
+
+_LONGEST = 60
+# strings in these are no names of the notebook
+_WITHOUT_NAMES = ast.Attribute | ast.Constant | ast.keyword | ast.MatchClass | ast.ImportFrom
+
+
+def shared_prefix(notebook: Notebook, varied: Collection[str]) -> PrefixCheck:
+    """Which cells run once a slot where a sweep shares them.
+
+    Args:
+        notebook: as it would be frozen.
+        varied: names of the parameters that have more than one value.
+
+    Returns:
+        Cells are numbered among the code cells, from 1, in its sentence; ``end`` counts all cells, from 0.
+    """
+    if language_of(notebook) != "python":
+        return PrefixCheck(reason="Only Python notebooks can share cells.")
+    place = parameters_cell(notebook)
+    if place is None:
+        return PrefixCheck(reason="No cell is tagged “parameters”: values go in at the top, so no cell can be shared.")
+    try:
+        known = {parameter.name for parameter in declared(notebook)}
+    except InvalidInputError as error:
+        return PrefixCheck(reason=error.message)
+    missing = [name for name in varied if name not in known]
+    if missing:
+        return PrefixCheck(reason=f"The parameters cell does not assign {missing[0]}, so who uses it cannot be told.")
+    return _Reader(notebook, place, varied).check()
+
+
+class _Reader:
+    """Goes through a notebook's code cells until one must be left to each run."""
+
+    def __init__(self, notebook: Notebook, place: int, varied: Collection[str]) -> None:
+        self._cells: list[dict[str, Any]] = notebook["cells"]
+        self._place = place
+        self._bindings: Bindings = bindings(self._trees())
+        # name -> the varied parameter that it comes from
+        self._tainted = {name: name for name in varied}
+        parameters = _parse(source_of(self._cells[place]))
+        if parameters is not None:
+            self._taint(parameters)
+
+    def check(self) -> PrefixCheck:
+        """Where sharing ends, and why."""
+        executed = [index for index, cell in enumerate(self._cells) if _is_executed(cell)]
+        for index in executed:
+            if reason := self._reason(index):
+                return self._ending(index, executed, f"{self._called(index)} {reason}.")
+        if not executed:
+            return PrefixCheck(reason="The notebook has no code.")
+        which = "No cell uses what this sweep varies" if self._tainted else "This sweep varies nothing"
+        return self._ending(executed[-1], executed, f"{which}; the last one is left to each run.")
+
+    def _ending(self, index: int, executed: list[int], reason: str) -> PrefixCheck:
+        lines = [_first_line(source_of(self._cells[before])) for before in executed if before < index]
+        return PrefixCheck(end=index if lines else 0, cells=lines, reason=reason)
+
+    def _called(self, index: int) -> str:
+        number = sum(cell.get("cell_type") == "code" for cell in self._cells[: index + 1])
+        line = _first_line(source_of(self._cells[index]))
+        return f"Code cell {number} (“{line if len(line) <= _LONGEST else line[: _LONGEST - 1] + '…'}”)"
+
+    def _trees(self) -> Iterator[ast.Module]:
+        for cell in self._cells:
+            if cell.get("cell_type") == "code":
+                source = source_of(cell)
+                parsed = (_parse(text) for text in (source, *(command.python for command in commands(source))))
+                yield from (tree for tree in parsed if tree is not None)
+
+    # -- one cell ----------------------------------------------------------------------------
+
+    def _reason(self, index: int) -> str:
+        """Why a cell must be left to each run, as the rest of a sentence; empty where it can be shared."""
+        source, tags = source_of(self._cells[index]), tags_of(self._cells[index])
+        if "injected-parameters" in tags:
+            return "gets each run's values"
+        if "raises-exception" in tags:
+            return "may fail half-way, by its tag “raises-exception”"
+        trees = [_parse(source)]
+        for command in commands(source):
+            if wrong := opaque_command(command):
+                return wrong
+            # IPython puts a value in where `$alpha` or `{alpha}` stands
+            if wrong := self._uses(re.findall(r"\w+", command.rest)):
+                return wrong
+            trees.append(_parse(command.python))
+        for tree in trees:
+            if tree is None:
+                return "is not Python that can be read"
+            if index != self._place and (wrong := self._uses((*_identifiers(tree), *names_in_text(tree)))):
+                return wrong
+            if wrong := opaque(tree, self._bindings):
+                return wrong
+        return ""
+
+    def _uses(self, names: Iterable[str]) -> str:
+        for name in names:
+            if name in self._tainted:
+                origin = self._tainted[name]
+                said = "" if origin == name else f"which depends on {origin}, "
+                return f"uses {name}, {said}which this sweep varies"
+        return ""
+
+    def _taint(self, tree: ast.Module) -> None:
+        """Take what the parameters cell computes from varied parameters for varied, too."""
+        imported = {name for tree in self._trees() for name in _imported(tree)}
+        before = -1
+        while before != len(self._tainted):
+            before = len(self._tainted)
+            for node in tree.body:
+                source = next((self._tainted[name] for name in _read(node) if name in self._tainted), None)
+                if source is not None:
+                    for name in _changed(node):
+                        if name not in imported:
+                            self._tainted.setdefault(name, source)
+
+
+def _is_executed(cell: dict[str, Any]) -> bool:
+    tags = tags_of(cell)
+    # papermill puts each run's values into one tagged so, whatever stood there
+    content = "injected-parameters" in tags or bool(source_of(cell).strip())
+    return cell.get("cell_type") == "code" and content and "skip-execution" not in tags
+
+
+def _parse(source: str) -> ast.Module | None:
+    try:
+        return parse_python(source)[0]
+    except SyntaxError:
+        return None
+
+
+def _first_line(source: str) -> str:
+    return next((line.strip() for line in source.split("\n") if line.strip()), "")
+
+
+def _identifiers(tree: ast.AST) -> Iterator[str]:
+    """Every name that source reads, sets, deletes, declares or imports, in whatever scope."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.alias):
+            yield node.asname or node.name.partition(".")[0]
+        elif not isinstance(node, _WITHOUT_NAMES):
+            for field, value in ast.iter_fields(node):
+                if field != "type_comment":
+                    yield from (
+                        part for part in (value if isinstance(value, list) else [value]) if isinstance(part, str)
+                    )
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    return (node.asname or node.name.partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.alias))
+
+
+def _read(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
+
+
+def _changed(tree: ast.AST) -> Iterator[str]:
+    """Names that a statement sets, and objects that it changes or may change by calling them."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()):
+                yield name
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.Call(func=ast.Attribute() as held):
+                yield _base(held)
+            case ast.Subscript(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()):
+                yield _base(node)
+
+
+def _base(node: ast.expr) -> str:
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
