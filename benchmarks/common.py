@@ -52,9 +52,10 @@ class Server:
     Args:
         folder: below it everything is kept.
         extension: whether jupyter-mlops is loaded.
+        settings: of ours, other than as they come.
     """
 
-    def __init__(self, folder: Path, *, extension: bool = True) -> None:
+    def __init__(self, folder: Path, *, extension: bool = True, settings: dict[str, Any] | None = None) -> None:
         self.port = free_port()
         self.root = folder / "root"
         self.data = folder / "mlops"
@@ -70,16 +71,22 @@ class Server:
             "--ServerApp.port_retries=0",
             f"--ServerApp.root_dir={self.root}",
             f"--IdentityProvider.token={TOKEN}",
-            f"--ServerApp.jpserver_extensions={{'jupyter_mlops': {extension}}}",
-            f"--MlopsSettings.data_dir={self.data}",
         ]
+        command = [*self.command(extension, settings or {}), *options]
         with self.log.open("wb") as log:
             self.started = time.monotonic()
-            self.popen = subprocess.Popen(
-                [sys.executable, "-c", _LAUNCH, *options], stdout=log, stderr=log, env=environment
-            )
+            self.popen = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         self.process = psutil.Process(self.popen.pid)
         self.connection = HTTPConnection("127.0.0.1", self.port, timeout=120)
+
+    def command(self, extension: bool, settings: dict[str, Any]) -> list[str]:
+        """What starts it, but for what any Jupyter server is told."""
+        return [
+            *(sys.executable, "-c", _LAUNCH),
+            f"--ServerApp.jpserver_extensions={{'jupyter_mlops': {extension}}}",
+            f"--MlopsSettings.data_dir={self.data}",
+            *(f"--MlopsSettings.{name}={value}" for name, value in settings.items()),
+        ]
 
     def wait(self) -> tuple[float, float]:
         """Wait until it answers.
