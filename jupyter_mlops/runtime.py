@@ -166,8 +166,7 @@ class Runtime:
     async def _keep_up(self) -> None:
         """What is done beside the sweeps every few seconds."""
         await self.context.catch_up()
-        if not self.context.tracking.external:
-            self.context.tracking.server.ensure()
+        self.context.tracking.keep()
         for target in self.context.targets.used():
             idle = time.monotonic() - target.used_at
             if not target.info().busy and idle > self.settings.target_idle_timeout:

@@ -185,7 +185,7 @@ def test_what_mlflow_holds_of_a_sweep(service: Service, notebook: Path) -> None:
 # -- the embedded server -------------------------------------------------------------------------
 
 
-def test_the_embedded_server_asks_for_its_token_and_is_one_process(service: Service) -> None:
+def test_the_embedded_server_answers_nobody_without_its_token_and_is_one_process(service: Service) -> None:
     known = embedded(service)
     url = f"http://127.0.0.1:{known['port']}"
     wait_until(lambda: status_of(url, known["token"]) == 200)

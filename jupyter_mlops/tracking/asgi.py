@@ -1,11 +1,14 @@
-"""The embedded MLflow server: one process, this machine only, a token asked for.
+"""The embedded MLflow server: one process, this machine only, for its own user only.
 
 As it comes MLflow asks nobody who they are, and on a shared machine every user can reach its port.
+JupyterLab shows a token. Kernels hold none: MLflow's client would send it to whichever server a notebook turns to,
+and an address with the token in it would be printed into outputs. They are known by the user who opened the connection.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import fcntl
 import hmac
 import os
@@ -14,12 +17,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .peer import opened_by_us
+
 LONELY_SECONDS = 120.0
 _POLL_SECONDS = 5.0
+_REFUSAL = b"This MLflow answers JupyterLab, and MLflow's clients of the user who runs it."
 
 
-class TokenGuard:
-    """ASGI middleware that asks for ``Authorization: Bearer <token>``."""
+class Guard:
+    """ASGI middleware that lets in who has the token, and MLflow's clients of the user that it runs as."""
 
     def __init__(self, app: Any, token: str) -> None:
         self.app = app
@@ -27,13 +33,22 @@ class TokenGuard:
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Pass a request on, or answer 401."""
-        if scope["type"] == "http":
-            given = dict(scope["headers"]).get(b"authorization", b"")
-            if not hmac.compare_digest(given, self.wanted):
-                await send({"type": "http.response.start", "status": 401, "headers": []})
-                await send({"type": "http.response.body", "body": b"A token is needed."})
-                return
-        await self.app(scope, receive, send)
+        if scope["type"] == "lifespan" or await self._admits(scope):
+            await self.app(scope, receive, send)
+        elif scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 401, "headers": [(b"content-type", b"text/plain")]})
+            await send({"type": "http.response.body", "body": _REFUSAL})
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _admits(self, scope: dict[str, Any]) -> bool:
+        headers = dict(scope["headers"])
+        if hmac.compare_digest(headers.get(b"authorization", b""), self.wanted):
+            return True
+        # the user's browser runs as this user, too, for whichever page; no page can name itself so to another site
+        if not headers.get(b"user-agent", b"").lower().startswith(b"mlflow-"):
+            return False
+        return await asyncio.to_thread(opened_by_us, tuple(scope["client"]), tuple(scope["server"]))
 
 
 def _end_when_lonely(lock: Path) -> None:
@@ -73,8 +88,11 @@ def main() -> None:
     import uvicorn
     from mlflow.server.fastapi_app import app
 
-    guarded = TokenGuard(app, os.environ["JUPYTER_MLOPS_MLFLOW_TOKEN"])
-    uvicorn.run(guarded, host="127.0.0.1", port=options.port, log_level="warning", access_log=False)
+    guarded = Guard(app, os.environ["JUPYTER_MLOPS_MLFLOW_TOKEN"])
+    # without proxy headers: they would let anybody say from where a connection comes
+    uvicorn.run(
+        guarded, host="127.0.0.1", port=options.port, proxy_headers=False, log_level="warning", access_log=False
+    )
 
 
 if __name__ == "__main__":

@@ -61,6 +61,12 @@ class Tracking:
             self._client()
             self.server.ensure()
 
+    def keep(self) -> None:
+        """Start the embedded server again where it ended."""
+        # not before the file is made: two that make it at once spoil it
+        if not self.external and self._made is not None:
+            self.server.ensure()
+
     def close(self) -> None:
         """End the embedded server."""
         if not self.external:
@@ -84,10 +90,11 @@ class Tracking:
                 from mlflow import MlflowClient
 
                 file = self.data / "mlflow.sqlite"
-                self._made = MlflowClient(tracking_uri=self.external or f"sqlite:///{file}")
+                client = MlflowClient(tracking_uri=self.external or f"sqlite:///{file}")
                 if not self.external:
-                    self._made.search_experiments(max_results=1)  # makes and migrates the file
+                    client.search_experiments(max_results=1)  # makes and migrates the file
                     _set_wal(file)
+                self._made = client
             return self._made
 
     @contextmanager
@@ -228,9 +235,8 @@ class Tracking:
         if mlflow_run_id is None:
             file = self.data / "runs" / run.id / "mlflow-offline.sqlite"
             return {**env, "MLFLOW_TRACKING_URI": f"sqlite:///{file}"}
+        # no token: MLflow would send it to any server that the notebook turns to; ours knows whose kernel this is
         env["MLFLOW_TRACKING_URI"] = self.external or self.server.uri
-        if not self.external:
-            env["MLFLOW_TRACKING_TOKEN"] = self.server.token
         return env if owns_runs else {**env, "MLFLOW_RUN_ID": mlflow_run_id}
 
     def finish_run(self, sweep: Sweep, run: Run, result: RunResult, directory: Path) -> dict[str, float]:
