@@ -59,6 +59,8 @@ class Attempt:
         self.kernel_reason = ""
         self._report = report
         self._lock = threading.Lock()
+        self._earlier_cpu = 0.0
+        self._earlier_memory = 0
         self._pending = False
         self._next_report = 0.0
 
@@ -72,8 +74,11 @@ class Attempt:
             group.kill()
 
     def kernel_started(self, group: ProcessGroup) -> None:
-        """There is a process now that ``end`` has to end."""
+        """There is a process now that ``end`` has to end; an earlier one is none of the attempt's any more."""
         with self._lock:
+            if self.group is not None:
+                self._earlier_cpu += self.group.cpu_seconds
+                self._earlier_memory = max(self._earlier_memory, self.group.peak_memory)
             self.group = group
             ending = self.ending
         if ending is not None:
@@ -104,11 +109,32 @@ class Attempt:
         if sentence not in self.warnings:
             self.warnings.append(sentence)
 
-    def began(self, cells: int) -> None:
-        """The kernel is ready and has so many code cells to run."""
+    @property
+    def cpu_seconds(self) -> float | None:
+        """CPU time of its kernels and all they started."""
+        return None if self.group is None else round(self._earlier_cpu + self.group.cpu_seconds, 3)
+
+    @property
+    def peak_memory(self) -> int | None:
+        """Bytes its kernel and all that this started held at most."""
+        return None if self.group is None else max(self._earlier_memory, self.group.peak_memory)
+
+    def began(self, cells: int, shared: int = 0) -> None:
+        """The kernel is ready.
+
+        Args:
+            cells: number of code cells in all.
+            shared: how many of these were executed for it before.
+        """
         self.cells = cells
+        self.cell = shared
         self.clock.kernel_ready()
         self._send("started")
+
+    def starts_over(self) -> None:
+        """What its cells did so far does not count."""
+        self.cell = 0
+        self.cell_index = None
 
     def cell_done(self) -> None:
         """One more code cell is finished."""
@@ -203,7 +229,6 @@ def _execute(attempt: Attempt) -> RunResult:
     before = snapshot(folder, own)
     state, error = _outcome(attempt)
     written = changed(before, snapshot(folder, own))
-    group = attempt.group
     return RunResult(
         run_id=spec.run_id,
         attempt=spec.attempt,
@@ -214,8 +239,8 @@ def _execute(attempt: Attempt) -> RunResult:
         error=error,
         cell=attempt.cell,
         cells=attempt.cells,
-        peak_memory=group.peak_memory if group else None,
-        cpu_seconds=round(group.cpu_seconds, 3) if group else None,
+        peak_memory=attempt.peak_memory,
+        cpu_seconds=attempt.cpu_seconds,
         timing=attempt.clock.timing(),
         kernel_start=attempt.kernel_start,
         kernel_reason=attempt.kernel_reason,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 from nbclient import NotebookClient
@@ -15,6 +16,8 @@ from .kernels import Kernel, OutputChannel
 from .outputs import OutputKeeper
 
 _OUTPUT_BEHIND_REPLY = 60  # s that output may arrive behind the reply; then the cell counts as done
+_KNOWN_OF_OUTPUTS = ("widget_state", "widget_buffers", "_display_id_map", "code_cells_executed")
+_SKIPPED = "skip-execution"  # nbclient's word
 _LAST_WORDS = 0.1  # s for output that a dead kernel had sent
 
 
@@ -35,6 +38,12 @@ class CellFailedError(Exception):
 
 class NotebookExitError(Exception):
     """The notebook asked its kernel to end, as ``exit`` does in IPython."""
+
+
+def will_run(cell: NotebookNode) -> bool:
+    """Whether the cell is code that is to be executed."""
+    skipped = _SKIPPED in cell.metadata.get("tags", [])
+    return cell.cell_type == "code" and bool(cell.source.strip()) and not skipped
 
 
 class CellClient(NotebookClient):
@@ -63,13 +72,11 @@ class CellClient(NotebookClient):
         self.touched = touched
         self._running: NotebookNode | None = None
 
-    def will_run(self, cell: NotebookNode) -> bool:
-        """Whether the cell is code that is to be executed."""
-        skipped = self.skip_cells_with_tag in cell.metadata.get("tags", [])
-        return cell.cell_type == "code" and bool(cell.source.strip()) and not skipped
-
-    async def run_cell(self, cell: NotebookNode, index: int) -> None:
+    async def run_cell(self, cell: NotebookNode, index: int, store_history: bool = True) -> None:
         """Execute one cell.
+
+        Args:
+            store_history: whether the kernel counts and remembers it.
 
         Raises:
             CellFailedError: it raised and is not tagged ``raises-exception``.
@@ -79,7 +86,7 @@ class CellClient(NotebookClient):
         self.keeper.start_cell()
         self._running = cell
         try:
-            await self.async_execute_cell(cell, index)
+            await self.async_execute_cell(cell, index, store_history=store_history)
         finally:
             self.gather()
             self.touched()
@@ -88,6 +95,15 @@ class CellClient(NotebookClient):
         """Make whole texts of what the running cell has printed so far."""
         if self._running is not None:
             self.keeper.join(self._running.outputs)
+
+    def outputs_known(self) -> dict[str, Any]:
+        """What this client knows of widgets, and of outputs that may be replaced later."""
+        return deepcopy({name: getattr(self, name) for name in _KNOWN_OF_OUTPUTS})
+
+    def take_known(self, known: dict[str, Any]) -> None:
+        """Know what another client knew after it executed the first cells."""
+        for name, value in deepcopy(known).items():
+            setattr(self, name, value)
 
     async def _async_poll_kernel_alive(self) -> None:
         while await self.kernel.exit_code() is None:

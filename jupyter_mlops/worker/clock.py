@@ -16,8 +16,8 @@ class Clock:
         self._done: float | None = None
 
     def kernel_ready(self) -> None:
-        """The first cell is about to be executed."""
-        self._ready = time.monotonic()
+        """The first cell is about to be executed; only the first such moment counts."""
+        self._ready = self._ready or time.monotonic()
 
     def cells_done(self) -> None:
         """No further cell is executed."""

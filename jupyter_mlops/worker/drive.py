@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nbformat import NotebookNode
 
+from ..core.records import RunSpec
 from .attempts import Attempt, Ending
-from .cells import CellClient, CellFailedError, NotebookExitError
+from .cells import CellClient, CellFailedError, NotebookExitError, will_run
 from .engine import Recorder
 from .environment import kernel_environment
-from .forks import ForkServerLostError
+from .forks import ForkServerLostError, NoForkError
 from .imports import warm_imports
 from .kernels import Kernel, Launch, find_kernel, log_is_empty, start_kernel
 from .metrics import read_metrics
 from .outputs import OutputKeeper, new_output
 from .places import attempt_folder
 from .sentences import EndedError, KernelGoneError, exited_well
+from .sharing import Template, fill, inject_parameters, key_of, make_template, shared_cells, templates
 
 if TYPE_CHECKING:
     from .processes import ProcessGroup
@@ -39,34 +43,23 @@ async def drive(recorder: Recorder, kernel_name: str, attempt: Attempt) -> None:
 
     Raises:
         EndedError: a person or a limit ended it.
+        ForkServerLostError: nothing the notebook did ended its kernel; it is to be executed again.
         CellFailedError, KernelGoneError, UnavailableError: what the notebook or its kernel did.
     """
     spec = attempt.spec
     limit = attempt.limit(Ending.RUN_TIMEOUT, spec.run_timeout)
-    log = attempt_folder(spec) / "kernel.log"
-    launch = Launch(
-        name=kernel_name,
-        spec=find_kernel(kernel_name),
-        folder=Path(spec.folder),
-        environ=kernel_environment(spec),
-        log=log,
-        imports=tuple(
-            warm_imports([cell.source for cell in recorder.nb.cells if cell.cell_type == "code"], Path(spec.folder))
-        ),
-        fresh="the setting kernel_start is fresh" if spec.kernel_start == "fresh" else "",
-    )
+    launch = _launch(recorder, kernel_name, spec)
     try:
-        kernel = await start_kernel(launch, attempt.kernel_started)
-        attempt.kernel_start, attempt.kernel_reason = kernel.start, kernel.reason
-        ticker = asyncio.create_task(_tick(recorder, attempt, kernel.group))
-        try:
-            await _run(recorder, attempt, kernel)
-        finally:
-            ticker.cancel()
-            with suppress(asyncio.CancelledError):
-                await ticker
-            kernel.group.sample()
-            await kernel.close()
+        reason = ""
+        if spec.prefix and not launch.fresh:
+            try:
+                await _drive_from_template(recorder, attempt, launch)
+                return
+            except NoForkError as error:
+                reason = f"no cells were shared: {error}"
+                recorder.notebook_start()
+                attempt.starts_over()
+        await _drive_alone(recorder, attempt, launch, reason)
     except Exception:
         # whatever it looked like from here, that is why
         attempt.raise_if_ended()
@@ -74,37 +67,129 @@ async def drive(recorder: Recorder, kernel_name: str, attempt: Attempt) -> None:
     finally:
         if limit is not None:
             limit.cancel()
-        if log_is_empty(log):
-            log.unlink(missing_ok=True)
+        if log_is_empty(launch.log):
+            launch.log.unlink(missing_ok=True)
 
 
-async def _run(recorder: Recorder, attempt: Attempt, kernel: Kernel) -> None:
-    keeper = OutputKeeper(attempt.spec.max_output)
-    client = CellClient(recorder.nb, kernel, keeper, recorder.touched)
-    recorder.gather = client.gather
-    attempt.began(sum(client.will_run(cell) for cell in recorder.nb.cells))
+def _launch(recorder: Recorder, kernel_name: str, spec: RunSpec) -> Launch:
+    sources = [cell.source for cell in recorder.nb.cells if will_run(cell)]
+    fresh = spec.kernel_start == "fresh"
+    return Launch(
+        name=kernel_name,
+        spec=find_kernel(kernel_name),
+        folder=Path(spec.folder),
+        environ=kernel_environment(spec),
+        log=attempt_folder(spec) / "kernel.log",
+        imports=() if fresh else tuple(warm_imports(sources, Path(spec.folder))),
+        fresh="the setting kernel_start is fresh" if fresh else "",
+    )
+
+
+async def _drive_alone(recorder: Recorder, attempt: Attempt, launch: Launch, reason: str) -> None:
+    kernel = await start_kernel(launch, attempt.kernel_started)
+    attempt.kernel_start = kernel.start
+    attempt.kernel_reason = "; ".join(filter(None, [reason, kernel.reason]))
+    async with _watched(recorder, attempt, kernel):
+        client = _client(recorder, attempt, kernel)
+        attempt.began(_code_cells(recorder.nb.cells))
+        await _run(recorder, attempt, client, 0)
+
+
+async def _drive_from_template(recorder: Recorder, attempt: Attempt, launch: Launch) -> None:
+    """Execute what the sweep's runs do not share, in a kernel that holds what they share.
+
+    Raises:
+        NoForkError: nothing can be shared; the notebook is to be executed from its beginning.
+    """
+    end = shared_cells(recorder.nb, attempt.spec.prefix)
+
+    async def execute(kernel: Kernel) -> CellClient:
+        """The slot's first run: it executes the shared cells for itself, and for those after it."""
+        async with _watched(recorder, attempt, kernel, close=False):
+            client = _client(recorder, attempt, kernel)
+            attempt.began(_code_cells(recorder.nb.cells))
+            await _run_cells(recorder, attempt, client, 0, end)
+            client.take_all_output()
+            return client
+
+    async def make() -> Template:
+        return await make_template(launch, attempt.kernel_started, execute, end)
+
+    key = key_of(attempt.spec, launch)
+    template = await templates.take(key, make)
+    failure = ""
     try:
-        for index, cell in enumerate(recorder.nb.cells):
-            if client.will_run(cell):
+        kernel = await start_kernel(replace(launch, source=template.server), attempt.kernel_started)
+        attempt.kernel_start, attempt.kernel_reason = "shared", ""
+        async with _watched(recorder, attempt, kernel):
+            fill(recorder.nb, template)
+            client = _client(recorder, attempt, kernel)
+            client.take_known(template.outputs)
+            attempt.began(_code_cells(recorder.nb.cells), _code_cells(recorder.nb.cells[:end]))
+            await inject_parameters(client, template)
+            await _run(recorder, attempt, client, end)
+    except (NoForkError, ForkServerLostError) as error:
+        failure = str(error)
+        raise
+    finally:
+        templates.give_back(key, template, failure)
+
+
+@asynccontextmanager
+async def _watched(recorder: Recorder, attempt: Attempt, kernel: Kernel, close: bool = True) -> AsyncIterator[None]:
+    """Keep file, progress and measurements fresh meanwhile; at the end the kernel is ended, where that is asked for."""
+    ticker = asyncio.create_task(_tick(recorder, attempt, kernel.group))
+    try:
+        yield
+    finally:
+        ticker.cancel()
+        with suppress(asyncio.CancelledError):
+            await ticker
+        kernel.group.sample()
+        if close:
+            await kernel.close()
+
+
+def _client(recorder: Recorder, attempt: Attempt, kernel: Kernel) -> CellClient:
+    client = CellClient(recorder.nb, kernel, OutputKeeper(attempt.spec.max_output), recorder.touched)
+    recorder.gather = client.gather
+    return client
+
+
+def _code_cells(cells: list[NotebookNode]) -> int:
+    return sum(will_run(cell) for cell in cells)
+
+
+async def _run_cells(recorder: Recorder, attempt: Attempt, client: CellClient, begin: int, end: int) -> None:
+    try:
+        for index in range(begin, end):
+            cell = recorder.nb.cells[index]
+            if will_run(cell):
                 await _run_cell(recorder, attempt, client, index)
             else:
                 recorder.cell_complete(cell, cell_index=index)
+    finally:
+        if client.keeper.cut:
+            attempt.warn(client.keeper.sentence)
+
+
+async def _run(recorder: Recorder, attempt: Attempt, client: CellClient, begin: int) -> None:
+    try:
+        await _run_cells(recorder, attempt, client, begin, len(recorder.nb.cells))
         finished = True
     except NotebookExitError:
         attempt.warn(f"The notebook ended itself in cell {attempt.cell} of {attempt.cells}; the rest was not run.")
         finished = False
     finally:
         attempt.clock.cells_done()
-        if keeper.cut:
-            attempt.warn(keeper.sentence)
     attempt.raise_if_ended()
     if finished:
         recorder.nb.metadata["language_info"] = await _language(client)
         client.set_widgets_metadata()
         await read_metrics(attempt, client)
         attempt.raise_if_ended()
-    kernel.group.sample()
-    await kernel.ask_to_end(_FAREWELL)
+    client.kernel.group.sample()
+    await client.kernel.ask_to_end(_FAREWELL)
 
 
 async def _language(client: CellClient) -> dict[str, object]:

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -40,9 +39,6 @@ PER_RUN = (
 # opened by whatever initialises a device: CUDA, ROCm, TPUs
 DEVICE_FILES = ("/dev/nvidia", "/dev/kfd", "/dev/accel")
 _IDLE = 300.0  # s after which a server that nobody asks ends
-_ASK_AGAIN = 600.0  # s for which a refusal holds
-_FAILURES = 2  # in a row; then kernels are started afresh
-_MOST_IDLE = 2  # servers that are kept beside those in use
 _GROWTH = 1.5  # of its memory after which a server is renewed, and
 _GROWTH_BYTES = 100_000_000  # at least by this
 
@@ -178,9 +174,13 @@ class ForkServer:
         self.used = True
         return answer
 
-    def settle(self) -> Future[dict[str, Any]]:
-        """Have a template become a server; the answer is that of :attr:`ready`."""
-        self.order({"settle": True})
+    def settle(self, idle: float) -> Future[dict[str, Any]]:
+        """Have a template become a server; the answer is that of :attr:`ready`.
+
+        Args:
+            idle: seconds after which it ends when nobody asks.
+        """
+        self.order({"idle": idle})
         return self.ready
 
     def close(self) -> None:
@@ -233,103 +233,60 @@ class ForkServer:
             process.lost = True
             process.ended.set_result(-9)
 
+    def still_good(self) -> bool:
+        """Whether kernels forked now are as good as those forked when it was ready."""
+        if not self.alive:
+            return False
+        for root, modified in self.ready.result()["installed"]:
+            try:
+                if os.stat(root).st_mtime_ns != modified:
+                    return False
+            except OSError:
+                return False
+        memory = resident_memory(self.pid)
+        return memory <= max(self.memory * _GROWTH, self.memory + _GROWTH_BYTES)
 
-@dataclass
-class _Standing:
-    """How it went with one identity so far."""
-
-    failures: int = 0
-    failure: str = ""
-    refused: str = ""
-    refused_at: float = 0.0
-
-
-class ForkServers:
-    """The fork servers of this process: each is used by one slot at a time, and kept for its next run."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._idle: list[tuple[Identity, ForkServer]] = []
-        self._standing: dict[Identity, _Standing] = {}
-        self._left_out: dict[tuple[str, ...], set[str]] = {}
-
-    async def take(self, identity: Identity, patience: float) -> ForkServer:
-        """A server that is ready, for its holder alone until it is given back.
+    def refuse_hidden(self, folder: str) -> None:
+        """See whether a file of the notebook's folder would hide, from a fresh kernel, what was imported here.
 
         Raises:
-            NoForkError: there can be none; says why.
+            NoForkError: one does.
         """
-        with self._lock:
-            standing = self._standing.setdefault(identity, _Standing())
-            if standing.failures >= _FAILURES:
-                raise NoForkError(f"the fork server failed {_FAILURES} times in a row: {standing.failure}")
-            if standing.refused and time.monotonic() - standing.refused_at < _ASK_AGAIN:
-                raise NoForkError(standing.refused)
-            mine = [entry for entry in self._idle if entry[0] == identity]
-            if mine:
-                self._idle.remove(mine[-1])
-        for _, server in mine[-1:]:
-            if _still_good(server):
-                _refuse_hidden(server, identity.folder)
-                return server
+        names = set(self.ready.result()["names"])
+        for entry in os.listdir(folder):
+            name, dot, suffix = entry.partition(".")
+            if name in names and (
+                suffix == "py" or suffix.endswith(".so") or (not dot and Path(folder, entry, "__init__.py").exists())
+            ):
+                raise NoForkError(f"{entry} in the notebook's folder hides an installed module of that name")
+
+
+async def start_server(identity: Identity, patience: float) -> ForkServer:
+    """Start a fork server and wait until it is ready; imports that it must not do are left out.
+
+    Raises:
+        NoForkError: there can be none; says why.
+    """
+    left_out = _left_out.setdefault((*identity.command, identity.folder), set())
+    while True:
+        server, log = _launch(identity, [line for line in identity.imports if line not in left_out])
+        try:
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(server.ready)), patience)
+            return server
+        except TimeoutError:
             server.close()
-        server = await self._start(identity, patience)
-        _refuse_hidden(server, identity.folder)
-        return server
-
-    def give_back(self, identity: Identity, server: ForkServer, failure: str = "") -> None:
-        """Say how it went; a server that is well is kept.
-
-        Args:
-            failure: what went wrong with the server, empty where nothing did.
-        """
-        with self._lock:
-            standing = self._standing.setdefault(identity, _Standing())
-            standing.failures = standing.failures + 1 if failure else 0
-            standing.failure = failure
-            if failure or not server.alive:
-                surplus = [server]
-            else:
-                self._idle.append((identity, server))
-                surplus = [old for _, old in self._idle[:-_MOST_IDLE]]
-                self._idle = self._idle[-_MOST_IDLE:]
-        for old in surplus:
-            old.close()
-
-    def close(self) -> None:
-        """End those that nobody uses."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for _, server in idle:
+            raise NoForkError(f"the fork server was not ready within {patience:g} s") from None
+        except NoForkError as error:
+            if server.without is None:
+                raise NoForkError(str(error) + _last_line(log)) from error
+            left_out.add(server.without)
+        except BaseException:
             server.close()
-
-    async def _start(self, identity: Identity, patience: float) -> ForkServer:
-        left_out = self._left_out.setdefault((*identity.command, identity.folder), set())
-        while True:
-            server, log = _launch(identity, [line for line in identity.imports if line not in left_out])
-            try:
-                await asyncio.wait_for(asyncio.wrap_future(server.ready), patience)
-                return server
-            except TimeoutError:
-                server.close()
-                self._refuse(identity, f"the fork server was not ready within {patience:g} s")
-            except NoForkError as error:
-                if server.without is None:
-                    self._refuse(identity, str(error) + _last_line(log))
-                else:
-                    left_out.add(server.without)
-            except BaseException:
-                server.close()
-                raise
-
-    def _refuse(self, identity: Identity, reason: str) -> None:
-        with self._lock:
-            standing = self._standing.setdefault(identity, _Standing())
-            standing.refused, standing.refused_at = reason, time.monotonic()
-        raise NoForkError(reason)
+            raise
 
 
-fork_servers = ForkServers()
+# import statements that turned out to have to be left to the notebook, by interpreter and folder
+_left_out: dict[tuple[str, ...], set[str]] = {}
 
 
 def _launch(identity: Identity, imports: list[str]) -> tuple[ForkServer, Path]:
@@ -375,32 +332,6 @@ def _bury(process: subprocess.Popen[bytes], group: ProcessGroup, folder: Path) -
     process.wait()
     guard.remove(group)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _still_good(server: ForkServer) -> bool:
-    """Whether a server that has been idle may be used again."""
-    if not server.alive:
-        return False
-    ready = server.ready.result()
-    for root, modified in ready["installed"]:
-        try:
-            if os.stat(root).st_mtime_ns != modified:
-                return False
-        except OSError:
-            return False
-    memory = resident_memory(server.pid)
-    return memory <= max(server.memory * _GROWTH, server.memory + _GROWTH_BYTES)
-
-
-def _refuse_hidden(server: ForkServer, folder: str) -> None:
-    """A file of the notebook's folder may hide, from a fresh kernel, a module that was imported before the fork."""
-    names = set(server.ready.result()["names"])
-    for entry in os.listdir(folder):
-        name, dot, suffix = entry.partition(".")
-        if name in names and (
-            suffix == "py" or suffix.endswith(".so") or (not dot and Path(folder, entry, "__init__.py").exists())
-        ):
-            raise NoForkError(f"{entry} in the notebook's folder hides an installed module of that name")
 
 
 def _last_line(log: Path) -> str:

@@ -223,13 +223,16 @@ def _captured() -> Iterator[Callable[[], int]]:
 
 
 class Seeds:
-    """Sees to it that forked kernels draw different random numbers, unless a seed was set on purpose."""
+    """Sees to it that forked kernels draw different random numbers, unless a seed was set on purpose.
+
+    Used round what is executed before the fork.
+    """
 
     def __init__(self) -> None:
-        self.chosen: set[str] = set()  # modules whose seed somebody set
+        self._chosen = False  # whether somebody set the seed of ``random`` itself
         self._unseeded: dict[int, random.Random] = {}
         self._originals: list[tuple[Any, str, Any]] = []
-        self._wrapped: set[str] = set()
+        self._torch_seed: int | None = None
 
     def __enter__(self) -> Seeds:
         original: Any = random.Random.seed
@@ -243,43 +246,32 @@ class Seeds:
             return original(generator, a, version)
 
         self._replace(random.Random, "seed", seed)
-        self._watch("random", "seed", "setstate")
-        self.look()
+        for name in ("seed", "setstate"):
+            self._replace(random, name, self._noting(getattr(random, name)))
         return self
-
-    def look(self) -> None:
-        """Watch libraries that have been imported by now."""
-        self._watch("numpy.random", "seed", "set_state")
-        self._watch("torch", "manual_seed", "set_rng_state")
 
     def __exit__(self, *_: object) -> None:
         for owner, name, original in reversed(self._originals):
             setattr(owner, name, original)
-        self._originals, self._wrapped = [], set()
+        self._originals = []
+        torch = sys.modules.get("torch")
+        if torch is not None and self._torch_seed is None and hasattr(torch, "default_generator"):
+            self._torch_seed = torch.default_generator.initial_seed()
 
-    def _watch(self, module: str, *names: str) -> None:
-        loaded = sys.modules.get(module)
-        if loaded is None or module in self._wrapped or not all(hasattr(loaded, name) for name in names):
-            return
-        self._wrapped.add(module)
-        for name in names:
-            self._replace(loaded, name, self._noting(module, getattr(loaded, name)))
-
-    def _noting(self, module: str, function: Any) -> Any:
+    def _noting(self, function: Any) -> Any:
         def noting(*arguments: Any, **named: Any) -> Any:
-            if named or (arguments and arguments[0] is not None):
-                self.chosen.add(module)
+            self._chosen = bool(named or (arguments and arguments[0] is not None))
             return function(*arguments, **named)
 
         return noting
 
     def _replace(self, owner: Any, name: str, value: Any) -> None:
-        self._originals.append((owner, name, owner.__dict__[name] if isinstance(owner, type) else getattr(owner, name)))
+        self._originals.append((owner, name, getattr(owner, name)))
         setattr(owner, name, value)
 
     def saved(self) -> Any:
         """What :meth:`renew` needs; taken before the fork, because Python itself seeds ``random`` after it."""
-        return random.getstate() if "random" in self.chosen else None
+        return random.getstate() if self._chosen else None
 
     def renew(self, saved: Any) -> None:
         """In a forked process: seed anew what nobody has seeded."""
@@ -287,11 +279,14 @@ class Seeds:
             random.setstate(saved)
         for generator in self._unseeded.values():
             generator.seed()
-        if "numpy.random" in sys.modules and "numpy.random" not in self.chosen:
-            sys.modules["numpy.random"].seed()
-        torch = sys.modules.get("torch")
-        if torch is not None and "torch" not in self.chosen and hasattr(torch, "default_generator"):
-            torch.default_generator.seed()
+        numpy = sys.modules.get("numpy.random")
+        if numpy is not None and getattr(numpy.mtrand._rand._bit_generator, "_seed_seq", None) is not None:
+            # it forgets the sequence it was made with as soon as anybody seeds it, but not so
+            numpy.set_state(numpy.RandomState().get_state())
+        if self._torch_seed is not None:
+            torch = sys.modules["torch"]
+            if torch.default_generator.initial_seed() == self._torch_seed:
+                self._torch_seed = torch.default_generator.seed()
 
 
 def _foreign_generators() -> list[str]:
@@ -326,11 +321,20 @@ def check_fork_is_safe(device_files: Sequence[str]) -> None:
     left = sorted(set(_threads()) - set(FORK_SAFE_THREADS))
     if left:
         raise UnfitError(f"threads of a library run before the fork: {', '.join(left)}")
+    for target in _open_files():
+        if target.startswith(tuple(device_files)):
+            raise UnfitError(f"{target} is open before the fork, and forked processes cannot share it")
+
+
+def _open_files() -> list[str]:
+    """What this process has open, but for pipes and the like, which have no name."""
+    found = []
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
             target = os.readlink("/proc/self/fd/" + name)
-            if target.startswith(tuple(device_files)):
-                raise UnfitError(f"{target} is open before the fork, and forked processes cannot share it")
+            if target.startswith(("/", "socket:")):
+                found.append(target)
+    return found
 
 
 def _threads() -> list[str]:
@@ -374,6 +378,7 @@ class Application:
         self._patched = {
             name: getattr(faulthandler, name) for name in ("enable", "register") if hasattr(faulthandler, name)
         }
+        self._kept: list[Any] = []
         self._tornado = logging.getLogger("tornado")
         self._handlers = list(self._tornado.handlers)
 
@@ -403,6 +408,11 @@ class Application:
 
         app = self.app
         loop = IOLoop.current()
+        for handler in app.log.handlers:
+            if isinstance(getattr(handler, "stream", None), io.TextIOWrapper):
+                # kept, for it would close a descriptor that belongs to somebody else by then
+                self._kept.append(handler.stream)
+                handler.stream = sys.__stderr__
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
             stream.close()
@@ -424,8 +434,13 @@ class Application:
         atexit.unregister(self.app.close)
         atexit.unregister(self.app.iopub_thread.stop)
 
-    def open(self, connection_file: str) -> None:
-        """In a forked process: make the kernel and its sockets, around the shell that was built before."""
+    def open(self, connection_file: str, parent: int) -> None:
+        """In a forked process: make the kernel and its sockets, around the shell that was built before.
+
+        Args:
+            connection_file: path; written by whoever speaks to the kernel.
+            parent: process with which a thread of the kernel's has it end; 0 for no such thread.
+        """
         import asyncio
 
         app = self.app
@@ -434,16 +449,13 @@ class Application:
 
         app.session = Session(parent=app)
         app.connection_file = connection_file
-        app.parent_handle = os.getppid()
+        app.parent_handle = parent
         for name in ("shell", "iopub", "stdin", "hb", "control"):
             setattr(app, name + "_port", 0)
         for step in ("connection_file", "poller", "sockets", "heartbeat"):
             getattr(app, "init_" + step)()
         app.write_connection_file()
         app._ports = {name: getattr(app, name + "_port") for name in ("shell", "iopub", "stdin", "hb", "control")}
-        for handler in app.log.handlers:
-            if isinstance(getattr(handler, "stream", None), io.TextIOWrapper):
-                handler.stream = sys.__stderr__
         app.init_io()
         app.init_signal()
         app.init_kernel()
@@ -536,7 +548,6 @@ class ForkServer:
             imports = Imports(self.order["per_run"])
             for statement in self.order["imports"]:
                 imports.do(statement)
-                self.seeds.look()
         if _foreign_generators():
             raise UnfitError("an import has made random generators that cannot be seeded anew")
         self.names = sorted({name.partition(".")[0] for name in set(sys.modules) - known})
@@ -649,17 +660,19 @@ class ForkedKernel:
         self.line = Line(socket.socket(fileno=descriptors[2])) if request["template"] else None
         self.settled = False
         self.tasks = 0
+        self.open_before: set[str] = set()
 
     def run(self) -> None:
         """Be a kernel until it is told to end; only a template returns, once its cells are done."""
         self._separate()
         application = self.server.application
         if self.line is None:
-            application.open(self.request["connection_file"])
+            application.open(self.request["connection_file"], os.getppid())
             application.app.start()
         else:
+            self.open_before = set(_open_files())
             with self.server.seeds:
-                application.open(self.request["connection_file"])
+                application.open(self.request["connection_file"], 0)
                 self._listen(self.line)
                 application.app.start()
         if not self.settled:
@@ -676,6 +689,11 @@ class ForkedKernel:
         if self.tasks > 1:
             raise UnfitError("the shared cells left asynchronous tasks behind")
         server.application.close()
+        opened = sorted(set(_open_files()) - self.open_before)
+        if opened:
+            raise UnfitError(
+                f"the shared cells left {opened[0]} open, which forked processes would read from one place"
+            )
         server.settle()
         return server
 
@@ -712,6 +730,7 @@ class ForkedKernel:
             if request is None:
                 os._exit(0)
             self.settled = True
+            self.server.order = {**self.server.order, **request}
             self.tasks = len(asyncio.all_tasks(loop.asyncio_loop))
             loop.stop()
 

@@ -10,10 +10,11 @@ import json
 import os
 import re
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty
 from typing import Any, cast
@@ -29,7 +30,7 @@ from traitlets import Type
 
 from ..core.errors import InvalidInputError, UnavailableError
 from ..core.records import KernelStart
-from .forks import Forked
+from .forks import Forked, ForkServer, NoForkError
 from .guard import guard
 from .outputs import OutputKeeper
 from .processes import ProcessGroup
@@ -166,6 +167,8 @@ class Launch:
         log: file that takes what the kernel's process itself prints.
         imports: statements to execute before it is forked.
         fresh: why it must be a new process; empty where it may be forked.
+        line: makes it a template; see :class:`~.warm.WarmProvisioner`.
+        source: what to fork it from instead of a server with nothing but imports.
         patience: seconds until it must be ready.
     """
 
@@ -176,6 +179,8 @@ class Launch:
     log: Path
     imports: tuple[str, ...] = ()
     fresh: str = ""
+    line: socket.socket | None = None
+    source: ForkServer | None = None
     patience: float = 120.0
 
 
@@ -239,6 +244,17 @@ class Kernel:
         self.manager.context.destroy(linger=0)
         shutil.rmtree(self.sockets, ignore_errors=True)
 
+    def detach(self) -> None:
+        """Speak to it no more and let it live."""
+        self.client.stop_channels()
+        self.manager.context.destroy(linger=0)
+        shutil.rmtree(self.sockets, ignore_errors=True)
+
+    def release(self) -> None:
+        """After it was detached and ended: leave the process it was forked from to others."""
+        assert isinstance(self.manager.provisioner, WarmProvisioner)
+        self.manager.provisioner.release()
+
 
 async def start_kernel(launch: Launch, started: Callable[[ProcessGroup], None]) -> Kernel:
     """Fork a kernel or start one as its kernelspec says, and wait until it is ready.
@@ -248,7 +264,17 @@ async def start_kernel(launch: Launch, started: Callable[[ProcessGroup], None]) 
 
     Raises:
         UnavailableError: it could not be started, ended at once or did not answer.
+        NoForkError: it was to be, or to be forked from, a template, and cannot.
     """
+    try:
+        return await _start(launch, started)
+    except NoForkError as error:
+        if launch.line is not None or launch.source is not None:
+            raise
+        return await _start(replace(launch, fresh=str(error)), started)
+
+
+async def _start(launch: Launch, started: Callable[[ProcessGroup], None]) -> Kernel:
     sockets = _sockets_folder()
     # messages must not be lost however far behind we are, and a kernel that is just up must be found at once
     context = zmq.asyncio.Context(io_threads=1)
@@ -270,9 +296,11 @@ async def start_kernel(launch: Launch, started: Callable[[ProcessGroup], None]) 
                 stdout=log,
                 stderr=log,
             )
-    except Exception as error:
+    except BaseException as error:
         context.destroy(linger=0)
         shutil.rmtree(sockets, ignore_errors=True)
+        if isinstance(error, NoForkError) or not isinstance(error, Exception):
+            raise
         raise UnavailableError(f"The kernel '{launch.name}' could not be started: {error}") from error
     # set by the provisioner that starts local processes, which is all that is asked for here
     group = ProcessGroup(cast("Any", manager.provisioner).pid)
@@ -290,6 +318,11 @@ async def start_kernel(launch: Launch, started: Callable[[ProcessGroup], None]) 
             # its answer is nobody's business; what is asked next waits behind it
             kernel.client.execute("", silent=True, store_history=False, user_expressions={"all": _LOSE_NOTHING})
     except RuntimeError as error:
+        if warm is not None and forked is not None:
+            why = _last_line(launch.log) or str(error)
+            warm.release(why)
+            await kernel.close()
+            raise NoForkError(f"a forked kernel did not start: {why}") from error
         await kernel.close()
         raise UnavailableError(
             f"The kernel '{launch.name}' did not start: {_last_line(launch.log) or error}"
@@ -309,6 +342,7 @@ def _provisioner(launch: Launch, manager: Manager) -> WarmProvisioner | None:
         parent=manager,
         imports=list(launch.imports),
     )
+    warm.line, warm.source = launch.line, launch.source
     manager.provisioner = warm
     return warm
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +21,8 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import List, Unicode
 
-from .forks import Forked, ForkServer, ForkServerLostError, Identity, NoForkError, fork_servers, split_environ
+from .forks import Forked, ForkServer, ForkServerLostError, Identity, NoForkError, split_environ, start_server
+from .pool import fork_servers
 
 _LAUNCHERS = ("ipykernel_launcher", "ipykernel")
 _LOCAL = "local-provisioner"
@@ -31,10 +33,14 @@ class WarmProvisioner(LocalProvisioner):
 
     Attributes:
         reason: why a new process was started, empty where a kernel was forked.
+        line: makes the kernel a template: the socket over which it will be asked for forks.
+        source: a template to fork from, instead of a server with nothing but imports.
     """
 
     imports = List(Unicode(), help="Import statements to execute before the fork.").tag(config=True)
     patience = 120.0  # s until a fork server must be ready
+    line: socket.socket | None = None
+    source: ForkServer | None = None
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -52,7 +58,10 @@ class WarmProvisioner(LocalProvisioner):
         try:
             process = await self._fork(cmd, kwargs)
         except NoForkError as error:
+            self.release()
             self.reason = str(error)
+            if self.line is not None or self.source is not None:
+                raise
             return await super().launch_kernel(cmd, **kwargs)
         # what is used of subprocess.Popen is there
         self.process = cast("Any", process)
@@ -67,15 +76,20 @@ class WarmProvisioner(LocalProvisioner):
             return await super().wait()
         code = await asyncio.shield(asyncio.wrap_future(forked.ended))
         self.process = None
-        self._give_back("the fork server ended" if forked.lost else "")
+        self.release("the fork server ended" if forked.lost else "")
         return code
 
     async def cleanup(self, restart: bool = False) -> None:
         """Leave the fork server to the next kernel."""
         await super().cleanup(restart)
-        self._give_back("")
+        self.release()
 
-    def _give_back(self, failure: str) -> None:
+    def release(self, failure: str = "") -> None:
+        """Leave the fork server to the next kernel.
+
+        Args:
+            failure: what went wrong with it, empty where nothing did.
+        """
         if self._server is not None and self._identity is not None:
             fork_servers.give_back(self._identity, self._server, failure)
             self._server = None
@@ -86,21 +100,30 @@ class WarmProvisioner(LocalProvisioner):
         folder = str(kwargs.get("cwd") or Path.cwd())
         common, own = split_environ(environ)
         command, module, connection_file, arguments = _parts(cmd, self.kernel_spec)
-        self._identity = Identity(command, module, arguments, folder, common, tuple(self.imports))
-        self._server = await fork_servers.take(self._identity, self.patience)
+        server = self.source
+        if server is None:
+            self._identity = identity = Identity(command, module, arguments, folder, common, tuple(self.imports))
+            server = self._server = await fork_servers.take(identity, lambda: start_server(identity, self.patience))
+        server.refuse_hidden(folder)
         request = {
             "connection_file": connection_file,
             "folder": folder,
             "environ": own,
             "argv": cmd[cmd.index("-m") + 2 :],
-            "template": False,
+            "template": self.line is not None,
         }
-        streams = [_descriptor(kwargs.get("stdout"), 1), _descriptor(kwargs.get("stderr"), 2)]
+        descriptors = [_descriptor(kwargs.get("stdout"), 1), _descriptor(kwargs.get("stderr"), 2)]
+        if self.line is not None:
+            descriptors.append(self.line.fileno())
         try:
-            return await asyncio.wrap_future(self._server.fork(request, streams))
-        except ForkServerLostError as error:
-            self._give_back(str(error))
-            raise NoForkError(str(error)) from error
+            # shielded: the answer must find somebody even where nobody waits for it any more
+            answer = asyncio.shield(asyncio.wrap_future(server.fork(request, descriptors)))
+            return await asyncio.wait_for(answer, self.patience)
+        except (ForkServerLostError, TimeoutError) as error:
+            server.close()
+            reason = str(error) or f"the fork server did not answer within {self.patience:g} s"
+            self.release(reason)
+            raise NoForkError(reason) from error
 
 
 class WarmManager(AsyncKernelManager):
