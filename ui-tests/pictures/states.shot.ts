@@ -34,6 +34,21 @@ async function picture(lab: Lab, state: string): Promise<void> {
   await lab.page.setViewportSize(SIZES[0]!);
 }
 
+/** The first cells are asked for, shown and thought better of. */
+async function sharing(lab: Lab): Promise<void> {
+  const box = lab.form.getByRole('checkbox');
+  await box.check();
+  await picture(lab, 'sharing');
+  await lab.run.click();
+  await expect(lab.page.getByRole('dialog')).toBeVisible();
+  await picture(lab, 'sharing-asked');
+  await lab.page
+    .getByRole('dialog')
+    .getByRole('button', { name: 'Cancel' })
+    .click();
+  await box.uncheck();
+}
+
 test('pictures', async ({ lab, page }) => {
   await lab.load();
   await expect(lab.panel.getByText('No sweeps yet.')).toBeVisible();
@@ -50,6 +65,9 @@ test('pictures', async ({ lab, page }) => {
   await expect(lab.form.getByRole('alert')).toBeVisible();
   await picture(lab, 'nonsense');
   await lab.fill({ learning_rate: range }, 30);
+  if (FOLDER) {
+    await sharing(lab);
+  }
   await lab.run.click();
   await expect(lab.sweepPage).toBeVisible();
   await picture(lab, 'starting');

@@ -18,7 +18,7 @@ export { expect };
 
 const ROOT = join(process.env.MLOPS_UI_TESTS_HOME ?? '', 'root');
 
-export type Fixture = 'quick' | 'failing' | 'slow' | 'untagged';
+export type Fixture = 'quick' | 'failing' | 'shared' | 'slow' | 'untagged';
 
 /** What is said of a sweep or a run on the wire; the parts that tests look at. */
 export interface IRecord {
