@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
-from conftest import Service, kernels_of, kill, processes_with, serving, wait_until, write_notebook
-from mlflow_helpers import free_port, mlflow_runs
+from conftest import Service, kernels_of, processes_with, serving, wait_until, write_notebook
+from jupyter_helpers import Jupyter
+from mlflow_helpers import mlflow_runs
 
 from jupyter_mlops.core.errors import InvalidInputError, UnavailableError
 from jupyter_mlops.core.records import SweepRequest
@@ -157,46 +154,6 @@ def test_a_data_folder_that_takes_nothing(small_disk: Path, notebook: Path) -> N
 
 
 # -- a Jupyter server ----------------------------------------------------------------------------
-
-
-class Jupyter:
-    """A real Jupyter server on a folder of its own, which starts the service by itself."""
-
-    def __init__(self, folder: Path) -> None:
-        self.root = folder / "root"
-        self.root.mkdir(parents=True)
-        self.data = folder / "mlops-data"
-        self.port = free_port()
-        self.log = folder / "jupyter.log"
-        places = {f"JUPYTER_{name}_DIR": str(folder / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
-        words = [
-            *(sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root"),
-            *(f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0", "--IdentityProvider.token=secret"),
-            *("--ServerApp.base_url=/user/ada/", f"--ServerApp.root_dir={self.root}"),
-            *("--ServerApp.jpserver_extensions={'jupyter_mlops': True}", f"--MlopsSettings.data_dir={self.data}"),
-        ]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(words, stdout=log, stderr=log, env=os.environ | places)
-        wait_until(self._answers, 60, self.log.read_text)
-
-    def _answers(self) -> bool:
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            return self.ask("GET", "api")[0] == 200
-        return False
-
-    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            text = None if body is None else json.dumps(body)
-            connection.request(method, f"/user/ada/{path}", text, {"Authorization": "token secret"})
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read() or b"null")
-        finally:
-            connection.close()
-
-    def kill(self) -> None:
-        kill(psutil.Process(self.process.pid))
-        self.process.wait(10)
 
 
 def test_killing_the_jupyter_server_does_not_end_a_sweep(tmp_path: Path) -> None:

@@ -1,27 +1,72 @@
-"""Shows the embedded MLflow inside JupyterLab, behind Jupyter's own authentication."""
+"""Shows the embedded MLflow inside JupyterLab, behind Jupyter's own authentication.
+
+What passes through may be larger than memory: answers are handed on piece by piece, no faster than the browser takes
+them, and what is sent lies in a file that has no name until it is known who sent it.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import AsyncIterator
+from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.iostream import StreamClosedError
 
-from ..core.errors import ForbiddenError, UnavailableError
+from ..core.errors import ForbiddenError, InvalidInputError, UnavailableError
 from .boundary import Boundary
 
+if TYPE_CHECKING:
+    import httpx
+
 _FORWARD = ("Content-Type", "Accept", "Accept-Language", "Range", "If-None-Match", "X-Mlflow-Workspace")
-_RETURN = ("Cache-Control", "Content-Disposition", "ETag", "Last-Modified", "Content-Range")
+_RETURN = (
+    *("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Length", "Content-Range"),
+    *("ETag", "Last-Modified"),
+)
+# to connect, and between two pieces: the whole takes as long as it takes
+_CONNECT_TIMEOUT = 5.0
 _TIMEOUT = 60.0
+_PIECE = 65_536
+_IN_MEMORY = 1_000_000
 # artifacts are written by notebooks: shown from here they would act as this page's own scripts
 _ARTIFACTS = ("get-artifact", "mlflow-artifacts", "artifacts/files", "model-versions/get-artifact")
 
 
+@web.stream_request_body
 class MlflowProxyHandler(Boundary):
     """Passes requests on with the token that the embedded server asks for."""
+
+    _sent: SpooledTemporaryFile[bytes] | None = None
+    _size = 0
+
+    async def prepare(self) -> None:
+        """Take nothing from those who are not signed in.
+
+        Raises:
+            HTTPError: nobody is.
+        """
+        await super().prepare()
+        if self.request.method not in ("GET", "HEAD") and not self.current_user:
+            raise web.HTTPError(403)
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep a piece of the request's body; Jupyter's ``max_body_size`` limits the whole."""
+        if self._sent is None:
+            # not where the system keeps temporary files, which may be memory
+            folder = str(self.backend.settings.data_path)
+            self._sent = SpooledTemporaryFile(_IN_MEMORY, dir=folder)  # noqa: SIM115
+        self._sent.write(chunk)
+        self._size += len(chunk)
+
+    def on_finish(self) -> None:
+        """Let go of the request's body."""
+        if self._sent is not None:
+            self._sent.close()
+        super().on_finish()
 
     def check_xsrf_cookie(self) -> None:
         """MLflow's own scripts send no token; where a request came from is checked instead.
@@ -73,29 +118,45 @@ class MlflowProxyHandler(Boundary):
             # the interface asks for its parts by relative addresses
             self.redirect(self.request.path + "/")
             return
+        # an import of 0.1 s that a server which shows no MLflow does not need
+        import httpx
+
+        timeout = httpx.Timeout(_TIMEOUT, connect=_CONNECT_TIMEOUT)
+        # nothing of the environment's proxies; without certificates, which are not asked for on this machine
+        async with httpx.AsyncClient(trust_env=False, verify=False, timeout=timeout) as client:  # noqa: S501
+            try:
+                answer = await client.send(self._request(client), stream=True)
+            except httpx.InvalidURL as error:
+                raise InvalidInputError(f"This is no address: {error}.") from None
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                raise UnavailableError("MLflow is starting, or has ended; try again in a moment.") from error
+            except httpx.TimeoutException as error:
+                raise UnavailableError(f"MLflow did not answer for {_TIMEOUT:.0f} s; try again later.") from error
+            except httpx.TransportError as error:
+                raise UnavailableError("MLflow ended before it answered; try again in a moment.") from error
+            await self._pass_back(path, answer)
+
+    def _request(self, client: httpx.AsyncClient) -> httpx.Request:
         server = self._server()
+        # as it was asked for: names of artifacts may hold what an address cannot
+        path = self.request.path.partition(f"{self.base_url}mlops/mlflow/")[2]
         query = f"?{self.request.query}" if self.request.query else ""
         headers = {name: self.request.headers[name] for name in _FORWARD if name in self.request.headers}
-        headers["Authorization"] = f"Bearer {server['token']}"
-        request = HTTPRequest(
+        # Jupyter compresses what goes to the browser
+        headers |= {"Authorization": f"Bearer {server['token']}", "Accept-Encoding": "identity"}
+        if self._sent is not None:
+            headers["Content-Length"] = str(self._size)
+        return client.build_request(
+            self.request.method or "GET",
             f"http://127.0.0.1:{server['port']}/{path}{query}",
-            method=self.request.method or "GET",
             headers=headers,
-            body=self.request.body or None,
-            allow_nonstandard_methods=True,
-            follow_redirects=False,
-            request_timeout=_TIMEOUT,
+            content=None if self._sent is None else _pieces(self._sent),
         )
-        try:
-            answer = await AsyncHTTPClient().fetch(request, raise_error=False)
-        except (OSError, HTTPClientError) as error:
-            raise UnavailableError("MLflow is starting, or has ended; try again in a moment.") from error
-        if answer.code == 599:
-            raise UnavailableError("MLflow is starting, or has ended; try again in a moment.")
-        self._pass_back(path, answer)
 
-    def _pass_back(self, path: str, answer: Any) -> None:
-        self.set_status(answer.code, answer.reason)
+    async def _pass_back(self, path: str, answer: httpx.Response) -> None:
+        import httpx
+
+        self.set_status(answer.status_code, answer.reason_phrase)
         for name in _RETURN:
             if name in answer.headers:
                 self.set_header(name, answer.headers[name])
@@ -105,10 +166,24 @@ class MlflowProxyHandler(Boundary):
         else:
             # shown in a frame of JupyterLab's, and in nobody else's
             self.set_header("Content-Security-Policy", "frame-ancestors 'self'")
-        if answer.code not in (204, 304):
-            self.write(answer.body or b"")
         # Jupyter would call everything JSON
-        self.finish(set_content_type=answer.headers.get("Content-Type", "application/octet-stream"))
+        kind = answer.headers.get("Content-Type", "application/octet-stream")
+        self.set_header("Content-Type", kind)
+        try:
+            async for piece in answer.aiter_raw():
+                self.write(piece)
+                await self.flush()
+        except StreamClosedError:
+            # the browser wants no more
+            return
+        except httpx.HTTPError as error:
+            self.log.warning("MLflow ended in the middle of an answer: %s", error)
+            # what came must not look whole
+            self.detach().close()
+            return
+        finally:
+            await answer.aclose()
+        self.finish(set_content_type=kind)
 
     def _server(self) -> dict[str, Any]:
         try:
@@ -122,3 +197,9 @@ class MlflowProxyHandler(Boundary):
     def content_security_policy(self) -> str:
         """Set with each answer instead."""
         return "frame-ancestors 'self'"
+
+
+async def _pieces(sent: SpooledTemporaryFile[bytes]) -> AsyncIterator[bytes]:
+    sent.seek(0)
+    while piece := sent.read(_PIECE):
+        yield piece
