@@ -188,6 +188,11 @@ class ForkServer:
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
 
+    def kill(self) -> None:
+        """End it where it may be too busy to hear of its end, with all it has started."""
+        if self.alive:
+            ProcessGroup(self.pid).kill()
+
     def _listen(self) -> None:
         try:
             while True:
@@ -274,14 +279,14 @@ async def start_server(identity: Identity, patience: float) -> ForkServer:
             await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(server.ready)), patience)
             return server
         except TimeoutError:
-            server.close()
+            server.kill()
             raise NoForkError(f"the fork server was not ready within {patience:g} s") from None
         except NoForkError as error:
             if server.without is None:
                 raise NoForkError(str(error) + _last_line(log)) from error
             left_out.add(server.without)
         except BaseException:
-            server.close()
+            server.kill()
             raise
 
 

@@ -95,7 +95,9 @@ class Line:
         descriptors: list[int] = []
         while size:
             if ancillary:
-                part, extra, _, _ = self.sock.recvmsg(size, socket.CMSG_SPACE(MOST_DESCRIPTORS * 4))
+                part, extra, _, _ = self.sock.recvmsg(
+                    size, socket.CMSG_SPACE(MOST_DESCRIPTORS * 4), socket.MSG_CMSG_CLOEXEC
+                )
                 for level, kind, content in extra:
                     if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                         numbers = array.array("i")
@@ -688,6 +690,8 @@ class ForkedKernel:
         server, self.server.line = self.server, self.line
         if self.tasks > 1:
             raise UnfitError("the shared cells left asynchronous tasks behind")
+        if _has_children():
+            raise UnfitError("the shared cells left processes behind, whose parent no forked process would be")
         server.application.close()
         opened = sorted(set(_open_files()) - self.open_before)
         if opened:
@@ -775,6 +779,7 @@ def _take_streams(output: int, errors: int) -> None:
 
 def main(descriptor: int) -> None:
     """Serve the worker at the other end of an inherited socket."""
+    os.set_inheritable(descriptor, False)
     line = Line(socket.socket(fileno=descriptor))
     order, _ = line.receive()
     if order is None:

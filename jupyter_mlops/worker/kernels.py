@@ -13,10 +13,11 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty
+from types import MappingProxyType
 from typing import Any, cast
 from uuid import uuid4
 
@@ -34,7 +35,7 @@ from .forks import Forked, ForkServer, NoForkError
 from .guard import guard
 from .outputs import OutputKeeper
 from .processes import ProcessGroup
-from .warm import WarmProvisioner
+from .warm import WarmProvisioner, own_provisioner
 
 _LONGEST_FOLDER = 70  # of a socket's path, which may have 107 characters on Linux and 103 on macOS
 _ASK_AGAIN = 0.3  # s; a kernel that has just failed ignores what came with the failing request
@@ -109,8 +110,13 @@ def shortened(header: dict[str, Any], parent: dict[str, Any], content: memoryvie
 
 
 class Client(AsyncKernelClient):
-    """A client that is ready as soon as the kernel is, and keeps no heartbeat thread."""
+    """A client that is ready as soon as the kernel is, and keeps no heartbeat thread.
 
+    Attributes:
+        info: what the kernel said of itself when it was ready.
+    """
+
+    info: Mapping[str, Any] = MappingProxyType({})
     iopub_channel_class = Type(OutputChannel)
 
     def start_channels(self, **kwargs: Any) -> None:  # type: ignore[override]
@@ -146,6 +152,7 @@ class Client(AsyncKernelClient):
                 continue
             if message["parent_header"].get("msg_id") == asked:
                 self._handle_kernel_info_reply(message)
+                self.info = message["content"]
                 return
         raise RuntimeError(f"The kernel did not answer within {timeout:.0f} s.")
 
@@ -195,7 +202,7 @@ class Kernel:
     """
 
     manager: AsyncKernelManager
-    client: AsyncKernelClient
+    client: Client
     group: ProcessGroup
     sockets: Path
     start: KernelStart = "fresh"
@@ -232,7 +239,10 @@ class Kernel:
 
     async def close(self) -> None:
         """End whatever is left of it and free all it held."""
-        await asyncio.to_thread(self.group.kill)
+        # what a forked kernel leaves behind is ended by the process it was forked from, unless that is gone
+        self.group.reaped = self.forked is not None and not self.lost
+        if await self.exit_code() is None or not self.group.reaped:
+            await asyncio.to_thread(self.group.kill)
         assert self.manager.provisioner is not None
         await asyncio.wait_for(self.manager.provisioner.wait(), 5.0)
         if self.forked is not None:
@@ -267,6 +277,8 @@ async def start_kernel(launch: Launch, started: Callable[[ProcessGroup], None]) 
         NoForkError: it was to be, or to be forked from, a template, and cannot.
     """
     try:
+        if (own := own_provisioner(launch.spec)) and not launch.fresh:
+            raise NoForkError(f"the kernel has a provisioner of its own, {own}")
         return await _start(launch, started)
     except NoForkError as error:
         if launch.line is not None or launch.source is not None:
@@ -309,7 +321,9 @@ async def _start(launch: Launch, started: Callable[[ProcessGroup], None]) -> Ker
     if forked is None:
         group.step_back()
     reason = launch.fresh or (warm.reason if warm is not None else "")
-    kernel = Kernel(manager, manager.client(), group, sockets, "fresh" if forked is None else "warm", reason, forked)
+    kernel = Kernel(
+        manager, cast("Client", manager.client()), group, sockets, "fresh" if forked is None else "warm", reason, forked
+    )
     started(group)
     try:
         kernel.client.start_channels()

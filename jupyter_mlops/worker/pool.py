@@ -63,7 +63,7 @@ class Pool(Generic[Kept]):
             NoForkError: there can be none; says why.
         """
         with self._lock:
-            standing = self._standing.setdefault(key, _Standing())
+            standing = self._standing.get(key, _Standing())
             if standing.failures >= _FAILURES:
                 raise NoForkError(f"{self._what} failed {_FAILURES} times in a row: {standing.failure}")
             if standing.refused and time.monotonic() - standing.refused_at < _ASK_AGAIN:
@@ -79,6 +79,7 @@ class Pool(Generic[Kept]):
             return await start()
         except NoForkError as error:
             with self._lock:
+                standing = self._standing.setdefault(key, standing)
                 standing.refused, standing.refused_at = str(error), time.monotonic()
             raise
 
@@ -89,11 +90,14 @@ class Pool(Generic[Kept]):
             failure: what went wrong with it, empty where nothing did; then it is kept.
         """
         with self._lock:
-            standing = self._standing.setdefault(key, _Standing())
-            standing.failures = standing.failures + 1 if failure else 0
-            standing.failure = failure
-            surplus = [kept] if failure else []
-            if not failure:
+            if failure:
+                standing = self._standing.setdefault(key, _Standing())
+                standing.failures += 1
+                standing.failure = failure
+                surplus = [kept]
+            else:
+                # nothing is kept of kinds that may never be asked for again
+                self._standing.pop(key, None)
                 self._idle.append((key, kept))
                 surplus = [old for _, old in self._idle[: -self._most_idle]]
                 self._idle = self._idle[-self._most_idle :]

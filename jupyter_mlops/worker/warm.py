@@ -124,18 +124,29 @@ class WarmProvisioner(LocalProvisioner):
             reason = str(error) or f"the fork server did not answer within {self.patience:g} s"
             self.release(reason)
             raise NoForkError(reason) from error
+        except BaseException:
+            # a kernel that nobody will ever hear of ends with its server
+            server.close()
+            self.release()
+            raise
 
 
 class WarmManager(AsyncKernelManager):
     """A kernel manager whose kernels are forked, whatever provisioner is the default."""
 
     async def _async_pre_start_kernel(self, **kwargs: Any) -> tuple[list[str], dict[str, Any]]:
-        if self.provisioner is None:
-            assert self.kernel_spec is not None
+        assert self.kernel_spec is not None
+        if self.provisioner is None and not own_provisioner(self.kernel_spec):
             self.provisioner = WarmProvisioner(kernel_id=uuid4().hex, kernel_spec=self.kernel_spec, parent=self)
         return await super()._async_pre_start_kernel(**kwargs)
 
     pre_start_kernel = _async_pre_start_kernel
+
+
+def own_provisioner(spec: KernelSpec) -> str:
+    """Name of what a kernelspec wants its kernels to be started by, empty where that is nothing special."""
+    name = str((spec.metadata or {}).get("kernel_provisioner", {}).get("provisioner_name", _LOCAL))
+    return "" if name in (_LOCAL, "mlops-warm") else name
 
 
 def _parts(cmd: list[str], spec: KernelSpec) -> tuple[tuple[str, ...], str, str, tuple[str, ...]]:
@@ -144,8 +155,7 @@ def _parts(cmd: list[str], spec: KernelSpec) -> tuple[tuple[str, ...], str, str,
     Raises:
         NoForkError: it is not one.
     """
-    own = (spec.metadata or {}).get("kernel_provisioner", {}).get("provisioner_name", _LOCAL)
-    if own not in (_LOCAL, "mlops-warm"):
+    if own := own_provisioner(spec):
         raise NoForkError(f"the kernel has a provisioner of its own, {own}")
     if not sys.platform.startswith("linux"):
         raise NoForkError("kernels are forked on Linux only")
