@@ -125,6 +125,9 @@ class CellClient(NotebookClient):
             raise NotebookExitError
         if content.get("status") != "error" or "raises-exception" in cell.metadata.get("tags", []):
             return
+        if content.get("ename") == "NoneType":
+            # IPython does not say there what was raised while a result was shown
+            content = next((output for output in cell.outputs if output.output_type == "error"), content)
         raise CellFailedError(
             content.get("ename") or "",
             str(content.get("evalue") or ""),

@@ -167,6 +167,7 @@ async def _run_cells(recorder: Recorder, attempt: Attempt, client: CellClient, b
             if will_run(cell):
                 await _run_cell(recorder, attempt, client, index)
             else:
+                recorder.cell_start(cell, cell_index=index)
                 recorder.cell_complete(cell, cell_index=index)
     finally:
         if client.keeper.cut:
@@ -174,27 +175,28 @@ async def _run_cells(recorder: Recorder, attempt: Attempt, client: CellClient, b
 
 
 async def _run(recorder: Recorder, attempt: Attempt, client: CellClient, begin: int) -> None:
+    failed: CellFailedError | None = None
     try:
         await _run_cells(recorder, attempt, client, begin, len(recorder.nb.cells))
         finished = True
     except NotebookExitError:
         attempt.warn(f"The notebook ended itself in cell {attempt.cell} of {attempt.cells}; the rest was not run.")
         finished = False
+    except CellFailedError as error:
+        failed, finished = error, False
     finally:
         attempt.clock.cells_done()
     attempt.raise_if_ended()
-    if finished:
-        recorder.nb.metadata["language_info"] = await _language(client)
+    if finished or failed is not None:
+        recorder.nb.metadata["language_info"] = dict(client.kernel.client.info.get("language_info", {}))
         client.set_widgets_metadata()
+    if finished:
         await read_metrics(attempt, client)
-        attempt.raise_if_ended()
+    attempt.raise_if_ended()
     client.kernel.group.sample()
     await client.kernel.ask_to_end(_FAREWELL)
-
-
-async def _language(client: CellClient) -> dict[str, object]:
-    reply = await client.async_wait_for_reply(client.kernel.client.kernel_info())
-    return dict(reply["content"].get("language_info", {})) if reply else {}
+    if failed is not None:
+        raise failed
 
 
 async def _run_cell(recorder: Recorder, attempt: Attempt, client: CellClient, index: int) -> None:

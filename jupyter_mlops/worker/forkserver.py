@@ -18,6 +18,7 @@ import gc
 import importlib
 import importlib.util
 import io
+import itertools
 import json
 import os
 import random
@@ -381,6 +382,7 @@ class Application:
             name: getattr(faulthandler, name) for name in ("enable", "register") if hasattr(faulthandler, name)
         }
         self._kept: list[Any] = []
+        self._numbered = _threads_numbered()  # by the modules that every kernel imports
         self._tornado = logging.getLogger("tornado")
         self._handlers = list(self._tornado.handlers)
 
@@ -398,6 +400,9 @@ class Application:
             app.initialize(["-f", path, *self.arguments])
             for name in ("init_poller", "init_extensions", "init_code"):
                 delattr(app, name)
+            # the first cell of all compiles expressions and loads modules that every other one uses again
+            app.shell.run_cell("_ = None", silent=True, store_history=False)
+            app.shell.user_ns.pop("_", None)
             self.close()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -446,6 +451,8 @@ class Application:
         import asyncio
 
         app = self.app
+        if self.fresh:
+            _number_threads_from(1)
         asyncio.set_event_loop(asyncio.new_event_loop())
         from jupyter_client.session import Session
 
@@ -461,6 +468,9 @@ class Application:
         app.init_io()
         app.init_signal()
         app.init_kernel()
+        if self.fresh:
+            # a fresh kernel imports those modules now
+            _number_threads_from(_threads_numbered() + self._numbered + 1)
         kernel, shell = app.kernel, app.kernel.shell
         shell.kernel = shell.parent = kernel
         # output is never dropped, however far behind its reader is
@@ -488,6 +498,16 @@ def _children() -> list[int]:
                 if int(file.read().rpartition(b")")[2].split()[1]) == os.getpid():
                     found.append(int(name))
     return found
+
+
+def _threads_numbered() -> int:
+    """How many threads Python has given a number for a name; asking takes one."""
+    return threading._counter() - 1 if hasattr(threading, "_counter") else 0
+
+
+def _number_threads_from(number: int) -> None:
+    if hasattr(threading, "_counter"):
+        threading._counter = itertools.count(number).__next__
 
 
 def _nothing(*_: object) -> None:
@@ -608,6 +628,7 @@ class ForkServer:
 
     def _reap(self) -> None:
         """Tell of kernels that ended, and end what they left behind."""
+        ended = []
         while _has_children():
             pid, status, usage = os.wait4(-1, os.WNOHANG)
             if not pid:
@@ -615,9 +636,11 @@ class ForkServer:
             if pid in self.children:
                 self.children.discard(pid)
                 code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-                self.line.send({"ended": pid, "code": code, "cpu": usage.ru_utime + usage.ru_stime})
+                ended.append({"ended": pid, "code": code, "cpu": usage.ru_utime + usage.ru_stime})
         if not self.children and _has_children():
             self._end_children()
+        for message in ended:
+            self.line.send(message)
 
     def _end_children(self) -> None:
         """End all children, and theirs, which become ours as their parents end; for at most two seconds."""
@@ -708,6 +731,8 @@ class ForkedKernel:
         if os.getppid() != parent:
             os._exit(1)
         self.server.let_go()
+        with contextlib.suppress(AttributeError):
+            threading.main_thread()._set_native_id()  # type: ignore[attr-defined]
         _take_streams(*self.streams)
         for name, value in request["environ"].items():
             if value is None:
@@ -802,4 +827,5 @@ if __name__ == "__main__":
     if not getattr(sys.flags, "safe_path", False):
         # this file's folder; the kernel's own comes in once the shell is made, as in every kernel
         del sys.path[0]
-    main(int(sys.argv[1]))
+    # a recursion in a cell reaches as deep as in a fresh kernel: as many calls lie below it
+    exec(compile("main(int(sys.argv[1]))", __file__, "exec"))  # noqa: S102
