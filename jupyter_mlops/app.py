@@ -29,7 +29,7 @@ class MlopsApp(ExtensionApp):
         if SCHEMA_ID not in logger.schemas:
             logger.register_event_schema(SCHEMA)
         root = str(Path(self.serverapp.root_dir).resolve())
-        self.tail = RevisionTail(lambda seen: self.backend.news(seen, root), self._emit)
+        self.tail = RevisionTail(lambda seen: self.backend.news(seen, root), self._emit, self.backend.revive)
 
     def initialize_handlers(self) -> None:
         """The routes."""

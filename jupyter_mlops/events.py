@@ -1,11 +1,11 @@
-"""Puts the store's revisions onto Jupyter's event bus."""
+"""Puts the store's revisions onto Jupyter's event bus, and looks whether somebody works on what is there."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,7 @@ SCHEMA = {
     },
 }
 POLL_SECONDS = 0.5
+LOOK_SECONDS = 10.0
 
 
 class RevisionTail:
@@ -33,43 +34,57 @@ class RevisionTail:
         news: number of the last change in the store, and ids of the sweeps changed after the given one,
             None for the one before the first request; None where no request came yet. Called in a thread.
         emit: puts data on the bus; called in the event loop's thread.
+        look: asked from time to time to see to it that what waits is worked on. Called in a thread.
     """
 
     def __init__(
-        self, news: Callable[[int | None], tuple[int, list[str]] | None], emit: Callable[[dict[str, Any]], None]
+        self,
+        news: Callable[[int | None], tuple[int, list[str]] | None],
+        emit: Callable[[dict[str, Any]], None],
+        look: Callable[[], None],
     ) -> None:
         self._news = news
         self._emit = emit
-        self._task: asyncio.Task[None] | None = None
+        self._look = look
+        self._seen: int | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin; the running event loop is needed."""
-        self._task = asyncio.get_running_loop().create_task(self._tail())
+        loop = asyncio.get_running_loop()
+        reading = _repeat(POLL_SECONDS, self._tell, "The store of jupyter-mlops cannot be read for changes")
+        looking = _repeat(LOOK_SECONDS, self._see_to_it, "The service of jupyter-mlops cannot be looked after")
+        self._tasks = [loop.create_task(reading), loop.create_task(looking)]
 
     async def stop(self) -> None:
         """End."""
-        if self._task is not None:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+                await task
 
-    async def _tail(self) -> None:
-        seen: int | None = None
-        failing = False
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
-            try:
-                news = await asyncio.to_thread(self._news, seen)
-                failing = False
-            except Exception:
-                # a store that cannot be read now may be read again later; said once, not twice a second
-                if not failing:
-                    log.exception("The store of jupyter-mlops cannot be read for changes")
-                failing = True
-                continue
-            if news is None:
-                continue
-            revision, sweeps = news
-            if sweeps or (seen is not None and revision > seen):
-                self._emit({"revision": revision, "sweeps": sweeps[:500]})
-            seen = revision
+    async def _see_to_it(self) -> None:
+        await asyncio.to_thread(self._look)
+
+    async def _tell(self) -> None:
+        news = await asyncio.to_thread(self._news, self._seen)
+        if news is None:
+            return
+        revision, sweeps = news
+        if sweeps or (self._seen is not None and revision > self._seen):
+            self._emit({"revision": revision, "sweeps": sweeps[:500]})
+        self._seen = revision
+
+
+async def _repeat(seconds: float, turn: Callable[[], Awaitable[None]], complaint: str) -> None:
+    failing = False
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await turn()
+            failing = False
+        except Exception:
+            # what cannot be done now may be done later; said once, not each time
+            if not failing:
+                log.exception("%s", complaint)
+            failing = True

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 
-from .services.launch import take_lock
+from .services.launch import hold_back, is_held_back, take_lock
 from .services.layout import Layout
 from .settings import MlopsSettings
 
@@ -21,7 +21,7 @@ def main(settings: MlopsSettings) -> int:
     """Serve until idle or ended by a signal.
 
     Returns:
-        0, also where another service lives already: there is nothing to do then.
+        0, also where another service lives already, or none is wanted: there is nothing to do then.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("distributed").setLevel(logging.ERROR)
@@ -34,6 +34,9 @@ def main(settings: MlopsSettings) -> int:
             return 0
         time.sleep(0.05)
     with lock:
+        if is_held_back(settings):
+            # somebody said stop while this one was starting
+            return 0
         asyncio.run(_serve(settings))
     return 0
 
@@ -43,8 +46,14 @@ async def _serve(settings: MlopsSettings) -> None:
 
     async with Runtime(settings) as runtime:
         loop = asyncio.get_running_loop()
-        for name in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(name, runtime.end)
+
+        def interrupt() -> None:
+            # Ctrl-C is a person's; what else ends a process may be the machine's end
+            runtime.end()
+            hold_back(settings)
+
+        loop.add_signal_handler(signal.SIGTERM, runtime.end)
+        loop.add_signal_handler(signal.SIGINT, interrupt)
         await runtime.serve()
 
 

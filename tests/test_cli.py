@@ -27,6 +27,7 @@ from jupyter_mlops.cli.starting import sweep_request
 from jupyter_mlops.core.errors import InvalidInputError
 from jupyter_mlops.core.parameters import read_parameters
 from jupyter_mlops.core.space import build_space
+from jupyter_mlops.services.launch import is_held_back
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
 
@@ -438,10 +439,18 @@ def test_service_in_the_foreground_and_its_end(tmp_path: Path) -> None:
         cli("service", code=2)
         assert f"A service runs already (process {foreground.pid})" in cli.said
         assert "ready — Idle" in cli("service", "status")
-        assert "The service ended" in cli("service", "stop")
+        assert "The service ended, and stays off until" in cli("service", "stop")
         foreground.communicate(timeout=20)
         assert foreground.returncode == 0
-        assert cli("service", "status").startswith("off")
+        assert cli("service", "status").startswith("off — it was stopped, and stays off until the next start")
+        assert "off already" in cli("service", "stop")
+        # Ctrl-C says the same as “stop”; whoever starts one by hand takes it back
+        foreground = cli.start("service")
+        _until(lambda: cli.store.info("service") is not None)
+        assert not is_held_back(cli.settings)
+        foreground.send_signal(signal.SIGINT)
+        foreground.communicate(timeout=20)
+        assert is_held_back(cli.settings)
     finally:
         cli.close()
 

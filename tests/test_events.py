@@ -143,7 +143,7 @@ async def test_a_store_that_fails_once_is_asked_again(
         found: tuple[int, list[str]] | None = answer
         return found
 
-    tail = RevisionTail(news, emitted.append)
+    tail = RevisionTail(news, emitted.append, lambda: None)
     tail.start()
     await asyncio.wait_for(over.wait(), 20)
     await tail.stop()

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from ..settings import MlopsSettings
 
 if TYPE_CHECKING:
     from ..services.requests import Sweeps
+
+
+log = logging.getLogger(__name__)
+RETRY_SECONDS = 30.0
 
 
 class Backend:
@@ -19,6 +25,7 @@ class Backend:
         self._lock = threading.Lock()
         self._sweeps: Sweeps | None = None
         self._opened_at = 0
+        self._started_at = -RETRY_SECONDS
 
     def news(self, since: int | None, folder: str) -> tuple[int, list[str]] | None:
         """Number of the last change, and ids of the sweeps below a folder that changed after another.
@@ -52,10 +59,22 @@ class Backend:
             return self._sweeps
 
     def wake(self) -> None:
-        """Start the service where there is work and none lives."""
+        """Start the service where none lives, because a person asked for something."""
         from ..services.launch import ensure_service
 
+        self._started_at = time.monotonic()
         ensure_service(self.settings)
+
+    def revive(self) -> None:
+        """Start the service again where it died in the middle of its work, not more often than now and then."""
+        sweeps = self._sweeps
+        if sweeps is None or time.monotonic() - self._started_at < RETRY_SECONDS:
+            return
+        from ..services.launch import revive_service
+
+        if revive_service(sweeps.store, self.settings):
+            self._started_at = time.monotonic()
+            log.warning("The service of jupyter-mlops ended in the middle of its work; it is started again")
 
     def close(self) -> None:
         """Close the store."""

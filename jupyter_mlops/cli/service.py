@@ -14,13 +14,14 @@ import psutil
 
 from ..core.errors import ConflictError, UnavailableError
 from ..core.records import ServiceInfo
-from ..services.launch import is_running, service_info, service_log
+from ..services.launch import hold_back, is_held_back, is_running, release, service_info, service_log
 from ..services.layout import Layout
 from ..settings import MlopsSettings
 from ..store import Store
 from .output import note, print_json
 
 END_SECONDS = 60.0
+_UNTIL = "until the next start, resume, retry or stop, or “jupyter mlops service”"
 
 
 def run_service(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
@@ -46,6 +47,7 @@ def _run(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
     if not arguments.until_idle:
         # who starts it by hand wants it to stay
         settings.service_idle_timeout = float("inf")
+    release(settings)
     note(f"The service runs on {settings.data_path}; Ctrl-C ends it.")
     return serve(settings)
 
@@ -56,7 +58,10 @@ def _status(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
         print_json({"service": info})
         return 0
     if info.state == "off":
-        print("off — it starts by itself when there is work")
+        if is_held_back(settings):
+            print(f"off — it was stopped, and stays off {_UNTIL}")
+        else:
+            print("off — it starts by itself when there is work")
         return 0
     since = f" since {datetime.fromisoformat(info.started_at).astimezone():%Y-%m-%d %H:%M}" if info.started_at else ""
     print(f"{info.state} — {info.doing or 'starting'} (process {info.pid} on {info.host}{since})")
@@ -75,10 +80,13 @@ def _stop(settings: MlopsSettings) -> int:
         time.sleep(0.1)
         info = _info(settings)
     if info.state == "off":
-        print("The service is off already.")
+        hold_back(settings)
+        print(f"The service is off already, and stays off {_UNTIL}.")
         return 0
     if info.host != socket.gethostname() or info.pid is None or not _is_service(info.pid):
         raise UnavailableError(f"The service runs on {info.host} as process {info.pid}; end it there.")
+    # before it ends: a server that sees it gone would start another
+    hold_back(settings)
     os.kill(info.pid, signal.SIGTERM)
     while is_running(settings):
         if time.monotonic() > deadline:
@@ -86,7 +94,7 @@ def _stop(settings: MlopsSettings) -> int:
                 f"Process {info.pid} was asked to end and has not; see {Layout(settings.data_path).log}."
             )
         time.sleep(0.1)
-    print("The service ended. Runs under way go on; the next service takes them up.")
+    print(f"The service ended, and stays off {_UNTIL}. Runs under way go on; the next service takes them up.")
     return 0
 
 

@@ -166,11 +166,11 @@ class _Watched:
 
     def keep_service(self) -> None:
         """Start the service again where it ended in the middle."""
-        from ..services.launch import is_running
+        from ..services.launch import is_held_back, is_running
 
         if is_running(self.session.settings):
             self._missed = False
-        elif self.session.settings.start_service:
+        elif self.session.settings.start_service and not is_held_back(self.session.settings):
             self.view.say("The service ended; it is started again.")
             self.session.wake()
         elif not self._missed:

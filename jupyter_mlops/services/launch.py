@@ -16,7 +16,8 @@ from typing import IO
 import msgspec
 
 from ..core.errors import UnavailableError
-from ..core.records import ServiceInfo
+from ..core.records import ServiceInfo, Sweep
+from ..core.states import RUN_LIVE, SweepState
 from ..settings import MlopsSettings
 from ..store import Store
 from .layout import Layout
@@ -48,8 +49,30 @@ def is_running(settings: MlopsSettings) -> bool:
     return False
 
 
+def hold_back(settings: MlopsSettings) -> None:
+    """A person wants no service: none is started until a person asks for something again.
+
+    Raises:
+        UnavailableError: this cannot be written down.
+    """
+    try:
+        Layout(settings.data_path).held_back.touch(mode=0o600)
+    except OSError as error:
+        raise UnavailableError(f"{settings.data_path} cannot be written ({error}); free disk space.") from error
+
+
+def release(settings: MlopsSettings) -> None:
+    """A person asked for something: the service may be started again."""
+    Layout(settings.data_path).held_back.unlink(missing_ok=True)
+
+
+def is_held_back(settings: MlopsSettings) -> bool:
+    """Whether a person ended the service and asked for nothing since."""
+    return Layout(settings.data_path).held_back.exists()
+
+
 def ensure_service(settings: MlopsSettings, wait: float = 0.0) -> None:
-    """Start the service where none runs; it goes on when this process ends.
+    """Start the service where none runs, because a person asked for something; it goes on when this process ends.
 
     Args:
         settings: handed on to it.
@@ -58,11 +81,42 @@ def ensure_service(settings: MlopsSettings, wait: float = 0.0) -> None:
     Raises:
         UnavailableError: it ended at once; the sentence names its log.
     """
+    release(settings)
     if not settings.start_service or is_running(settings):
         return
+    process = _launch(settings)
+    deadline = time.monotonic() + wait
+    while time.monotonic() < deadline and not is_running(settings):
+        if process.poll() not in (None, 0):
+            log = Layout(settings.data_path).log
+            raise UnavailableError(f"The service ended as it started; its log is {log}.")
+        time.sleep(0.05)
+
+
+def revive_service(store: Store, settings: MlopsSettings) -> bool:
+    """Start the service where it died with work to do, without anybody's asking.
+
+    Returns:
+        whether it was started. It is not waited for.
+    """
+    if not settings.start_service or is_held_back(settings) or is_running(settings):
+        return False
+    if not any(_waits(sweep) for sweep in store.sweeps(live=True)):
+        return False
+    _launch(settings)
+    return True
+
+
+def _waits(sweep: Sweep) -> bool:
+    """Whether a live sweep needs a service: one that rests needs none until a person asks for something."""
+    rests = sweep.state is SweepState.PAUSED and sweep.pause_requested and not sweep.stop_requested
+    return not rests or any(sweep.counts.get(state) for state in RUN_LIVE)
+
+
+def _launch(settings: MlopsSettings) -> subprocess.Popen[bytes]:
     layout = Layout(settings.data_path)
     with _log_file(layout.log) as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "jupyter_mlops.service"],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -71,11 +125,6 @@ def ensure_service(settings: MlopsSettings, wait: float = 0.0) -> None:
             cwd="/",
             env=os.environ | {"JUPYTER_MLOPS_SETTINGS": json.dumps(settings.values())},
         )
-    deadline = time.monotonic() + wait
-    while time.monotonic() < deadline and not is_running(settings):
-        if process.poll() not in (None, 0):
-            raise UnavailableError(f"The service ended as it started; its log is {layout.log}.")
-        time.sleep(0.05)
 
 
 def service_info(store: Store, settings: MlopsSettings) -> ServiceInfo:

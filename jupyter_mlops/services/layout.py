@@ -38,6 +38,11 @@ class Layout:
         return self.data / "service.lock"
 
     @property
+    def held_back(self) -> Path:
+        """There while a person wants no service; see :func:`~jupyter_mlops.services.launch.hold_back`."""
+        return self.data / "service.stopped"
+
+    @property
     def log(self) -> Path:
         """Standard output and error of the service."""
         return self.data / "service.log"
