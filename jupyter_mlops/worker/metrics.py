@@ -40,40 +40,63 @@ async def read_metrics(attempt: Attempt, client: CellClient) -> None:
 
 
 async def _read_python(attempt: Attempt, client: CellClient, names: list[str]) -> None:
-    builtins = "__import__('builtins')"
-    if names:
-        call = f"g['read_numbers']({builtins}.globals(), {names!r})"
-        await _ask(attempt, client, call, "The metrics", _PATIENCE)
     env = attempt.spec.env
     owner = env.get("MLOPS_MLFLOW_OWNER", "")
-    if owner:
-        given = env.get("MLFLOW_RUN_ID") == owner
-        call = f"g['read_mlflow']({owner!r}, {given}) if 'mlflow' in __import__('sys').modules else '{{}}'"
-        await _ask(attempt, client, call, "The metrics of the notebook's MLflow runs", _MLFLOW_PATIENCE)
+    numbers = _call(f"g['read_numbers'](__import__('builtins').globals(), {names!r})") if names else "'{}'"
+    # one request for both: most notebooks know nothing of MLflow
+    answers = await _ask(
+        attempt,
+        client,
+        {"metrics": numbers, "mlflow": "'mlflow' in __import__('sys').modules"},
+        "The metrics",
+        _PATIENCE,
+    )
+    if names:
+        _take(attempt, answers.get("metrics"), "The metrics")
+    if owner and answers.get("mlflow", {}).get("data", {}).get("text/plain") == "True":
+        what = "The metrics of the notebook's MLflow runs"
+        call = _call(f"g['read_mlflow']({owner!r}, {env.get('MLFLOW_RUN_ID') == owner})")
+        answers = await _ask(attempt, client, {"metrics": call}, what, _MLFLOW_PATIENCE)
+        _take(attempt, answers.get("metrics"), what)
 
 
-async def _ask(attempt: Attempt, client: CellClient, call: str, what: str, patience: float) -> None:
-    """Evaluate a call of ``epilogue``'s in the kernel, without touching the notebook's variables."""
+def _call(call: str) -> str:
+    """An expression that evaluates a call of ``epilogue``'s, without touching the notebook's variables."""
     source = Path(__file__).with_name("epilogue.py").read_text()
     run = f"__import__('builtins').exec({source!r}, g)"
-    expression = f"(lambda g: ({run}, {call})[1])({{'__name__': 'mlops_epilogue'}})"
-    message = client.kernel.client.execute(
-        "", silent=True, store_history=False, user_expressions={"metrics": expression}
-    )
+    return f"(lambda g: ({run}, {call})[1])({{'__name__': 'mlops_epilogue'}})"
+
+
+async def _ask(
+    attempt: Attempt, client: CellClient, expressions: dict[str, str], what: str, patience: float
+) -> dict[str, Any]:
+    """The kernel's answers to some expressions, by name; none where it does not answer in time."""
+    message = client.kernel.client.execute("", silent=True, store_history=False, user_expressions=expressions)
     try:
         reply = await asyncio.wait_for(client.async_wait_for_reply(message), patience)
-        answer = (reply or {})["content"]["user_expressions"]["metrics"]
-        if answer["status"] != "ok":
-            raise ValueError(f"{answer['ename']}: {answer['evalue']}")
-        found = json.loads(ast.literal_eval(answer["data"]["text/plain"]))
+        answers: dict[str, Any] = (reply or {})["content"]["user_expressions"]
     except TimeoutError:
         attempt.warn(f"{what} could not be read within {patience:.0f} s.")
     except Exception as error:
         attempt.warn(f"{what} could not be read: {_first_line(error)}.")
     else:
-        attempt.metrics.update(found.get("values", {}))
-        for problem in found.get("problems", []):
-            attempt.warn(problem)
+        return answers
+    return {}
+
+
+def _take(attempt: Attempt, answer: dict[str, Any] | None, what: str) -> None:
+    if answer is None:
+        return
+    try:
+        if answer["status"] != "ok":
+            raise ValueError(f"{answer['ename']}: {answer['evalue']}")
+        found = json.loads(ast.literal_eval(answer["data"]["text/plain"]))
+    except Exception as error:  # whatever a notebook that changed its own interpreter answers
+        attempt.warn(f"{what} could not be read: {_first_line(error)}.")
+        return
+    attempt.metrics.update(found.get("values", {}))
+    for problem in found.get("problems", []):
+        attempt.warn(problem)
 
 
 def _first_line(error: Exception) -> str:

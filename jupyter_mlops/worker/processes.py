@@ -55,6 +55,25 @@ def _read_stat(pid: int) -> Process | None:
     )
 
 
+def _children(pid: int) -> list[int] | None:
+    """Present children of a process, none where it is gone, None where the kernel does not tell."""
+    found: list[int] = []
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+    for thread in threads:
+        try:
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                found += map(int, file.read().split())
+        except FileNotFoundError:
+            if os.path.exists(f"/proc/{pid}/task/{thread}"):
+                return None
+        except ProcessLookupError:
+            continue
+    return found
+
+
 def _seconds(text: str) -> float:
     days, _, clock = text.rpartition("-")
     total = 0.0
@@ -132,10 +151,14 @@ class ProcessGroup:
     Args:
         pid: of the kernel, the leader of a session and process group of its own.
         started: as in :class:`Process`, for a guardian that knew the leader before; read where empty.
+
+    Attributes:
+        reaped: whether somebody else ends what the leader leaves behind; then it need not be looked for.
     """
 
     def __init__(self, pid: int, started: str = "") -> None:
         self.pid = pid
+        self.reaped = False
         own = _read_stat(pid) if _LINUX else None
         self.started = started or (own.started if own else "")
         self.peak_memory = 0
@@ -145,6 +168,8 @@ class ProcessGroup:
 
     def members(self, zombies: bool = False) -> list[Process]:
         """Every living process of the group, of its session, and all their descendants."""
+        if self.reaped and (tree := self._tree()) is not None:
+            return [process for process in tree if zombies or not process.zombie]
         table = process_table()
         leader = table.get(self.pid)
         # a foreign process may hold the pid once the leader is gone
@@ -167,10 +192,28 @@ class ProcessGroup:
         self._seen = {process.pid: process.started for process in found.values()}
         return [process for process in found.values() if zombies or not process.zombie]
 
+    def _tree(self) -> list[Process] | None:
+        """The leader and its descendants, without a look at any other process; None where that cannot be told."""
+        found: dict[int, Process] = {}
+        todo = [self.pid] if _LINUX else []
+        while todo:
+            pid = todo.pop()
+            process = _read_stat(pid)
+            if process is None or (pid == self.pid and self.started not in ("", process.started)):
+                continue
+            found[pid] = process
+            children = _children(pid)
+            if children is None:
+                return None
+            todo += children
+        self._seen.update((process.pid, process.started) for process in found.values())
+        return list(found.values()) if _LINUX else None
+
     def sample(self) -> None:
         """Take note of the memory and CPU time that the group uses now."""
         with self._lock:
-            members = self.members(zombies=True)
+            tree = self._tree()
+            members = self.members(zombies=True) if tree is None else tree
             self.cpu_seconds = max(self.cpu_seconds, sum(process.cpu for process in members))
             living = [process for process in members if not process.zombie]
             memory = sum(process.memory for process in living)
