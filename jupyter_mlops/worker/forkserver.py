@@ -36,7 +36,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 MODULES = (
     "ipykernel.kernelapp",
@@ -382,6 +382,7 @@ class Application:
             name: getattr(faulthandler, name) for name in ("enable", "register") if hasattr(faulthandler, name)
         }
         self._kept: list[Any] = []
+        self._modules: list[str] = []  # files of the kernel's own, which a debugger steps over
         self._numbered = _threads_numbered()  # by the modules that every kernel imports
         self._tornado = logging.getLogger("tornado")
         self._handlers = list(self._tornado.handlers)
@@ -402,7 +403,7 @@ class Application:
                 delattr(app, name)
             # the first cell of all compiles expressions and loads modules that every other one uses again
             app.shell.run_cell("_ = None", silent=True, store_history=False)
-            app.shell.user_ns.pop("_", None)
+            app.shell.user_ns["_"] = app.shell.displayhook._
             self.close()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -425,6 +426,7 @@ class Application:
             stream.close()
         self.unregister()
         heartbeat, kernel = app.heartbeat, app.kernel
+        self._modules = getattr(kernel, "_kernel_modules", [])
         if getattr(kernel, "debugger", None) is not None and getattr(kernel, "debugpy_stream", None) is not None:
             kernel.debugpy_stream.close(linger=0)
         app.close()
@@ -487,6 +489,25 @@ class Application:
             app.init_code()
         sys.stdout.flush()
         sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def _few_modules(name: str) -> Iterator[None]:
+    """Let a module see no modules meanwhile: counting the references to thousands of them copies their memory."""
+    module: Any = sys.modules[name]
+    plain = module.sys
+
+    class Sys:
+        modules: ClassVar[dict[str, Any]] = {}
+
+        def __getattr__(self, attribute: str) -> Any:
+            return getattr(plain, attribute)
+
+    module.sys = Sys()
+    try:
+        yield
+    finally:
+        module.sys = plain
 
 
 def _children() -> list[int]:
