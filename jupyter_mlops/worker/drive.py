@@ -176,23 +176,22 @@ async def _run_cells(recorder: Recorder, attempt: Attempt, client: CellClient, b
 
 async def _run(recorder: Recorder, attempt: Attempt, client: CellClient, begin: int) -> None:
     failed: CellFailedError | None = None
+    finished = False
     try:
         await _run_cells(recorder, attempt, client, begin, len(recorder.nb.cells))
         finished = True
     except NotebookExitError:
         attempt.warn(f"The notebook ended itself in cell {attempt.cell} of {attempt.cells}; the rest was not run.")
-        finished = False
     except CellFailedError as error:
-        failed, finished = error, False
+        failed = error
     finally:
         attempt.clock.cells_done()
     attempt.raise_if_ended()
-    if finished or failed is not None:
-        recorder.nb.metadata["language_info"] = dict(client.kernel.client.info.get("language_info", {}))
-        client.set_widgets_metadata()
+    recorder.nb.metadata["language_info"] = dict(client.kernel.client.info.get("language_info", {}))
+    client.set_widgets_metadata()
     if finished:
         await read_metrics(attempt, client)
-    attempt.raise_if_ended()
+        attempt.raise_if_ended()
     client.kernel.group.sample()
     await client.kernel.ask_to_end(_FAREWELL)
     if failed is not None:
