@@ -23,6 +23,8 @@ from .places import attempt_folder, changed, files_folder, snapshot, write_atomi
 from .sentences import EndedError, cell_error, other_error
 
 if TYPE_CHECKING:
+    from jupyter_client.kernelspec import KernelSpec
+
     from .processes import ProcessGroup
 
 Report = Callable[[dict[str, Any]], None]
@@ -55,6 +57,7 @@ class Attempt:
         self.metrics: dict[str, float] = {}
         self.warnings: list[str] = []
         self.clock = Clock()
+        self.kernelspec: KernelSpec | None = None
         self.kernel_start: KernelStart = ""
         self.kernel_reason = ""
         self._report = report
@@ -279,7 +282,8 @@ def _run_notebook(attempt: Attempt) -> None:
 
     spec = attempt.spec
     files_folder(spec).mkdir(parents=True, exist_ok=True)
-    language = find_kernel(spec.kernel).language.lower()
+    attempt.kernelspec = find_kernel(spec.kernel)
+    language = attempt.kernelspec.language.lower()
     notebook = load_notebook_node(spec.notebook)
     if spec.parameters:
         notebook = parameterize_notebook(

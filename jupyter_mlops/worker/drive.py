@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from nbformat import NotebookNode
 
-from ..core.records import RunSpec
 from .attempts import Attempt, Ending
 from .cells import CellClient, CellFailedError, NotebookExitError, will_run
 from .engine import Recorder
@@ -48,7 +47,7 @@ async def drive(recorder: Recorder, kernel_name: str, attempt: Attempt) -> None:
     """
     spec = attempt.spec
     limit = attempt.limit(Ending.RUN_TIMEOUT, spec.run_timeout)
-    launch = _launch(recorder, kernel_name, spec)
+    launch = _launch(recorder, kernel_name, attempt)
     try:
         reason = ""
         if spec.prefix and not launch.fresh:
@@ -71,12 +70,13 @@ async def drive(recorder: Recorder, kernel_name: str, attempt: Attempt) -> None:
             launch.log.unlink(missing_ok=True)
 
 
-def _launch(recorder: Recorder, kernel_name: str, spec: RunSpec) -> Launch:
+def _launch(recorder: Recorder, kernel_name: str, attempt: Attempt) -> Launch:
+    spec = attempt.spec
     sources = [cell.source for cell in recorder.nb.cells if will_run(cell)]
     fresh = spec.kernel_start == "fresh"
     return Launch(
         name=kernel_name,
-        spec=find_kernel(kernel_name),
+        spec=attempt.kernelspec or find_kernel(kernel_name),
         folder=Path(spec.folder),
         environ=kernel_environment(spec),
         log=attempt_folder(spec) / "kernel.log",

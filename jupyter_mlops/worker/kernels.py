@@ -298,6 +298,7 @@ async def _start(launch: Launch, started: Callable[[ProcessGroup], None]) -> Ker
         connection_file=str(sockets / "k.json"),
         context=context,
     )
+    manager._kernel_spec = launch.spec  # known; it would be looked for again and again
     warm = _provisioner(launch, manager)
     try:
         with launch.log.open("wb") as log:
