@@ -382,6 +382,7 @@ class Application:
             name: getattr(faulthandler, name) for name in ("enable", "register") if hasattr(faulthandler, name)
         }
         self._kept: list[Any] = []
+        self.startup_folders: list[str] = []
         self._modules: list[str] = []  # files of the kernel's own, which a debugger steps over
         self._numbered = _threads_numbered()  # by the modules that every kernel imports
         self._tornado = logging.getLogger("tornado")
@@ -401,12 +402,41 @@ class Application:
             app.initialize(["-f", path, *self.arguments])
             for name in ("init_poller", "init_extensions", "init_code"):
                 delattr(app, name)
+            if self._starts_plain():
+                self._execute_startup()
             # the first cell of all compiles expressions and loads modules that every other one uses again
             app.shell.run_cell("_ = None", silent=True, store_history=False)
             app.shell.user_ns["_"] = app.shell.displayhook._
             self.close()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _execute_startup(self) -> None:
+        self.fresh = False
+        self.app.init_extensions()
+        self.app.init_code()
+
+    def _starts_plain(self) -> bool:
+        """Whether no startup file, extension or line of the user's is executed at a kernel's start."""
+        try:
+            from IPython.core.application import ENV_CONFIG_DIRS, SYSTEM_CONFIG_DIRS
+        except ImportError:
+            return False
+        app = self.app
+        self.startup_folders = [
+            app.profile_dir.startup_dir,
+            *(os.path.join(folder, "startup") for folder in [*ENV_CONFIG_DIRS, *SYSTEM_CONFIG_DIRS]),
+        ]
+        files = [name for folder in self.startup_folders if os.path.isdir(folder) for name in os.listdir(folder)]
+        code = (app.exec_lines, app.exec_files, app.code_to_run, app.file_to_run, app.module_to_run)
+        startup = app.exec_PYTHONSTARTUP and os.environ.get("PYTHONSTARTUP")
+        return not (
+            app.extensions
+            or app.extra_extensions
+            or any(code)
+            or startup
+            or any(name.endswith((".py", ".ipy")) for name in files)
+        )
 
     def close(self) -> None:
         """Give up sockets and threads, and keep the shell."""
@@ -484,9 +514,7 @@ class Application:
             kernel._process_children = lambda: find_children() if _has_children() else []
         app.shell = shell
         if self.fresh:
-            self.fresh = False
-            app.init_extensions()
-            app.init_code()
+            self._execute_startup()
         sys.stdout.flush()
         sys.stderr.flush()
 
@@ -594,7 +622,7 @@ class ForkServer:
         if _foreign_generators():
             raise UnfitError("an import has made random generators that cannot be seeded anew")
         self.names = sorted({name.partition(".")[0] for name in set(sys.modules) - known})
-        self.roots = imports.roots
+        self.roots = (*imports.roots, *self.application.startup_folders)
         self.settle()
 
     def settle(self) -> None:
