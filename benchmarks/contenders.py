@@ -119,18 +119,24 @@ def start(running: Server, work: Work, runs: int, **fields: Any) -> str:
     return str(running.post("/mlops/sweeps", request)["id"])
 
 
-def wait_for(running: Server, sweep_id: str, done: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """The sweep once something is true of it, or it is over."""
+def wait_for(
+    running: Server, sweep_id: str, done: Callable[[dict[str, Any]], bool] | None = None, pause: float = 0.5
+) -> dict[str, Any]:
+    """The sweep once it is over, or something is true of it."""
     while True:
         sweep: dict[str, Any] = running.get(f"/mlops/sweeps/{sweep_id}")
-        if done(sweep) or sweep["state"] not in LIVE:
+        if sweep["state"] not in LIVE or (done is not None and done(sweep)):
             return sweep
-        time.sleep(0.1)
+        time.sleep(pause)
+
+
+def _tenth(sweep: dict[str, Any]) -> bool:
+    return int(sweep["counts"].get("succeeded", 0)) >= OURS_AFTER
 
 
 def runs_of(running: Server, sweep_id: str) -> list[dict[str, Any]]:
     """The runs of a sweep that is over; one that failed, or that MLflow was not told of, is an error."""
-    sweep = wait_for(running, sweep_id, lambda _: False)
+    sweep = wait_for(running, sweep_id)
     runs: list[dict[str, Any]] = running.get(f"/mlops/sweeps/{sweep_id}/runs")["runs"]
     well = sum(run["state"] == "succeeded" and run["tracked"] and bool(run["metrics"]) for run in runs)
     if sweep["state"] != "succeeded" or not well == len(runs) == sweep["total"]:
@@ -150,9 +156,9 @@ def make_ready(running: Server) -> None:
 def measured_sweep(running: Server, work: Work, runs: int, **fields: Any) -> Measured:
     """One sweep on a server where all is ready."""
     sweep_id = start(running, work, runs, **fields)
-    begun = wait_for(running, sweep_id, lambda sweep: sweep["counts"].get("succeeded", 0) >= OURS_AFTER)
+    begun = wait_for(running, sweep_id, _tenth, pause=0.05)
     before = cpu_used(running)
-    wait_for(running, sweep_id, lambda _: False)
+    wait_for(running, sweep_id)
     used = cpu_used(running) - before
     done = runs_of(running, sweep_id)
     rest = runs - begun["counts"]["succeeded"]
@@ -173,7 +179,7 @@ def _how(runs: list[dict[str, Any]], prefix: int) -> str:
     parts = [f"{count} {how}" for how, count in made.most_common()]
     reasons = Counter(run["kernel_reason"] for run in runs if run["kernel_reason"])
     parts += [f"“{reason}”" for reason, _ in reasons.most_common(1)]
-    return ", ".join(parts) + (f"; cells before {prefix} shared" if prefix else "")
+    return ", ".join(parts) + (f"; cells before cell {prefix} of the notebook shared" if made["shared"] else "")
 
 
 def ours(kernel_start: str, shared: bool, work: Work, runs: int) -> Measured:

@@ -27,7 +27,8 @@ def growth(chosen: argparse.Namespace) -> None:
         for size in sizes:
             before = cpu_used(running)
             done = runs_of(running, start(running, TRIVIAL, size))
-            cpu.append(sum((cpu_used(running) - before).values()) / size)
+            used = cpu_used(running)
+            cpu.append({kind: (used[kind] - before[kind]) / size * 1000 for kind in used})
             memory.append(memory_used(running))
             ends = sorted(datetime.fromisoformat(run["ended_at"]).timestamp() for run in done)
             costs.append(marginal(ends, OURS_AFTER))
@@ -35,9 +36,10 @@ def growth(chosen: argparse.Namespace) -> None:
             print(f"{size:,} runs: {costs[-1] * 1000:.1f} ms a run", file=sys.stderr)
 
     rows = []
-    for size, cost, used, end in zip(sizes, costs, cpu, last, strict=True):
+    totals = [sum(used.values()) for used in cpu]
+    for size, cost, total, end in zip(sizes, costs, totals, last, strict=True):
         ratio = cost / costs[0]
-        met = "" if size == sizes[0] else "yes" if abs(ratio - 1) * 100 <= WITHIN else "**no**"
+        met = "" if size == sizes[0] else "yes" if (ratio - 1) * 100 <= WITHIN else "**no**"
         rows.append(
             (
                 f"{size:,}",
@@ -45,8 +47,8 @@ def growth(chosen: argparse.Namespace) -> None:
                 f"{ratio:.2f}",
                 met,
                 f"{end * 1000:.1f} ms",
-                f"{used * 1000:.1f} ms",
-                f"{used / cpu[0]:.2f}",
+                f"{total:.1f} ms",
+                f"{total / totals[0]:.2f}",
             )
         )
     head = (
@@ -54,6 +56,8 @@ def growth(chosen: argparse.Namespace) -> None:
         *("in the last fifth", "CPU a run", f"against {sizes[0]:,}"),
     )
     text = table(head, rows)
+    of_cpu = [(kind, *(f"{used.get(kind, 0):.1f}" for used in cpu)) for kind in KINDS]
+    text += "\n\n" + table(("ms of CPU a run", *(f"{size:,} runs" for size in sizes)), of_cpu)
     shown = [kind for kind in KINDS if any(kind in one for one in memory)]
     sizes_of = [(kind, *(f"{one[kind]:.0f} MB" for one in memory)) for kind in shown]
     text += "\n\n" + table(("memory (PSS)", "before", *(f"after {size:,} runs" for size in sizes)), sizes_of)
