@@ -57,8 +57,15 @@ async def serve(kind: str, file: Path, slots: int, grace: float) -> None:
     import dask
     from distributed import Security
 
-    # a dead worker's task must not be run again behind our back: attempts are counted above Dask
-    dask.config.set({"distributed.scheduler.allowed-failures": 0, "distributed.admin.event-loop": "asyncio"})
+    dask.config.set(
+        {
+            # a dead worker's task must not be run again behind our back: attempts are counted above Dask
+            "distributed.scheduler.allowed-failures": 0,
+            "distributed.admin.event-loop": "asyncio",
+            # nobody looks at the profiles, and a worker would keep a thousand, of each second some 100 kB
+            "distributed.worker.profile.enabled": False,
+        }
+    )
     security = Security.temporary()
     cluster = await _cluster(kind, slots, security)
     try:
