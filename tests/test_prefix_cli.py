@@ -61,7 +61,7 @@ def test_a_script_is_told_and_not_asked(cli: Cli) -> None:
     sweep_id = cli(*WORDS).strip()
     assert cli.said.splitlines()[-4:] == SHOWN
     assert cli.store.sweep(sweep_id).prefix == 2
-    assert "shares the first 2 cells, once a slot" in re.sub(" +", " ", cli("show", "latest"))
+    assert "shares the first 2 code cells, once a slot" in re.sub(" +", " ", cli("show", "latest"))
 
 
 def test_json_is_one_document_and_says_no_more(cli: Cli) -> None:

@@ -196,7 +196,7 @@ def sweep_details(sweep: Sweep, layout: Layout) -> Table:
         ("git commit", sweep.git_commit),
         ("kernel", sweep.kernel),
         ("target", sweep.target),
-        ("shares", f"the first {sweep.prefix} cells, once a slot" if sweep.prefix else ""),
+        ("shares", f"the first {sweep.shared_cells} code cells, once a slot" if sweep.prefix else ""),
         ("experiment", sweep.experiment),
         ("MLflow run", sweep.mlflow_run_id or ""),
         *_times(("created", sweep.created_at), ("started", sweep.started_at), ("ended", sweep.ended_at)),

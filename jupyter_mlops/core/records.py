@@ -310,6 +310,7 @@ class Sweep(Record, frozen=True, kw_only=True):
         run_memory: bytes that the most demanding run took so far.
         occupies: bytes on disk, as last measured.
         prefix: index of the first cell that every run executes itself; those before run once a slot. 0: all run.
+        shared_cells: how many code cells these are.
         stop_requested, pause_requested: intents the service has yet to act on.
         message: one line on how it stands, or why it paused or failed.
         git_commit: of the notebook's folder, with ``+`` behind it where the work tree was dirty.
@@ -336,6 +337,7 @@ class Sweep(Record, frozen=True, kw_only=True):
     run_timeout: float | None = None
     max_output: int = 100_000_000
     prefix: int = 0
+    shared_cells: int = 0
     total: int = 0
     planned: int = 0
     counts: dict[str, int] = {}

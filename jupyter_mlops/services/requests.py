@@ -22,6 +22,7 @@ from ..core.prefix import shared_prefix
 from ..core.records import (
     Changes,
     NotebookInfo,
+    PrefixCheck,
     Run,
     RunsPage,
     SpaceCheck,
@@ -123,7 +124,7 @@ class Sweeps:
             open_names=info.open_names,
             max_runs=self.settings.max_runs,
         )
-        prefix = _prefix(notebook, space.varied) if request.shared_prefix else 0
+        shared = _prefix(notebook, space.varied) if request.shared_prefix else PrefixCheck()
         sweep = Sweep(
             id=uuid4().hex,
             name=request.name.strip() or f"{file.stem} · {now()[11:16]}",
@@ -142,7 +143,8 @@ class Sweeps:
             cell_timeout=request.cell_timeout,
             run_timeout=request.run_timeout,
             max_output=request.max_output or self.settings.max_output,
-            prefix=prefix,
+            prefix=shared.end,
+            shared_cells=len(shared.cells),
             total=make_sampler(space, request.sampler).total,
             created_at=now(),
             git_commit=_git_commit(file.parent),
@@ -358,11 +360,11 @@ def _metric_names(request: SweepRequest) -> list[str]:
     return names
 
 
-def _prefix(notebook: notebooks.Notebook, varied: list[str]) -> int:
+def _prefix(notebook: notebooks.Notebook, varied: list[str]) -> PrefixCheck:
     found = shared_prefix(notebook, varied)
     if not found.end:
         raise InvalidInputError(f"This sweep cannot share cells. {found.reason}", {"shared_prefix": found.reason})
-    return found.end
+    return found
 
 
 def _check_numbers(request: SweepRequest) -> None:

@@ -191,6 +191,7 @@ export interface Sweep {
   run_timeout: number | null;
   max_output: number;
   prefix: number;
+  shared_cells: number;
   total: number;
   planned: number;
   counts: Record<string, number>;

@@ -246,6 +246,7 @@ export function sweepOf(id: string, change: Partial<Sweep> = {}): Sweep {
     run_timeout: null,
     max_output: 100_000_000,
     prefix: 0,
+    shared_cells: 0,
     total: 10,
     planned: 10,
     counts: {},

@@ -42,11 +42,11 @@ test.describe('a sweep shares its first cells', () => {
 
     await expect(lab.sweepPage).toBeVisible();
     const [sweep] = await lab.sweeps();
-    expect(sweep).toMatchObject({ total: 4, prefix: 4 });
+    expect(sweep).toMatchObject({ total: 4, prefix: 4, shared_cells: 3 });
     await lab.reaches(sweep!.id, 'succeeded');
     await expect(lab.rows.filter({ hasText: 'Succeeded' })).toHaveCount(4);
     await expect(
-      lab.sweepPage.getByText('The first 4 cells ran once per slot.')
+      lab.sweepPage.getByText('The first 3 code cells ran once per slot.')
     ).toBeVisible();
     await lab.row(4).click();
     const strip = lab.sweepPage.getByRole('region', { name: 'Run 4' });

@@ -157,9 +157,9 @@ function executionFacts(sweep: Sweep, trans: TranslationBundle): FactList {
       trans.__('Once per slot'),
       sweep.prefix > 0
         ? trans._n(
-            'the first cell',
-            'the first %1 cells, text cells counted',
-            sweep.prefix
+            'the first code cell',
+            'the first %1 code cells',
+            sweep.shared_cells
           )
         : ''
     ],

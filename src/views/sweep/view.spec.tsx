@@ -227,17 +227,17 @@ describe('SweepView', () => {
   });
 
   it('says which cells run once per slot, and which runs could not go on from there', async () => {
-    server.put({ id: 's', prefix: 4 });
+    server.put({ id: 's', prefix: 4, shared_cells: 3 });
     server.putRun({ id: 's-0', sweep_id: 's', kernel_start: 'shared' });
     await open();
-    await text('The first 4 cells run once per slot.');
+    await text('The first 3 code cells run once per slot.');
     (await byRole('tab', 'Details')).click();
-    await text('Once per slotthe first 4 cells');
+    await text('Once per slotthe first 3 code cells');
     server.putRun({ id: 's-1', sweep_id: 's', kernel_start: 'warm' });
     server.put({ id: 's', state: 'succeeded' });
     await model.refresh();
     await text(
-      'The first 4 cells ran once per slot. 1 run executed them by itself; its details say why.'
+      'The first 3 code cells ran once per slot. 1 run executed them by itself; its details say why.'
     );
   });
 

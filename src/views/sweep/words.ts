@@ -67,14 +67,14 @@ export function sharedSentence(
   const over = isOver(sweep.state);
   const sentence = over
     ? trans._n(
-        'The first cell ran once per slot.',
-        'The first %1 cells ran once per slot.',
-        sweep.prefix
+        'The first code cell ran once per slot.',
+        'The first %1 code cells ran once per slot.',
+        sweep.shared_cells
       )
     : trans._n(
-        'The first cell runs once per slot.',
-        'The first %1 cells run once per slot.',
-        sweep.prefix
+        'The first code cell runs once per slot.',
+        'The first %1 code cells run once per slot.',
+        sweep.shared_cells
       );
   const apart = runs.filter(
     ({ kernel_start: start }) => start === 'warm' || start === 'fresh'
