@@ -236,6 +236,8 @@ class Seeds:
         self._unseeded: dict[int, random.Random] = {}
         self._originals: list[tuple[Any, str, Any]] = []
         self._torch_seed: int | None = None
+        self._state: Any = None
+        self._generators: list[Any] = []
 
     def __enter__(self) -> Seeds:
         original: Any = random.Random.seed
@@ -272,35 +274,46 @@ class Seeds:
         self._originals.append((owner, name, getattr(owner, name)))
         setattr(owner, name, value)
 
-    def saved(self) -> Any:
-        """What :meth:`renew` needs; taken before the fork, because Python itself seeds ``random`` after it."""
-        return random.getstate() if self._chosen else None
+    def keep(self) -> None:
+        """Remember, now, where forked processes go on; Python itself seeds ``random`` after a fork."""
+        self._state = random.getstate() if self._chosen else None
+        self._generators = _unseeded_generators()
 
-    def renew(self, saved: Any) -> None:
+    def renew(self) -> None:
         """In a forked process: seed anew what nobody has seeded."""
-        if saved is not None:
-            random.setstate(saved)
+        if self._state is not None:
+            random.setstate(self._state)
         for generator in self._unseeded.values():
             generator.seed()
         numpy = sys.modules.get("numpy.random")
         if numpy is not None and getattr(numpy.mtrand._rand._bit_generator, "_seed_seq", None) is not None:
             # it forgets the sequence it was made with as soon as anybody seeds it, but not so
             numpy.set_state(numpy.RandomState().get_state())
+        for bits in self._generators:
+            bits.state = type(bits)().state
         if self._torch_seed is not None:
             torch = sys.modules["torch"]
             if torch.default_generator.initial_seed() == self._torch_seed:
                 self._torch_seed = torch.default_generator.seed()
 
 
-def _foreign_generators() -> list[str]:
-    """Kinds of numpy generators, other than numpy's own one, that imports have made and nobody can seed anew."""
+def _unseeded_generators() -> list[Any]:
+    """Bit generators of numpy that began by chance: neither somebody's seed, nor the one behind ``numpy.random``."""
     loaded = sys.modules.get("numpy.random")
     if loaded is None:
         return []
     own = getattr(loaded.mtrand, "_rand", None)
     kinds = (loaded.RandomState, loaded.Generator)
     # by its type alone: asking a lazy module's stand-in for its class would load it
-    return [type(item).__name__ for item in gc.get_objects() if issubclass(type(item), kinds) and item is not own]
+    found = [item for item in gc.get_objects() if issubclass(type(item), kinds) and item is not own]
+    generators = [getattr(item, "bit_generator", None) or item._bit_generator for item in found]
+    return [generator for generator in generators if _began_by_chance(generator)]
+
+
+def _began_by_chance(generator: Any) -> bool:
+    entropy = getattr(getattr(generator, "_seed_seq", None), "entropy", None)
+    # numpy draws 128 bits; whoever chooses a seed takes a shorter one, or several
+    return isinstance(entropy, int) and entropy.bit_length() > 64
 
 
 # -- may it fork? -----------------------------------------------------------------------------------
@@ -382,6 +395,8 @@ class Application:
             name: getattr(faulthandler, name) for name in ("enable", "register") if hasattr(faulthandler, name)
         }
         self._kept: list[Any] = []
+        self._streams: dict[str, Any] = {}
+        self._banner = ""
         self.startup_folders: list[str] = []
         self._modules: list[str] = []  # files of the kernel's own, which a debugger steps over
         self._numbered = _threads_numbered()  # by the modules that every kernel imports
@@ -407,6 +422,7 @@ class Application:
             # the first cell of all compiles expressions and loads modules that every other one uses again
             app.shell.run_cell("_ = None", silent=True, store_history=False)
             app.shell.user_ns["_"] = app.shell.displayhook._
+            self._banner = app.shell.banner
             self.close()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -468,6 +484,21 @@ class Application:
         type(kernel).clear_instance()
         app.context = app.heartbeat = app.iopub_thread = app.poller = None
 
+    def _init_streams(self) -> None:
+        """Make the streams, anew but as the same objects: cells may have kept a hold of them."""
+        kind: Any = importlib.import_module("ipykernel.iostream").OutStream
+        plain, kept = kind.__new__, self._streams
+
+        def again(cls: Any, session: Any, thread: Any, name: str, *_: Any, **__: Any) -> Any:
+            return kept.get(name) or plain(cls)
+
+        kind.__new__ = again
+        try:
+            self.app.init_io()
+        finally:
+            kind.__new__ = plain
+        self._streams = {name: getattr(sys, name) for name in ("stdout", "stderr")}
+
     def unregister(self) -> None:
         """Have nothing closed a second time when the process ends."""
         atexit.unregister(self.app.close)
@@ -497,13 +528,14 @@ class Application:
             getattr(app, "init_" + step)()
         app.write_connection_file()
         app._ports = {name: getattr(app, name + "_port") for name in ("shell", "iopub", "stdin", "hb", "control")}
-        app.init_io()
+        self._init_streams()
         app.init_signal()
         app.init_kernel()
         if self.fresh:
             # a fresh kernel imports those modules now
             _number_threads_from(_threads_numbered() + self._numbered + 1)
         kernel, shell = app.kernel, app.kernel.shell
+        type(kernel).banner = self._banner  # each new one draws a random number, maybe of a notebook's own series
         shell.kernel = shell.parent = kernel
         # output is never dropped, however far behind its reader is
         app.iopub_thread.socket.setsockopt(importlib.import_module("zmq").SNDHWM, 0)
@@ -559,6 +591,19 @@ def _number_threads_from(number: int) -> None:
         threading._counter = itertools.count(number).__next__
 
 
+def _is_kernels_own(task: Any) -> bool:
+    """Whether a task is ipykernel's: it reads messages in one, and may still be about to end it."""
+    code = getattr(task.get_coro(), "cr_code", None)
+    return code is not None and f"{os.sep}ipykernel{os.sep}" in code.co_filename
+
+
+def _place() -> str:
+    try:
+        return os.path.realpath(os.getcwd())
+    except OSError:
+        return ""
+
+
 def _nothing(*_: object) -> None:
     return None
 
@@ -594,6 +639,8 @@ class ForkServer:
         self.launcher = ""
         self.children: set[int] = set()
         self.names: list[str] = []
+        self.given: dict[str, str | None] = {}  # variables of its own run, where it has executed cells
+        self.moved = False  # whether these cells went to another folder
         self.roots: tuple[str, ...] = ()
 
     def prepare(self) -> None:
@@ -619,8 +666,7 @@ class ForkServer:
             imports = Imports(self.order["per_run"])
             for statement in self.order["imports"]:
                 imports.do(statement)
-        if _foreign_generators():
-            raise UnfitError("an import has made random generators that cannot be seeded anew")
+        self.seeds.keep()
         self.names = sorted({name.partition(".")[0] for name in set(sys.modules) - known})
         self.roots = (*imports.roots, *self.application.startup_folders)
         self.settle()
@@ -664,10 +710,8 @@ class ForkServer:
                 self._end()
 
     def _fork(self, request: dict[str, Any], descriptors: list[int]) -> bool:
-        saved = self.seeds.saved()
         pid = _fork()
         if pid == 0:
-            request["seeds"] = saved
             return True
         for descriptor in descriptors:
             os.close(descriptor)
@@ -760,8 +804,10 @@ class ForkedKernel:
         """
         assert self.line is not None
         server, self.server.line = self.server, self.line
-        if self.tasks > 1:
+        if self.tasks:
             raise UnfitError("the shared cells left asynchronous tasks behind")
+        if "subprocess" in sys.modules:
+            sys.modules["subprocess"]._cleanup()  # those that ended and that nobody asks for any more
         if _has_children():
             raise UnfitError("the shared cells left processes behind, whose parent no forked process would be")
         server.application.close()
@@ -771,6 +817,8 @@ class ForkedKernel:
                 f"the shared cells left {opened[0]} open, which forked processes would read from one place"
             )
         server.settle()
+        server.given = self.request["environ"]
+        server.moved = _place() != os.path.realpath(self.request["folder"])
         return server
 
     def _separate(self) -> None:
@@ -784,16 +832,19 @@ class ForkedKernel:
             threading.main_thread()._set_native_id()  # type: ignore[attr-defined]
         _take_streams(*self.streams)
         for name, value in request["environ"].items():
+            if os.environ.get(name) != self.server.given.get(name):
+                continue  # what was executed before the fork has set it, and would have done so here
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-        os.chdir(request["folder"])
+        if not self.server.moved:
+            os.chdir(request["folder"])
         sys.argv[:] = [self.server.launcher, *request["argv"]]
         # listings of the folder that were made before the fork may be of an earlier run
         for path in ("", request["folder"], os.getcwd()):
             sys.path_importer_cache.pop(path, None)
-        self.server.seeds.renew(request["seeds"])
+        self.server.seeds.renew()
 
     def _listen(self, line: Line) -> None:
         """Have the event loop end once the worker says that the shared cells are done."""
@@ -809,7 +860,8 @@ class ForkedKernel:
                 os._exit(0)
             self.settled = True
             self.server.order = {**self.server.order, **request}
-            self.tasks = len(asyncio.all_tasks(loop.asyncio_loop))
+            self.tasks = sum(not _is_kernels_own(task) for task in asyncio.all_tasks(loop.asyncio_loop))
+            self.server.seeds.keep()
             loop.stop()
 
         loop.asyncio_loop.add_reader(line.sock.fileno(), listen)

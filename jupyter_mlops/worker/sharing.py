@@ -139,7 +139,7 @@ def fill(notebook: NotebookNode, template: Template) -> None:
 async def inject_parameters(client: CellClient, template: Template) -> None:
     """Execute the run's own parameters in a kernel that had another run's; it does not count as a cell."""
     index = injected_cell(client.nb)
-    if index is None:
+    if index is None or index >= len(template.cells):
         return
     cell = client.nb.cells[index]
     await client.run_cell(cell, index, store_history=False)
