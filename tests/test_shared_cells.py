@@ -40,9 +40,9 @@ def _nothing_stays() -> Iterator[None]:
 class Sharing(Notebook):
     """A sweep's notebook whose cells but the last are shared; ``a`` is what the sweep varies."""
 
-    def __init__(self, folder: Path, *cells: str, **fields: Any) -> None:
+    def __init__(self, place: Path, *cells: str, **fields: Any) -> None:
         prefix = len(cells) - 1 + ("parameters_cell" in fields)
-        super().__init__(folder, *cells, **{"prefix": prefix, "varied": ["a"], **fields})
+        super().__init__(place, *cells, **{"prefix": prefix, "varied": ["a"], **fields})
 
     def values(self, *values: int, **fields: Any) -> list[Any]:
         """Execute one run for each value; all that are to be forked from one process are."""

@@ -22,10 +22,10 @@ WHO = "import json, os\nprint(json.dumps({'pid': os.getpid(), 'parent': os.getpp
 class Notebook:
     """A frozen notebook, executed as often as a test asks for, each time as a run of its own."""
 
-    def __init__(self, folder: Path, *cells: str, **fields: Any) -> None:
-        self.folder = folder
+    def __init__(self, place: Path, *cells: str, **fields: Any) -> None:
+        self.folder = place
         fields["env"] = {**STEADY, **fields.get("env", {})}
-        self.spec = make_spec(folder, *cells, **{"run_id": "notebook", **fields})
+        self.spec = make_spec(place, *cells, **{"run_id": "notebook", **fields})
         self.runs = 0
 
     def next_spec(self, **fields: Any) -> RunSpec:
@@ -39,11 +39,7 @@ class Notebook:
         return run_attempt(self.next_spec(**fields), lambda event: None)
 
     def texts(self, run: int = 0, **fields: Any) -> list[str]:
-        """Execute it, see that it went well, and return what each cell printed.
-
-        Args:
-            run: number of an earlier one to look at instead.
-        """
+        """What each cell printed in an earlier run; without a number it is executed first, and goes well."""
         if not run:
             result = self.run(**fields)
             assert result.state is RunState.SUCCEEDED, msgspec.json.encode(result)
@@ -54,9 +50,14 @@ class Notebook:
         """The executed notebook of a run, the latest by default."""
         return output(self.folder, f"{self.spec.run_id}-{run or self.runs}")
 
+    def read(self) -> Any:
+        """What the last cell of the latest run printed as JSON."""
+        return json.loads(self.texts(self.runs)[-1])
+
     def last(self, **fields: Any) -> Any:
-        """Execute it; its last cell prints JSON, which is returned."""
-        return json.loads(self.texts(**fields)[-1])
+        """Execute it, and read that."""
+        self.texts(**fields)
+        return self.read()
 
 
 def gone(*pids: int, seconds: float = 5) -> None:

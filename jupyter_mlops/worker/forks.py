@@ -139,6 +139,7 @@ class ForkServer:
         self.pid = pid
         self.ready: Future[dict[str, Any]] = Future()
         self.without: str | None = None
+        self.refused = False
         self.used = False
         self.alive = True
         self.memory = 0
@@ -210,7 +211,7 @@ class ForkServer:
             self.memory = resident_memory(self.pid)
             self.ready.set_result(message)
         elif "unfit" in message:
-            self.without = message["without"]
+            self.without, self.refused = message["without"], True
             self.ready.set_exception(NoForkError(message["unfit"]))
         elif "forked" in message:
             forked = Forked(message["pid"])
@@ -283,7 +284,7 @@ async def start_server(identity: Identity, patience: float) -> ForkServer:
             raise NoForkError(f"the fork server was not ready within {patience:g} s") from None
         except NoForkError as error:
             if server.without is None:
-                raise NoForkError(str(error) + _last_line(log)) from error
+                raise NoForkError(str(error) + ("" if server.refused else _last_line(log))) from error
             left_out.add(server.without)
         except BaseException:
             server.kill()

@@ -135,10 +135,12 @@ class Imports:
 
     Args:
         per_run: names of environment variables that differ between runs and must not be read here.
+        streams: a kernel's, by name; imports may keep a hold of them.
     """
 
-    def __init__(self, per_run: list[str]) -> None:
+    def __init__(self, per_run: list[str], streams: dict[str, Any]) -> None:
         self.per_run = frozenset(per_run)
+        self.streams = streams
         self.roots = _installed_roots()
 
     def do(self, statement: str) -> None:
@@ -149,7 +151,7 @@ class Imports:
         """
         before = set(sys.modules)
         asked: set[str] = set()
-        with _watched_environment(self.per_run, asked), _captured() as printed:
+        with _watched_environment(self.per_run, asked), _captured(self.streams) as printed:
             try:
                 exec(compile(statement, "<imports>", "exec"), {"__name__": "__main__"})  # noqa: S102
             except BaseException as error:
@@ -202,8 +204,12 @@ def _watched_environment(names: frozenset[str], asked: set[str]) -> Iterator[Non
 
 
 @contextlib.contextmanager
-def _captured() -> Iterator[Callable[[], int]]:
-    """Take what is printed meanwhile, by whatever means; yields a function that tells how many bytes."""
+def _captured(streams: dict[str, Any]) -> Iterator[Callable[[], int]]:
+    """Take what is printed meanwhile, by whatever means; yields a function that tells how much.
+
+    Args:
+        streams: by name, to have in ``sys`` meanwhile; closed ones.
+    """
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     with tempfile.TemporaryFile() as file:
@@ -211,15 +217,27 @@ def _captured() -> Iterator[Callable[[], int]]:
         for number in (1, 2):
             os.dup2(file.fileno(), number)
         size = [0]
+
+        def write(text: str) -> int:
+            size[0] += 1
+            return len(text)
+
+        before = {name: getattr(sys, name) for name in streams}
+        for name, stream in streams.items():
+            stream.write, stream.flush = write, _nothing
+            setattr(sys, name, stream)
         try:
             yield lambda: size[0]
         finally:
+            for name, stream in streams.items():
+                setattr(sys, name, before[name])
+                del stream.write, stream.flush
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
             for number in (1, 2):
                 os.dup2(saved[number - 1], number)
                 os.close(saved[number - 1])
-            size[0] = os.fstat(file.fileno()).st_size
+            size[0] += os.fstat(file.fileno()).st_size
 
 
 # -- random numbers ---------------------------------------------------------------------------------
@@ -395,7 +413,7 @@ class Application:
             name: getattr(faulthandler, name) for name in ("enable", "register") if hasattr(faulthandler, name)
         }
         self._kept: list[Any] = []
-        self._streams: dict[str, Any] = {}
+        self.streams: dict[str, Any] = {}  # of every kernel that is made here
         self._banner = ""
         self.startup_folders: list[str] = []
         self._modules: list[str] = []  # files of the kernel's own, which a debugger steps over
@@ -423,6 +441,7 @@ class Application:
             app.shell.run_cell("_ = None", silent=True, store_history=False)
             app.shell.user_ns["_"] = app.shell.displayhook._
             self._banner = app.shell.banner
+            self.streams = {name: getattr(sys, name) for name in ("stdout", "stderr")}
             self.close()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -485,9 +504,9 @@ class Application:
         app.context = app.heartbeat = app.iopub_thread = app.poller = None
 
     def _init_streams(self) -> None:
-        """Make the streams, anew but as the same objects: cells may have kept a hold of them."""
+        """Make the streams, anew but as the same objects: imports and cells may have kept a hold of them."""
         kind: Any = importlib.import_module("ipykernel.iostream").OutStream
-        plain, kept = kind.__new__, self._streams
+        plain, kept = kind.__new__, self.streams
 
         def again(cls: Any, session: Any, thread: Any, name: str, *_: Any, **__: Any) -> Any:
             return kept.get(name) or plain(cls)
@@ -497,7 +516,6 @@ class Application:
             self.app.init_io()
         finally:
             kind.__new__ = plain
-        self._streams = {name: getattr(sys, name) for name in ("stdout", "stderr")}
 
     def unregister(self) -> None:
         """Have nothing closed a second time when the process ends."""
@@ -663,11 +681,13 @@ class ForkServer:
                 version = getattr(sys.modules.get("ipykernel"), "__version__", "?")
                 raise UnfitError(f"ipykernel {version} cannot be made ready before the fork: {error!r}") from error
             known = set(sys.modules)
-            imports = Imports(self.order["per_run"])
+            imports = Imports(self.order["per_run"], self.application.streams)
             for statement in self.order["imports"]:
                 imports.do(statement)
         self.seeds.keep()
-        self.names = sorted({name.partition(".")[0] for name in set(sys.modules) - known})
+        names = {name.partition(".")[0] for name in set(sys.modules) - known}
+        # a kernel looks in its own folder behind the standard library
+        self.names = sorted(names - getattr(sys, "stdlib_module_names", frozenset()))
         self.roots = (*imports.roots, *self.application.startup_folders)
         self.settle()
 

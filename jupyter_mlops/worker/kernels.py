@@ -372,7 +372,13 @@ def find_kernel(name: str) -> KernelSpec:
     try:
         return manager.get_kernel_spec(name)
     except NoSuchKernel:
-        known = ", ".join(sorted(manager.find_kernel_specs())) or "none"
+        found = manager.find_kernel_specs()
+        if name in found:
+            own = own_provisioner(KernelSpec.from_resource_dir(found[name]))
+            raise InvalidInputError(
+                f"The kernel '{name}' is to be started by the provisioner '{own}', which is not installed here."
+            ) from None
+        known = ", ".join(sorted(found)) or "none"
         raise InvalidInputError(f"The kernel '{name}' is not installed here; installed are: {known}.") from None
 
 
