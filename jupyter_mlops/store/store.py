@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, Table, Update, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import IntegrityError, OperationalError
 
@@ -33,6 +33,23 @@ class StaleEpochError(ConflictError):
 
 class StoreFailedError(UnavailableError):
     """The file cannot be read or written now: the disk is full, or was made read-only."""
+
+
+def _putting(table: Table, *columns: str) -> Update:
+    # columns by name, so that the compiled statement is found again
+    return update(table).where(table.c.id == bindparam("key")).values({name: bindparam(name) for name in columns})
+
+
+# made once: building a statement takes longer than executing it
+_REVISION = select(revisions.c.number)
+_COUNT_UP = update(revisions).values(number=revisions.c.number + 1)
+_EPOCH = select(leases.c.epoch).where(leases.c.name == bindparam("key"))
+_SWEEP = select(sweeps.c.record).where(sweeps.c.id == bindparam("key"))
+_RUN = select(runs.c.record).where(runs.c.id == bindparam("key"))
+_SWEEP_COLUMNS = ("id", "path", "archived", "deleted_at", "created_at", "revision")
+_RUN_COLUMNS = ("id", "sweep_id", "attempt", "tracked", "revision")
+_PUT_SWEEP = _putting(sweeps, *_SWEEP_COLUMNS, "state", "record")
+_PUT_RUN = _putting(runs, *_RUN_COLUMNS, "number", "state", "record")
 
 
 class Store:
@@ -269,7 +286,7 @@ class Store:
             _check_move("run", run.state, state, expect, RUN_MOVES)
             number = _next_revision(connection)
             changed = msgspec.structs.replace(run, **fields, revision=number)
-            connection.execute(update(runs).where(runs.c.id == run_id).values(**_run_row(changed)))
+            connection.execute(_PUT_RUN, _run_row(changed) | {"key": run_id})
             if state is not run.state:
                 sweep = _sweep(connection, run.sweep_id)
                 counts = dict(sweep.counts)
@@ -287,7 +304,7 @@ class Store:
                 raise ConflictError("This run is over; there is nothing to stop.")
             number = _next_revision(connection)
             changed = msgspec.structs.replace(run, stop_requested=True, revision=number)
-            connection.execute(update(runs).where(runs.c.id == run_id).values(**_run_row(changed)))
+            connection.execute(_PUT_RUN, _run_row(changed) | {"key": run_id})
 
     def live_runs(self) -> list[Run]:
         """Runs that are with a worker, over all sweeps."""
@@ -382,16 +399,16 @@ def _told() -> Iterator[None]:
 
 
 def _revision(connection: Connection) -> int:
-    return int(connection.execute(select(revisions.c.number)).scalar_one())
+    return int(connection.execute(_REVISION).scalar_one())
 
 
 def _next_revision(connection: Connection) -> int:
-    connection.execute(update(revisions).values(number=revisions.c.number + 1))
+    connection.execute(_COUNT_UP)
     return _revision(connection)
 
 
 def _check_epoch(connection: Connection, epoch: Epoch) -> None:
-    held = connection.execute(select(leases.c.epoch).where(leases.c.name == epoch.name)).scalar()
+    held = connection.execute(_EPOCH, {"key": epoch.name}).scalar()
     if held != epoch.number:
         raise StaleEpochError(f"The lease “{epoch.name}” was taken over.")
 
@@ -406,14 +423,14 @@ def _check_move(
 
 
 def _sweep(connection: Connection, sweep_id: str) -> Sweep:
-    record = connection.execute(select(sweeps.c.record).where(sweeps.c.id == sweep_id)).scalar()
+    record = connection.execute(_SWEEP, {"key": sweep_id}).scalar()
     if record is None:
         raise NotFoundError(f"There is no sweep {sweep_id}.")
     return msgspec.convert(record, Sweep)
 
 
 def _run(connection: Connection, run_id: str) -> Run:
-    record = connection.execute(select(runs.c.record).where(runs.c.id == run_id)).scalar()
+    record = connection.execute(_RUN, {"key": run_id}).scalar()
     if record is None:
         raise NotFoundError(f"There is no run {run_id}.")
     return msgspec.convert(record, Run)
@@ -421,23 +438,21 @@ def _run(connection: Connection, run_id: str) -> Run:
 
 def _put_sweep(connection: Connection, sweep: Sweep, number: int | None = None) -> Sweep:
     stamped = msgspec.structs.replace(sweep, revision=number or _next_revision(connection))
-    connection.execute(update(sweeps).where(sweeps.c.id == sweep.id).values(**_sweep_row(stamped)))
+    connection.execute(_PUT_SWEEP, _sweep_row(stamped) | {"key": sweep.id})
     return stamped
 
 
 def _sweep_row(sweep: Sweep) -> dict[str, Any]:
-    columns = ("id", "path", "archived", "deleted_at", "created_at", "revision")
     return {
-        **{name: getattr(sweep, name) for name in columns},
+        **{name: getattr(sweep, name) for name in _SWEEP_COLUMNS},
         "state": sweep.state.value,
         "record": msgspec.to_builtins(sweep),
     }
 
 
 def _run_row(run: Run) -> dict[str, Any]:
-    columns = ("id", "sweep_id", "attempt", "tracked", "revision")
     return {
-        **{name: getattr(run, name) for name in columns},
+        **{name: getattr(run, name) for name in _RUN_COLUMNS},
         "number": run.index,
         "state": run.state.value,
         "record": msgspec.to_builtins(run),

@@ -20,6 +20,7 @@ from .values import file_name, log_values, milliseconds, sweep_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run as MlflowRun
 
 # an MLflow that is gone must not hold a sweep up: what could not be told is told again later
 # nothing is asked twice by itself: what a slow server made at the first asking would be there twice
@@ -256,17 +257,27 @@ class Tracking:
         """
         assert run.mlflow_run_id is not None
         with self._mlflow() as client:
-            data = client.get_run(run.mlflow_run_id).data
+            child = client.get_run(run.mlflow_run_id)
+            data = child.data
             log_values(client, run, result, data, self._environment(client, sweep))
             output = directory / str(run.attempt) / "output.ipynb"
             if output.exists():
-                client.log_artifact(run.mlflow_run_id, str(output))
+                self._log_artifact(client, child, output)
             files = directory / "files"
             if files.is_dir() and any(files.iterdir()):
                 client.log_artifacts(run.mlflow_run_id, str(files), "files")
             ended = milliseconds(result.ended_at)
             client.set_terminated(run.mlflow_run_id, _STATUS[result.state.value], ended)
             return {**data.metrics, **result.metrics}
+
+    def _log_artifact(self, client: MlflowClient, child: MlflowRun, file: Path) -> None:
+        if self.external:
+            client.log_artifact(child.info.run_id, str(file))
+            return
+        from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+        # the client would read the whole run again to learn what it has just told us
+        LocalArtifactRepository(child.info.artifact_uri).log_artifact(str(file))
 
     def _environment(self, client: MlflowClient, sweep: Sweep) -> str:
         """Short hash of the kernel's package list, which the parent run holds; empty where there is none."""
