@@ -406,6 +406,7 @@ class Application:
             self.arguments.append(NO_HISTORY)
         self.app: Any = IPKernelApp.instance()
         self.fresh = True  # startup files and extensions have not been executed yet
+        self.first = True  # no kernel has been opened yet
         import faulthandler
         import logging
 
@@ -532,7 +533,7 @@ class Application:
         import asyncio
 
         app = self.app
-        if self.fresh:
+        if self.first:
             _number_threads_from(1)
         asyncio.set_event_loop(asyncio.new_event_loop())
         from jupyter_client.session import Session
@@ -549,7 +550,8 @@ class Application:
         self._init_streams()
         app.init_signal()
         app.init_kernel()
-        if self.fresh:
+        if self.first:
+            self.first = False
             # a fresh kernel imports those modules now
             _number_threads_from(_threads_numbered() + self._numbered + 1)
         kernel, shell = app.kernel, app.kernel.shell
