@@ -91,7 +91,9 @@ class SweepDriver:
         if sweep.state is SweepState.QUEUED:
             self._set(state=SweepState.STARTING, message="Starting")
         await self.target.start(self._say)
-        urls = await self.context.call(self.context.tracking.urls)
+        # workers of this machine need not be asked, and so not wait for, whether they reach it
+        elsewhere = self.target.kind == "scheduler"
+        urls = await asyncio.to_thread(self.context.tracking.urls) if elsewhere else []
         frozen = self.context.layout.frozen(self.id)
         if not frozen.exists():
             frozen.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

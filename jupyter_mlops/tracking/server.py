@@ -50,6 +50,11 @@ class EmbeddedServer:
                 self._launch()
             threading.Thread(target=self._wait, daemon=True, name="mlflow-start").start()
 
+    def wait(self) -> None:
+        """Wait until a server that was started answers, or has failed to."""
+        while self.state == "starting":
+            time.sleep(0.1)
+
     def close(self) -> None:
         """End the server."""
         if self._alive():

@@ -80,7 +80,10 @@ class Tracking:
         return self.server.state, self.server.message
 
     def urls(self) -> list[str]:
-        """Servers that a worker must be able to reach."""
+        """Servers that a worker must be able to reach; the embedded one is waited for until it answers or failed."""
+        self.start()
+        if not self.external:
+            self.server.wait()
         return [self.external or self.server.uri]
 
     def _client(self) -> MlflowClient:
