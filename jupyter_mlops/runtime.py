@@ -57,7 +57,7 @@ class Runtime:
         epoch = store.acquire_lease("service", owner)
         tracking = Tracking(data, self.settings.mlflow_tracking_uri)
         self._stack.callback(self._close_tracking)
-        targets = Targets(data, self.settings.local_slots)
+        targets = Targets(data, self.settings.local_slots, per_device=self.settings.slots_per_device)
         self.context = Context(store, epoch, self.settings, Layout(data), targets, tracking)
         self._stack.callback(self.context.thread.shutdown)
         self._stack.push_async_callback(self._close_targets)

@@ -26,6 +26,9 @@ class MlopsSettings(SingletonConfigurable):
         0,
         help="Runs at once on the local target; 0 lets cores, cgroup and memory decide.",
     ).tag(config=True)
+    slots_per_device = Int(1, min=1, help="Runs at once on each device of the cuda target; they share its memory.").tag(
+        config=True
+    )
     max_runs = Int(100_000, help="A sweep that would make more runs than this is refused.").tag(config=True)
     confirm_runs = Int(100, help="Starting more runs than this asks once for confirmation.").tag(config=True)
     max_output = Int(

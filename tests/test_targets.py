@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import json
 import os
@@ -22,6 +23,8 @@ from worker_helpers import run
 
 import jupyter_mlops
 from jupyter_mlops.compute import hardware
+from jupyter_mlops.compute.machine import HostTarget
+from jupyter_mlops.compute.targets import Targets
 from jupyter_mlops.core.states import SweepState
 from jupyter_mlops.services.launch import is_running, service_info
 from jupyter_mlops.services.learning import slots_by_memory
@@ -296,3 +299,20 @@ def test_a_sweep_on_cuda_devices(service: Service, notebook: Path) -> None:
     sweep = service.run_until_over(notebook, "a = 1", cell, space={"a": "1:2"}, metrics=["seen"], target="cuda")
     assert sweep.state is SweepState.SUCCEEDED, sweep.message
     assert [run.metrics for run in service.store.runs(sweep.id)] == [{"seen": 1}, {"seen": 1}]
+
+
+def test_runs_that_share_a_device_are_threads_of_its_worker(tmp_path: Path) -> None:
+    async def shared() -> list[tuple[int, int]]:
+        target = HostTarget("local", tmp_path, 2, 60.0, per_worker=3)
+        try:
+            await target.start(print)
+            assert target._client is not None
+            workers = (await target._client.scheduler.identity())["workers"].values()
+            return [(target.slots, worker["nthreads"]) for worker in workers]
+        finally:
+            await target.close()
+
+    # the same host and the same arguments, but for the devices
+    assert asyncio.run(shared()) == [(6, 3), (6, 3)]
+    infos = {info.name: info.slots for info in Targets(tmp_path, per_device=4).infos()}
+    assert infos["cuda"] == 4 * len(hardware.cuda_devices())

@@ -48,7 +48,9 @@ class StatusHandler(Boundary):
 
         settings = self.backend.settings
         info = service_info(sweeps.store, settings)
-        targets = merge({target.name: target for target in info.targets}, settings.local_slots)
+        targets = merge(
+            {target.name: target for target in info.targets}, settings.local_slots, settings.slots_per_device
+        )
         return Status(
             version=__version__,
             service=info,

@@ -45,7 +45,7 @@ def security_of(values: dict[str, str]) -> Any:
     return Security(require_encryption=True, **values)
 
 
-async def serve(kind: str, file: Path, slots: int, grace: float) -> None:
+async def serve(kind: str, file: Path, slots: int, grace: float, per_worker: int = 1) -> None:
     """Hold the cluster until nobody needs it.
 
     Args:
@@ -53,6 +53,7 @@ async def serve(kind: str, file: Path, slots: int, grace: float) -> None:
         file: where address and keys are written; ``.wish`` beside it holds what the service wants.
         slots: workers to begin with.
         grace: seconds of silence after which an idle host ends itself.
+        per_worker: runs at once in one worker's process.
     """
     import dask
     from distributed import Security
@@ -67,13 +68,18 @@ async def serve(kind: str, file: Path, slots: int, grace: float) -> None:
         }
     )
     security = Security.temporary()
-    cluster = await _cluster(kind, slots, security)
+    cluster = await _cluster(kind, slots, security, per_worker)
     try:
         values = {name: getattr(security, name) for name in _SECURITY}
         address = cluster.scheduler_address
         write_private(
             file,
-            {"pid": os.getpid(), "address": address, "slots": len(cluster.worker_spec), "security": values},
+            {
+                "pid": os.getpid(),
+                "address": address,
+                "slots": len(cluster.worker_spec) * per_worker,
+                "security": values,
+            },
         )
         await _until_unwanted(kind, cluster, file.with_suffix(".wish"), grace)
     finally:
@@ -81,9 +87,9 @@ async def serve(kind: str, file: Path, slots: int, grace: float) -> None:
         await cluster.close()
 
 
-async def _cluster(kind: str, slots: int, security: Any) -> Any:
+async def _cluster(kind: str, slots: int, security: Any, per_worker: int) -> Any:
     options: dict[str, Any] = {
-        "threads_per_worker": 1,
+        "threads_per_worker": per_worker,
         "dashboard_address": None,
         "security": security,
         "asynchronous": True,
@@ -124,8 +130,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--slots", type=int, default=1)
     parser.add_argument("--grace", type=float, default=60.0)
+    parser.add_argument("--per-worker", type=int, default=1)
     options = parser.parse_args(arguments)
-    asyncio.run(serve(options.kind, options.file, options.slots, options.grace))
+    asyncio.run(serve(options.kind, options.file, options.slots, options.grace, options.per_worker))
 
 
 if __name__ == "__main__":

@@ -34,12 +34,16 @@ class HostTarget(Target):
         data_dir: where the host's address and keys are kept.
         slots: 0 lets the machine decide.
         grace: seconds after which a host that nobody asks for ends itself.
+        per_worker: runs at once in one worker's process.
     """
 
-    def __init__(self, kind: Literal["local", "cuda"], data_dir: Path, slots: int, grace: float) -> None:
+    def __init__(
+        self, kind: Literal["local", "cuda"], data_dir: Path, slots: int, grace: float, per_worker: int = 1
+    ) -> None:
         super().__init__(kind)
         self.kind = kind
         self.grace = grace
+        self.per_worker = per_worker
         self.wanted = slots or hardware.default_slots()
         folder = data_dir / "targets"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -78,6 +82,7 @@ class HostTarget(Target):
                     sys.executable,
                     *("-m", "jupyter_mlops.compute.host", self.kind, str(self.file)),
                     *("--slots", str(self.wanted), "--grace", str(self.grace)),
+                    *("--per-worker", str(self.per_worker)),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

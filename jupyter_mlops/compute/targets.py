@@ -18,12 +18,14 @@ class Targets:
         data_dir: the data folder.
         local_slots: runs at once on this machine; 0 lets the machine decide.
         grace: seconds after which workers that nobody asks for end themselves.
+        per_device: runs at once on each NVIDIA device.
     """
 
-    def __init__(self, data_dir: Path, local_slots: int = 0, grace: float = 60.0) -> None:
+    def __init__(self, data_dir: Path, local_slots: int = 0, grace: float = 60.0, per_device: int = 1) -> None:
         self._data_dir = data_dir
         self._local_slots = local_slots
         self._grace = grace
+        self._per_device = per_device
         self._known: dict[str, Target] = {}
 
     def get(self, name: str) -> Target:
@@ -36,8 +38,8 @@ class Targets:
             if name == "local":
                 self._known[name] = HostTarget("local", self._data_dir, self._local_slots, self._grace)
             elif name == "cuda":
-                devices = len(hardware.cuda_devices())
-                self._known[name] = HostTarget("cuda", self._data_dir, devices, self._grace)
+                slots = len(hardware.cuda_devices()) * self._per_device
+                self._known[name] = HostTarget("cuda", self._data_dir, slots, self._grace, self._per_device)
             elif name.startswith(("tcp://", "tls://")):
                 self._known[name] = SchedulerTarget(name)
             else:
@@ -47,14 +49,14 @@ class Targets:
     def infos(self) -> list[TargetInfo]:
         """How all stand, ``local`` and ``cuda`` first."""
         known = {target.name: target.info() for target in self._known.values()}
-        return [*merge(known, self._local_slots).values()]
+        return [*merge(known, self._local_slots, self._per_device).values()]
 
     def used(self) -> list[Target]:
         """Those that were started and not closed since."""
         return [target for target in self._known.values() if target.state == "ready"]
 
 
-def merge(known: dict[str, TargetInfo], local_slots: int) -> dict[str, TargetInfo]:
+def merge(known: dict[str, TargetInfo], local_slots: int, per_device: int = 1) -> dict[str, TargetInfo]:
     """Targets by name, with those of this machine added where nothing is known of them yet."""
     problem = hardware.cuda_problem()
     local = TargetInfo(name="local", kind="local", state="idle", slots=local_slots or hardware.default_slots())
@@ -62,7 +64,7 @@ def merge(known: dict[str, TargetInfo], local_slots: int) -> dict[str, TargetInf
         name="cuda",
         kind="cuda",
         state="off" if problem else "idle",
-        slots=len(hardware.cuda_devices()),
+        slots=len(hardware.cuda_devices()) * per_device,
         message=problem,
     )
     first = {"local": known.get("local", local), "cuda": cuda if problem else known.get("cuda", cuda)}
