@@ -1,0 +1,3 @@
+"""Cannot be imported."""
+
+raise RuntimeError("corpus_fails cannot be imported")

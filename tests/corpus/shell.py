@@ -1,0 +1,36 @@
+# Commands of the shell.
+# %% file data.txt
+three
+small
+words
+# %%
+!ls
+!wc -w < data.txt
+# %%
+%%bash
+echo out; echo err >&2
+pwd | sed 's,.*/,,'
+# %%
+%%sh
+echo "$0" | sed 's,.*/,,'
+# %%
+lines = !cat data.txt
+print(lines, lines.n, _exit_code)
+name = "data.txt"
+!head -n 1 {name}; echo $name
+# %% [raises-exception]
+%%bash
+echo before
+exit 3
+# %%
+%%script python3
+import sys
+print(sys.version_info[0], __name__)
+# %%
+%%bash --out captured
+echo kept
+# %%
+captured
+# %%
+!exit 4
+_exit_code

@@ -1,0 +1,9 @@
+# A module that starts a thread when it is imported; the thread must be there.
+# kernel: other
+# fresh: its thread would be missing after a fork
+# %%
+import corpus_starts_thread
+
+corpus_starts_thread.ask(3)
+# %%
+corpus_starts_thread.ask(4)
