@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -136,14 +137,16 @@ def processes_with(text: str) -> list[psutil.Process]:
 
 
 def kernels_of(sweep_id: str) -> list[psutil.Process]:
-    """Living processes that run notebooks of a sweep."""
+    """Living processes that run notebooks of a sweep; a forked one shows by the log of its run that it writes to."""
     found = []
     for process in psutil.process_iter(["status"]):
         try:
-            if process.environ().get("MLOPS_SWEEP_ID") == sweep_id and process.info["status"] != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except psutil.Error:
+            ours = process.environ().get("MLOPS_SWEEP_ID") == sweep_id
+            ours = ours or f"/runs/{sweep_id[:12]}-" in os.readlink(f"/proc/{process.pid}/fd/1")
+        except (psutil.Error, OSError):
             continue
+        if ours and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(process)
     return found
 
 
