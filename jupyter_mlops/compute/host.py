@@ -65,6 +65,11 @@ async def serve(kind: str, file: Path, slots: int, grace: float, per_worker: int
             "distributed.admin.event-loop": "asyncio",
             # nobody looks at the profiles, and a worker would keep a thousand, of each second some 100 kB
             "distributed.worker.profile.enabled": False,
+            # dashboards want to know every 20 ms how busy a loop is; there are none
+            "distributed.admin.tick.interval": "500ms",
+            "distributed.admin.system-monitor.interval": "5s",
+            # a slot's tasks are handed to it one by one
+            "distributed.scheduler.work-stealing": False,
         }
     )
     security = Security.temporary()
