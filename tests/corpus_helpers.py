@@ -30,7 +30,7 @@ class Entry:
     Attributes:
         kernel: ``other`` is one of a virtual environment in which the modules of ``importable`` are installed.
         needs: a package without which it has nothing to show.
-        fresh: why a warm kernel must not be used for it.
+        fresh: what the run says of why a warm kernel must not be used for it.
         dies: whether its kernel ends without a word.
     """
 

@@ -136,10 +136,8 @@ def lines(notebook: dict[str, Any]) -> list[str]:
 
 
 def assert_warm(result: RunResult, entry: Entry) -> None:
-    if entry.fresh:
-        assert result.kernel_start == "fresh" and result.kernel_reason
-    else:
-        assert (result.kernel_start, result.kernel_reason) == ("warm", "")
+    expected = ("fresh" if entry.fresh else "warm", entry.fresh)
+    assert (result.kernel_start, result.kernel_reason) == expected
 
 
 @pytest.mark.parametrize("name", ENTRIES)

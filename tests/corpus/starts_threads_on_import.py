@@ -1,6 +1,6 @@
 # A module that starts a thread when it is imported; the thread must be there.
 # kernel: other
-# fresh: its thread would be missing after a fork
+# fresh: threads run before the fork: corpus
 # %%
 import corpus_starts_thread
 
