@@ -79,6 +79,15 @@ def test_after_two_failures_in_a_row_kernels_are_started_anew(tmp_path: Path) ->
     assert good.run().kernel_start == "warm"
 
 
+def test_a_server_that_no_longer_answers_is_ended(tmp_path: Path) -> None:
+    notebook = Notebook(tmp_path, "import os, signal\nprint(os.getppid())\nos.kill(os.getppid(), signal.SIGSTOP)")
+    first = int(notebook.texts()[0])
+    gone(first)
+    following = Notebook(tmp_path, "import os, signal\nprint(os.getppid())", run_id="following")
+    assert following.run().kernel_start == "warm"
+    assert int(following.texts(1)[0]) != first
+
+
 def test_a_server_killed_between_two_runs_is_replaced(tmp_path: Path) -> None:
     notebook = Notebook(tmp_path, WHO)
     first = notebook.last()["parent"]

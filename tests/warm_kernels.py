@@ -24,6 +24,7 @@ MODULES = {
     "unseeded": "import random\nrng = random.Random()",
     "seeding": "import random\nrandom.seed(1)",
     "indirect": "import colorsys, early\nFILES = (colorsys.__file__, early.__file__)",
+    "replacing": "import io, sys\nsys.stdout = io.StringIO()",
     "speaking": "import logging\nlog = logging.getLogger('speaking')\nlog.addHandler(logging.StreamHandler())",
 }
 

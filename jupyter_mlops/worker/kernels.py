@@ -244,7 +244,12 @@ class Kernel:
         if await self.exit_code() is None or not self.group.reaped:
             await asyncio.to_thread(self.group.kill)
         assert self.manager.provisioner is not None
-        await asyncio.wait_for(self.manager.provisioner.wait(), 5.0)
+        try:
+            await asyncio.wait_for(self.manager.provisioner.wait(), 5.0)
+        except TimeoutError:
+            if not isinstance(self.manager.provisioner, WarmProvisioner) or self.forked is None:
+                raise
+            self.manager.provisioner.give_up()
         if self.forked is not None:
             # exact, where the process table counts hundredths
             self.group.cpu_seconds = max(self.group.cpu_seconds, self.forked.cpu_seconds)

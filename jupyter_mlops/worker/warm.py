@@ -94,6 +94,13 @@ class WarmProvisioner(LocalProvisioner):
             fork_servers.give_back(self._identity, self._server, failure)
             self._server = None
 
+    def give_up(self) -> None:
+        """End the process that the kernel was forked from, which does not tell of the kernel's end."""
+        server = self._server or self.source
+        if server is not None:
+            server.kill()
+        self.release("the fork server did not answer any more")
+
     async def _fork(self, cmd: list[str], kwargs: dict[str, Any]) -> Forked:
         environ = dict(kwargs.get("env") or os.environ)
         environ["JPY_PARENT_PID"] = str(os.getpid())
