@@ -78,6 +78,25 @@ def test_what_a_server_is_for_is_not_mixed_up(tmp_path: Path) -> None:
     assert elsewhere["folder"] == str(tmp_path / "elsewhere")
 
 
+FLOOD = """
+import os, signal, time
+worker = int(os.environ["JPY_PARENT_PID"])
+os.kill(worker, signal.SIGSTOP)
+try:
+    for number in range(5000):
+        print(number, flush=True)
+    time.sleep(0.2)
+finally:
+    os.kill(worker, signal.SIGCONT)
+"""
+
+
+@pytest.mark.parametrize("kernel_start", ["auto", "fresh"])
+def test_output_that_nobody_reads_for_a_while_is_kept(tmp_path: Path, kernel_start: str) -> None:
+    (text,) = Notebook(tmp_path, FLOOD, kernel_start=kernel_start).texts()
+    assert text == "".join(f"{number}\n" for number in range(5000))
+
+
 # -- imports before the fork, in an environment that does not have this package ---------------------------
 
 

@@ -230,6 +230,7 @@ def _captured(streams: dict[str, Any]) -> Iterator[Callable[[], int]]:
             yield lambda: size[0]
         finally:
             for name, stream in streams.items():
+                size[0] += getattr(sys, name) is not stream  # an import may put another in its place
                 setattr(sys, name, before[name])
                 del stream.write, stream.flush
             for stream in (sys.stdout, sys.stderr):
@@ -504,6 +505,21 @@ class Application:
         type(kernel).clear_instance()
         app.context = app.heartbeat = app.iopub_thread = app.poller = None
 
+    @contextlib.contextmanager
+    def _boundless_sockets(self) -> Iterator[None]:
+        """Have no output dropped, however far behind its reader is; who connects gets what held at the binding."""
+        bind, limit = self.app._bind_socket, importlib.import_module("zmq").SNDHWM
+
+        def bind_boundless(sock: Any, port: int) -> Any:
+            sock.setsockopt(limit, 0)
+            return bind(sock, port)
+
+        self.app._bind_socket = bind_boundless
+        try:
+            yield
+        finally:
+            del self.app._bind_socket
+
     def _init_streams(self) -> None:
         """Make the streams, anew but as the same objects: imports and cells may have kept a hold of them."""
         kind: Any = importlib.import_module("ipykernel.iostream").OutStream
@@ -543,8 +559,9 @@ class Application:
         app.parent_handle = parent
         for name in ("shell", "iopub", "stdin", "hb", "control"):
             setattr(app, name + "_port", 0)
-        for step in ("connection_file", "poller", "sockets", "heartbeat"):
-            getattr(app, "init_" + step)()
+        with self._boundless_sockets():
+            for step in ("connection_file", "poller", "sockets", "heartbeat"):
+                getattr(app, "init_" + step)()
         app.write_connection_file()
         app._ports = {name: getattr(app, name + "_port") for name in ("shell", "iopub", "stdin", "hb", "control")}
         self._init_streams()
@@ -557,8 +574,6 @@ class Application:
         kernel, shell = app.kernel, app.kernel.shell
         type(kernel).banner = self._banner  # each new one draws a random number, maybe of a notebook's own series
         shell.kernel = shell.parent = kernel
-        # output is never dropped, however far behind its reader is
-        app.iopub_thread.socket.setsockopt(importlib.import_module("zmq").SNDHWM, 0)
         for comm in list(getattr(kernel.comm_manager, "comms", {}).values()):
             comm.kernel = kernel
         find_children = getattr(kernel, "_process_children", None)
