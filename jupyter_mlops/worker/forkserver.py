@@ -151,13 +151,16 @@ class Imports:
         """
         before = set(sys.modules)
         asked: set[str] = set()
-        with _watched_environment(self.per_run, asked), _captured(self.streams) as printed:
+        shown: list[str] = []
+        with _watched_environment(self.per_run, asked), _watched_displays(shown), _captured(self.streams) as printed:
             try:
                 exec(compile(statement, "<imports>", "exec"), {"__name__": "__main__"})  # noqa: S102
             except BaseException as error:
                 raise UnfitError(f"'{statement}' failed: {error}", statement) from error
         if printed():
             raise UnfitError(f"'{statement}' prints or warns", statement)
+        if shown:
+            raise UnfitError(f"'{statement}' shows something", statement)
         if asked:
             raise UnfitError(f"'{statement}' reads {', '.join(sorted(asked))}", statement)
         for name in set(sys.modules) - before:
@@ -201,6 +204,20 @@ def _watched_environment(names: frozenset[str], asked: set[str]) -> Iterator[Non
         yield
     finally:
         environ.__class__ = plain
+
+
+@contextlib.contextmanager
+def _watched_displays(shown: list[str]) -> Iterator[None]:
+    """Note what is put out beside what is printed, such as the scripts that plotting libraries load."""
+    publisher: Any = importlib.import_module("IPython").get_ipython().display_pub
+    names = ("publish", "clear_output")
+    for name in names:
+        setattr(publisher, name, lambda *_, name=name, **__: shown.append(name))
+    try:
+        yield
+    finally:
+        for name in names:
+            delattr(publisher, name)
 
 
 @contextlib.contextmanager
@@ -296,7 +313,8 @@ class Seeds:
     def keep(self) -> None:
         """Remember, now, where forked processes go on; Python itself seeds ``random`` after a fork."""
         self._state = random.getstate() if self._chosen else None
-        self._generators = _unseeded_generators()
+        # those of before are frozen, and not found again
+        self._generators += _unseeded_generators()
 
     def renew(self) -> None:
         """In a forked process: seed anew what nobody has seeded."""
@@ -566,12 +584,16 @@ class Application:
         app._ports = {name: getattr(app, name + "_port") for name in ("shell", "iopub", "stdin", "hb", "control")}
         self._init_streams()
         app.init_signal()
-        app.init_kernel()
+        with _few_modules("ipykernel.ipkernel"):
+            app.init_kernel()
         if self.first:
             self.first = False
             # a fresh kernel imports those modules now
             _number_threads_from(_threads_numbered() + self._numbered + 1)
         kernel, shell = app.kernel, app.kernel.shell
+        kernel._kernel_modules = self._modules
+        if getattr(kernel, "debugger", None) is not None:
+            kernel.debugger.kernel_modules = self._modules
         type(kernel).banner = self._banner  # each new one draws a random number, maybe of a notebook's own series
         shell.kernel = shell.parent = kernel
         for comm in list(getattr(kernel.comm_manager, "comms", {}).values()):
