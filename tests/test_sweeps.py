@@ -193,7 +193,8 @@ def test_a_worker_that_dies_costs_an_attempt_and_nothing_else(service: Service, 
         notebook,
         "a = 1",
         "import os, time\nmark = os.environ['MLOPS_RUN_DIR'] + '/tried'\n"
-        "if not os.path.exists(mark):\n    open(mark, 'w'); os.kill(os.getppid(), 9); time.sleep(60)\nscore = a",
+        "if not os.path.exists(mark):\n"
+        "    open(mark, 'w'); os.kill(int(os.environ['JPY_PARENT_PID']), 9); time.sleep(60)\nscore = a",
         space={"a": "1:2"},
         metrics=["score"],
     )
@@ -206,7 +207,7 @@ def test_a_worker_that_always_dies_ends_the_run_with_a_sentence(service: Service
     sweep = service.run_until_over(
         notebook,
         "a = 1",
-        "import os, time\nif a == 2:\n    os.kill(os.getppid(), 9); time.sleep(60)",
+        "import os, time\nif a == 2:\n    os.kill(int(os.environ['JPY_PARENT_PID']), 9); time.sleep(60)",
         space={"a": "1:3"},
     )
     assert sweep.counts == {"succeeded": 2, "failed": 1}

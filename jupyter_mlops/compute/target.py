@@ -143,7 +143,7 @@ class Target:
         from distributed import CancelledError, KilledWorker, fire_and_forget
         from distributed.comm import CommClosedError
 
-        from ..worker import run_attempt
+        from ..worker import ForkServerLostError, run_attempt
 
         if self._client is None or not self.connected:
             raise WorkerLostError("The target went away before the run reached a worker.")
@@ -160,6 +160,8 @@ class Target:
             if spooled is not None:
                 return spooled
             raise WorkerLostError("The worker ended in the middle of the run.") from error
+        except ForkServerLostError as error:
+            raise WorkerLostError(str(error)) from error
         # a full disk there, or whatever a foreign environment raises while it loads the task
         except Exception as error:
             log.warning("Attempt %s of run %s failed outside its notebook", spec.attempt, spec.run_id, exc_info=True)

@@ -67,6 +67,8 @@ class Attempts:
         self._over = over
         self._wake = wake
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._ended: list[Run] = []
+        self._telling: set[asyncio.Task[None]] = set()
         self._orphans: dict[str, tuple[Run, str]] = {}
         self._written: dict[str, str] = {}
         self._lost: Counter[str] = Counter()
@@ -76,8 +78,13 @@ class Attempts:
 
     @property
     def attended(self) -> int:
-        """How many have a task here."""
-        return len(self._tasks)
+        """How many are not done here: with a worker, or to be told to MLflow."""
+        return len(self._tasks) + len(self._ended) + len(self._telling)
+
+    @property
+    def open(self) -> int:
+        """How many are not done, those that nobody knows of included."""
+        return self.attended + len(self._orphans)
 
     def __contains__(self, run_id: object) -> bool:
         return run_id in self._tasks
@@ -111,9 +118,33 @@ class Attempts:
 
     def forget(self) -> None:
         """Attend to nothing any more; workers go on with what they have."""
-        for task in self._tasks.values():
+        for task in (*self._tasks.values(), *self._telling):
             task.cancel()
         self._orphans.clear()
+        self._ended.clear()
+
+    def tell(self) -> None:
+        """Tell MLflow of the runs that ended; done once their slots have been given to others."""
+        ended, self._ended = self._ended, []
+        for run in ended:
+            task = asyncio.create_task(self._tell(run))
+            self._telling.add(task)
+            task.add_done_callback(self._told)
+
+    def _told(self, task: asyncio.Task[None]) -> None:
+        self._telling.discard(task)
+        self._wake()
+
+    async def _tell(self, run: Run) -> None:
+        try:
+            run = await self.context.track(self.store.sweep(self.sweep_id), run)
+            if run.state is RunState.SUCCEEDED:
+                # it may have logged the very metric that runs are compared by
+                self._over(run)
+        except ConflictError:
+            log.info("Run %s moved on while MLflow was told of it", run.id, exc_info=True)
+        except Exception as error:
+            self.failure = error
 
     def spec(self, sweep: Sweep, run: Run, env: dict[str, str]) -> RunSpec:
         """All that a worker needs to execute a run's present attempt."""
@@ -153,7 +184,7 @@ class Attempts:
                 # whether it lives on is asked where that can be answered
                 self._orphans[run.id] = (run, error.message)
             else:
-                await self._take(run, result)
+                self._take(run, result)
         except ConflictError:
             # the run moved on without this attempt: another attempt, or another service, owns it
             log.info("The result of run %s, attempt %s, was refused", run.id, run.attempt, exc_info=True)
@@ -192,8 +223,8 @@ class Attempts:
 
     # -- how it ends -------------------------------------------------------------------------
 
-    async def _take(self, run: Run, result: RunResult) -> None:
-        """Write down how an attempt ended; MLflow is told in its own time."""
+    def _take(self, run: Run, result: RunResult) -> None:
+        """Write down how an attempt ended; MLflow is told in its own time, see :meth:`tell`."""
         fields = {name: getattr(result, name) for name in _TAKEN}
         if result.timing is not None:
             queue = max(0.0, seconds_between(run.queued_at, result.started_at))
@@ -208,8 +239,9 @@ class Attempts:
             message=result.error.message if result.error else "",
             **fields,
         )
-        run = await self.context.track(self.store.sweep(self.sweep_id), run)
-        self._over(run)
+        if run.state is not RunState.SUCCEEDED:
+            self._over(run)
+        self._ended.append(run)
 
     def end(self, run: Run, **fields: Any) -> Run:
         """Write down that a run's present attempt is over."""

@@ -84,7 +84,7 @@ class SweepDriver:
     @property
     def resting(self) -> bool:
         """Whether there is nothing to do until a person asks for something."""
-        return self.sweep.state is SweepState.PAUSED and not len(self.attempts)
+        return self.sweep.state is SweepState.PAUSED and not self.attempts.open
 
     async def _start(self) -> None:
         sweep = self.sweep
@@ -151,6 +151,7 @@ class SweepDriver:
         if (working or len(self.attempts)) and await self._reached() and working:
             self._plan()
             await self._hand_out()
+        self.attempts.tell()
         return await self._finish_if_over()
 
     async def _nap(self) -> None:
@@ -201,7 +202,8 @@ class SweepDriver:
         slots = self._slots()
         if slots != self.sweep.slots_open:
             self._set(slots_open=slots)
-        free = min(slots - len(self.attempts), self.context.free_slots(self.target))
+        taken = len(self.attempts) if self.sweep.confirmed else self.attempts.open
+        free = min(slots - taken, self.context.free_slots(self.target))
         if free <= 0:
             return
         for run in self.store.runs(self.id, states=[RunState.QUEUED], limit=free):
@@ -283,6 +285,7 @@ class SweepDriver:
             if not stopped and run.id not in self.attempts:
                 self.attempts.end(run, state=RunState.STOPPED, message="Stopped")
                 self.context.behind = True
+        self.attempts.tell()
         if self.attempts.attended:
             return False
         await self._close(SweepState.STOPPED, self._last_word("Stopped"))
@@ -291,7 +294,7 @@ class SweepDriver:
     async def _finish_if_over(self) -> bool:
         sweep = self.sweep = self.store.sweep(self.id)
         over = sum(sweep.counts.get(state, 0) for state in RUN_OVER)
-        if len(self.attempts) or sweep.planned < sweep.total or over < sweep.planned:
+        if self.attempts.open or sweep.planned < sweep.total or over < sweep.planned:
             return False
         if sweep.state is SweepState.PAUSED:
             self._set(state=SweepState.RUNNING, pause_requested=False)

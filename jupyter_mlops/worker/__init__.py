@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .attempts import live_attempts, run_attempt, stop_attempt
+    from .forks import ForkServerLostError
     from .report import worker_report
 
-__all__ = ["live_attempts", "run_attempt", "stop_attempt", "worker_report"]
+__all__ = ["ForkServerLostError", "live_attempts", "run_attempt", "stop_attempt", "worker_report"]
 
 
 def __getattr__(name: str) -> Any:
@@ -20,6 +21,10 @@ def __getattr__(name: str) -> Any:
         from .report import worker_report
 
         return worker_report
+    if name == "ForkServerLostError":
+        from .forks import ForkServerLostError
+
+        return ForkServerLostError
     if name in __all__:
         from . import attempts
 
