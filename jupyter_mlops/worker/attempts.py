@@ -19,7 +19,7 @@ from ..core.records import KernelStart, RunError, RunResult, RunSpec, now
 from ..core.states import RunState
 from .clock import Clock
 from .environment import dask_worker
-from .places import attempt_folder, changed, files_folder, snapshot, write_atomically
+from .places import Snapshot, attempt_folder, changed, files_folder, snapshot, write_atomically
 from .sentences import EndedError, cell_error, other_error
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class Attempt:
         self.warnings: list[str] = []
         self.clock = Clock()
         self.kernelspec: KernelSpec | None = None
+        self.files: Snapshot = {}
         self.kernel_start: KernelStart = ""
         self.kernel_reason = ""
         self._report = report
@@ -132,6 +133,8 @@ class Attempt:
         self.cells = cells
         self.cell = shared
         self.clock.kernel_ready()
+        # what is done within the first moment comes with the result
+        self._next_report = time.monotonic() + _PROGRESS_INTERVAL
         self._send("started")
 
     def starts_over(self) -> None:
@@ -152,10 +155,6 @@ class Attempt:
             self._pending = False
             self._next_report = time.monotonic() + _PROGRESS_INTERVAL
             self._send("cell")
-
-    def finished(self) -> None:
-        """The result is written."""
-        self._send("finished")
 
     def _send(self, kind: str) -> None:
         event = {
@@ -220,7 +219,6 @@ def run_attempt(spec: RunSpec, report: Report | None = None) -> RunResult:
     finally:
         with _live_lock:
             del _live[key]
-    attempt.finished()
     return result
 
 
@@ -229,7 +227,7 @@ def _execute(attempt: Attempt) -> RunResult:
     started_at = now()
     folder = Path(spec.folder)
     own = (Path(spec.directory), Path(spec.directory).parent)
-    before = snapshot(folder, own)
+    before = attempt.files = snapshot(folder, own)
     state, error = _outcome(attempt)
     written = changed(before, snapshot(folder, own))
     return RunResult(

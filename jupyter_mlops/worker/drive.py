@@ -18,7 +18,7 @@ from .cells import CellClient, CellFailedError, NotebookExitError, will_run
 from .engine import Recorder
 from .environment import kernel_environment
 from .forks import ForkServerLostError, NoForkError
-from .imports import warm_imports
+from .imports import remembered_imports
 from .kernels import Kernel, Launch, find_kernel, log_is_empty, start_kernel
 from .metrics import read_metrics
 from .outputs import OutputKeeper, new_output
@@ -80,7 +80,7 @@ def _launch(recorder: Recorder, kernel_name: str, attempt: Attempt) -> Launch:
         folder=Path(spec.folder),
         environ=kernel_environment(spec),
         log=attempt_folder(spec) / "kernel.log",
-        imports=() if fresh else tuple(warm_imports(sources, Path(spec.folder))),
+        imports=() if fresh else remembered_imports(sources, Path(spec.folder), attempt.files),
         fresh="the setting kernel_start is fresh" if fresh else "",
     )
 

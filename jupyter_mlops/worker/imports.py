@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
 from ..core.names import Bindings, Watch, bindings, taken, uses, words
 from ..core.source import Command, commands, parse_python
+from .places import Snapshot
+
+_MODULES = (".py", ".so")
+_MOST_FILES = 5_000  # beyond that the folder may not have been looked at to its end
 
 # what may change where imports look, what they show, or what stands in a module's place
 _TOUCHING = Watch(
@@ -79,6 +84,25 @@ def warm_imports(sources: list[str], folder: Path) -> list[str]:
         if not _collect(source, known, local, found):
             break
     return list(found)
+
+
+def remembered_imports(sources: list[str], folder: Path, files: Snapshot) -> tuple[str, ...]:
+    """As :func:`warm_imports`, read once as long as the folder's modules stay as they are.
+
+    Args:
+        files: all that lies below the folder.
+    """
+    if len(files) > _MOST_FILES:
+        return tuple(warm_imports(sources, folder))
+    modules = frozenset((path, state) for path, state in files.items() if path.endswith(_MODULES))
+    return _remembered(tuple(sources), folder, modules)
+
+
+@lru_cache(maxsize=32)
+def _remembered(
+    sources: tuple[str, ...], folder: Path, modules: frozenset[tuple[str, tuple[int, int]]]
+) -> tuple[str, ...]:
+    return tuple(warm_imports(list(sources), folder))
 
 
 def _trees(sources: list[str]) -> Iterator[ast.Module]:
