@@ -140,7 +140,7 @@ class Target:
         Raises:
             WorkerLostError: nothing is known of its end; it may go on where only the connection was lost.
         """
-        from distributed import CancelledError, KilledWorker, fire_and_forget
+        from distributed import CancelledError, KilledWorker, fire_and_forget, wait
         from distributed.comm import CommClosedError
 
         from ..worker import ForkServerLostError, run_attempt
@@ -153,7 +153,11 @@ class Target:
             future = self._client.submit(run_attempt, spec, key=f"{spec.run_id}-{spec.attempt}", pure=False, retries=0)
             # it must finish on its worker even when this process does not live to see it
             fire_and_forget(future)
-            result: RunResult = await future
+            with self._client.as_current():
+                await wait(future)
+            # it lies there; to fetch it from the worker would take two more rounds
+            spooled = spooled_result(spec) if future.status == "finished" else None
+            result: RunResult = await future if spooled is None else spooled
             return result
         except (KilledWorker, CancelledError, CommClosedError) as error:
             spooled = spooled_result(spec)

@@ -227,7 +227,12 @@ class Kernel:
             if present >= next_request:
                 await self._request_end()
                 next_request = present + _ASK_AGAIN
-            await asyncio.sleep(0.01)
+            if self.forked is None:
+                await asyncio.sleep(0.01)
+            else:
+                await asyncio.wait(
+                    [asyncio.wrap_future(self.forked.ended)], timeout=min(_ASK_AGAIN, deadline - present)
+                )
 
     async def _request_end(self) -> None:
         spec = self.manager.kernel_spec
