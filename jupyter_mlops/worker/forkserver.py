@@ -457,8 +457,9 @@ class Application:
                 delattr(app, name)
             if self._starts_plain():
                 self._execute_startup()
-            # the first cell of all compiles expressions and loads modules that every other one uses again
+            # the first cell and the first result of all make things that every other one uses again
             app.shell.run_cell("_ = None", silent=True, store_history=False)
+            app.shell.display_formatter.format(0)
             app.shell.user_ns["_"] = app.shell.displayhook._
             self._banner = app.shell.banner
             self.streams = {name: getattr(sys, name) for name in ("stdout", "stderr")}
