@@ -81,8 +81,8 @@ class Tracking:
 
     def urls(self) -> list[str]:
         """Servers that a worker must be able to reach; the embedded one is waited for until it answers or failed."""
-        self.start()
         if not self.external:
+            self.start()
             self.server.wait()
         return [self.external or self.server.uri]
 
