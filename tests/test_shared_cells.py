@@ -182,6 +182,7 @@ def test_a_failing_shared_cell_fails_each_run_where_it_stands(tmp_path: Path) ->
         result = notebook.run(parameters={"a": run})
         assert result.state is RunState.FAILED and result.error is not None, result
         assert (result.error.name, result.error.cell) == ("ZeroDivisionError", 2)
+        assert result.kernel_start == "warm"  # it executed them itself
         assert text_of(notebook.executed().cells[1]) == "before\n"
         assert notebook.executed().cells[2].outputs[0].ename == "ZeroDivisionError"
     assert templates._idle == []

@@ -105,6 +105,7 @@ async def _drive_from_template(recorder: Recorder, attempt: Attempt, launch: Lau
 
     async def execute(kernel: Kernel) -> CellClient:
         """The slot's first run: it executes the shared cells for itself, and for those after it."""
+        attempt.kernel_start = kernel.start
         async with _watched(recorder, attempt, kernel, close=False):
             client = _client(recorder, attempt, kernel)
             attempt.began(_code_cells(recorder.nb.cells))

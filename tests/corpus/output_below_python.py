@@ -19,7 +19,9 @@ time.sleep(0.3)
 subprocess.run(["echo", "from a child"])
 time.sleep(0.3)
 # %%
-os.system("echo from the shell; echo its error >&2")
+# two descriptors are read by two threads, whose order is nobody's to say
+status = os.system("echo from the shell; sleep 0.2; echo its error >&2")
+time.sleep(0.3)
 # %%
 import sys
 
