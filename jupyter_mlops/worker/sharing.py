@@ -128,8 +128,9 @@ def end(kernel: Kernel) -> None:
 
 def fill(notebook: NotebookNode, template: Template) -> None:
     """Put the shared cells' outputs where they belong; the run's own parameters stay."""
+    own = injected_cell(notebook)
     for index, (cell, executed) in enumerate(zip(notebook.cells, template.cells, strict=False)):
-        if index != injected_cell(notebook) and cell.cell_type == "code":
+        if index != own and cell.cell_type == "code":
             cell.outputs = deepcopy(executed.outputs)
             cell.execution_count = executed.execution_count
         if "papermill" in executed.metadata:

@@ -106,7 +106,7 @@ class WarmProvisioner(LocalProvisioner):
         environ["JPY_PARENT_PID"] = str(os.getpid())
         folder = str(kwargs.get("cwd") or Path.cwd())
         common, own = split_environ(environ)
-        command, module, connection_file, arguments = _parts(cmd, self.kernel_spec)
+        command, module, connection_file, arguments = _parts(cmd)
         server = self.source
         if server is None:
             self._identity = identity = Identity(command, module, arguments, folder, common, tuple(self.imports))
@@ -156,14 +156,12 @@ def own_provisioner(spec: KernelSpec) -> str:
     return "" if name in (_LOCAL, "mlops-warm") else name
 
 
-def _parts(cmd: list[str], spec: KernelSpec) -> tuple[tuple[str, ...], str, str, tuple[str, ...]]:
+def _parts(cmd: list[str]) -> tuple[tuple[str, ...], str, str, tuple[str, ...]]:
     """Interpreter with its options, module, connection file, and further arguments of an ipykernel's command line.
 
     Raises:
         NoForkError: it is not one.
     """
-    if own := own_provisioner(spec):
-        raise NoForkError(f"the kernel has a provisioner of its own, {own}")
     if not sys.platform.startswith("linux"):
         raise NoForkError("kernels are forked on Linux only")
     if "-m" not in cmd or cmd[cmd.index("-m") + 1 : cmd.index("-m") + 2][0] not in _LAUNCHERS or "-f" not in cmd:
