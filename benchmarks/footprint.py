@@ -27,6 +27,7 @@ KINDS = {
     "spawn_main": "Dask workers",
     "resource_tracker": "Python's resource trackers",
     "jupyter_mlops.worker.guard": "guardians",
+    "worker/forkserver.py": "fork servers",
     "ipykernel": "kernels",
 }
 
@@ -34,7 +35,7 @@ KINDS = {
 def kind_of(process: psutil.Process) -> str:
     """What a process is, for people."""
     command = " ".join(process.cmdline())
-    return next((kind for part, kind in KINDS.items() if part in command), command[:60])
+    return next((kind for part, kind in KINDS.items() if part in command), process.name())
 
 
 def sweep_over(running: Server, sweep_id: str) -> bool:
