@@ -1,4 +1,4 @@
-"""The states of runs and sweeps, and the only table of moves between them."""
+"""The states of runs, sweeps and pipelines, and the only table of moves between them."""
 
 from __future__ import annotations
 
@@ -27,6 +27,29 @@ class SweepState(StrEnum):
     SUCCEEDED = "succeeded"  # every run succeeded
     FAILED = "failed"  # it is over and at least one run failed, or it could not start
     STOPPED = "stopped"  # a person stopped it
+
+
+class PipelineRunState(StrEnum):
+    """Where one run of a pipeline stands."""
+
+    QUEUED = "queued"  # fired; waits for its turn, or for a service
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"  # every step succeeded, was reused, or was skipped by its condition
+    FAILED = "failed"  # a step failed, its deadline passed, or it could not run
+    STOPPED = "stopped"  # by a person, or replaced by the next run
+    SKIPPED = "skipped"  # it was not its turn: an earlier run went on
+
+
+class StepState(StrEnum):
+    """Where one step of a pipeline's run stands."""
+
+    WAITING = "waiting"  # for earlier steps, or for its next try
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    REUSED = "reused"  # an earlier result was taken
+    FAILED = "failed"
+    STOPPED = "stopped"
+    SKIPPED = "skipped"  # its condition was false, or what it needs did not succeed
 
 
 RUN_MOVES: dict[RunState, frozenset[RunState]] = {
@@ -76,6 +99,34 @@ SWEEP_MOVES: dict[SweepState, frozenset[SweepState]] = {
     SweepState.STOPPED: frozenset({SweepState.QUEUED}),
 }
 
+PIPELINE_RUN_MOVES: dict[PipelineRunState, frozenset[PipelineRunState]] = {
+    PipelineRunState.QUEUED: frozenset(
+        {PipelineRunState.RUNNING, PipelineRunState.STOPPED, PipelineRunState.SKIPPED, PipelineRunState.FAILED}
+    ),
+    PipelineRunState.RUNNING: frozenset(
+        {PipelineRunState.SUCCEEDED, PipelineRunState.FAILED, PipelineRunState.STOPPED}
+    ),
+    PipelineRunState.SUCCEEDED: frozenset(),
+    # a person may have it go on from the failed step
+    PipelineRunState.FAILED: frozenset({PipelineRunState.QUEUED}),
+    PipelineRunState.STOPPED: frozenset({PipelineRunState.QUEUED}),
+    PipelineRunState.SKIPPED: frozenset(),
+}
+
+_STEP_ENDS = frozenset({StepState.SUCCEEDED, StepState.FAILED, StepState.STOPPED})
+STEP_MOVES: dict[StepState, frozenset[StepState]] = {
+    StepState.WAITING: frozenset({StepState.RUNNING, StepState.SKIPPED, StepState.REUSED}) | _STEP_ENDS,
+    # back to waiting: it is repeated
+    StepState.RUNNING: frozenset({StepState.WAITING}) | _STEP_ENDS,
+    StepState.SUCCEEDED: frozenset({StepState.WAITING}),
+    StepState.REUSED: frozenset({StepState.WAITING}),
+    StepState.FAILED: frozenset({StepState.WAITING}),
+    StepState.STOPPED: frozenset({StepState.WAITING}),
+    StepState.SKIPPED: frozenset({StepState.WAITING}),
+}
+
+PIPELINE_RUN_OVER = frozenset(PipelineRunState) - {PipelineRunState.QUEUED, PipelineRunState.RUNNING}
+STEP_OVER = frozenset(StepState) - {StepState.WAITING, StepState.RUNNING}
 RUN_OVER = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED})
 RUN_LIVE = frozenset({RunState.STARTING, RunState.RUNNING})
 SWEEP_OVER = frozenset({SweepState.SUCCEEDED, SweepState.FAILED, SweepState.STOPPED})
