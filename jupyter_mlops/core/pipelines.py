@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from .records import Objective, Record, RunError, Sampler
+from .records import InputFile, Objective, Record, RunError, Sampler, SecretRef
 from .states import PipelineRunState, StepState
 
 TriggerKind = Literal["cron", "files", "pipeline", "http"]
@@ -19,20 +19,6 @@ Cause = Literal["hand", "cron", "files", "pipeline", "http", "backfill"]
 AlertKind = Literal["failure", "success", "slow", "recovery", "drift"]
 
 # -- what a person writes ----------------------------------------------------------------------
-
-
-class SecretRef(Record, frozen=True, kw_only=True):
-    """Where a secret is found when a step starts; exactly one field is given. It never holds the secret.
-
-    Attributes:
-        env: name of an environment variable of the process that executes the step.
-        keyring: ``service/user`` in the keyring of the account that executes it.
-        file: path of a file whose text it is, without the newline at its end.
-    """
-
-    env: str = ""
-    keyring: str = ""
-    file: str = ""
 
 
 class StepSweep(Record, frozen=True, kw_only=True):
@@ -395,14 +381,6 @@ class PipelineRun(Record, frozen=True, kw_only=True):
     ended_at: str | None = None
     message: str = ""
     revision: int = 0
-
-
-class InputFile(Record, frozen=True, kw_only=True):
-    """A file that a step read; ``sha256`` is empty where it was gone or too large to read twice."""
-
-    path: str
-    sha256: str = ""
-    size: int = 0
 
 
 class StepRun(Record, frozen=True, kw_only=True):

@@ -244,6 +244,55 @@ class Timing(Record, frozen=True, kw_only=True):
     finish: float = 0.0
 
 
+class SecretRef(Record, frozen=True, kw_only=True):
+    """Where a secret is found when a step starts; exactly one field is given. It never holds the secret.
+
+    Attributes:
+        env: name of an environment variable of the process that executes the step.
+        keyring: ``service/user`` in the keyring of the account that executes it.
+        file: path of a file whose text it is, without the newline at its end.
+    """
+
+    env: str = ""
+    keyring: str = ""
+    file: str = ""
+
+
+class InputFile(Record, frozen=True, kw_only=True):
+    """A file that a run read; ``sha256`` is empty where it was gone or too large to read twice."""
+
+    path: str
+    sha256: str = ""
+    size: int = 0
+
+
+class RunExtras(Record, frozen=True, kw_only=True):
+    """What the runs of a pipeline's step have beside those of a person's sweep.
+
+    Attributes:
+        outputs: names of variables that are handed on.
+        files: files below MLOPS_RUN_DIR that are handed on, by name.
+        inputs: patterns of files, relative to the notebook's folder, that are recorded beside those seen to be opened.
+        env: added to the kernel's environment.
+        secrets: added to the kernel's environment once their values have been found, and hidden in whatever is kept.
+        cpus, gpus: threads and CUDA devices of one run, None for what the target gives; memory: bytes it may take.
+        repeat_lost: whether a run whose worker was lost is repeated.
+        project: folder made for the version, see :class:`~.pipelines.Version`; live: the person's own that it shows.
+    """
+
+    outputs: list[str] = []
+    files: dict[str, str] = {}
+    inputs: list[str] = []
+    env: dict[str, str] = {}
+    secrets: dict[str, SecretRef] = {}
+    cpus: int | None = None
+    gpus: int | None = None
+    memory: int | None = None
+    repeat_lost: bool = True
+    project: str = ""
+    live: str = ""
+
+
 class Run(Record, frozen=True, kw_only=True):
     """One execution of one notebook with one set of parameter values.
 
@@ -260,6 +309,9 @@ class Run(Record, frozen=True, kw_only=True):
         kernel_start: how its kernel was made; empty while that is not known.
         kernel_reason: why the kernel was not made in a faster way, empty where it was.
         warnings: sentences on what a person should know (output cut, a file written by two runs).
+        outputs: what a pipeline's step hands on, by name.
+        inputs: files it read, where that was recorded.
+        code: sha256 by path of the files below the notebook's project that it imported.
         mlflow_run_id: child run, None until tracking has made it.
         tracked: whether MLflow holds everything of the present attempt.
         message: one line on what it waits for or why it ended.
@@ -286,6 +338,9 @@ class Run(Record, frozen=True, kw_only=True):
     kernel_start: KernelStart = ""
     kernel_reason: str = ""
     warnings: list[str] = []
+    outputs: dict[str, Any] = {}
+    inputs: list[InputFile] = []
+    code: dict[str, str] = {}
     mlflow_run_id: str | None = None
     tracked: bool = False
     stop_requested: bool = False
@@ -311,6 +366,12 @@ class Sweep(Record, frozen=True, kw_only=True):
         occupies: bytes on disk, as last measured.
         prefix: index of the first cell that every run executes itself; those before run once a slot. 0: all run.
         shared_cells: how many code cells these are.
+        fixed: parameter values of all runs, beside the space.
+        folder: working directory of its runs; empty means the notebook's.
+        extras: of a pipeline's step.
+        pipeline_run, step: whose step it is; empty where a person started it.
+        service: name of the service that may take it up; empty means any.
+        mlflow_parent: MLflow run below which its own parent run stands.
         stop_requested, pause_requested: intents the service has yet to act on.
         message: one line on how it stands, or why it paused or failed.
         git_commit: of the notebook's folder, with ``+`` behind it where the work tree was dirty.
@@ -338,6 +399,13 @@ class Sweep(Record, frozen=True, kw_only=True):
     max_output: int = 100_000_000
     prefix: int = 0
     shared_cells: int = 0
+    fixed: dict[str, Any] = {}
+    folder: str = ""
+    extras: RunExtras | None = None
+    pipeline_run: str = ""
+    step: str = ""
+    service: str = ""
+    mlflow_parent: str = ""
     total: int = 0
     planned: int = 0
     counts: dict[str, int] = {}
@@ -453,6 +521,7 @@ class RunSpec(Record, frozen=True, kw_only=True):
         kernel_start: ``fresh`` makes each kernel a new process, ``auto`` forks warm ones where that is safe.
         prefix: see :class:`Sweep`.
         varied: names of the parameters that differ between the sweep's runs.
+        extras: of a pipeline's step.
         epoch: of the lease under which it was handed out.
     """
 
@@ -474,6 +543,7 @@ class RunSpec(Record, frozen=True, kw_only=True):
     kernel_start: Literal["auto", "fresh"] = "auto"
     prefix: int = 0
     varied: list[str] = []
+    extras: RunExtras | None = None
     epoch: int = 0
 
 
@@ -484,6 +554,7 @@ class RunResult(Record, frozen=True, kw_only=True):
         metrics: named numbers read from the kernel, and those of MLflow runs the notebook made itself.
         timing, kernel_start, kernel_reason: see :class:`Run`; the time in the queue is not the worker's to know.
         written: files in the notebook's folder that were created or changed while it ran.
+        outputs, inputs, code: see :class:`Run`.
     """
 
     run_id: str
@@ -503,3 +574,6 @@ class RunResult(Record, frozen=True, kw_only=True):
     warnings: list[str] = []
     written: list[str] = []
     worker: str = ""
+    outputs: dict[str, Any] = {}
+    inputs: list[InputFile] = []
+    code: dict[str, str] = {}
