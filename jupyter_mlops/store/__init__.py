@@ -1,4 +1,4 @@
-"""Floor 2: the truth about sweeps and runs. The only place that knows SQL.
+"""Floor 2: the truth about sweeps, runs and pipelines. The only place that knows SQL.
 
 The law of the store: every write is one transaction that takes the next revision number and stamps
 it on what it changed, so a reader that asks for what is newer than the revision it knows misses
@@ -8,6 +8,7 @@ attempt they belong to, the service's writes the epoch of its lease; a late one 
 
 from __future__ import annotations
 
-from .store import Epoch, StaleEpochError, Store, StoreFailedError
+from .base import Epoch, StaleEpochError, StoreFailedError
+from .store import Store
 
 __all__ = ["Epoch", "StaleEpochError", "Store", "StoreFailedError"]

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DatabaseError
 
 from ..core.errors import UnavailableError
 
-HEAD = "0001"
+HEAD = "0002"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 

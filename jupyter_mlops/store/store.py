@@ -2,97 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from collections.abc import Collection
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, Table, Update, bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy.exc import IntegrityError
 
-from ..core.errors import ConflictError, NotFoundError, UnavailableError
-from ..core.records import Record, Run, Sweep, SweepRequest, now
+from ..core.errors import ConflictError, NotFoundError
+from ..core.records import Run, Sweep, SweepRequest, now
 from ..core.states import RUN_LIVE, RUN_MOVES, RUN_OVER, SWEEP_MOVES, SWEEP_OVER, RunState, SweepState
-from .engine import open_engine
-from .tables import drafts, infos, leases, revisions, runs, sweeps
-
-R = TypeVar("R", bound=Record)
-
-
-class Epoch(Record, frozen=True, kw_only=True):
-    """Under which holding of a lease a write is made."""
-
-    name: str
-    number: int
-
-
-class StaleEpochError(ConflictError):
-    """The lease was taken over since; whoever holds this epoch must stop writing."""
-
-
-class StoreFailedError(UnavailableError):
-    """The file cannot be read or written now: the disk is full, or was made read-only."""
-
-
-def _putting(table: Table, *columns: str) -> Update:
-    # columns by name, so that the compiled statement is found again
-    return update(table).where(table.c.id == bindparam("key")).values({name: bindparam(name) for name in columns})
-
+from .base import Epoch, check_move, next_revision, putting, replace
+from .pipelines import PipelineStore
+from .tables import drafts, runs, sweeps
 
 # made once: building a statement takes longer than executing it
-_REVISION = select(revisions.c.number)
-_COUNT_UP = update(revisions).values(number=revisions.c.number + 1)
-_EPOCH = select(leases.c.epoch).where(leases.c.name == bindparam("key"))
 _SWEEP = select(sweeps.c.record).where(sweeps.c.id == bindparam("key"))
 _RUN = select(runs.c.record).where(runs.c.id == bindparam("key"))
-_SWEEP_COLUMNS = ("id", "path", "archived", "deleted_at", "created_at", "revision")
+_SWEEP_COLUMNS = ("id", "path", "archived", "deleted_at", "created_at", "pipeline_run", "service", "revision")
 _RUN_COLUMNS = ("id", "sweep_id", "attempt", "tracked", "revision")
-_PUT_SWEEP = _putting(sweeps, *_SWEEP_COLUMNS, "state", "record")
-_PUT_RUN = _putting(runs, *_RUN_COLUMNS, "number", "state", "record")
+_PUT_SWEEP = putting(sweeps, *_SWEEP_COLUMNS, "state", "record")
+_PUT_RUN = putting(runs, *_RUN_COLUMNS, "number", "state", "record")
 
 
-class Store:
-    """Sweeps, runs, drafts and leases in one SQLite file, for any number of processes and threads.
-
-    Args:
-        url: SQLAlchemy address; the file is made and migrated where needed.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._engine = open_engine(url)
-
-    def close(self) -> None:
-        """Give all connections back."""
-        self._engine.dispose()
-
-    # -- transactions ------------------------------------------------------------------------
-
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with _told(), self._engine.connect() as connection, connection.begin():
-            yield connection
-
-    @contextmanager
-    def _write(self, epoch: Epoch | None = None) -> Iterator[Connection]:
-        with _told(), self._engine.connect() as connection:
-            writing = connection.execution_options(writing=True)
-            with writing.begin():
-                if epoch is not None:
-                    _check_epoch(writing, epoch)
-                yield writing
-
-    def revision(self) -> int:
-        """Number of the last change."""
-        with self._read() as connection:
-            return _revision(connection)
+class Store(PipelineStore):
+    """Sweeps, runs and drafts beside what its bases keep, for any number of processes and threads."""
 
     # -- sweeps ------------------------------------------------------------------------------
 
     def create_sweep(self, sweep: Sweep, notebook: bytes) -> Sweep:
         """Store a new sweep with its frozen notebook."""
         with self._write() as connection:
-            stored = msgspec.structs.replace(sweep, revision=_next_revision(connection))
+            stored = msgspec.structs.replace(sweep, revision=next_revision(connection))
             connection.execute(insert(sweeps).values(**_sweep_row(stored), notebook=notebook))
             return stored
 
@@ -121,11 +62,13 @@ class Store:
         deleted: bool | None = False,
         folder: str | None = None,
         live: bool | None = None,
+        steps: bool | None = None,
         limit: int | None = None,
     ) -> list[Sweep]:
         """Sweeps, newest first.
 
         Args:
+            steps: only those that are steps of pipelines, or are not; None for both.
             since: only those changed after this revision.
             archived, deleted, live: only those that are, or are not; None for both.
             folder: only those of notebooks below this absolute folder.
@@ -140,6 +83,8 @@ class Store:
             # LIKE would take /srv/Ada for /srv/ada
             prefix = folder.rstrip("/") + "/"
             query = query.where(func.substr(sweeps.c.path, 1, len(prefix)) == prefix)
+        if steps is not None:
+            query = query.where((sweeps.c.pipeline_run != "") if steps else (sweeps.c.pipeline_run == ""))
         if live is not None:
             over = sweeps.c.state.in_([state.value for state in SWEEP_OVER])
             query = query.where(~over if live else over)
@@ -165,7 +110,7 @@ class Store:
         """
         with self._write(epoch) as connection:
             sweep = _sweep(connection, sweep_id)
-            _check_move("sweep", sweep.state, fields.get("state", sweep.state), expect, SWEEP_MOVES)
+            check_move("sweep", sweep.state, fields.get("state", sweep.state), expect, SWEEP_MOVES)
             return _put_sweep(connection, msgspec.structs.replace(sweep, **fields))
 
     def request_stop_sweep(self, sweep_id: str) -> None:
@@ -187,7 +132,7 @@ class Store:
     def purge_sweep(self, sweep_id: str) -> None:
         """Remove a sweep and its runs for good."""
         with self._write() as connection:
-            _next_revision(connection)
+            next_revision(connection)
             connection.execute(delete(sweeps).where(sweeps.c.id == sweep_id))
 
     def purgeable(self, before: str) -> list[str]:
@@ -205,7 +150,7 @@ class Store:
         """
         with self._write(epoch) as connection:
             sweep = _sweep(connection, sweep_id)
-            number = _next_revision(connection)
+            number = next_revision(connection)
             rows = [_run_row(msgspec.structs.replace(run, revision=number)) for run in new]
             try:
                 connection.execute(insert(runs), rows)
@@ -283,8 +228,8 @@ class Store:
             if expect_attempt is not None and run.attempt != expect_attempt:
                 raise ConflictError(f"Attempt {expect_attempt} of this run was given up; attempt {run.attempt} counts.")
             state = fields.get("state", run.state)
-            _check_move("run", run.state, state, expect, RUN_MOVES)
-            number = _next_revision(connection)
+            check_move("run", run.state, state, expect, RUN_MOVES)
+            number = next_revision(connection)
             changed = msgspec.structs.replace(run, **fields, revision=number)
             connection.execute(_PUT_RUN, _run_row(changed) | {"key": run_id})
             if state is not run.state:
@@ -302,7 +247,7 @@ class Store:
             run = _run(connection, run_id)
             if run.state in RUN_OVER:
                 raise ConflictError("This run is over; there is nothing to stop.")
-            number = _next_revision(connection)
+            number = next_revision(connection)
             changed = msgspec.structs.replace(run, stop_requested=True, revision=number)
             connection.execute(_PUT_RUN, _run_row(changed) | {"key": run_id})
 
@@ -322,15 +267,12 @@ class Store:
         )
         return self._records(query, Run)
 
-    # -- drafts, leases, infos ---------------------------------------------------------------
+    # -- drafts ---------------------------------------------------------------
 
     def set_draft(self, path: str, request: SweepRequest) -> None:
         """Remember the form of a notebook by its absolute path."""
-        values = {"path": path, "record": msgspec.to_builtins(request)}
         with self._write() as connection:
-            connection.execute(
-                upsert(drafts).values(**values).on_conflict_do_update(index_elements=["path"], set_=values)
-            )
+            replace(connection, drafts, {"path": path}, {"record": msgspec.to_builtins(request)})
 
     def draft(self, path: str) -> SweepRequest | None:
         """The form of a notebook as it was last left, None where there was none."""
@@ -360,67 +302,6 @@ class Store:
         known = (sweep.run_seconds for sweep in self._records(recent, Sweep))
         return next((seconds for seconds in known if seconds is not None), None)
 
-    def acquire_lease(self, name: str, owner: str) -> Epoch:
-        """Take a lease over from whoever held it; writes under earlier epochs are refused from now on."""
-        with self._write() as connection:
-            held = connection.execute(select(leases.c.epoch).where(leases.c.name == name)).scalar() or 0
-            values = {"name": name, "epoch": held + 1, "owner": owner}
-            connection.execute(
-                upsert(leases).values(**values).on_conflict_do_update(index_elements=["name"], set_=values)
-            )
-            return Epoch(name=name, number=held + 1)
-
-    def put_info(self, key: str, value: Any) -> None:
-        """Keep a JSON value by name; it takes no revision number."""
-        values = {"key": key, "value": value}
-        with self._write() as connection:
-            connection.execute(
-                upsert(infos).values(**values).on_conflict_do_update(index_elements=["key"], set_=values)
-            )
-
-    def info(self, key: str) -> Any:
-        """A JSON value by name, None where there is none."""
-        with self._read() as connection:
-            return connection.execute(select(infos.c.value).where(infos.c.key == key)).scalar()
-
-    def _records(self, query: Select[Any], kind: type[R]) -> list[R]:
-        with self._read() as connection:
-            return [msgspec.convert(record, kind) for record in connection.execute(query).scalars()]
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except OperationalError as error:
-        raise StoreFailedError(
-            f"The store cannot be read or written ({error.orig}); free disk space, or make its folder writable again."
-        ) from error
-
-
-def _revision(connection: Connection) -> int:
-    return int(connection.execute(_REVISION).scalar_one())
-
-
-def _next_revision(connection: Connection) -> int:
-    connection.execute(_COUNT_UP)
-    return _revision(connection)
-
-
-def _check_epoch(connection: Connection, epoch: Epoch) -> None:
-    held = connection.execute(_EPOCH, {"key": epoch.name}).scalar()
-    if held != epoch.number:
-        raise StaleEpochError(f"The lease “{epoch.name}” was taken over.")
-
-
-def _check_move(
-    what: str, state: Any, wanted: Any, expect: Collection[Any] | None, moves: dict[Any, frozenset[Any]]
-) -> None:
-    if expect is not None and state not in expect:
-        raise ConflictError(f"The {what} is {state} by now.")
-    if wanted is not state and wanted not in moves[state]:
-        raise ConflictError(f"A {what} that is {state} cannot become {wanted}.")
-
 
 def _sweep(connection: Connection, sweep_id: str) -> Sweep:
     record = connection.execute(_SWEEP, {"key": sweep_id}).scalar()
@@ -437,7 +318,7 @@ def _run(connection: Connection, run_id: str) -> Run:
 
 
 def _put_sweep(connection: Connection, sweep: Sweep, number: int | None = None) -> Sweep:
-    stamped = msgspec.structs.replace(sweep, revision=number or _next_revision(connection))
+    stamped = msgspec.structs.replace(sweep, revision=number or next_revision(connection))
     connection.execute(_PUT_SWEEP, _sweep_row(stamped) | {"key": sweep.id})
     return stamped
 

@@ -38,8 +38,11 @@ sweeps = Table(
     Column("revision", Integer, nullable=False),
     Column("record", JSON, nullable=False),
     Column("notebook", LargeBinary, nullable=False),
+    Column("pipeline_run", String, nullable=False, server_default=""),
+    Column("service", String, nullable=False, server_default=""),
     Index("sweeps_revision", "revision"),
     Index("sweeps_path", "path"),
+    Index("sweeps_pipeline_run", "pipeline_run"),
 )
 
 runs = Table(
@@ -71,6 +74,7 @@ leases = Table(
     Column("name", String, primary_key=True),
     Column("epoch", Integer, nullable=False),
     Column("owner", String, nullable=False),
+    Column("beat", Integer, nullable=False, server_default="0"),
 )
 
 infos = Table(
@@ -78,4 +82,84 @@ infos = Table(
     metadata,
     Column("key", String, primary_key=True),
     Column("value", JSON, nullable=False),
+)
+
+# bytes by their sha256: frozen files, package lists, differences
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("sha256", String, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+pipelines = Table(
+    "pipelines",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("path", String, nullable=False),
+    Column("created_at", String, nullable=False),
+    Column("deleted_at", String),
+    Column("revision", Integer, nullable=False),
+    Column("record", JSON, nullable=False),
+    Index("pipelines_revision", "revision"),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("pipeline_id", String, ForeignKey("pipelines.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("record", JSON, nullable=False),
+)
+
+triggers = Table(
+    "triggers",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("pipeline_id", String, ForeignKey("pipelines.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", String, nullable=False),
+    Column("upstream", String, nullable=False),
+    Column("next_at", String),
+    Column("revision", Integer, nullable=False),
+    Column("record", JSON, nullable=False),
+    Index("triggers_next", "next_at"),
+    Index("triggers_pipeline", "pipeline_id"),
+)
+
+fires = Table(
+    "fires",
+    metadata,
+    Column("trigger_id", String, ForeignKey("triggers.id", ondelete="CASCADE"), primary_key=True),
+    Column("scheduled_at", String, primary_key=True),
+    Column("record", JSON, nullable=False),
+)
+
+pipeline_runs = Table(
+    "pipeline_runs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("pipeline_id", String, ForeignKey("pipelines.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("state", String, nullable=False),
+    Column("service", String, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("record", JSON, nullable=False),
+    UniqueConstraint("pipeline_id", "number", name="pipeline_runs_once"),
+    Index("pipeline_runs_state", "state"),
+    Index("pipeline_runs_revision", "pipeline_id", "revision"),
+)
+
+step_runs = Table(
+    "step_runs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("run_id", String, ForeignKey("pipeline_runs.id", ondelete="CASCADE"), nullable=False),
+    Column("pipeline_id", String, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("state", String, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("record", JSON, nullable=False),
+    Index("step_runs_run", "run_id", "position"),
+    Index("step_runs_fingerprint", "fingerprint"),
 )

@@ -19,6 +19,13 @@ export interface FieldCheck {
   error: string;
 }
 
+/** A file that a run read; ``sha256`` is empty where it was gone or too large to read twice. */
+export interface InputFile {
+  path: string;
+  sha256: string;
+  size: number;
+}
+
 /** What is known of one notebook before anything runs. */
 export interface NotebookInfo {
   path: string;
@@ -92,6 +99,9 @@ export interface Run {
   kernel_start: '' | 'fresh' | 'shared' | 'warm';
   kernel_reason: string;
   warnings: string[];
+  outputs: Record<string, unknown>;
+  inputs: InputFile[];
+  code: Record<string, string>;
   mlflow_run_id: string | null;
   tracked: boolean;
   stop_requested: boolean;
@@ -105,6 +115,21 @@ export interface RunError {
   message: string;
   cell: number | null;
   traceback: string;
+}
+
+/** What the runs of a pipeline's step have beside those of a person's sweep. */
+export interface RunExtras {
+  outputs: string[];
+  files: Record<string, string>;
+  inputs: string[];
+  env: Record<string, string>;
+  secrets: Record<string, SecretRef>;
+  cpus: number | null;
+  gpus: number | null;
+  memory: number | null;
+  repeat_lost: boolean;
+  project: string;
+  live: string;
 }
 
 /** Where one run stands. */
@@ -122,6 +147,13 @@ export interface Sampler {
   kind: 'grid' | 'random';
   count: number | null;
   seed: number;
+}
+
+/** Where a secret is found when a step starts; exactly one field is given. It never holds the secret. */
+export interface SecretRef {
+  env: string;
+  keyring: string;
+  file: string;
 }
 
 /** The background process that runs sweeps. */
@@ -192,6 +224,13 @@ export interface Sweep {
   max_output: number;
   prefix: number;
   shared_cells: number;
+  fixed: Record<string, unknown>;
+  folder: string;
+  extras: RunExtras | null;
+  pipeline_run: string;
+  step: string;
+  service: string;
+  mlflow_parent: string;
   total: number;
   planned: number;
   counts: Record<string, number>;

@@ -1,0 +1,208 @@
+"""What all of the store stands on: transactions, revisions, leases, values by name, bytes by their hash."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, Select, Table, Update, bindparam, func, insert, select, update
+from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
+
+from ..core.errors import ConflictError, NotFoundError, UnavailableError
+from ..core.records import Record
+from .engine import open_engine
+from .tables import blobs, infos, leases, revisions
+
+R = TypeVar("R", bound=Record)
+
+
+class Epoch(Record, frozen=True, kw_only=True):
+    """Under which holding of a lease a write is made."""
+
+    name: str
+    number: int
+
+
+class StaleEpochError(ConflictError):
+    """The lease was taken over since; whoever holds this epoch must stop writing."""
+
+
+class StoreFailedError(UnavailableError):
+    """The store cannot be read or written now: the disk is full, was made read-only, or the server is gone."""
+
+
+def putting(table: Table, *columns: str) -> Update:
+    """A statement that sets columns of the row whose id is ``key``."""
+    # columns by name, so that the compiled statement is found again
+    return update(table).where(table.c.id == bindparam("key")).values({name: bindparam(name) for name in columns})
+
+
+# made once: building a statement takes longer than executing it
+_REVISION = select(revisions.c.number)
+_COUNT_UP = update(revisions).values(number=revisions.c.number + 1)
+_EPOCH = select(leases.c.epoch).where(leases.c.name == bindparam("key"))
+# on a server there is no lock on the whole: this row is it
+_LOCK = select(revisions.c.number).with_for_update()
+
+
+class Base:
+    """The engine and what every table needs.
+
+    Args:
+        url: SQLAlchemy address; the file is made and migrated where needed.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = open_engine(url)
+        self._one_writer = self._engine.dialect.name == "sqlite"
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+    # -- transactions ------------------------------------------------------------------------
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with _told(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _write(self, epoch: Epoch | None = None) -> Iterator[Connection]:
+        with _told(), self._engine.connect() as connection:
+            writing = connection.execution_options(writing=True)
+            with writing.begin():
+                if not self._one_writer:
+                    writing.execute(_LOCK)
+                if epoch is not None:
+                    _check_epoch(writing, epoch)
+                yield writing
+
+    def revision(self) -> int:
+        """Number of the last change."""
+        with self._read() as connection:
+            return present_revision(connection)
+
+    def _records(self, query: Select[Any], kind: type[R]) -> list[R]:
+        with self._read() as connection:
+            return [msgspec.convert(record, kind) for record in connection.execute(query).scalars()]
+
+    # -- leases, values, bytes ---------------------------------------------------------------
+
+    def acquire_lease(self, name: str, owner: str) -> Epoch:
+        """Take a lease over from whoever held it; writes under earlier epochs are refused from now on."""
+        with self._write() as connection:
+            held = connection.execute(select(leases.c.epoch).where(leases.c.name == name)).scalar() or 0
+            values = {"epoch": held + 1, "owner": owner, "beat": 0}
+            replace(connection, leases, {"name": name}, values)
+            return Epoch(name=name, number=held + 1)
+
+    def beat(self, epoch: Epoch) -> None:
+        """Show that the holder of a lease lives.
+
+        Raises:
+            StaleEpochError: it is held by another.
+        """
+        with self._write(epoch) as connection:
+            connection.execute(update(leases).where(leases.c.name == epoch.name).values(beat=leases.c.beat + 1))
+
+    def beats(self) -> dict[str, tuple[int, int]]:
+        """Epoch and heartbeat of each lease; one that stands still for long has lost its holder."""
+        with self._read() as connection:
+            rows = connection.execute(select(leases.c.name, leases.c.epoch, leases.c.beat))
+            return {name: (epoch, beat) for name, epoch, beat in rows}
+
+    def put_info(self, key: str, value: Any) -> None:
+        """Keep a JSON value by name; it takes no revision number."""
+        with self._write() as connection:
+            replace(connection, infos, {"key": key}, {"value": value})
+
+    def info(self, key: str) -> Any:
+        """A JSON value by name, None where there is none."""
+        with self._read() as connection:
+            return connection.execute(select(infos.c.value).where(infos.c.key == key)).scalar()
+
+    def put_blob(self, data: bytes) -> str:
+        """Keep bytes, once.
+
+        Returns:
+            their sha256, by which :meth:`blob` finds them.
+        """
+        name = hashlib.sha256(data).hexdigest()
+        with self._write() as connection:
+            known = connection.execute(select(func.count()).select_from(blobs).where(blobs.c.sha256 == name)).scalar()
+            if not known:
+                connection.execute(insert(blobs).values(sha256=name, data=data))
+        return name
+
+    def blob(self, name: str) -> bytes:
+        """Bytes by their sha256.
+
+        Raises:
+            NotFoundError: they are not kept.
+        """
+        with self._read() as connection:
+            data = connection.execute(select(blobs.c.data).where(blobs.c.sha256 == name)).scalar()
+        if data is None:
+            raise NotFoundError(f"The store does not hold what is called {name[:12]}.")
+        return bytes(data)
+
+
+def replace(connection: Connection, table: Table, key: dict[str, Any], values: dict[str, Any]) -> None:
+    """Set the one row of a key, made where it is missing; the caller holds the lock on the whole store."""
+    where = [table.c[name] == value for name, value in key.items()]
+    if connection.execute(update(table).where(*where).values(**values)).rowcount == 0:
+        connection.execute(insert(table).values(**key, **values))
+
+
+def present_revision(connection: Connection) -> int:
+    """Number of the last change, as a transaction sees it."""
+    return int(connection.execute(_REVISION).scalar_one())
+
+
+def next_revision(connection: Connection) -> int:
+    """A number for the change that a transaction makes."""
+    connection.execute(_COUNT_UP)
+    return present_revision(connection)
+
+
+def check_move(
+    what: str, state: Any, wanted: Any, expect: Collection[Any] | None, moves: dict[Any, frozenset[Any]]
+) -> None:
+    """Refuse a move between states that the table of ``core.states`` does not have.
+
+    Raises:
+        ConflictError: it is in another state, or may not move to the new one.
+    """
+    if expect is not None and state not in expect:
+        raise ConflictError(f"The {what} is {state} by now.")
+    if wanted is not state and wanted not in moves[state]:
+        raise ConflictError(f"A {what} that is {state} cannot become {wanted}.")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InternalError) as error:
+        raise _failed(error) from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise _failed(error) from error
+
+
+def _failed(error: DBAPIError) -> StoreFailedError:
+    return StoreFailedError(
+        f"The store cannot be read or written ({error.orig}); free disk space, make its folder writable again, or "
+        "start its database server."
+    )
+
+
+def _check_epoch(connection: Connection, epoch: Epoch) -> None:
+    held = connection.execute(_EPOCH, {"key": epoch.name}).scalar()
+    if held != epoch.number:
+        raise StaleEpochError(f"The lease “{epoch.name}” was taken over.")
