@@ -1,0 +1,288 @@
+"""When a cron line fires in a time zone, and what is wrong with it where it does not.
+
+Two rules for days on which clocks are changed, as Debian's cron has them:
+
+- A line that *names times* (neither its minute nor its hour begins with ``*``) fires once for each time it names.
+  Times that the clock skips are made up for, once for all of them, at the first moment after the gap; a time that
+  comes twice counts the first time.
+- Any other line fires whenever the clock shows a minute that matches, so that ``*/15 * * * *`` goes on every 15
+  minutes of real time.
+
+cronsim reads the line and steps through wall time without a zone; where those times lie in real time is told here,
+because cronsim loses some where the clock is changed by half an hour.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import islice, takewhile
+from zoneinfo import ZoneInfo, available_timezones
+
+from cronsim import CronSim, CronSimError
+
+from .cron_words import words_of
+from .errors import InvalidInputError
+from .pipelines import CronCheck
+
+_NAMES = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+# what each field is called, what it may hold, and an example of a range
+_FIELDS = (
+    ("minute", "0 to 59", "10-20"),
+    ("hour", "0 to 23", "9-17"),
+    ("day of the month", "1 to 31, L (the last day), LW (the last working day)", "1-7"),
+    ("month", "1 to 12, JAN to DEC", "MAR-JUN"),
+    (
+        "day of the week",
+        "0 to 7 (0 and 7 are Sunday), SUN to SAT, 1#2 (the second Monday), 5L (the last Friday)",
+        "MON-FRI",
+    ),
+)
+# longer ones nobody reads, and Python refuses to read their numbers
+_MAX_LENGTH = 500
+# within 50 years of it every kind of year occurs, so what does not fire in them never does
+_LONG_AGO = datetime(2000, 1, 1)
+_SECOND = timedelta(seconds=1)
+_DAY = timedelta(days=1)
+
+
+class CronError(InvalidInputError):
+    """A cron line or a zone that cannot be used; ``fields`` has the sentence beside ``cron`` or ``zone``."""
+
+    def __init__(self, message: str, field: str = "cron") -> None:
+        super().__init__(message, {field: message})
+
+
+def next_time(cron: str, zone: str, after: datetime) -> datetime | None:
+    """The first time later than a moment, in the zone; None where the calendar ends before it.
+
+    Raises:
+        CronError: the line or the zone cannot be used.
+    """
+    return next(_fires(cron, zone, after), None)
+
+
+def next_times(cron: str, zone: str, after: datetime, count: int) -> list[datetime]:
+    """The first times later than a moment, in the zone.
+
+    Raises:
+        CronError: the line or the zone cannot be used.
+    """
+    return list(islice(_fires(cron, zone, after), count))
+
+
+def times_between(cron: str, zone: str, start: datetime, end: datetime, limit: int | None = None) -> Iterator[datetime]:
+    """Times from one moment to another, both included, in the zone.
+
+    Args:
+        limit: how many at most, the earliest; None for all.
+
+    Raises:
+        CronError: the line or the zone cannot be used.
+    """
+    # the calendar's first day has no day before it in which some zones would still be
+    before = max(start, datetime.min.replace(tzinfo=UTC) + _DAY) - timedelta.resolution
+    return takewhile(lambda moment: moment <= end, islice(_fires(cron, zone, before), limit))
+
+
+def iso(moment: datetime) -> str:
+    """A moment as records write it."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def in_words(cron: str) -> str:
+    """What a line says, in plain words.
+
+    Raises:
+        CronError: it cannot be used.
+    """
+    read = CronSim(_line(cron), _LONG_AGO)
+    return words_of(read.minutes, read.hours, read.days, read.months, read.weekdays, both=read.day_and)
+
+
+def check(cron: str, zone: str, now: datetime) -> CronCheck:
+    """What a line means while it is typed; what is wrong is told, not raised."""
+    words = ""
+    try:
+        words = in_words(cron)
+        times = next_times(cron, zone, now, 5)
+    except CronError as error:
+        return CronCheck(words=words, error=error.message, field="zone" if "zone" in error.fields else "cron")
+    return CronCheck(words=words, next=[moment.isoformat() for moment in times])
+
+
+# -- reading -----------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=4096)
+def _line(cron: str) -> str:
+    """The five fields of a line that fires."""
+    text = cron.strip()
+    if not text:
+        raise CronError("Write a cron line, such as 0 6 * * * for every day at 06:00.")
+    if len(text) > _MAX_LENGTH:
+        raise CronError(f"A cron line of {len(text)} characters is too long; {_MAX_LENGTH} are enough.")
+    if text.startswith("@"):
+        text = _translated(text.lower())
+    fields = text.split()
+    if len(fields) == 6:
+        raise CronError("A cron line has five fields, this one has six: leave out seconds or the year.")
+    if len(fields) != 5:
+        count = "one field" if len(fields) == 1 else f"{len(fields)} fields"
+        wanted = "five fields (minute, hour, day, month, day of the week)"
+        raise CronError(f"A cron line has {wanted}, this one has {count}.")
+    for index, field in enumerate(fields):
+        if not _possible(index, field):
+            raise CronError(_wrong(index, field))
+    line = " ".join(fields)
+    read = _read(line)
+    if read is None or next(read, None) is None:
+        raise CronError("This line never fires: no day fits its day of the month, month and day of the week.")
+    return line
+
+
+def _read(line: str) -> CronSim | None:
+    try:
+        return CronSim(line, _LONG_AGO)
+    except CronSimError:
+        return None
+
+
+def _possible(index: int, field: str) -> bool:
+    return _read(" ".join(field if place == index else "*" for place in range(5))) is not None
+
+
+def _translated(name: str) -> str:
+    if name == "@reboot":
+        raise CronError("@reboot names no time: say when it should run, such as @daily.")
+    if name not in _NAMES:
+        raise CronError(f"There is no {name[:40]}: write one of {', '.join(_NAMES)}, or five fields.")
+    return _NAMES[name]
+
+
+def _wrong(index: int, field: str) -> str:
+    name, allowed, example = _FIELDS[index]
+    shown = field if len(field) <= 40 else f"{field[:40]}…"
+    found = re.search(r"([^,/-]+)-([^,/-]+)", field)
+    if found and all(_possible(index, end) for end in found.groups()):
+        return f"The {name} {shown} goes backwards from {found[1]} to {found[2]}: write it as two ranges with a comma."
+    hint = " (instead of ? write *)" if "?" in field else ""
+    forms = f"a range ({example}), a list, steps (*/2) or *"
+    return f"The {name} {shown} is not possible{hint}. It may be {allowed}; {forms}."
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> ZoneInfo:
+    if not name.strip():
+        raise CronError("Name a time zone, such as UTC or Europe/Berlin.", "zone")
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # no such name; not a name; a folder of names
+        close = _close_zone(name)
+        hint = f" Did you mean {close}?" if close else " Names are such as UTC or Europe/Berlin."
+        raise CronError(f"There is no time zone {name[:60]}.{hint}", "zone") from None
+
+
+def _close_zone(name: str) -> str:
+    # of the others, Etc/GMT+2 is west of Greenwich, which few people mean who write GMT+2
+    known = {zone.lower(): zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")}
+    wanted = name.strip().lower().replace(" ", "_")
+    if wanted == "utc":
+        return "UTC"
+    cities = {zone.rpartition("/")[2]: zone for zone in sorted(known, reverse=True)}
+    for names in (known, cities):
+        if close := difflib.get_close_matches(wanted[:60], names, 1, 0.75):
+            return known[cities.get(close[0], close[0])]
+    return ""
+
+
+# -- real time ---------------------------------------------------------------------------------
+
+
+def _fires(cron: str, zone: str, after: datetime) -> Iterator[datetime]:
+    if after.tzinfo is None:
+        raise ValueError("A moment without a zone is none.")
+    line, info = _line(cron), _zone(zone)
+    minute, hour, *_ = line.split()
+    by_clock = minute.startswith("*") or hour.startswith("*")
+    return _in_zone(_shown_times if by_clock else _named_times, line, info, after)
+
+
+def _in_zone(
+    times: Callable[[str, ZoneInfo, datetime], Iterator[datetime]], line: str, zone: ZoneInfo, after: datetime
+) -> Iterator[datetime]:
+    try:
+        for moment in times(line, zone, after.astimezone(UTC).replace(microsecond=0)):
+            yield moment.astimezone(zone)
+    except OverflowError:  # the calendar ends with the year 9999
+        return
+
+
+def _named_times(line: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+    """Of a line that names times: each once, whatever the clock does."""
+    last = after
+    for wall in CronSim(line, _wall(zone, after)):
+        moment = wall.replace(tzinfo=zone).astimezone(UTC)
+        if _wall(zone, moment) != wall:
+            # the clock skips it: read with the offset after the gap it lies before the gap
+            moment = _change(zone, wall.replace(tzinfo=zone, fold=1).astimezone(UTC), moment) or moment
+        # several may be skipped at once, and a clock put back shows times that are over
+        if moment > last:
+            last = moment
+            yield moment
+
+
+def _shown_times(line: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+    """Of any other line: whenever the clock shows one."""
+    here = after + _SECOND
+    walls = CronSim(line, _wall(zone, here) - _SECOND)
+    wall = next(walls, None)
+    while wall is not None:
+        moment = (wall - (_wall(zone, here) - here.replace(tzinfo=None))).replace(tzinfo=UTC)
+        change = _change(zone, here, moment)
+        if change is None:
+            yield moment
+            here = moment
+            wall = next(walls, None)
+        elif _wall(zone, change) <= _wall(zone, here):
+            here = change
+            walls = CronSim(line, _wall(zone, here) - _SECOND)
+            wall = next(walls, None)
+        else:
+            here = change
+            while wall is not None and wall < _wall(zone, here):
+                wall = next(walls, None)
+
+
+def _wall(zone: ZoneInfo, moment: datetime) -> datetime:
+    """What the clock shows."""
+    return moment.astimezone(zone).replace(tzinfo=None, fold=0)
+
+
+def _change(zone: ZoneInfo, early: datetime, late: datetime) -> datetime | None:
+    """The first moment behind ``early``, up to ``late``, at which the clock has been put forward or back."""
+    offset = early.astimezone(zone).utcoffset()
+    before = early
+    while before < late:
+        behind = min(before + _DAY, late)
+        if behind.astimezone(zone).utcoffset() != offset:
+            while behind - before > _SECOND:
+                middle = before + timedelta(seconds=(behind - before) // _SECOND // 2)
+                if middle.astimezone(zone).utcoffset() == offset:
+                    before = middle
+                else:
+                    behind = middle
+            return behind
+        before = behind
+    return None
