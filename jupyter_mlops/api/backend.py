@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..settings import MlopsSettings
 
 if TYPE_CHECKING:
+    from ..services.pipelines.requests import Pipelines
     from ..services.requests import Sweeps
 
 
@@ -43,7 +44,9 @@ class Backend:
         revision = sweeps.store.revision()
         if revision == since:
             return revision, []
-        return revision, [sweep.id for sweep in sweeps.store.sweeps(since=since, deleted=None, folder=folder)]
+        return revision, [
+            sweep.id for sweep in sweeps.store.sweeps(since=since, deleted=None, folder=folder, steps=False)
+        ]
 
     def open(self) -> Sweeps:
         """The services."""
@@ -57,6 +60,12 @@ class Backend:
                 self._opened_at = store.revision()
                 self._sweeps = Sweeps(store, self.settings)
             return self._sweeps
+
+    def open_pipelines(self) -> Pipelines:
+        """The services of pipelines."""
+        from ..services.pipelines.requests import Pipelines
+
+        return Pipelines(self.open().store, self.settings)
 
     def wake(self) -> None:
         """Start the service where none lives, because a person asked for something."""

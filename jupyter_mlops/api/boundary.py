@@ -15,6 +15,7 @@ from jupyter_server.utils import ensure_async
 from tornado import web
 
 from ..core.errors import ForbiddenError, InvalidInputError, MlopsError, NotFoundError
+from ..core.pipelines import Pipeline, PipelineDetails, PromoteAnswer
 from ..core.records import ErrorBody, NotebookInfo, Record, Sweep, SweepRequest
 from .backend import Backend
 
@@ -89,6 +90,11 @@ class Boundary(APIHandler):
         """A record with paths as the wire has them."""
         if isinstance(record, Sweep | SweepRequest):
             return msgspec.structs.replace(record, path=self.relative(record.path))
+        if isinstance(record, Pipeline):
+            project = self.relative(record.project) if Path(record.project).is_relative_to(self.root) else ""
+            return msgspec.structs.replace(record, path=self.relative(record.path), project=project)
+        if isinstance(record, PipelineDetails | PromoteAnswer):
+            return msgspec.structs.replace(record, pipeline=self.outward(record.pipeline))
         if isinstance(record, NotebookInfo):
             path = self.relative(record.path)
             draft = record.draft and msgspec.structs.replace(record.draft, path=path)

@@ -5,18 +5,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from .. import __version__
+from ..core.pipelines import Changes
 from ..core.records import (
-    Changes,
     NotebookInfo,
     Run,
     RunsPage,
+    ServiceKeep,
     ServiceLog,
     SpaceCheck,
     SpaceRequest,
@@ -27,6 +27,8 @@ from ..core.records import (
 )
 from .boundary import Boundary, UnknownHandler
 from .mlflow_proxy import MlflowProxyHandler
+from .pipelines import PIPELINE_ROUTES
+from .routes import Operation, Route
 
 ACTIONS = ("stop", "pause", "resume", "retry", "restore")
 
@@ -72,6 +74,35 @@ class ServiceLogHandler(Boundary):
         from ..services.launch import service_log
 
         self.answer(ServiceLog(text=await self.call(service_log, self.backend.settings)))
+
+
+class ServiceKeepHandler(Boundary):
+    """The service as a unit of the login's systemd."""
+
+    @web.authenticated
+    @authorized("read", "mlops")
+    async def get(self) -> None:
+        """Say whether there is one."""
+        from ..services.keep import look
+
+        self.answer(await self.call(look, self.backend.settings))
+
+    @web.authenticated
+    @authorized("write", "mlops")
+    async def post(self) -> None:
+        """Install it."""
+        from ..services.keep import install
+
+        self.answer(await self.call(install, self.backend.settings))
+
+    @web.authenticated
+    @authorized("write", "mlops")
+    async def delete(self) -> None:
+        """Remove it."""
+        from ..services.keep import uninstall
+
+        await self.call(uninstall, self.backend.settings)
+        self.answer(None, 204)
 
 
 class NotebookHandler(Boundary):
@@ -149,7 +180,13 @@ class ChangesHandler(Boundary):
         """List those after the query's ``since``, archived and deleted ones too."""
         sweeps = await self.call(self.backend.open)
         changes = await self.call(sweeps.changes, str(self.root), self.number("since"))
-        self.answer(Changes(sweeps=[self.outward(sweep) for sweep in changes.sweeps], revision=changes.revision))
+        self.answer(
+            Changes(
+                sweeps=[self.outward(sweep) for sweep in changes.sweeps],
+                pipelines=[self.outward(pipeline) for pipeline in changes.pipelines],
+                revision=changes.revision,
+            )
+        )
 
 
 class SweepHandler(Boundary):
@@ -270,42 +307,18 @@ class OpenApiHandler(Boundary):
         self.answer(document())
 
 
-@dataclass(frozen=True)
-class Operation:
-    """One verb of a route, as OpenAPI describes it."""
-
-    summary: str
-    answers: Any = None
-    takes: Any = None
-    status: int = 200
-    query: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Route:
-    """One path. ``{name}`` stands for a part of it."""
-
-    path: str
-    handler: type[Boundary] | type[MlflowProxyHandler]
-    operations: dict[str, Operation] = field(default_factory=dict)
-    choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
-
-    @property
-    def pattern(self) -> str:
-        """As tornado has it."""
-        parts = []
-        for part in self.path.split("/"):
-            name = part.strip("{}")
-            if name in self.choices:
-                parts.append(f"({'|'.join(self.choices[name])})")
-            else:
-                parts.append(r"([\w-]+)" if part.startswith("{") else part)
-        return "/".join(parts)
-
-
 ROUTES = (
     Route("status", StatusHandler, {"get": Operation("How everything stands", Status)}),
     Route("service/log", ServiceLogHandler, {"get": Operation("The end of the service's log", ServiceLog)}),
+    Route(
+        "service/keep",
+        ServiceKeepHandler,
+        {
+            "get": Operation("Whether the service outlives the login", ServiceKeep),
+            "post": Operation("Install the service as a systemd user unit", ServiceKeep),
+            "delete": Operation("Remove that unit", None, status=204),
+        },
+    ),
     Route("openapi.json", OpenApiHandler, {"get": Operation("This description", dict)}),
     Route(
         "notebook",
@@ -359,6 +372,7 @@ ROUTES = (
         RunNotebookHandler,
         {"get": Operation("A run's executed notebook", dict)},
     ),
+    *PIPELINE_ROUTES,
 )
 
 

@@ -13,7 +13,8 @@ import msgspec
 
 from .. import __version__
 from ..core.records import ErrorBody
-from .handlers import ROUTES, Operation, Route
+from .handlers import ROUTES
+from .routes import Operation, Route
 
 _REFERENCE = "#/components/schemas/{name}"
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from .records import InputFile, Objective, Record, RunError, Sampler, SecretRef
+from .records import InputFile, Objective, Record, RunError, Sampler, SecretRef, Sweep
 from .states import PipelineRunState, StepState
 
 TriggerKind = Literal["cron", "files", "pipeline", "http"]
@@ -571,6 +571,14 @@ class CronCheck(Record, frozen=True, kw_only=True):
     next: list[str] = []
     error: str = ""
     field: Literal["", "cron", "zone"] = ""
+
+
+class Changes(Record, frozen=True, kw_only=True):
+    """Sweeps and pipelines that changed after a revision, and the revision to ask from next time."""
+
+    sweeps: list[Sweep]
+    revision: int
+    pipelines: list[Pipeline] = []
 
 
 class PipelineRunDetails(Record, frozen=True, kw_only=True):

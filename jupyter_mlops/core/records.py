@@ -435,13 +435,6 @@ class RunsPage(Record, frozen=True, kw_only=True):
     revision: int
 
 
-class Changes(Record, frozen=True, kw_only=True):
-    """Sweeps that changed after a revision, and the revision to ask from next time."""
-
-    sweeps: list[Sweep]
-    revision: int
-
-
 class TargetInfo(Record, frozen=True, kw_only=True):
     """A named place that lends slots.
 
@@ -493,6 +486,21 @@ class Status(Record, frozen=True, kw_only=True):
     store_bytes: int
     confirm_runs: int = 100
     warnings: list[str] = []
+
+
+class ServiceKeep(Record, frozen=True, kw_only=True):
+    """Whether the service outlives the login, and who sees to that.
+
+    Attributes:
+        installed: whether a systemd user unit starts it.
+        possible: whether one can be installed here; ``message`` says why not, or what is still to be done by a person.
+        unit: path of the unit's file.
+    """
+
+    installed: bool
+    possible: bool
+    unit: str = ""
+    message: str = ""
 
 
 class ServiceLog(Record, frozen=True, kw_only=True):

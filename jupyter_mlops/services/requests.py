@@ -18,9 +18,9 @@ import msgspec
 
 from ..core import notebook as notebooks
 from ..core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError, UnavailableError
+from ..core.pipelines import Changes
 from ..core.prefix import shared_prefix
 from ..core.records import (
-    Changes,
     NotebookInfo,
     PrefixCheck,
     Run,
@@ -168,12 +168,16 @@ class Sweeps:
 
     def listed(self, *, folder: str, archived: bool | None = None, deleted: bool | None = False) -> list[Sweep]:
         """Sweeps of notebooks below a folder, newest first."""
-        return self.store.sweeps(folder=folder, archived=archived, deleted=deleted)
+        return self.store.sweeps(folder=folder, archived=archived, deleted=deleted, steps=False)
 
     def changes(self, folder: str, since: int) -> Changes:
-        """Sweeps that changed after a revision, archived and deleted ones too."""
+        """Sweeps and pipelines that changed after a revision, archived and deleted ones too."""
         revision = self.store.revision()
-        return Changes(sweeps=self.store.sweeps(folder=folder, since=since, deleted=None), revision=revision)
+        return Changes(
+            sweeps=self.store.sweeps(folder=folder, since=since, deleted=None, steps=False),
+            pipelines=self.store.pipelines(folder=folder, since=since, deleted=None),
+            revision=revision,
+        )
 
     def get(self, sweep_id: str, folder: str) -> Sweep:
         """One sweep; one of a notebook outside ``folder`` is not found."""
