@@ -1,0 +1,1 @@
+"""Pipelines: what is promoted, frozen, fired and run."""
