@@ -1,0 +1,265 @@
+/**
+ * Where the steps of a graph are drawn, and along which lines.
+ *
+ * Layers are columns from left to right. An edge over several columns takes a lane of its own in each that it
+ * crosses, so that no line runs beneath a step. The order within columns comes from barycentre sweeps, the
+ * heights from least squares under that order. The same graph always gives the same drawing.
+ */
+import type { GraphStep } from '../../api/schema';
+import { orderLayers } from './order';
+import { place } from './place';
+
+export interface ISizes {
+  width: number;
+  height: number;
+  /** Between columns, beside what a condition's words take. */
+  across: number;
+  /** Between steps of one column. */
+  between: number;
+}
+
+export const SIZES: ISizes = {
+  width: 184,
+  height: 66,
+  across: 46,
+  between: 18
+};
+
+export interface IPlacedStep {
+  step: GraphStep;
+  layer: number;
+  /** From above, within its column. */
+  order: number;
+  /** Of the upper left corner. */
+  x: number;
+  y: number;
+}
+
+export interface IPlacedEdge {
+  from: string;
+  to: string;
+  /** For the `d` of an SVG path. */
+  path: string;
+  /** Lower left corners of the level pieces and their ends; the line goes through them in this order. */
+  points: readonly (readonly [number, number])[];
+  /** What has to be so that the second is run; empty on all edges to a step but one. */
+  label: string;
+  labelX: number;
+  labelY: number;
+}
+
+export interface ILayout {
+  steps: readonly IPlacedStep[];
+  edges: readonly IPlacedEdge[];
+  width: number;
+  height: number;
+}
+
+/** A step, or the lane of an edge in a column that it crosses. */
+export interface INode {
+  id: number;
+  layer: number;
+  step: GraphStep | null;
+  height: number;
+  /** Neighbours in the column before and the one behind. */
+  before: INode[];
+  after: INode[];
+  /** Centre. */
+  y: number;
+}
+
+const LANE = 8;
+const MARGIN = 12;
+const LETTER = 6.1;
+const LONGEST_LABEL = 190;
+
+/** The words on the way to a step; empty where it simply follows. */
+export type LabelOf = (step: GraphStep) => string;
+
+export function layOut(
+  graph: readonly GraphStep[],
+  labelOf: LabelOf = step => step.when,
+  sizes: ISizes = SIZES
+): ILayout {
+  const { layers, ways } = network(graph, sizes);
+  orderLayers(layers);
+  place(layers, sizes.between);
+  const top = Math.min(
+    ...layers.flat().map(({ y, height }) => y - height / 2),
+    Infinity
+  );
+  for (const node of layers.flat()) {
+    node.y = Math.round(node.y - top + MARGIN);
+  }
+  const columns = columnsOf(layers, labelOf, sizes);
+  const steps = layers.flatMap((nodes, layer) =>
+    nodes
+      .filter(({ step }) => step !== null)
+      .map((node, order) => ({
+        step: node.step!,
+        layer,
+        order,
+        x: columns[layer]!.left,
+        y: node.y - node.height / 2
+      }))
+  );
+  const bottom = Math.max(
+    ...layers.flat().map(({ y, height }) => y + height / 2),
+    0
+  );
+  return {
+    steps,
+    edges: ways.map(way => draw(way, columns, labelOf, sizes)),
+    width: steps.length > 0 ? columns.at(-1)!.left + sizes.width + MARGIN : 0,
+    height: steps.length > 0 ? bottom + MARGIN : 0
+  };
+}
+
+interface IWay {
+  nodes: INode[];
+  from: GraphStep;
+  to: GraphStep;
+}
+
+/** Steps and lanes by column, and the nodes along each edge. */
+function network(
+  graph: readonly GraphStep[],
+  sizes: ISizes
+): { layers: INode[][]; ways: IWay[] } {
+  const layers: INode[][] = [];
+  let count = 0;
+  const add = (layer: number, step: GraphStep | null, height: number) => {
+    const node: INode = {
+      id: count++,
+      layer,
+      step,
+      height,
+      before: [],
+      after: [],
+      y: 0
+    };
+    (layers[layer] ??= []).push(node);
+    return node;
+  };
+  // a column nobody is in would only be a gap
+  const used = [...new Set(graph.map(({ layer }) => layer))].sort(
+    (a, b) => a - b
+  );
+  const column = new Map(used.map((layer, index) => [layer, index]));
+  const byName = new Map<string, INode>();
+  for (const step of graph) {
+    byName.set(step.name, add(column.get(step.layer)!, step, sizes.height));
+  }
+  // edges of one step that go far share their lanes
+  const lanes = new Map<INode, INode[]>();
+  const ways: IWay[] = [];
+  for (const step of graph) {
+    const to = byName.get(step.name)!;
+    for (const name of new Set(step.after)) {
+      const from = byName.get(name);
+      // what is not there, or would go back, is what the text's problems speak of
+      if (!from || from.layer >= to.layer) {
+        continue;
+      }
+      const chain = lanes.get(from) ?? [from];
+      lanes.set(from, chain);
+      while (chain.length < to.layer - from.layer) {
+        const lane = add(from.layer + chain.length, null, LANE);
+        link(chain.at(-1)!, lane);
+        chain.push(lane);
+      }
+      const nodes = [...chain.slice(0, to.layer - from.layer), to];
+      link(nodes.at(-2)!, to);
+      ways.push({ nodes, from: from.step!, to: step });
+    }
+  }
+  return { layers, ways };
+}
+
+function link(from: INode, to: INode): void {
+  from.after.push(to);
+  to.before.push(from);
+}
+
+interface IColumn {
+  left: number;
+  /** Where lines into it are level again; the words stand between here and `left`. */
+  level: number;
+}
+
+function columnsOf(
+  layers: readonly INode[][],
+  labelOf: LabelOf,
+  sizes: ISizes
+): IColumn[] {
+  const columns: IColumn[] = [];
+  let right = MARGIN - sizes.across;
+  for (const nodes of layers) {
+    const words = Math.max(
+      ...nodes.map(({ step }) =>
+        step && step.after.length > 0 ? labelOf(step).length : 0
+      )
+    );
+    const level = right + sizes.across;
+    const left =
+      level + (words > 0 ? Math.min(words * LETTER + 24, LONGEST_LABEL) : 0);
+    columns.push({ left: Math.round(left), level: Math.round(level) });
+    right = Math.round(left) + sizes.width;
+  }
+  return columns;
+}
+
+/** Level through each column, in curves between them. */
+function draw(
+  way: IWay,
+  columns: readonly IColumn[],
+  labelOf: LabelOf,
+  sizes: ISizes
+): IPlacedEdge {
+  const { nodes, from, to } = way;
+  const points: (readonly [number, number])[] = [];
+  let path = '';
+  for (const [index, node] of nodes.entries()) {
+    const { left, level } = columns[node.layer]!;
+    if (index > 0) {
+      const [x, y] = points.at(-1)!;
+      const middle = (x + level) / 2;
+      path += `C${middle} ${y} ${middle} ${node.y} ${level} ${node.y}`;
+      points.push([level, node.y]);
+    }
+    const last = index === nodes.length - 1;
+    const end = last ? left : left + sizes.width;
+    path += index === 0 ? `M${end} ${node.y}` : `H${end}`;
+    points.push([end, node.y]);
+  }
+  const { left, level } = columns[nodes.at(-1)!.layer]!;
+  return {
+    from: from.name,
+    to: to.name,
+    path,
+    points,
+    label: labelledBy(to, nodes) === from.name ? labelOf(to) : '',
+    labelX: (left + level) / 2 - 3,
+    labelY: nodes.at(-1)!.y
+  };
+}
+
+/** Which edge to a step carries its condition's words: one from where the condition looks, else the first. */
+function labelledBy(to: GraphStep, nodes: readonly INode[]): string {
+  const drawn = nodes
+    .at(-1)!
+    .before.map(source)
+    .map(({ name }) => name);
+  const asked = drawn.find(name =>
+    to.when.split(/[^\w.-]+/).some(word => word.startsWith(`${name}.`))
+  );
+  return asked ?? drawn[0]!;
+}
+
+function source(node: INode): GraphStep {
+  let origin = node;
+  while (!origin.step) {
+    origin = origin.before[0]!;
+  }
+  return origin.step;
+}
