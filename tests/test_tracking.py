@@ -294,7 +294,7 @@ def test_an_external_mlflow_that_went_down_before_the_sweep_began(data_dir: Path
 
 
 def test_a_package_list_is_taken_anew_for_each_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from jupyter_mlops.tracking.environments import packages
+    from jupyter_mlops.environments import packages
 
     found = packages("python3", "one")
     assert found is not None and packages("python3", "one") is found

@@ -7,8 +7,6 @@ or papermill. It writes intents; the service acts on them.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,6 +36,7 @@ from ..core.states import RUN_OVER, SWEEP_LIVE, SWEEP_OVER, RunState, SweepState
 from ..settings import MlopsSettings
 from ..store import Store
 from ..tracking.address import check_answers, external_uri
+from .git import commit_of
 from .layout import Layout
 
 KernelSpecs = Mapping[str, Mapping[str, Any]]
@@ -147,7 +146,7 @@ class Sweeps:
             shared_cells=len(shared.cells),
             total=make_sampler(space, request.sampler).total,
             created_at=now(),
-            git_commit=_git_commit(file.parent),
+            git_commit=commit_of(file.parent),
             message="Waiting for the service",
         )
         self._freeze(sweep.id, data)
@@ -383,25 +382,3 @@ def _check_numbers(request: SweepRequest) -> None:
         value = getattr(request, name)
         if value is not None and value <= 0:
             raise InvalidInputError(f"{name} must be more than 0.", {name: "must be more than 0"})
-
-
-def _git_commit(folder: Path) -> str:
-    """Commit of the work tree round a folder, ``+`` behind it where the tree is dirty; empty outside git."""
-
-    def git(*arguments: str) -> str:
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-            env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},
-        )
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    try:
-        commit = git("rev-parse", "HEAD")
-        return commit + "+" if commit and git("status", "--porcelain") else commit
-    except (FileNotFoundError, subprocess.TimeoutExpired):
-        return ""

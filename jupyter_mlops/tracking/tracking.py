@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import UnavailableError
 from ..core.records import Run, RunResult, Sweep
+from ..environments import packages
 from .address import check_answers, external_uri
-from .environments import packages
 from .server import EmbeddedServer, State
 from .values import file_name, log_values, milliseconds, sweep_tags
 

@@ -1,0 +1,67 @@
+"""What git knows of a folder. Where there is no git, or the folder is not in it, it knows nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+_PATIENCE = 10.0
+# set where a hook of git started us; they would name another repository
+_MISLEADING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
+
+
+def commit_of(folder: Path) -> str:
+    """Commit of the work tree round a folder, ``+`` behind it where the tree is dirty; empty outside git."""
+    commit = _ask(folder, "rev-parse", "--verify", "--quiet", "HEAD")
+    return commit + "+" if commit and _ask(folder, "status", "--porcelain") else commit
+
+
+def top_of(folder: Path) -> Path | None:
+    """The work tree round a folder, None outside git."""
+    found = _ask(folder, "rev-parse", "--show-toplevel")
+    return Path(found) if found else None
+
+
+def diff_of(folder: Path, limit: int) -> bytes | None:
+    """What is different below a folder from its commit; None where that is more than so many bytes.
+
+    New files that git was not told of are not part of it.
+    """
+    command = ["git", "diff", "HEAD", "--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--", "."]
+    try:
+        with subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_env()
+        ) as asked:
+            assert asked.stdout is not None
+            data = asked.stdout.read(limit + 1)
+            if len(data) > limit:
+                asked.kill()
+                return None
+        return data if asked.returncode == 0 else b""
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
+
+
+def _ask(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            timeout=_PATIENCE,
+            check=False,
+            env=_env(),
+        )
+    except (FileNotFoundError, NotADirectoryError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _env() -> dict[str, str]:
+    # whatever is only looked at must not take git's lock from a person who commits
+    environ = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
+    return environ | {"GIT_OPTIONAL_LOCKS": "0"}
