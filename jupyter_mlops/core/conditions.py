@@ -1,0 +1,232 @@
+"""Conditions of steps, such as ``evaluate.auc > 0.7 and not prepare.empty``.
+
+Comparisons, ``and``, ``or``, ``not``, ``in``, numbers, texts, lists, True, False, None and ``+ - * / %`` over
+references, which are written bare (``evaluate.auc``, ``month``), or as elsewhere where a metric's name needs it
+(``${evaluate.val/auc}``). A dash belongs to a step's name: a minus before a step's output has spaces round it. The text
+is read with :mod:`ast`, and nothing but the above is ever evaluated.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from .errors import InvalidInputError
+from .references import Outputs, Reference, look_up, read_reference
+from .values import show
+
+MAX_LENGTH = 1_000
+MAX_DEPTH = 40
+
+_TOKEN = re.compile(
+    r"""(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
+    |(?P<number>\d[\w.]*)
+    |\$\{(?P<braced>[^{}]*)\}
+    |(?P<step>[A-Za-z_][A-Za-z0-9_-]*)\.(?P<output>[A-Za-z_]\w*(?:\.\w+)*)
+    |(?P<name>[A-Za-z_]\w*)""",
+    re.VERBOSE,
+)
+_KEYWORDS = frozenset({"and", "or", "not", "in", "is", "True", "False", "None"})
+_CONSTANTS = {"true": "True", "false": "False", "null": "None"}
+
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: lambda item, container: item in container,
+    ast.NotIn: lambda item, container: item not in container,
+    ast.Is: lambda left, right: left is right,
+    ast.IsNot: lambda left, right: left is not right,
+}
+_CALCULATE: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Mod: operator.mod,
+}
+_ALLOWED = "comparisons, and, or, not, in, numbers, texts, lists and + - * / %"
+_FOREIGN = {
+    ast.Call: "a call",
+    ast.Attribute: "a dot behind something that is no step",
+    ast.Subscript: "a subscript",
+    ast.NamedExpr: "an assignment",
+    ast.Pow: "a power",
+    ast.Dict: "a mapping",
+}
+
+
+class Condition:
+    """A condition that was read.
+
+    Attributes:
+        references: what it refers to, in order, without doubles.
+
+    Raises:
+        InvalidInputError: it cannot be read, or holds what conditions may not.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = " ".join(text.split("\n")).strip()
+        if len(self.text) > MAX_LENGTH:
+            raise InvalidInputError(f"A condition may have {MAX_LENGTH:,} characters; this one has {len(self.text):,}.")
+        self._by_name: dict[str, Reference] = {}
+        source = _TOKEN.sub(self._placeholder, self.text)
+        self.references = list(dict.fromkeys(self._by_name.values()))
+        try:
+            self._tree = ast.parse(source, mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            hint = _hint(self.text)
+            raise InvalidInputError(f"The condition {show(self.text)} cannot be read; {hint}.") from None
+        self._check(self._tree, 0)
+
+    def holds(self, outputs: Outputs, parameters: Mapping[str, Any], step: str = "") -> bool:
+        """Whether it is true; arguments as for :func:`~.references.resolve`.
+
+        Raises:
+            InvalidInputError: something that it needs is not there, or has no such comparison.
+        """
+        return bool(_Evaluation(self, outputs, parameters, step).value(self._tree))
+
+    def reference(self, name: str) -> Reference:
+        """What a name in its tree stands for."""
+        return self._by_name[name]
+
+    def _placeholder(self, match: re.Match[str]) -> str:
+        if match["text"] or match["number"] or match["name"] in _KEYWORDS:
+            return match[0]
+        if match["name"] in _CONSTANTS:
+            return _CONSTANTS[match["name"]]
+        if match["braced"] is not None:
+            reference = read_reference(match["braced"])
+        else:
+            reference = Reference(match["step"] or "", match["output"] or match["name"])
+        placeholder = f"r{len(self._by_name)}"
+        self._by_name[placeholder] = reference
+        return placeholder
+
+    def _check(self, node: ast.expr, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise InvalidInputError("This condition is nested too deeply.")
+        children: list[ast.expr] = []
+        match node:
+            case ast.BoolOp(values=values) | ast.List(elts=values) | ast.Tuple(elts=values):
+                children = values
+            case ast.UnaryOp(op=ast.Not() | ast.USub() | ast.UAdd(), operand=operand):
+                children = [operand]
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _CALCULATE:
+                children = [left, right]
+            case ast.Compare(left=left, ops=ops, comparators=right):
+                children = [left, *right]
+                for comparison, other in zip(ops, right, strict=True):
+                    if isinstance(comparison, ast.Is | ast.IsNot) and not (
+                        isinstance(other, ast.Constant) and other.value is None
+                    ):
+                        self._refuse("“is” with something else than None; write ==")
+            case ast.Constant(value=str() | bool() | int() | float() | None) | ast.Name():
+                pass
+            case ast.BinOp(op=op):
+                self._refuse(_FOREIGN.get(type(op), "an operator"))
+            case _:
+                self._refuse(_FOREIGN.get(type(node), "something"))
+        for child in children:
+            self._check(child, depth + 1)
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise InvalidInputError(
+            f"The condition {show(self.text)} has what conditions may not: {what}. They have {_ALLOWED}."
+        )
+
+
+class _Evaluation:
+    def __init__(self, condition: Condition, outputs: Outputs, parameters: Mapping[str, Any], step: str) -> None:
+        self.condition = condition
+        self.outputs = outputs
+        self.parameters = parameters
+        self.step = step
+
+    def value(self, node: ast.expr) -> Any:
+        match node:
+            case ast.Constant(value=value):
+                return value
+            case ast.Name(id=name):
+                return look_up(self.condition.reference(name), self.parameters, self.outputs, self.step)
+            case ast.List(elts=items) | ast.Tuple(elts=items):
+                return [self.value(item) for item in items]
+            case ast.BoolOp(op=ast.And(), values=values):
+                return all(self.value(item) for item in values)
+            case ast.BoolOp(values=values):
+                return any(self.value(item) for item in values)
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return not self.value(operand)
+            case ast.UnaryOp(op=op, operand=operand):
+                number = self._number(self.value(operand))
+                return -number if isinstance(op, ast.USub) else number
+            case ast.BinOp(left=left, op=op, right=right):
+                return self._calculated(op, self._number(self.value(left)), self._number(self.value(right)))
+            case ast.Compare(left=left, ops=ops, comparators=comparators):
+                return self._compared(self.value(left), ops, comparators)
+        raise AssertionError(node)
+
+    def _compared(self, left: Any, ops: list[ast.cmpop], comparators: list[ast.expr]) -> bool:
+        for op, node in zip(ops, comparators, strict=True):
+            right = self.value(node)
+            try:
+                if not _COMPARE[type(op)](left, right):
+                    return False
+            except TypeError:
+                self._undecided(f"{show(left)} cannot be compared so with {show(right)}")
+            left = right
+        return True
+
+    def _number(self, value: Any) -> int | float:
+        # of texts, * and % could make what no memory holds
+        if not isinstance(value, int | float):
+            self._undecided(f"{show(value)} is no number")
+        return value
+
+    def _calculated(self, op: ast.operator, left: float, right: float) -> Any:
+        try:
+            return _CALCULATE[type(op)](left, right)
+        except ZeroDivisionError:
+            self._undecided("it divides by 0")
+        except OverflowError:
+            self._undecided("its numbers are too large")
+
+    def _undecided(self, why: str) -> NoReturn:
+        raise InvalidInputError(f"The condition {show(self.condition.text)} cannot be decided: {why}.")
+
+
+def _hint(text: str) -> str:
+    bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", text)
+    if re.search(r"(?<![=!<>])=(?!=)", bare):
+        return "write == to compare"
+    if "&" in bare or "|" in bare:
+        return "write “and” and “or”"
+    if re.search(r"!(?!=)", bare):
+        return "write “not”"
+    return "write something like evaluate.auc > 0.7 and not prepare.empty"
+
+
+def evaluate(text: str, outputs: Outputs, parameters: Mapping[str, Any], step: str = "") -> bool:
+    """Whether a condition is true.
+
+    What stands behind an ``and`` or ``or`` that is decided already is not looked up, so that
+    ``prepare.empty or train.auc > 0.7`` needs no ``train`` where ``prepare`` was empty.
+
+    Args:
+        text: the condition.
+        outputs: by step, what it handed on, metrics included.
+        parameters: of the pipeline's run, with ``scheduled_time``.
+        step: whose condition it is, for the sentence of an error.
+
+    Raises:
+        InvalidInputError: it cannot be read or decided.
+    """
+    return Condition(text).holds(outputs, parameters, step)

@@ -1,0 +1,241 @@
+"""What is wrong with a pipeline's definition, beyond the types of its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from .conditions import Condition
+from .errors import InvalidInputError
+from .pipeline_order import cycle_sentence, edges, find_cycle, references_of, referring_texts
+from .pipelines import PipelineDefinition, Step
+from .records import SecretRef
+from .references import NAME, SCHEDULED_TIME, STEP_NAME, Path, Reference, find_references, instead
+from .values import looks_secret
+
+Found = Iterator[tuple[Path, str]]
+
+
+def problems_of(definition: PipelineDefinition) -> list[tuple[Path, str]]:
+    """What is wrong, each with its place: keys and positions from the definition's top, and one sentence."""
+    return list(_problems(definition))
+
+
+def _problems(definition: PipelineDefinition) -> Found:
+    yield from _whole(definition)
+    for name, step in definition.steps.items():
+        for path, sentence in _step(name, step, definition):
+            yield ("steps", name, *path), sentence
+    circle = find_cycle(edges(definition))
+    if circle:
+        yield ("steps", circle[0]), cycle_sentence(circle)
+
+
+def _whole(definition: PipelineDefinition) -> Found:
+    if not definition.steps:
+        yield ("steps",), "A pipeline needs at least one step."
+    for name, value in definition.parameters.items():
+        if not NAME.fullmatch(name):
+            yield (
+                ("parameters", name),
+                f"“{name}” cannot name a parameter: letters, digits and _ can, not beginning with a digit.",
+            )
+        if name == SCHEDULED_TIME:
+            yield ("parameters", name), f"“{SCHEDULED_TIME}” is given to every run; it needs no default."
+        yield from _open_secret(("parameters", name), name, value, "read it in the notebook from a step's “secrets”")
+    yield from _numbers({"concurrency": definition.concurrency}, least=1)
+    yield from _numbers({"deadline": definition.deadline}, above=0)
+    retention = definition.retention
+    for path, sentence in _numbers({"runs": retention.runs, "days": retention.days}, least=0):
+        yield ("retention", *path), sentence
+    alerts = definition.alerts
+    for path, sentence in _numbers({"slow": alerts.slow}, above=0):
+        yield ("alerts", *path), sentence
+    for position, kind in enumerate(alerts.on):
+        if kind in alerts.on[:position]:
+            yield ("alerts", "on", position), f"“{kind}” is there twice."
+    for position, address in enumerate(alerts.to):
+        if isinstance(address, SecretRef):
+            yield from _secret(("alerts", "to", position), address)
+        elif not address.strip():
+            yield ("alerts", "to", position), "This address is empty."
+
+
+def _step(name: str, step: Step, definition: PipelineDefinition) -> Found:
+    if not STEP_NAME.fullmatch(name):
+        yield (
+            (),
+            f"“{name}” cannot name a step: up to 100 letters, digits, _ and - can, beginning with a letter or _.",
+        )
+    yield from _notebook(step.notebook)
+    yield from _policies(step)
+    yield from _handed_on(step)
+    yield from _environment(step)
+    for position, source in enumerate(step.after):
+        if source not in definition.steps:
+            yield ("after", position), f"There is no step “{source}” to wait for{_instead(source, definition)}"
+    for path, text in referring_texts(step):
+        yield from _references(name, path, text, definition)
+    if step.when:
+        yield from _condition(name, step.when, definition)
+    if step.run_if != "succeeded" and not step.after and not any(source for source, _ in references_of(step)):
+        yield ("run_if",), f"“run_if: {step.run_if}” has nothing to wait for; name a step in “after”."
+
+
+def _notebook(notebook: str) -> Found:
+    path = PurePosixPath(notebook)
+    if not notebook.strip():
+        yield ("notebook",), "Say which notebook: the path is empty."
+    elif "\\" in notebook or "\0" in notebook:
+        yield ("notebook",), f"“{notebook}” is no path here; write / between folders."
+    elif path.is_absolute() or notebook.startswith("~"):
+        yield ("notebook",), f"“{notebook}” must be relative to the pipeline file's folder."
+    elif _leaves(path):
+        yield ("notebook",), f"“{notebook}” leaves the pipeline file's folder; keep the file above its notebooks."
+    elif path.suffix != ".ipynb":
+        yield ("notebook",), f"“{notebook}” is no notebook: its name must end with .ipynb."
+
+
+def _leaves(path: PurePosixPath) -> bool:
+    depth = 0
+    for part in path.parts:
+        depth += -1 if part == ".." else 1
+        if depth < 0:
+            return True
+    return False
+
+
+def _policies(step: Step) -> Found:
+    yield from _numbers({"retries": step.retries, "retry_delay": step.retry_delay, "gpus": step.gpus}, least=0)
+    yield from _numbers({"retry_backoff": step.retry_backoff, "cpus": step.cpus}, least=1)
+    yield from _numbers({"timeout": step.timeout, "cell_timeout": step.cell_timeout, "memory": step.memory}, above=0)
+    if step.sweep is None:
+        return
+    for path, sentence in _numbers({"slots": step.sweep.slots}, least=1):
+        yield ("sweep", *path), sentence
+    sampler = step.sweep.sampler
+    if sampler.kind == "random" and (sampler.count is None or sampler.count < 1):
+        yield ("sweep", "sampler", "count"), "Say how many combinations to draw."
+    if not step.sweep.objective.metric.strip():
+        yield ("sweep", "objective", "metric"), "Say by which metric the best run is known."
+    for name in step.sweep.space:
+        if name in step.parameters:
+            yield ("sweep", "space", name), f"“{name}” is set in “parameters”, too; say it once."
+
+
+def _numbers(values: Mapping[str, float | None], *, least: float | None = None, above: float | None = None) -> Found:
+    for name, value in values.items():
+        if value is None:
+            continue
+        if least is not None and not value >= least:
+            yield (name,), f"{name} cannot be less than {least:g}; {value:g} is."
+        if above is not None and not value > above:
+            yield (name,), f"{name} must be more than {above:g}; {value:g} is not."
+
+
+def _handed_on(step: Step) -> Found:
+    for position, name in enumerate(step.outputs):
+        if not NAME.fullmatch(name):
+            yield ("outputs", position), f"“{name}” cannot name an output: letters, digits and _ can."
+        elif name in step.outputs[:position]:
+            yield ("outputs", position), f"“{name}” is there twice."
+    for name, file in step.files.items():
+        path = PurePosixPath(file)
+        if not NAME.fullmatch(name):
+            yield ("files", name), f"“{name}” cannot name a file that is handed on: letters, digits and _ can."
+        elif name in step.outputs:
+            yield ("files", name), f"“{name}” is an output already; give the file another name."
+        if not file.strip() or path.is_absolute() or _leaves(path):
+            yield ("files", name), f"“{file}” must be a path inside the run's own folder, MLOPS_RUN_DIR."
+
+
+def _environment(step: Step) -> Found:
+    for name, value in step.parameters.items():
+        yield from _open_secret(("parameters", name), name, value, "put it under “secrets”")
+    for field, names in (("env", list(step.env)), ("secrets", list(step.secrets))):
+        for name in names:
+            if not name or "=" in name or "\0" in name:
+                yield (field, name), f"“{name}” cannot name a variable of the environment."
+    for name, text in step.env.items():
+        yield from _open_secret(("env", name), name, text, "put it under “secrets”")
+    for name, secret in step.secrets.items():
+        yield from _secret(("secrets", name), secret)
+        if name in step.env:
+            yield ("secrets", name), f"“{name}” is set in “env”, too; say it once."
+
+
+def _secret(path: Path, secret: SecretRef) -> Found:
+    given = [name for name in ("env", "keyring", "file") if getattr(secret, name)]
+    if len(given) != 1:
+        said = " and ".join(given) or "none"
+        yield path, f"Say where the secret is found by exactly one of env, keyring and file; this has {said}."
+    if secret.keyring and not all(secret.keyring.partition("/")):
+        yield (*path, "keyring"), f"“{secret.keyring}” is no place in a keyring; write service/user."
+
+
+def _open_secret(path: Path, name: str, value: Any, instead_of: str) -> Found:
+    if value is not None and not isinstance(value, int | float) and looks_secret(name, value):
+        yield path, f"“{name}” looks like a secret, and this file is read by many; {instead_of}."
+
+
+def _references(step: str, path: Path, text: str, definition: PipelineDefinition) -> Found:
+    try:
+        references = find_references(text)
+    except InvalidInputError as error:
+        yield path, error.message
+        return
+    for reference in references:
+        sentence = _unknown(step, reference, f"“{reference}”", definition)
+        if sentence:
+            yield path, sentence
+            continue
+        source, name = reference
+        known = handed_on(definition.steps[source]) if source else [name]
+        if name not in known:
+            yield (
+                path,
+                f"Step “{step}” refers to “{reference}”, but “{source}” hands on no “{name}”{instead(name, known)} "
+                f"What is handed on is named in the outputs or files of “{source}”.",
+            )
+
+
+def _condition(step: str, text: str, definition: PipelineDefinition) -> Found:
+    try:
+        references = Condition(text).references
+    except InvalidInputError as error:
+        yield ("when",), error.message
+        return
+    # any name may be a metric there, and which there are shows when it runs
+    for reference in references:
+        sentence = _unknown(step, reference, f"“{reference.bare}” in its condition", definition)
+        if sentence:
+            yield ("when",), sentence
+
+
+def _unknown(step: str, reference: Reference, shown: str, definition: PipelineDefinition) -> str:
+    source, name = reference
+    if source:
+        if source in definition.steps:
+            return ""
+        return f"Step “{step}” refers to {shown}, but there is no step “{source}”{_instead(source, definition)}"
+    if name in definition.parameters or name == SCHEDULED_TIME:
+        return ""
+    if name in definition.steps:
+        return f"Step “{step}” refers to {shown}, which is a step; say which output, such as {name}.NAME."
+    near = instead(name, [*definition.parameters, SCHEDULED_TIME])
+    return f"Step “{step}” refers to {shown}, but the pipeline has no parameter “{name}”{near}"
+
+
+def _instead(name: str, definition: PipelineDefinition) -> str:
+    if "-" in name and name.rsplit("-", 1)[-1] in definition.steps:
+        return "; a minus has spaces round it."
+    return instead(name, definition.steps)
+
+
+def handed_on(step: Step) -> list[str]:
+    """Names that a step is known to hand on before it ever ran."""
+    found = [*step.outputs, *step.files]
+    if step.sweep is not None:
+        found += [*step.sweep.space, step.sweep.objective.metric]
+    return list(dict.fromkeys(found))

@@ -1,0 +1,155 @@
+"""References in a pipeline: ``${NAME}`` for its parameter, ``${STEP.OUTPUT}`` for what an earlier step hands on.
+
+::
+
+    ${month}              alone: the parameter's value with its own type
+    data/${month}.csv     among text: its text, JSON's where it is none (true, null, [1, 2])
+    ${prepare.rows}       an output of the step “prepare”
+    ${train.val/auc}      a metric may be named as MLflow allows it
+    $${x}                 the text “${x}”
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from .errors import InvalidInputError
+
+# a dash is no minus where a dot and an output follow; see core.conditions
+STEP_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
+# of a parameter or an output
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# given by what fires a run
+SCHEDULED_TIME = "scheduled_time"
+
+_PATTERN = re.compile(r"\$\$\{|\$\{(?:([^{}]*)\})?")
+_INSIDE = re.compile(r"(?:([A-Za-z_][A-Za-z0-9_-]*)\.)?([A-Za-z0-9_][A-Za-z0-9_./ -]*)")
+
+Outputs = Mapping[str, Mapping[str, Any]]
+Path = tuple[str | int, ...]
+
+
+class Reference(NamedTuple):
+    """What a text refers to; ``step`` is empty for a parameter of the pipeline."""
+
+    step: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"${{{self.bare}}}"
+
+    @property
+    def bare(self) -> str:
+        """As conditions write it."""
+        return f"{self.step}.{self.name}" if self.step else self.name
+
+
+def read_reference(inside: str | None) -> Reference:
+    """The reference that stands between ``${`` and ``}``, None where the brace is never closed.
+
+    Raises:
+        InvalidInputError: it is none.
+    """
+    found = _INSIDE.fullmatch(inside.strip()) if inside is not None else None
+    if found is None or (not found[1] and not NAME.fullmatch(found[2])):
+        written = "${" if inside is None else f"${{{inside}}}"
+        raise InvalidInputError(
+            f"“{written}” is no reference: write ${{NAME}} or ${{STEP.OUTPUT}}, and $${{ where “${{” itself is meant."
+        )
+    return Reference(found[1] or "", found[2])
+
+
+def find_references(text: str) -> list[Reference]:
+    """References in one text, in order, without doubles.
+
+    Raises:
+        InvalidInputError: one of them is none.
+    """
+    found = (read_reference(match[1]) for match in _PATTERN.finditer(text) if match[0] != "$${")
+    return list(dict.fromkeys(found))
+
+
+def texts(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Every text in a JSON value, with its place; keys of mappings are none."""
+    match value:
+        case str():
+            yield path, value
+        case list():
+            for position, item in enumerate(value):
+                yield from texts(item, (*path, position))
+        case dict():
+            for key, item in value.items():
+                yield from texts(item, (*path, str(key)))
+
+
+def resolve(value: Any, parameters: Mapping[str, Any], outputs: Outputs, step: str = "") -> Any:
+    """A JSON value with all references replaced.
+
+    A text that is one reference and nothing else becomes what it refers to, with its own type.
+
+    Args:
+        value: with references in its texts.
+        parameters: of the pipeline's run, with ``scheduled_time``.
+        outputs: by step, what it handed on.
+        step: whose value it is, for the sentence of an error.
+
+    Raises:
+        InvalidInputError: something it refers to is not there.
+    """
+    match value:
+        case str():
+            alone = _PATTERN.fullmatch(value)
+            if alone and value != "$${":
+                return look_up(read_reference(alone[1]), parameters, outputs, step)
+            return resolve_text(value, parameters, outputs, step)
+        case list():
+            return [resolve(item, parameters, outputs, step) for item in value]
+        case dict():
+            return {key: resolve(item, parameters, outputs, step) for key, item in value.items()}
+        case _:
+            return value
+
+
+def resolve_text(text: str, parameters: Mapping[str, Any], outputs: Outputs, step: str = "") -> str:
+    """As :func:`resolve`, and always a text: for variables of an environment and fields of a space."""
+
+    def replacement(match: re.Match[str]) -> str:
+        if match[0] == "$${":
+            return "${"
+        value = look_up(read_reference(match[1]), parameters, outputs, step)
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+    return _PATTERN.sub(replacement, text)
+
+
+def look_up(reference: Reference, parameters: Mapping[str, Any], outputs: Outputs, step: str = "") -> Any:
+    """What a reference refers to; arguments as for :func:`resolve`.
+
+    Raises:
+        InvalidInputError: it is not there.
+    """
+    who = f"Step “{step}” refers to “{reference}”, but" if step else f"“{reference}” is referred to, but"
+    source, name = reference
+    if not source:
+        if name in parameters:
+            return parameters[name]
+        raise InvalidInputError(f"{who} the pipeline has no parameter “{name}”{instead(name, parameters)}")
+    if source not in outputs:
+        raise InvalidInputError(f"{who} “{source}” has left nothing: it did not run.")
+    if name not in outputs[source]:
+        left = ", ".join(outputs[source]) or "nothing"
+        raise InvalidInputError(f"{who} “{source}” left no “{name}”; it left {left}.")
+    return outputs[source][name]
+
+
+def instead(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence that tells which known name may have been meant."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, 1)
+    if near:
+        return f"; did you mean “{near[0]}”?"
+    return f"; known are {', '.join(known)}." if 0 < len(known) <= 20 else "."
