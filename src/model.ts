@@ -4,7 +4,17 @@ import { Poll } from '@lumino/polling';
 import { Signal, type ISignal } from '@lumino/signaling';
 import type { Client } from './api/client';
 import { ApiError } from './api/request';
-import type { Run, RunsPage, Status, Sweep } from './api/schema';
+import type {
+  Pipeline,
+  PipelineDetails,
+  PipelineRun,
+  PipelineRunDetails,
+  Run,
+  RunsPage,
+  Status,
+  Sweep
+} from './api/schema';
+import { newChange, PipelineModel, type IChange } from './pipelinemodel';
 import {
   CHANGES_SCHEMA,
   isOver,
@@ -31,6 +41,8 @@ class Runs {
   sorted: readonly Run[] = [];
   revision = 0;
   loaded = false;
+  /** Whether there is no such sweep. */
+  missing = false;
   watchers = 0;
 }
 
@@ -38,6 +50,10 @@ class Runs {
 export class MlopsModel implements IMlopsModel {
   constructor(options: IModelOptions) {
     this.client = options.client;
+    this._pipelines = new PipelineModel(
+      options.client,
+      () => void this.refresh()
+    );
     this._events = options.events;
     this._calm = options.calm ?? 30_000;
     this._eager = options.eager ?? 3_000;
@@ -99,7 +115,7 @@ export class MlopsModel implements IMlopsModel {
 
   sweeps(shelf: SweepShelf = 'current'): readonly Sweep[] {
     return [...this._sweeps.values()]
-      .filter(sweep => shelfOf(sweep) === shelf)
+      .filter(sweep => !sweep.pipeline_run && shelfOf(sweep) === shelf)
       .sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
   }
 
@@ -129,6 +145,7 @@ export class MlopsModel implements IMlopsModel {
     const runs = this._runs.get(sweepId) ?? new Runs();
     this._runs.set(sweepId, runs);
     runs.watchers += 1;
+    runs.missing = false;
     this._stale.add(sweepId);
     void this.refresh();
     return new DisposableDelegate(() => {
@@ -137,6 +154,38 @@ export class MlopsModel implements IMlopsModel {
         this._runs.delete(sweepId);
       }
     });
+  }
+
+  pipelines(deleted = false): readonly Pipeline[] {
+    return this._pipelines.pipelines(deleted);
+  }
+
+  pipeline(id: string): Pipeline | undefined {
+    return this._pipelines.pipeline(id);
+  }
+
+  pipelineDetails(id: string): PipelineDetails | null {
+    return this._pipelines.details(id);
+  }
+
+  pipelineRuns(id: string): readonly PipelineRun[] {
+    return this._pipelines.runs(id);
+  }
+
+  pipelineRun(runId: string): PipelineRunDetails | null {
+    return this._pipelines.run(runId);
+  }
+
+  isMissing(id: string): boolean {
+    return this._pipelines.isMissing(id);
+  }
+
+  watchPipeline(id: string): IDisposable {
+    return this._pipelines.watch(id);
+  }
+
+  watchPipelineRun(runId: string): IDisposable {
+    return this._pipelines.watchRun(runId);
   }
 
   watchStatus(): IDisposable {
@@ -175,20 +224,17 @@ export class MlopsModel implements IMlopsModel {
     if (this._disposed) {
       return;
     }
-    const change = {
-      sweeps: new Set<string>(),
-      runs: new Set<string>(),
-      ended: new Set<string>(),
-      status: !this._ready || this._error !== ''
-    };
+    const change = newChange();
+    change.status = !this._ready || this._error !== '';
     try {
-      await this._fetchSweeps(change.sweeps, change.ended);
+      await this._fetchChanges(change);
       for (const id of change.sweeps) {
         this._stale.add(id);
       }
-      await Promise.all(
-        [...this._stale].map(id => this._fetchRuns(id, change.runs))
-      );
+      await Promise.all([
+        ...[...this._stale].map(id => this._fetchRuns(id, change)),
+        this._pipelines.fetch(change)
+      ]);
       this._ready = true;
       this._error = '';
     } catch (error) {
@@ -198,27 +244,29 @@ export class MlopsModel implements IMlopsModel {
     }
     if (
       !this._disposed &&
-      (change.status || change.sweeps.size > 0 || change.runs.size > 0)
+      (change.status ||
+        change.sweeps.size > 0 ||
+        change.runs.size > 0 ||
+        change.pipelines.size > 0)
     ) {
       this._changed.emit(change);
     }
   }
 
-  private async _fetchSweeps(
-    changed: Set<string>,
-    ended: Set<string>
-  ): Promise<void> {
+  private async _fetchChanges(change: IChange): Promise<void> {
     let page = await this.client.changes(this._revision);
     if (page.revision < this._revision) {
       // another store stands behind the server now: forget what the old one said
       for (const id of this._sweeps.keys()) {
-        changed.add(id);
+        change.sweeps.add(id);
       }
       this._sweeps.clear();
+      this._pipelines.forget(change);
       for (const [id, runs] of this._runs) {
         runs.byId.clear();
         runs.sorted = [];
         runs.revision = 0;
+        runs.missing = false;
         // so that a table which is empty now is told, too
         runs.loaded = false;
         this._stale.add(id);
@@ -232,37 +280,45 @@ export class MlopsModel implements IMlopsModel {
       }
     }
     this._revision = page.revision;
+    this._pipelines.take(page.pipelines, change);
     for (const sweep of page.sweeps) {
-      const before = this._sweeps.get(sweep.id);
-      if (before?.revision === sweep.revision) {
-        continue;
-      }
-      this._sweeps.set(sweep.id, sweep);
-      changed.add(sweep.id);
-      if (before && !isOver(before.state) && isOver(sweep.state)) {
-        ended.add(sweep.id);
-      }
+      this._take(sweep, change);
     }
   }
 
-  private async _fetchRuns(
-    sweepId: string,
-    changed: Set<string>
-  ): Promise<void> {
+  private _take(sweep: Sweep, change: IChange): void {
+    const before = this._sweeps.get(sweep.id);
+    if (before?.revision === sweep.revision) {
+      return;
+    }
+    this._sweeps.set(sweep.id, sweep);
+    change.sweeps.add(sweep.id);
+    if (
+      before &&
+      !sweep.pipeline_run &&
+      !isOver(before.state) &&
+      isOver(sweep.state)
+    ) {
+      change.ended.add(sweep.id);
+    }
+  }
+
+  private async _fetchRuns(sweepId: string, change: IChange): Promise<void> {
     const runs = this._runs.get(sweepId);
     if (!runs) {
       this._stale.delete(sweepId);
       return;
     }
-    let page: RunsPage;
+    let page: RunsPage = { runs: [], revision: runs.revision };
     try {
+      await this._fetchApart(sweepId, change);
       page = await this.client.runs(sweepId, runs.revision);
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 404) {
         throw error;
       }
       // purged meanwhile: an empty table says it better than an error that never ends
-      page = { runs: [], revision: runs.revision };
+      runs.missing = !this._sweeps.has(sweepId);
     }
     this._stale.delete(sweepId);
     runs.revision = page.revision;
@@ -274,7 +330,18 @@ export class MlopsModel implements IMlopsModel {
     }
     runs.sorted = [...runs.byId.values()].sort((a, b) => a.index - b.index);
     runs.loaded = true;
-    changed.add(sweepId);
+    change.runs.add(sweepId);
+  }
+
+  /** A sweep that executes a pipeline's step is not among the changes, so it is fetched by itself. */
+  private async _fetchApart(sweepId: string, change: IChange): Promise<void> {
+    const sweep = this._sweeps.get(sweepId);
+    if (sweep && (!sweep.pipeline_run || isOver(sweep.state))) {
+      return;
+    }
+    if (!this._runs.get(sweepId)?.missing) {
+      this._take(await this.client.sweep(sweepId), change);
+    }
   }
 
   private async _fetchStatus(): Promise<void> {
@@ -284,12 +351,7 @@ export class MlopsModel implements IMlopsModel {
       JSON.stringify(status) !== JSON.stringify(this._status)
     ) {
       this._status = status;
-      this._changed.emit({
-        sweeps: new Set(),
-        runs: new Set(),
-        ended: new Set(),
-        status: true
-      });
+      this._changed.emit({ ...newChange(), status: true });
     }
   }
 
@@ -322,6 +384,7 @@ export class MlopsModel implements IMlopsModel {
     }
   }
 
+  private readonly _pipelines: PipelineModel;
   private readonly _events: EventStream | undefined;
   private readonly _calm: number;
   private readonly _eager: number;

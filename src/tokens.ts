@@ -7,7 +7,19 @@ import { Token } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import type { Client } from './api/client';
-import type { Run, RunState, Status, Sweep, SweepState } from './api/schema';
+import type {
+  Pipeline,
+  PipelineDetails,
+  PipelineRun,
+  PipelineRunDetails,
+  PipelineRunState,
+  Run,
+  RunMark,
+  RunState,
+  Status,
+  Sweep,
+  SweepState
+} from './api/schema';
 
 /** What a change touched; listeners look up the present values in the model. */
 export interface IModelChange {
@@ -17,23 +29,39 @@ export interface IModelChange {
   readonly runs: ReadonlySet<string>;
   /** Sweeps that were live when last seen and are over now. */
   readonly ended: ReadonlySet<string>;
+  /** Pipelines, and watched runs of pipelines, that are new or different, deleted ones too. */
+  readonly pipelines: ReadonlySet<string>;
+  /** Runs of pipelines that ended since they were last looked at. */
+  readonly pipelinesEnded: readonly IPipelineEnd[];
   /** Whether `status`, `ready` or `error` is different. */
   readonly status: boolean;
+}
+
+/** A run of a pipeline that is over. */
+export interface IPipelineEnd {
+  /** Id of the pipeline. */
+  readonly pipeline: string;
+  readonly run: RunMark;
 }
 
 export type SweepShelf = 'current' | 'archived' | 'deleted';
 
 /**
- * All that this page knows of sweeps, runs and the service, kept current.
+ * All that this page knows of sweeps, runs, pipelines and the service, kept current.
  *
- * Records are immutable: a changed sweep or run is a new object, so `===` tells whether to draw it
+ * Records are immutable: a changed sweep, run or pipeline is a new object, so `===` tells whether to draw it
  * again. There is one signal, emitted at most once a fetch. The model fetches when the server's event
  * bus announces a revision, and by itself every few seconds where no events arrive.
  *
  * Runs are kept only for sweeps that somebody watches: a view of a sweep calls
  * `const watch = model.watchRuns(id)` when shown, reads `model.runs(id)` on each `changed` whose
  * `change.runs` has the id, and disposes the watch with itself. While the first page is on its way
- * `model.runsLoaded(id)` is false.
+ * `model.runsLoaded(id)` is false. A sweep that executes a pipeline's step is not among `sweeps()`;
+ * whoever watches it has it in `model.sweep(id)`.
+ *
+ * All pipelines are known. Triggers, versions and runs are kept only of those that somebody watches
+ * (`watchPipeline`), steps only of watched runs (`watchPipelineRun`). Both are null while they are on
+ * their way, and `isMissing(id)` tells that there is no such pipeline or run.
  *
  * To act, execute a command (`CommandIDs`); to ask for what the model does not keep, use `client`.
  * After a write through `client`, call `refresh()` so that this page need not wait for the event.
@@ -51,7 +79,7 @@ export interface IMlopsModel extends IDisposable {
   readonly status: Status | null;
   /** Sweeps on a shelf, newest first. */
   sweeps(shelf?: SweepShelf): readonly Sweep[];
-  /** One sweep, whatever its shelf. */
+  /** One sweep, whatever its shelf; of a pipeline's step only while it is watched. */
   sweep(id: string): Sweep | undefined;
   /** Known runs of a watched sweep, by index. */
   runs(sweepId: string): readonly Run[];
@@ -61,6 +89,22 @@ export interface IMlopsModel extends IDisposable {
   run(id: string): Run | undefined;
   /** Keep the runs of a sweep current until disposed. */
   watchRuns(sweepId: string): IDisposable;
+  /** Pipelines by name; the deleted ones where these are asked for. */
+  pipelines(deleted?: boolean): readonly Pipeline[];
+  /** One pipeline, deleted or not. */
+  pipeline(id: string): Pipeline | undefined;
+  /** Triggers, versions and graph of a watched pipeline. */
+  pipelineDetails(id: string): PipelineDetails | null;
+  /** Known runs of a watched pipeline, newest first. */
+  pipelineRuns(id: string): readonly PipelineRun[];
+  /** A watched run of a pipeline, with its steps. */
+  pipelineRun(runId: string): PipelineRunDetails | null;
+  /** Whether a watched pipeline or pipeline run was looked for and is not there. */
+  isMissing(id: string): boolean;
+  /** Keep a pipeline's details and runs current until disposed. */
+  watchPipeline(id: string): IDisposable;
+  /** Keep a pipeline run's steps current until disposed. */
+  watchPipelineRun(runId: string): IDisposable;
   /** Keep `status` current until disposed. */
   watchStatus(): IDisposable;
   /** Fetch what is newer now. Never rejects: see `error`. */
@@ -69,7 +113,7 @@ export interface IMlopsModel extends IDisposable {
 
 export const IMlopsModel = new Token<IMlopsModel>(
   'jupyter-mlops:IMlopsModel',
-  'Sweeps, their runs and the service behind them, kept current.'
+  'Sweeps, their runs, pipelines and the service behind them, kept current.'
 );
 
 /** Revisions of the store, on Jupyter's event bus. */
@@ -101,6 +145,39 @@ export namespace CommandIDs {
   export const openMlflow = 'mlops:open-mlflow';
   export const showPanel = 'mlops:show-panel';
   export const showServiceLog = 'mlops:show-service-log';
+  /**
+   * Make a pipeline of a finished run, a sweep's best run, a notebook or a pipeline file: asks for name
+   * and schedule. Args: `runId?`, `sweepId?`, `path?`; without any, of the notebook in front.
+   */
+  export const promote = 'mlops:promote';
+  /** Args: `id`. So do all that act on a pipeline. */
+  export const openPipeline = 'mlops:open-pipeline';
+  /** Run it now; with `ask`, after asking for other parameters. Args: `id`, `ask?`. */
+  export const runPipeline = 'mlops:run-pipeline';
+  export const pausePipeline = 'mlops:pause-pipeline';
+  export const resumePipeline = 'mlops:resume-pipeline';
+  /** Args: `id`, `name?`; asks for the name where it is left out. */
+  export const renamePipeline = 'mlops:rename-pipeline';
+  export const deletePipeline = 'mlops:delete-pipeline';
+  export const restorePipeline = 'mlops:restore-pipeline';
+  /** Let another version fire. Args: `id`, `version` (its number). */
+  export const rollbackPipeline = 'mlops:rollback-pipeline';
+  /** Add a schedule or trigger, or change one. Args: `id`, `trigger?` (its id). */
+  export const schedulePipeline = 'mlops:schedule-pipeline';
+  /** Args: `id` (of the pipeline), `trigger` (its id). So do the next two. */
+  export const removeTrigger = 'mlops:remove-trigger';
+  export const pauseTrigger = 'mlops:pause-trigger';
+  export const resumeTrigger = 'mlops:resume-trigger';
+  /** Run a schedule's past times; asks for which. Args: `id`, `trigger?`. */
+  export const backfillPipeline = 'mlops:backfill-pipeline';
+  /** Args: `id` (of the pipeline), `run` (id of the run). */
+  export const openPipelineRun = 'mlops:open-pipeline-run';
+  /** Args: `id` (of the run); in a pipeline's context menu its latest one is meant. */
+  export const stopPipelineRun = 'mlops:stop-pipeline-run';
+  /** Repeat what failed, or all from a step on. Args: `id` (of the run), `step?`. */
+  export const retryPipelineRun = 'mlops:retry-pipeline-run';
+  /** Let the service outlive the login. */
+  export const installService = 'mlops:install-service';
   /** Tag the active cell of the current notebook as its parameters. */
   export const tagParameters = 'mlops:tag-parameters';
 }
@@ -108,14 +185,23 @@ export namespace CommandIDs {
 /** CSS class of everything that is a sweep and has its context menu; carries `data-sweep-id`. */
 export const SWEEP_CLASS = 'jp-MlopsSweepItem';
 
-const OVER: ReadonlySet<SweepState | RunState> = new Set([
+/** CSS class of everything that is a pipeline and has its context menu; carries `data-pipeline-id`. */
+export const PIPELINE_CLASS = 'jp-MlopsPipelineItem';
+
+/** Ends with this: the name of a file that is a pipeline. */
+export const PIPELINE_SUFFIX = '.pipeline.yaml';
+
+type AnyState = SweepState | RunState | PipelineRunState;
+
+const OVER: ReadonlySet<AnyState> = new Set([
   'succeeded',
   'failed',
-  'stopped'
+  'stopped',
+  'skipped'
 ] as const);
 
-/** Whether a run or sweep in this state is over. */
-export function isOver(state: SweepState | RunState): boolean {
+/** Whether a run, sweep or pipeline run in this state is over. */
+export function isOver(state: AnyState): boolean {
   return OVER.has(state);
 }
 

@@ -1,22 +1,50 @@
 import type { INotebookContent } from '@jupyterlab/nbformat';
+import { URLExt } from '@jupyterlab/coreutils';
 import type { ServerConnection } from '@jupyterlab/services';
 import { request } from './request';
 import type {
+  BackfillAnswer,
+  BackfillRequest,
   Changes,
+  CronCheck,
+  CronRequest,
   NotebookInfo,
+  Pipeline,
+  PipelineChange,
+  PipelineCheck,
+  PipelineDetails,
+  PipelineRun,
+  PipelineRunDetails,
+  PipelineRunsPage,
+  PipelineText,
+  PromoteAnswer,
+  PromoteRequest,
   Run,
+  RunRequest,
   RunsPage,
+  ScheduleAnswer,
+  ScheduleRequest,
+  ServiceKeep,
   ServiceLog,
   SpaceCheck,
   SpaceRequest,
   Status,
+  Step,
   Sweep,
   SweepChange,
-  SweepRequest
+  SweepRequest,
+  TextAnswer,
+  Trigger,
+  TriggerChange,
+  Version,
+  VersionDiff
 } from './schema';
 
 /** A request names its notebook; what it leaves out takes the server's default. */
 export type Asked<T extends { path: string }> = Partial<T> & Pick<T, 'path'>;
+
+/** What a step says; what it leaves out takes the server's default. */
+export type AskedStep = Partial<Step> & Pick<Step, 'notebook'>;
 
 export type SweepAction = 'stop' | 'pause' | 'resume' | 'retry' | 'restore';
 
@@ -26,6 +54,18 @@ export class Client {
 
   status(): Promise<Status> {
     return request(this.settings, ['status']);
+  }
+
+  serviceKeep(): Promise<ServiceKeep> {
+    return request(this.settings, ['service', 'keep']);
+  }
+
+  installService(): Promise<ServiceKeep> {
+    return request(this.settings, ['service', 'keep'], { method: 'POST' });
+  }
+
+  uninstallService(): Promise<void> {
+    return request(this.settings, ['service', 'keep'], { method: 'DELETE' });
   }
 
   serviceLog(): Promise<ServiceLog> {
@@ -60,7 +100,7 @@ export class Client {
     });
   }
 
-  /** Sweeps newer than a revision, archived and deleted ones too. */
+  /** Sweeps and pipelines newer than a revision, archived and deleted ones too. */
   changes(since: number): Promise<Changes> {
     return request(this.settings, ['changes'], { query: { since } });
   }
@@ -109,5 +149,156 @@ export class Client {
   /** The executed notebook, as far as it has got. */
   runNotebook(id: string): Promise<INotebookContent> {
     return request(this.settings, ['runs', id, 'notebook']);
+  }
+
+  promote(asked: Partial<PromoteRequest>): Promise<PromoteAnswer> {
+    return request(this.settings, ['pipelines'], {
+      method: 'POST',
+      body: asked
+    });
+  }
+
+  pipeline(id: string): Promise<PipelineDetails> {
+    return request(this.settings, ['pipelines', id]);
+  }
+
+  changePipeline(
+    id: string,
+    change: Partial<PipelineChange>
+  ): Promise<Pipeline> {
+    return request(this.settings, ['pipelines', id], {
+      method: 'PATCH',
+      body: change
+    });
+  }
+
+  deletePipeline(id: string): Promise<void> {
+    return request(this.settings, ['pipelines', id], { method: 'DELETE' });
+  }
+
+  restorePipeline(id: string): Promise<Pipeline> {
+    return request(this.settings, ['pipelines', id, 'restore'], {
+      method: 'POST'
+    });
+  }
+
+  pipelineRuns(id: string, since = 0): Promise<PipelineRunsPage> {
+    return request(this.settings, ['pipelines', id, 'runs'], {
+      query: { since }
+    });
+  }
+
+  runPipeline(
+    id: string,
+    asked: Partial<RunRequest> = {}
+  ): Promise<PipelineRun> {
+    return request(this.settings, ['pipelines', id, 'runs'], {
+      method: 'POST',
+      body: asked
+    });
+  }
+
+  backfill(
+    id: string,
+    asked: Partial<BackfillRequest> & Pick<BackfillRequest, 'start' | 'end'>
+  ): Promise<BackfillAnswer> {
+    return request(this.settings, ['pipelines', id, 'backfill'], {
+      method: 'POST',
+      body: asked
+    });
+  }
+
+  version(id: string, number: number): Promise<Version> {
+    return request(this.settings, [
+      'pipelines',
+      id,
+      'versions',
+      String(number)
+    ]);
+  }
+
+  versionDiff(id: string, older: number, newer: number): Promise<VersionDiff> {
+    return request(this.settings, ['pipelines', id, 'diff'], {
+      query: { older, newer }
+    });
+  }
+
+  addTrigger(
+    id: string,
+    asked: Partial<ScheduleRequest>
+  ): Promise<ScheduleAnswer> {
+    return request(this.settings, ['pipelines', id, 'triggers'], {
+      method: 'POST',
+      body: asked
+    });
+  }
+
+  changeTrigger(id: string, change: Partial<TriggerChange>): Promise<Trigger> {
+    return request(this.settings, ['triggers', id], {
+      method: 'PATCH',
+      body: change
+    });
+  }
+
+  deleteTrigger(id: string): Promise<void> {
+    return request(this.settings, ['triggers', id], { method: 'DELETE' });
+  }
+
+  /** Where others fire a trigger of kind `http`; they send its token. */
+  triggerAddress(id: string): string {
+    return URLExt.join(
+      this.settings.baseUrl,
+      'mlops',
+      'triggers',
+      encodeURIComponent(id),
+      'call'
+    );
+  }
+
+  pipelineRun(id: string): Promise<PipelineRunDetails> {
+    return request(this.settings, ['pipeline-runs', id]);
+  }
+
+  stopPipelineRun(id: string): Promise<PipelineRun> {
+    return request(this.settings, ['pipeline-runs', id, 'stop'], {
+      method: 'POST'
+    });
+  }
+
+  /** Repeat what failed, or all from a step on. */
+  retryPipelineRun(id: string, step = ''): Promise<PipelineRun> {
+    return request(this.settings, ['pipeline-runs', id, 'retry'], {
+      method: 'POST',
+      body: { step }
+    });
+  }
+
+  checkCron(asked: CronRequest, signal?: AbortSignal): Promise<CronCheck> {
+    return request(this.settings, ['cron'], {
+      method: 'POST',
+      body: asked,
+      ...(signal && { signal })
+    });
+  }
+
+  checkPipelineText(
+    asked: PipelineText,
+    signal?: AbortSignal
+  ): Promise<PipelineCheck> {
+    return request(this.settings, ['pipeline-text', 'check'], {
+      method: 'POST',
+      body: asked,
+      ...(signal && { signal })
+    });
+  }
+
+  /** A pipeline's text with one step more. */
+  addStep(
+    asked: PipelineText & { name: string; step: AskedStep }
+  ): Promise<TextAnswer> {
+    return request(this.settings, ['pipeline-text', 'step'], {
+      method: 'POST',
+      body: asked
+    });
   }
 }

@@ -12,6 +12,7 @@ import type {
   Sweep,
   SweepRequest
 } from '../api/schema';
+import { FakePipelines } from './pipelines';
 
 export interface IAsked {
   method: string;
@@ -21,7 +22,7 @@ export interface IAsked {
   body: unknown;
 }
 
-interface IAnswer {
+export interface IAnswer {
   status: number;
   body?: unknown;
 }
@@ -33,6 +34,7 @@ export class FakeServer {
   readonly sweeps = new Map<string, Sweep>();
   readonly runs = new Map<string, Run>();
   readonly notebooks = new Map<string, NotebookInfo>();
+  readonly pipelines = new FakePipelines(() => ++this.revision);
   revision = 0;
   status: Status = statusOf();
   /** Whether nothing answers at all. */
@@ -131,6 +133,10 @@ export class FakeServer {
     const since = Number(query.get('since'));
     const newer = <T extends { revision: number }>(records: Iterable<T>) =>
       [...records].filter(record => record.revision > since);
+    const piped = this.pipelines.answer(asked, this.revision);
+    if (piped) {
+      return piped;
+    }
     const runs = /^sweeps\/([^/]+)\/runs$/.exec(path);
     if (runs) {
       const id = runs[1] ?? '';
@@ -154,7 +160,11 @@ export class FakeServer {
     switch (`${method} ${path}`) {
       case 'GET changes':
         return ok({
-          sweeps: newer(this.sweeps.values()),
+          // steps' sweeps are told of by their pipelines
+          sweeps: newer(this.sweeps.values()).filter(
+            sweep => !sweep.pipeline_run
+          ),
+          pipelines: newer(this.pipelines.all.values()),
           revision: this.revision
         });
       case 'GET status':
@@ -247,6 +257,13 @@ export function sweepOf(id: string, change: Partial<Sweep> = {}): Sweep {
     max_output: 100_000_000,
     prefix: 0,
     shared_cells: 0,
+    fixed: {},
+    folder: '',
+    extras: null,
+    pipeline_run: '',
+    step: '',
+    service: '',
+    mlflow_parent: '',
     total: 10,
     planned: 10,
     counts: {},
@@ -297,6 +314,9 @@ export function runOf(
     kernel_start: '',
     kernel_reason: '',
     warnings: [],
+    outputs: {},
+    inputs: [],
+    code: {},
     mlflow_run_id: null,
     tracked: false,
     stop_requested: false,
