@@ -34,6 +34,16 @@ export function formatTime(iso: string, now = new Date()): string {
     : time.toLocaleDateString([], { month: 'short', day: 'numeric' });
 }
 
+/** Date and time of day, to the second. */
+export function fullTime(iso: string | null): string {
+  return iso
+    ? new Date(iso).toLocaleString([], {
+        dateStyle: 'medium',
+        timeStyle: 'medium'
+      })
+    : '';
+}
+
 /** Thousands apart, as the person's language has it. */
 export function formatCount(count: number): string {
   return count.toLocaleString();

@@ -1,10 +1,15 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import type { Sampler, Sweep } from '../../api/schema';
-import { formatBytes, formatCount, formatDuration } from '../../format';
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  fullTime
+} from '../../format';
 import { CommandIDs } from '../../tokens';
-import { CommandButton, Facts, type IPageActions } from './parts';
-import { fullTime } from './words';
+import { CommandButton, Facts } from '../parts';
+import type { IPageActions } from './parts';
 
 export interface ISweepDetailsProps {
   sweep: Sweep;

@@ -5,15 +5,16 @@ import {
   formatCount,
   formatDuration,
   formatNumber,
-  roughly
+  roughly,
+  fullTime
 } from '../../format';
 import { CommandIDs, finishedRuns, isOver } from '../../tokens';
 import { SweepBar } from '../bar';
 import { Note } from './note';
-import { CommandButton, type IPageActions } from './parts';
-import { useNow } from './row';
+import { CommandButton, useNow } from '../parts';
+import type { IPageActions } from './parts';
 import { timeLeft } from './timing';
-import { fullTime, sweepWord } from './words';
+import { sweepWord } from './words';
 
 export interface IHeaderProps {
   sweep: Sweep;

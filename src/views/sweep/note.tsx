@@ -1,10 +1,16 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import type { Run, Sweep } from '../../api/schema';
-import { formatBytes, formatCount, formatDuration } from '../../format';
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  fullTime
+} from '../../format';
 import { CommandIDs } from '../../tokens';
-import { CommandButton, type IPageActions } from './parts';
-import { fullTime, sharedSentence } from './words';
+import { CommandButton } from '../parts';
+import type { IPageActions } from './parts';
+import { sharedSentence } from './words';
 
 export interface INoteProps {
   sweep: Sweep;

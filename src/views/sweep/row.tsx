@@ -12,6 +12,7 @@ import {
   type IColumn
 } from './columns';
 import { formatDuration } from '../../format';
+import { useNow } from '../parts';
 import { runSeconds } from './timing';
 import { runWord } from './words';
 
@@ -203,20 +204,6 @@ export function Duration(props: { run: Run }): JSX.Element {
   }
   // tenths of what is still going on would only flicker
   return <>{formatDuration(seconds, isOver(run.state))}</>;
-}
-
-/** The present moment, each second again while somebody needs it. */
-export function useNow(ticking: boolean): number {
-  const [now, setNow] = React.useState(() => Date.now());
-  React.useEffect(() => {
-    if (!ticking) {
-      return undefined;
-    }
-    setNow(Date.now());
-    const timer = setInterval(() => setNow(Date.now()), 1000);
-    return () => clearInterval(timer);
-  }, [ticking]);
-  return now;
 }
 
 function RowActions(props: {

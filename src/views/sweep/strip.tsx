@@ -2,13 +2,13 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import type { Run, Sweep } from '../../api/schema';
-import { formatBytes, formatDuration } from '../../format';
+import { formatBytes, formatDuration, fullTime } from '../../format';
 import { isOver } from '../../tokens';
 import { metricText, valueText } from './columns';
-import { Facts } from './parts';
+import { Facts } from '../parts';
 import { canOpen, Duration, type IRunActions } from './row';
 import { KernelStart, TimeSpent } from './spent';
-import { fullTime, runWord } from './words';
+import { runWord } from './words';
 
 export interface IRunStripProps {
   sweep: Sweep;

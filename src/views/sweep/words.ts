@@ -88,13 +88,3 @@ export function sharedSentence(
         formatCount(apart)
       )}`;
 }
-
-/** Date and time of day, to the second. */
-export function fullTime(iso: string | null): string {
-  return iso
-    ? new Date(iso).toLocaleString([], {
-        dateStyle: 'medium',
-        timeStyle: 'medium'
-      })
-    : '';
-}

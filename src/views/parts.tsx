@@ -1,16 +1,7 @@
-/** Small things that the parts of the view share. */
+/** Small things that the views share. */
 import type { CommandRegistry } from '@lumino/commands';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import * as React from 'react';
-import type { SweepChange } from '../../api/schema';
-
-/** What a person can do in the view; the same object for as long as the view lives. */
-export interface IPageActions {
-  readonly commands: CommandRegistry;
-  execute(command: string, args?: ReadonlyPartialJSONObject): void;
-  /** Change the sweep; what is refused is said in the view. */
-  change(change: Partial<SweepChange>): void;
-}
 
 /** A button for a command, there only while the command can be executed. */
 export function CommandButton(props: {
@@ -53,4 +44,18 @@ export function Facts(props: {
         ))}
     </dl>
   );
+}
+
+/** The present moment, each second again while somebody needs it. */
+export function useNow(ticking: boolean): number {
+  const [now, setNow] = React.useState(() => Date.now());
+  React.useEffect(() => {
+    if (!ticking) {
+      return undefined;
+    }
+    setNow(Date.now());
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, [ticking]);
+  return now;
 }
