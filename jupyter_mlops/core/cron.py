@@ -10,6 +10,10 @@ Two rules for days on which clocks are changed, as Debian's cron has them:
 
 cronsim reads the line and steps through wall time without a zone; where those times lie in real time is told here,
 because cronsim loses some where the clock is changed by half an hour.
+
+Times come in the line's own zone, to be shown. Where they are compared, put them into UTC before (:func:`iso` does):
+Python compares two times of one zone by what the clock shows, and holds a time that comes twice equal to none of
+another zone.
 """
 
 from __future__ import annotations
@@ -53,6 +57,7 @@ _FIELDS = (
 _MAX_LENGTH = 500
 # within 50 years of it every kind of year occurs, so what does not fire in them never does
 _LONG_AGO = datetime(2000, 1, 1)
+_FIRST = datetime(1, 1, 3, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 _DAY = timedelta(days=1)
 
@@ -91,9 +96,8 @@ def times_between(cron: str, zone: str, start: datetime, end: datetime, limit: i
     Raises:
         CronError: the line or the zone cannot be used.
     """
-    # the calendar's first day has no day before it in which some zones would still be
-    before = max(start, datetime.min.replace(tzinfo=UTC) + _DAY) - timedelta.resolution
-    return takewhile(lambda moment: moment <= end, islice(_fires(cron, zone, before), limit))
+    before, last = _utc(start) - timedelta.resolution, _utc(end)
+    return takewhile(lambda moment: moment.astimezone(UTC) <= last, islice(_fires(cron, zone, before), limit))
 
 
 def iso(moment: datetime) -> str:
@@ -145,7 +149,8 @@ def _line(cron: str) -> str:
     for index, field in enumerate(fields):
         if not _possible(index, field):
             raise CronError(_wrong(index, field))
-    line = " ".join(fields)
+    # cronsim takes the steps of a range of one number for steps to the field's end
+    line = " ".join(re.sub(r"\b(\w+)-\1/\d+", r"\1", field) for field in fields)
     read = _read(line)
     if read is None or next(read, None) is None:
         raise CronError("This line never fires: no day fits its day of the month, month and day of the week.")
@@ -211,19 +216,27 @@ def _close_zone(name: str) -> str:
 
 
 def _fires(cron: str, zone: str, after: datetime) -> Iterator[datetime]:
-    if after.tzinfo is None:
-        raise ValueError("A moment without a zone is none.")
     line, info = _line(cron), _zone(zone)
     minute, hour, *_ = line.split()
     by_clock = minute.startswith("*") or hour.startswith("*")
-    return _in_zone(_shown_times if by_clock else _named_times, line, info, after)
+    return _in_zone(_shown_times if by_clock else _named_times, line, info, _utc(after).replace(microsecond=0))
+
+
+def _utc(moment: datetime) -> datetime:
+    """In UTC, and so far from the calendar's beginning that every zone has it."""
+    if moment.tzinfo is None:
+        raise ValueError("A moment without a zone is none.")
+    try:
+        return max(moment.astimezone(UTC), _FIRST)
+    except OverflowError:
+        return _FIRST if moment.year == 1 else datetime.max.replace(tzinfo=UTC)
 
 
 def _in_zone(
     times: Callable[[str, ZoneInfo, datetime], Iterator[datetime]], line: str, zone: ZoneInfo, after: datetime
 ) -> Iterator[datetime]:
     try:
-        for moment in times(line, zone, after.astimezone(UTC).replace(microsecond=0)):
+        for moment in times(line, zone, after):
             yield moment.astimezone(zone)
     except OverflowError:  # the calendar ends with the year 9999
         return

@@ -135,7 +135,7 @@ def _dates(days: list[int]) -> str:
     if step > 1 and len(numbers) == len(days) >= _FEW_TIMES:
         return f"every {_ordinal(step)} day from the {_ordinal(days[0])} to the {_ordinal(days[-1])}"
     parts = [_ordinal(a) if a == b else f"{_ordinal(a)} to {_ordinal(b)}" for a, b in _stretches(numbers)]
-    if CronSim.LAST in days and 31 not in days:
+    if CronSim.LAST in days and not {28, 29, 30, 31} <= set(days):
         parts.append("last day")
     if CronSim.LAST_WEEKDAY in days:
         parts.append("last working day (Monday to Friday)")
