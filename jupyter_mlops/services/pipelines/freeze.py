@@ -1,0 +1,252 @@
+"""What a version holds: code and chosen data of a project, as they are at this moment."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...core.code_files import code_files
+from ...core.code_paths import normal
+from ...core.errors import InvalidInputError
+from ..git import commit_of, diff_of, top_of
+
+MB = 1_000_000
+CODE_LIMIT = 200 * MB
+DATA_LIMIT = 5_000 * MB
+FILE_LIMIT = 900 * MB  # databases take less than a gigabyte as one value
+DIFF_LIMIT = 1 * MB
+MOST_FILES = 20_000
+_LONGEST_SOURCE = 20 * MB  # what is longer was written by a program, and names nothing
+_NEVER = frozenset({".git", "__pycache__", ".ipynb_checkpoints", "node_modules", "site-packages", "dist-packages"})
+_INSTALLED = re.compile(r"(^|/)(site-packages|dist-packages|lib/python3\.\d+)/")
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """What was frozen.
+
+    Attributes:
+        files: sha256 by path relative to the project: notebooks, code, data.
+        data: which of these are data.
+        git_commit: with ``+`` behind it where the work tree is dirty; git_diff: sha256 of what is different from it,
+            empty where nothing is.
+        warnings: one sentence each on what could not be frozen, or is otherwise than the run had it.
+    """
+
+    files: dict[str, str] = field(default_factory=dict)
+    data: list[str] = field(default_factory=list)
+    git_commit: str = ""
+    git_diff: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+
+def project_root(file: Path, server_root: Path | None) -> Path:
+    """Folder whose code is frozen with a file: git's work tree where that lies in the server's root, else its own.
+
+    Args:
+        server_root: None where no server sets bounds.
+    """
+    top = top_of(file.parent)
+    if top is None or (server_root is not None and not top.is_relative_to(server_root.resolve())):
+        return file.parent
+    # as the file was reached, where its way leads through links
+    return next((folder for folder in file.parents if folder.resolve() == top), top)
+
+
+def collect(
+    project: Path,
+    notebooks: Iterable[str],
+    put: Callable[[bytes], str],
+    *,
+    seen: Mapping[str, str] | None = None,
+    patterns: Iterable[str] = (),
+    folder: str = "",
+    contents: Mapping[str, bytes] | None = None,
+) -> Frozen:
+    """Freeze what notebooks read as code, what a run was seen to import, and data that a person chose.
+
+    Args:
+        notebooks: paths relative to the project.
+        put: keeps bytes and returns their sha256.
+        seen: sha256 by path of the modules that a run imported.
+        patterns: of data, relative to ``folder``, which is relative to the project.
+        contents: bytes of files that are frozen in place of what lies in the project now.
+
+    Raises:
+        InvalidInputError: a notebook is missing, or it is more than a version may hold.
+    """
+    reader = _Reader(project, contents or {})
+    wanted = [normal(notebook) for notebook in notebooks]
+    for notebook in wanted:
+        if notebook.startswith("..") or not reader.exists(notebook):
+            raise InvalidInputError(f"There is no notebook {notebook} in {project}.")
+    found = code_files(wanted, reader.text)
+    warnings = list(found.unfollowed)
+    code = dict.fromkeys(found.files)
+    imported = dict(_imported(project, seen or {}, warnings))
+    code.update(dict.fromkeys(path for path in imported if reader.exists(path)))
+    for path in [path for path in code if posixpath.basename(path).startswith(".env")]:
+        del code[path]
+        warnings.append(f"{path} is not frozen but read where it lies, as it may hold secrets.")
+    data = [path for path in _chosen(project, folder, patterns, warnings) if path not in code]
+    _check_sizes(reader, list(code), data)
+    files = {path: put(content) for path in [*code, *data] if (content := reader.content(path)) is not None}
+    warnings += [*_differences(imported, files, reader), *reader.problems.values()]
+    diff = diff_of(project, DIFF_LIMIT)
+    if diff is None:
+        warnings.append(
+            f"What is different from git's commit is more than {DIFF_LIMIT // MB} MB and was not kept; the code is."
+        )
+    return Frozen(
+        files=dict(sorted(files.items())),
+        data=sorted(path for path in data if path in files),
+        git_commit=commit_of(project),
+        git_diff=put(diff) if diff else "",
+        warnings=list(dict.fromkeys(warnings)),
+    )
+
+
+class _Reader:
+    """Reads files of a project, and remembers which it could not."""
+
+    def __init__(self, project: Path, contents: Mapping[str, bytes]) -> None:
+        self._project = project
+        self._contents = contents
+        self._texts: dict[str, str | None] = {}
+        self.problems: dict[str, str] = {}
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file."""
+        if path in self._contents:
+            return True
+        try:
+            return (self._project / path).is_file()
+        except OSError:
+            # too long a name, or a folder that may not be looked into
+            return False
+
+    def size(self, path: str) -> int:
+        """Bytes of a file that exists."""
+        if path in self._contents:
+            return len(self._contents[path])
+        try:
+            return (self._project / path).stat().st_size
+        except OSError:
+            return 0
+
+    def content(self, path: str) -> bytes | None:
+        """Bytes of a file, None where it cannot be read."""
+        if path in self._contents:
+            return self._contents[path]
+        try:
+            return (self._project / path).read_bytes()
+        except OSError as error:
+            self.problems[path] = f"{path} is not frozen, because it cannot be read: {error.strerror}."
+            return None
+
+    def text(self, path: str) -> str | None:
+        """Text of a file, None where there is none or it cannot be read."""
+        if path not in self._texts:
+            self._texts[path] = self._text(path)
+        return self._texts[path]
+
+    def _text(self, path: str) -> str | None:
+        if not self.exists(path):
+            return None
+        if self.size(path) > _LONGEST_SOURCE:
+            return ""
+        content = self.content(path)
+        return None if content is None else content.decode(errors="replace")
+
+
+def _imported(project: Path, seen: Mapping[str, str], warnings: list[str]) -> Iterator[tuple[str, str]]:
+    """Path in the project, and hash, of what a run imported; installed packages are the environment's."""
+    for name, digest in seen.items():
+        path = normal(name)
+        if Path(name).is_absolute() and Path(name).is_relative_to(project):
+            path = Path(name).relative_to(project).as_posix()
+        if _INSTALLED.search(path):
+            continue
+        if path.startswith(("..", "/")):
+            warnings.append(
+                f"{name} was imported by the run but lies outside the project, so that it is not frozen; "
+                "move it into the project, or install it as a package."
+            )
+            continue
+        yield path, digest
+
+
+def _differences(imported: Mapping[str, str], files: Mapping[str, str], reader: _Reader) -> Iterator[str]:
+    for path, digest in imported.items():
+        if path in files:
+            if digest and files[path] != digest:
+                yield f"{path} was changed since the run; it is frozen as it is now."
+        elif path not in reader.problems and not reader.exists(path):
+            yield f"{path} was imported by the run but is not there any more, so that it is not frozen."
+
+
+# -- data --------------------------------------------------------------------------------------
+
+
+def _chosen(project: Path, folder: str, patterns: Iterable[str], warnings: list[str]) -> list[str]:
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        inside = Path(pattern).is_relative_to(project)
+        whole = normal(
+            Path(pattern).relative_to(project).as_posix() if inside else posixpath.join(folder or ".", pattern)
+        )
+        if whole.startswith(("..", "/")):
+            warnings.append(f"Nothing of {pattern} is frozen, because it lies outside the project.")
+            continue
+        before = len(found)
+        for path in _matches(project, whole, pattern):
+            found[path] = None
+            if len(found) > MOST_FILES:
+                raise InvalidInputError(
+                    f"More than {MOST_FILES:,} files are to be frozen as data; choose fewer, or pack them into one."
+                )
+        if len(found) == before:
+            warnings.append(f"No file is named as {pattern}, which was to be frozen.")
+    return list(found)
+
+
+def _matches(project: Path, whole: str, pattern: str) -> Iterator[str]:
+    try:
+        if any(sign in whole for sign in "*?["):
+            places: Iterable[Path] = project.glob(whole)
+            for place in places:
+                yield from _files(project, place)
+        else:
+            yield from _files(project, project / whole)
+    except (ValueError, NotImplementedError) as error:
+        raise InvalidInputError(f"{pattern} is no pattern of files: {error}.") from None
+
+
+def _files(project: Path, place: Path) -> Iterator[str]:
+    for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
+        path = file.relative_to(project)
+        if file.is_file() and not _NEVER.intersection(path.parts):
+            yield path.as_posix()
+
+
+# -- limits ------------------------------------------------------------------------------------
+
+
+def _check_sizes(reader: _Reader, code: list[str], data: list[str]) -> None:
+    for paths, limit, what in ((code, CODE_LIMIT, "code"), (data, DATA_LIMIT, "data to be frozen")):
+        sizes = sorted(((reader.size(path), path) for path in paths), reverse=True)
+        total = sum(size for size, _ in sizes)
+        if total > limit:
+            largest = ", ".join(f"{path} ({size / MB:,.0f} MB)" for size, path in sizes[:3])
+            raise InvalidInputError(
+                f"The {what} takes {total / MB:,.0f} MB, more than the {limit / MB:,.0f} MB that a version may hold; "
+                f"the largest of it: {largest}."
+            )
+        if sizes and sizes[0][0] > FILE_LIMIT:
+            raise InvalidInputError(
+                f"{sizes[0][1]} takes {sizes[0][0] / MB:,.0f} MB, more than the {FILE_LIMIT / MB:,.0f} MB that one "
+                "file of a version may take; read it live instead."
+            )
