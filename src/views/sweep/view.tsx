@@ -88,7 +88,7 @@ export class SweepView
       return (
         <p className="jp-MlopsNothing">
           {model.error ||
-            (model.ready
+            (model.ready && model.runsLoaded(sweepId)
               ? trans.__(
                   'There is no such sweep: it was deleted for good, or belongs to a notebook outside this server’s folder.'
                 )
