@@ -106,7 +106,7 @@ def iso(moment: datetime) -> str:
 
 
 def in_words(cron: str) -> str:
-    """What a line says, in plain words.
+    """What a line says, in plain words; the two days a year on which clocks are changed are not spoken of.
 
     Raises:
         CronError: it cannot be used.
