@@ -11,9 +11,8 @@ Two rules for days on which clocks are changed, as Debian's cron has them:
 cronsim reads the line and steps through wall time without a zone; where those times lie in real time is told here,
 because cronsim loses some where the clock is changed by half an hour.
 
-Times come in the line's own zone, to be shown. Where they are compared, put them into UTC before (:func:`iso` does):
-Python compares two times of one zone by what the clock shows, and holds a time that comes twice equal to none of
-another zone.
+Times come in the line's own zone, to be shown. Put them into UTC before comparing them (:func:`iso` does): Python
+compares times of one zone by what the clock shows, and holds one that comes twice equal to none of another zone.
 """
 
 from __future__ import annotations
@@ -144,8 +143,7 @@ def _line(cron: str) -> str:
         raise CronError("A cron line has five fields, this one has six: leave out seconds or the year.")
     if len(fields) != 5:
         count = "one field" if len(fields) == 1 else f"{len(fields)} fields"
-        wanted = "five fields (minute, hour, day, month, day of the week)"
-        raise CronError(f"A cron line has {wanted}, this one has {count}.")
+        raise CronError(f"A cron line has five fields (minute, hour, day, month, weekday), this one has {count}.")
     for index, field in enumerate(fields):
         if not _possible(index, field):
             raise CronError(_wrong(index, field))
