@@ -59,7 +59,8 @@ async def _serve(settings: MlopsSettings) -> None:
 
 def settings_from_environment() -> MlopsSettings:
     """The settings that the process which started this one handed on."""
-    values = json.loads(os.environ.get("JUPYTER_MLOPS_SETTINGS", "{}"))
+    # taken out: kernels inherit this process's environment, and the store's address may hold a password
+    values = json.loads(os.environ.pop("JUPYTER_MLOPS_SETTINGS", "{}"))
     return MlopsSettings(**values)
 
 

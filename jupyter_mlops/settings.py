@@ -19,6 +19,9 @@ class MlopsSettings(SingletonConfigurable):
     data_dir = Unicode(
         help="Folder of the store, the executed notebooks and the embedded MLflow. Must be on a local disk."
     ).tag(config=True)
+    store = Unicode(
+        help="PostgreSQL database of the store: postgresql://user@host:5432/database. Empty: a SQLite file in data_dir."
+    ).tag(config=True)
     mlflow_tracking_uri = Unicode(
         help="MLflow server to use. Empty: MLFLOW_TRACKING_URI where it is set, else an embedded MLflow."
     ).tag(config=True)
@@ -71,8 +74,8 @@ class MlopsSettings(SingletonConfigurable):
 
     @property
     def store_url(self) -> str:
-        """SQLAlchemy address of the store."""
-        return f"sqlite:///{self.data_path / 'store.sqlite'}"
+        """SQLAlchemy address of the store; it may hold a password, so it is shown nowhere."""
+        return self.store or f"sqlite:///{self.data_path / 'store.sqlite'}"
 
     def values(self) -> dict[str, Any]:
         """All settings as JSON values, to hand on to the service's process."""

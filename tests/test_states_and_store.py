@@ -1,9 +1,9 @@
-"""The law of the store: moves, attempts, epochs, revisions; migrations and what cannot be opened."""
+"""The law of the store, on each back end: moves, attempts, epochs, revisions; the disk under a SQLite file."""
 
 from __future__ import annotations
 
 import itertools
-import sqlite3
+import math
 import subprocess
 import sys
 import threading
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, inspect
+from postgresql_helpers import new_url
 
-from jupyter_mlops.core.errors import ConflictError, NotFoundError, UnavailableError
+from jupyter_mlops.core.errors import ConflictError, NotFoundError
 from jupyter_mlops.core.records import Objective, Run, RunError, Sweep, SweepRequest, now
 from jupyter_mlops.core.states import (
     RUN_LIVE,
@@ -29,8 +29,6 @@ from jupyter_mlops.core.states import (
 )
 from jupyter_mlops.services.disk import network_filesystem, store_bytes, store_warnings
 from jupyter_mlops.store import StaleEpochError, Store
-from jupyter_mlops.store.engine import HEAD
-from jupyter_mlops.store.tables import metadata
 
 NUMBERS = itertools.count()
 
@@ -62,9 +60,14 @@ def test_every_state_has_its_row() -> None:
     assert RUN_MOVES[RunState.SUCCEEDED] == SWEEP_MOVES[SweepState.SUCCEEDED] == frozenset()
 
 
+@pytest.fixture
+def store(any_store: Store) -> Store:
+    return any_store
+
+
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    store = Store(f"sqlite:///{tmp_path_factory.mktemp('shared') / 'store.sqlite'}")
+def shared(back_end: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    store = Store(new_url(back_end, request, tmp_path_factory.mktemp("shared")))
     yield store
     store.close()
 
@@ -182,12 +185,11 @@ store.close()
 """
 
 
-def test_no_change_is_missed_by_who_asks_since_a_revision(store: Store, tmp_path: Path) -> None:
+def test_no_change_is_missed_by_who_asks_since_a_revision(store: Store, store_url: str) -> None:
     sweeps = [new_sweep(store) for _ in range(4)]
     for sweep in sweeps:
         new_runs(store, sweep, 3)
-    url = f"sqlite:///{tmp_path / 'mlops-data' / 'store.sqlite'}"
-    code = [sys.executable, "-c", WRITER, url]
+    code = [sys.executable, "-c", WRITER, store_url]
     processes = [subprocess.Popen([*code, sweep.id]) for sweep in sweeps[:2]]
 
     def write(number: int) -> None:
@@ -242,11 +244,17 @@ def test_everything_comes_back_as_it_went_in(store: Store) -> None:
     sweep = new_sweep(store, space={"a": "1:3"}, objective=Objective(metric="auc"), slots=2, max_output=7)
     assert store.sweep(sweep.id) == sweep
     assert store.notebook(sweep.id) == b"{}"
-    error = RunError(name="ValueError", message="no", cell=3, traceback="…\n\u2028")
-    values = {"a": 1, "b": 0.1, "c": None, "d": [1, {"x": "ä"}], "e": True}
-    (run,) = new_runs(store, sweep, parameters=values, error=error, metrics={"auc": 0.1 + 0.2})
+    # what a notebook prints
+    text = "…\n\u2028 NUL \x00 half \ud83d whole 😀 \\u0000 %s %(a)s :a"
+    error = RunError(name="ValueError", message="no", cell=3, traceback=text)
+    values = {"a": 1, "b": 0.1, "c": None, "d": [1, {"x": text}], "e": True, text: 2**80}
+    (run,) = new_runs(
+        store, sweep, parameters=values, error=error, metrics={"auc": 0.1 + 0.2, "inf": math.inf, "nan": math.nan}
+    )
     found = store.run(run.id)
-    assert (found.parameters, found.error, found.metrics) == (values, error, {"auc": 0.1 + 0.2})
+    assert (found.parameters, found.error) == (values, error)
+    assert list(found.parameters) == list(values)
+    assert math.isnan(found.metrics.pop("nan")) and found.metrics == {"auc": 0.1 + 0.2, "inf": math.inf}
     assert found.revision == store.revision() == store.sweep(sweep.id).revision
 
 
@@ -351,78 +359,6 @@ def test_what_earlier_sweeps_tell_of_a_notebook(store: Store) -> None:
     assert store.metric_names("/work/a.ipynb") == ["f1", "auc", "loss"]
     assert store.run_seconds("/work/a.ipynb") == 7.0
     assert store.run_seconds("/work/b.ipynb") is None
-
-
-# -- the file ------------------------------------------------------------------------------------
-
-
-def test_the_migrations_lead_to_the_tables_of_the_code(store: Store, tmp_path: Path) -> None:
-    path = tmp_path / "mlops-data" / "store.sqlite"
-    with sqlite3.connect(path) as connection:
-        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
-
-    def shape(url: str) -> dict[str, Any]:
-        engine = create_engine(url)
-        found = inspect(engine)
-        tables = [name for name in found.get_table_names() if name != "alembic_version"]
-        described = {
-            name: (
-                [(c["name"], str(c["type"]), c["nullable"], c["primary_key"]) for c in found.get_columns(name)],
-                sorted((index["name"], index["column_names"]) for index in found.get_indexes(name)),
-                found.get_unique_constraints(name),
-                found.get_foreign_keys(name),
-            )
-            for name in tables
-        }
-        engine.dispose()
-        return described
-
-    fresh = f"sqlite:///{tmp_path / 'fresh.sqlite'}"
-    engine = create_engine(fresh)
-    metadata.create_all(engine)
-    engine.dispose()
-    assert shape(f"sqlite:///{path}") == shape(fresh)
-
-
-def test_opened_again_it_is_as_it_was(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'store.sqlite'}"
-    store = Store(url)
-    sweep = new_sweep(store)
-    store.close()
-    for _ in range(2):
-        again = Store(url)
-        assert (again.revision(), again.sweep(sweep.id)) == (1, sweep)
-        again.close()
-
-
-def test_many_open_an_empty_file_at_once(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'store.sqlite'}"
-    code = f"from jupyter_mlops.store import Store; Store({url!r}).put_info('a', 1)"
-    processes = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(3)]
-    assert [process.communicate()[1] for process in processes] == [b"", b"", b""]
-    assert [process.returncode for process in processes] == [0, 0, 0]
-
-
-def test_a_newer_version_is_refused_with_a_sentence(tmp_path: Path) -> None:
-    path = tmp_path / "store.sqlite"
-    Store(f"sqlite:///{path}").close()
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(UnavailableError, match="written by a newer version of jupyter-mlops; install that version"):
-        Store(f"sqlite:///{path}")
-    with sqlite3.connect(path) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)
-
-
-def test_what_is_no_store_is_refused_with_a_sentence(tmp_path: Path) -> None:
-    path = tmp_path / "store.sqlite"
-    path.write_bytes(b"no database" * 1000)
-    with pytest.raises(UnavailableError, match=r"store\.sqlite cannot be opened \(file is not a database\)"):
-        Store(f"sqlite:///{path}")
-    assert path.read_bytes() == b"no database" * 1000
-    with pytest.raises(UnavailableError, match="cannot be opened"):
-        Store(f"sqlite:///{tmp_path}/missing/store.sqlite")
 
 
 # -- the disk ------------------------------------------------------------------------------------

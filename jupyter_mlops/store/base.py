@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Select, Table, Update, bindparam, func, insert, select, update
-from sqlalchemy.exc import DBAPIError, InternalError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InternalError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 
-from ..core.errors import ConflictError, NotFoundError, UnavailableError
+from ..core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
 from ..core.records import Record
 from .engine import open_engine
+from .postgresql import at_one_moment
 from .tables import blobs, infos, leases, revisions
 
 R = TypeVar("R", bound=Record)
@@ -44,6 +46,8 @@ def putting(table: Table, *columns: str) -> Update:
 _REVISION = select(revisions.c.number)
 _COUNT_UP = update(revisions).values(number=revisions.c.number + 1)
 _EPOCH = select(leases.c.epoch).where(leases.c.name == bindparam("key"))
+# bytea of a server ends at twice as much
+MOST_BYTES = 400_000_000
 # on a server there is no lock on the whole: this row is it
 _LOCK = select(revisions.c.number).with_for_update()
 
@@ -52,11 +56,13 @@ class Base:
     """The engine and what every table needs.
 
     Args:
-        url: SQLAlchemy address; the file is made and migrated where needed.
+        url: SQLAlchemy address of a SQLite file or a PostgreSQL database; the file is made where it is missing, and
+            both are migrated where needed.
     """
 
     def __init__(self, url: str) -> None:
         self._engine = open_engine(url)
+        self._reader = at_one_moment(self._engine)
         self._one_writer = self._engine.dialect.name == "sqlite"
 
     def close(self) -> None:
@@ -67,15 +73,21 @@ class Base:
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
-        with _told(), self._engine.connect() as connection, connection.begin():
+        with _told(), self._reader.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
-    def _write(self, epoch: Epoch | None = None) -> Iterator[Connection]:
+    def _write(self, epoch: Epoch | None = None, alone: bool = True) -> Iterator[Connection]:
+        """A transaction that writes; all others wait for its end, so that revisions become visible in their order.
+
+        Args:
+            epoch: of the writer's lease.
+            alone: False for what takes no revision and cannot meet another's change.
+        """
         with _told(), self._engine.connect() as connection:
             writing = connection.execution_options(writing=True)
             with writing.begin():
-                if not self._one_writer:
+                if alone and not self._one_writer:
                     writing.execute(_LOCK)
                 if epoch is not None:
                     _check_epoch(writing, epoch)
@@ -130,11 +142,19 @@ class Base:
 
         Returns:
             their sha256, by which :meth:`blob` finds them.
+
+        Raises:
+            InvalidInputError: there are too many.
         """
+        if len(data) > MOST_BYTES:
+            size, most = len(data) // 1_000_000, MOST_BYTES // 1_000_000
+            raise InvalidInputError(f"A file of {size} MB is too large for the store, which takes {most} MB at most.")
         name = hashlib.sha256(data).hexdigest()
-        with self._write() as connection:
+        with self._read() as connection:
             known = connection.execute(select(func.count()).select_from(blobs).where(blobs.c.sha256 == name)).scalar()
-            if not known:
+        if not known:
+            # where another keeps the same bytes at the same time, it is done
+            with suppress(IntegrityError), self._write(alone=False) as connection:
                 connection.execute(insert(blobs).values(sha256=name, data=data))
         return name
 
@@ -187,17 +207,22 @@ def check_move(
 def _told() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InternalError) as error:
+    except (OperationalError, InternalError, NoConnectionError) as error:
         raise _failed(error) from error
+    except (DataError, UnicodeEncodeError) as error:
+        raise InvalidInputError(
+            "A name or path holds characters that the store cannot keep (NUL, or bytes that are no UTF-8); rename it."
+        ) from error
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
         raise _failed(error) from error
 
 
-def _failed(error: DBAPIError) -> StoreFailedError:
+def _failed(error: SQLAlchemyError) -> StoreFailedError:
+    said = " ".join(str(getattr(error, "orig", error)).split())
     return StoreFailedError(
-        f"The store cannot be read or written ({error.orig}); free disk space, make its folder writable again, or "
+        f"The store cannot be read or written ({said}); free disk space, make its folder writable again, or "
         "start its database server."
     )
 

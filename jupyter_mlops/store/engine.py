@@ -1,36 +1,59 @@
-"""Opening the SQLite file, and bringing it to the newest migration."""
+"""Opening the store's database, and bringing it to the newest migration."""
 
 from __future__ import annotations
 
-import fcntl
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-from sqlalchemy import Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import URL, Connection, Engine, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from ..core.errors import UnavailableError
+from .postgresql import Postgresql
+from .sqlite import Sqlite
 
 HEAD = "0002"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def open_engine(url: str) -> Engine:
-    """An engine whose transactions take the write lock at their start, on a migrated file.
+class BackEnd(Protocol):
+    """A kind of database.
+
+    Attributes:
+        name: of this one, for a person; without a password.
+        mend: what a person can do where it does not open; elsewhere: how to use another one.
+    """
+
+    name: str
+    mend: str
+    elsewhere: str
+
+    def make(self) -> Engine:
+        """An engine on the database, whatever is in it."""
+        ...
+
+    def alone(self, engine: Engine) -> AbstractContextManager[Connection]:
+        """A transaction that waits until nobody else is in one of these."""
+        ...
+
+
+def open_engine(address: str) -> Engine:
+    """An engine on a migrated database.
 
     Raises:
-        UnavailableError: the file was written by a newer version, or is not one of ours, or not accessible.
+        UnavailableError: it was written by a newer version, is not one of ours, or not accessible.
     """
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
-    event.listen(engine, "connect", _configure)
-    event.listen(engine, "begin", _begin)
+    url = _parsed(address)
+    back_end: BackEnd = Sqlite(url) if url.get_backend_name() == "sqlite" else Postgresql(url)
+    engine = back_end.make()
     try:
-        _migrate(engine, url)
+        _migrate(engine, back_end)
     except (DatabaseError, OSError) as error:
         engine.dispose()
         raise UnavailableError(
-            f"The store {_path(url)} cannot be opened ({getattr(error, 'orig', error)}); mend or move it, or set "
-            "MlopsSettings.data_dir to another folder."
+            f"The store {back_end.name} cannot be opened ({_said(error, url)}); {back_end.mend}, or "
+            f"{back_end.elsewhere}."
         ) from error
     except BaseException:
         engine.dispose()
@@ -38,54 +61,57 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
-def _configure(connection: Any, record: object) -> None:
-    # the driver's own BEGIN comes only with the first write: two readers that go on to write would deadlock
-    connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
+def _parsed(address: str) -> URL:
+    try:
+        url = make_url(address)
+        # what follows an @ within the password is taken for the host's name
+        if url.get_backend_name() in ("sqlite", "postgresql", "postgres") and "@" not in (url.host or ""):
+            return url
+    except (ArgumentError, ValueError):
+        # what it says may hold parts of the password
+        pass
+    raise UnavailableError(
+        "MlopsSettings.store is no address such as postgresql://user:password@host:5432/database; in a password, "
+        "characters such as @, : and / are written %40, %3A and %2F."
+    )
 
 
-def _begin(connection: Any) -> None:
-    writing = connection.get_execution_options().get("writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+def _said(error: Exception, url: URL) -> str:
+    said = " ".join(str(getattr(error, "orig", error)).split())
+    for secret in (url.password, url.query.get("password")):
+        said = said.replace(str(secret), "…") if secret else said
+    return said
 
 
-def _migrate(engine: Engine, url: str) -> None:
-    if _version(engine) == HEAD:
-        return
-    # opened by a Jupyter server and the service at once: one migrates, the other waits for it
-    lock = Path(f"{_path(url)}.migrate.lock")
-    with lock.open("w", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if _version(engine) != HEAD:
-            _upgrade(engine)
-
-
-def _path(url: str) -> str:
-    return url.removeprefix("sqlite:///")
-
-
-def _version(engine: Engine) -> str | None:
+def _migrate(engine: Engine, back_end: BackEnd) -> None:
     with engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-        return version
+        if _version(connection) == HEAD:
+            return
+    # opened by a Jupyter server and the service at once: one migrates, the other waits for it
+    with back_end.alone(engine) as connection:
+        if _version(connection) != HEAD:
+            _upgrade(connection, back_end)
 
 
-def _upgrade(engine: Engine) -> None:
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return version
+
+
+def _upgrade(connection: Connection, back_end: BackEnd) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
 
     config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    with engine.connect().execution_options(writing=True) as connection, connection.begin():
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError as error:
-            raise UnavailableError(
-                "The store was written by a newer version of jupyter-mlops; install that version, or set "
-                f"MlopsSettings.data_dir to another folder. ({error})"
-            ) from error
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise UnavailableError(
+            "The store was written by a newer version of jupyter-mlops; install that version, or "
+            f"{back_end.elsewhere}. ({error})"
+        ) from error

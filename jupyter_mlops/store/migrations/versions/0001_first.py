@@ -8,6 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from jupyter_mlops.store.migrations.columns import MOMENT, RECORD, REVISION
+
 revision = "0001"
 down_revision = None
 
@@ -17,7 +19,7 @@ def upgrade() -> None:
     op.create_table(
         "revisions",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("number", sa.Integer, nullable=False),
+        sa.Column("number", REVISION, nullable=False),
     )
     op.execute("INSERT INTO revisions (id, number) VALUES (1, 0)")
     op.create_table(
@@ -26,10 +28,10 @@ def upgrade() -> None:
         sa.Column("path", sa.String, nullable=False),
         sa.Column("state", sa.String, nullable=False),
         sa.Column("archived", sa.Boolean, nullable=False),
-        sa.Column("deleted_at", sa.String),
-        sa.Column("created_at", sa.String, nullable=False),
-        sa.Column("revision", sa.Integer, nullable=False),
-        sa.Column("record", sa.JSON, nullable=False),
+        sa.Column("deleted_at", MOMENT),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("revision", REVISION, nullable=False),
+        sa.Column("record", RECORD, nullable=False),
         sa.Column("notebook", sa.LargeBinary, nullable=False),
     )
     op.create_index("sweeps_revision", "sweeps", ["revision"])
@@ -42,8 +44,8 @@ def upgrade() -> None:
         sa.Column("state", sa.String, nullable=False),
         sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("tracked", sa.Boolean, nullable=False),
-        sa.Column("revision", sa.Integer, nullable=False),
-        sa.Column("record", sa.JSON, nullable=False),
+        sa.Column("revision", REVISION, nullable=False),
+        sa.Column("record", RECORD, nullable=False),
         sa.UniqueConstraint("sweep_id", "number", name="runs_once"),
     )
     op.create_index("runs_revision", "runs", ["sweep_id", "revision"])
@@ -51,7 +53,7 @@ def upgrade() -> None:
     op.create_table(
         "drafts",
         sa.Column("path", sa.String, primary_key=True),
-        sa.Column("record", sa.JSON, nullable=False),
+        sa.Column("record", RECORD, nullable=False),
     )
     op.create_table(
         "leases",
@@ -62,7 +64,7 @@ def upgrade() -> None:
     op.create_table(
         "infos",
         sa.Column("key", sa.String, primary_key=True),
-        sa.Column("value", sa.JSON, nullable=False),
+        sa.Column("value", RECORD, nullable=False),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from jupyter_mlops.store.migrations.columns import MOMENT, RECORD, REVISION
+
 revision = "0002"
 down_revision = "0001"
 
@@ -24,17 +26,17 @@ def upgrade() -> None:
         "pipelines",
         sa.Column("id", sa.String, primary_key=True),
         sa.Column("path", sa.String, nullable=False),
-        sa.Column("created_at", sa.String, nullable=False),
-        sa.Column("deleted_at", sa.String),
-        sa.Column("revision", sa.Integer, nullable=False),
-        sa.Column("record", sa.JSON, nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("deleted_at", MOMENT),
+        sa.Column("revision", REVISION, nullable=False),
+        sa.Column("record", RECORD, nullable=False),
     )
     op.create_index("pipelines_revision", "pipelines", ["revision"])
     op.create_table(
         "versions",
         sa.Column("pipeline_id", sa.String, _pipeline(), primary_key=True),
         sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("record", sa.JSON, nullable=False),
+        sa.Column("record", RECORD, nullable=False),
     )
     _fires()
     _runs()
@@ -51,17 +53,17 @@ def _fires() -> None:
         sa.Column("pipeline_id", sa.String, _pipeline(), nullable=False),
         sa.Column("kind", sa.String, nullable=False),
         sa.Column("upstream", sa.String, nullable=False),
-        sa.Column("next_at", sa.String),
-        sa.Column("revision", sa.Integer, nullable=False),
-        sa.Column("record", sa.JSON, nullable=False),
+        sa.Column("next_at", MOMENT),
+        sa.Column("revision", REVISION, nullable=False),
+        sa.Column("record", RECORD, nullable=False),
     )
     op.create_index("triggers_next", "triggers", ["next_at"])
     op.create_index("triggers_pipeline", "triggers", ["pipeline_id"])
     op.create_table(
         "fires",
         sa.Column("trigger_id", sa.String, sa.ForeignKey("triggers.id", ondelete="CASCADE"), primary_key=True),
-        sa.Column("scheduled_at", sa.String, primary_key=True),
-        sa.Column("record", sa.JSON, nullable=False),
+        sa.Column("scheduled_at", MOMENT, primary_key=True),
+        sa.Column("record", RECORD, nullable=False),
     )
 
 
@@ -73,8 +75,8 @@ def _runs() -> None:
         sa.Column("number", sa.Integer, nullable=False),
         sa.Column("state", sa.String, nullable=False),
         sa.Column("service", sa.String, nullable=False),
-        sa.Column("revision", sa.Integer, nullable=False),
-        sa.Column("record", sa.JSON, nullable=False),
+        sa.Column("revision", REVISION, nullable=False),
+        sa.Column("record", RECORD, nullable=False),
         sa.UniqueConstraint("pipeline_id", "number", name="pipeline_runs_once"),
     )
     op.create_index("pipeline_runs_state", "pipeline_runs", ["state"])
@@ -87,8 +89,8 @@ def _runs() -> None:
         sa.Column("position", sa.Integer, nullable=False),
         sa.Column("state", sa.String, nullable=False),
         sa.Column("fingerprint", sa.String, nullable=False),
-        sa.Column("revision", sa.Integer, nullable=False),
-        sa.Column("record", sa.JSON, nullable=False),
+        sa.Column("revision", REVISION, nullable=False),
+        sa.Column("record", RECORD, nullable=False),
     )
     op.create_index("step_runs_run", "step_runs", ["run_id", "position"])
     op.create_index("step_runs_fingerprint", "step_runs", ["fingerprint"])

@@ -1,0 +1,93 @@
+"""The store in a PostgreSQL database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+
+from ..core.errors import UnavailableError
+
+_DRIVER = "postgresql+psycopg"
+# of this package; locks of this kind belong to one database
+_MIGRATING = 6_650_728_417
+_CONNECT = {
+    "connect_timeout": 10,
+    "fallback_application_name": "jupyter-mlops",
+    # a server whose machine is gone says nothing: ask after it
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+# the last: who holds the lock on all writes and is stopped in the middle must not hold up the others
+_TIMEOUTS = "SET statement_timeout = '2min'; SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '20s'"
+
+
+class Postgresql:
+    """A database of a server.
+
+    Args:
+        url: as a person wrote it; ``postgresql`` alone means through psycopg 3.
+    """
+
+    mend = "check that its server runs, that the database exists, and that user and password are right"
+    elsewhere = "set MlopsSettings.store to another database"
+
+    def __init__(self, url: URL) -> None:
+        self._url = url.set(drivername=_DRIVER)
+        # a query may hold a password, too
+        self.name = URL.create("postgresql", url.username, None, url.host, url.port, url.database).render_as_string()
+
+    def make(self) -> Engine:
+        """An engine whose transactions see what was committed before each statement.
+
+        Raises:
+            UnavailableError: the driver is missing.
+        """
+        try:
+            engine = create_engine(
+                self._url,
+                connect_args={name: value for name, value in _CONNECT.items() if name not in self._url.query},
+                isolation_level="READ COMMITTED",
+                max_overflow=15,
+                pool_pre_ping=True,
+            )
+        except ImportError as error:
+            raise UnavailableError(
+                f"The store {self.name} needs psycopg, which cannot be imported here ({error}); install it with "
+                "pip install 'jupyter-mlops[postgresql]'."
+            ) from error
+        event.listen(engine, "connect", _configure)
+        return engine
+
+    @contextmanager
+    def alone(self, engine: Engine) -> Iterator[Connection]:
+        """A transaction that waits until nobody else is in one of these."""
+        with engine.begin() as connection:
+            for setting in ("statement_timeout = 0", "lock_timeout = '10min'"):
+                connection.execute(text(f"SET LOCAL {setting}"))
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATING})
+            encoding = connection.execute(text("SHOW server_encoding")).scalar()
+            if encoding != "UTF8":
+                raise UnavailableError(
+                    f"The store {self.name} cannot keep every character (its encoding is {encoding}); make the "
+                    "database with ENCODING 'UTF8'."
+                )
+            yield connection
+
+
+def at_one_moment(engine: Engine) -> Engine:
+    """The same engine for transactions of several statements that only read and must see one moment."""
+    if engine.dialect.name != "postgresql":
+        return engine
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def _configure(connection: Any, record: object) -> None:
+    # not among the options of the connection's start, which poolers refuse
+    connection.autocommit = True
+    connection.execute(_TIMEOUTS)
+    connection.autocommit = False
