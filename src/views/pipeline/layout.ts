@@ -40,7 +40,7 @@ export interface IPlacedEdge {
   to: string;
   /** For the `d` of an SVG path. */
   path: string;
-  /** Lower left corners of the level pieces and their ends; the line goes through them in this order. */
+  /** Ends of the level pieces, from left to right; curves lead from each to the next. */
   points: readonly (readonly [number, number])[];
   /** What has to be so that the second is run; empty on all edges to a step but one. */
   label: string;
@@ -57,13 +57,15 @@ export interface ILayout {
 
 /** A step, or the lane of an edge in a column that it crosses. */
 export interface INode {
-  id: number;
   layer: number;
   step: GraphStep | null;
   height: number;
   /** Neighbours in the column before and the one behind. */
   before: INode[];
   after: INode[];
+  /** Index in its column, and where it would like to be; while the order is being looked for. */
+  at: number;
+  wish: number;
   /** Centre. */
   y: number;
 }
@@ -84,11 +86,12 @@ export function layOut(
   const { layers, ways } = network(graph, sizes);
   orderLayers(layers);
   place(layers, sizes.between);
-  const top = Math.min(
-    ...layers.flat().map(({ y, height }) => y - height / 2),
+  const all = layers.flat();
+  const top = all.reduce(
+    (least, { y, height }) => Math.min(least, y - height / 2),
     Infinity
   );
-  for (const node of layers.flat()) {
+  for (const node of all) {
     node.y = Math.round(node.y - top + MARGIN);
   }
   const columns = columnsOf(layers, labelOf, sizes);
@@ -103,8 +106,8 @@ export function layOut(
         y: node.y - node.height / 2
       }))
   );
-  const bottom = Math.max(
-    ...layers.flat().map(({ y, height }) => y + height / 2),
+  const bottom = all.reduce(
+    (most, { y, height }) => Math.max(most, y + height / 2),
     0
   );
   return {
@@ -127,15 +130,15 @@ function network(
   sizes: ISizes
 ): { layers: INode[][]; ways: IWay[] } {
   const layers: INode[][] = [];
-  let count = 0;
   const add = (layer: number, step: GraphStep | null, height: number) => {
     const node: INode = {
-      id: count++,
       layer,
       step,
       height,
       before: [],
       after: [],
+      at: 0,
+      wish: 0,
       y: 0
     };
     (layers[layer] ??= []).push(node);

@@ -37,7 +37,7 @@ export function orderLayers(layers: INode[][]): void {
 }
 
 /** How many pairs of lines cross. */
-export function crossings(layers: readonly INode[][]): number {
+function crossings(layers: readonly INode[][]): number {
   let count = 0;
   for (const [index, nodes] of layers.entries()) {
     const next = layers[index + 1];
@@ -53,25 +53,25 @@ function crossingsBetween(
   left: readonly INode[],
   right: readonly INode[]
 ): number {
-  const at = positions(right);
-  const below = new Array<number>(right.length + 1).fill(0);
+  number(right);
+  const below = new Int32Array(right.length + 1);
   let count = 0;
   let lines = 0;
   for (const node of left) {
-    const ends = node.after.map(({ id }) => at.get(id)!).sort((a, b) => a - b);
-    for (const end of ends) {
+    for (const { at } of node.after) {
       let notBelow = 0;
-      for (let i = end + 1; i > 0; i -= i & -i) {
+      for (let i = at + 1; i > 0; i -= i & -i) {
         notBelow += below[i]!;
       }
       count += lines - notBelow;
     }
-    for (const end of ends) {
-      for (let i = end + 1; i <= right.length; i += i & -i) {
+    // lines of one node do not cross each other
+    for (const { at } of node.after) {
+      for (let i = at + 1; i <= right.length; i += i & -i) {
         below[i]! += 1;
       }
-      lines += 1;
     }
+    lines += node.after.length;
   }
   return count;
 }
@@ -84,81 +84,65 @@ function sweep(
 ): void {
   const order = fromLeft ? layers : [...layers].reverse();
   for (const [index, nodes] of order.entries()) {
-    const fixed = order[index - 1];
-    if (!fixed) {
+    if (index === 0) {
       continue;
     }
-    const at = positions(fixed);
-    const before = positions(nodes);
-    const mean = new Map(
-      nodes.map(node => {
-        const near = fromLeft ? node.before : node.after;
-        const sum = near.reduce((total, { id }) => total + at.get(id)!, 0);
-        return [node.id, near.length > 0 ? sum / near.length : -1];
-      })
-    );
-    spread(nodes, mean);
+    number(order[index - 1]!);
+    number(nodes);
+    // a node without neighbours stays behind the one that it follows
+    let last = -0.5;
+    for (const node of nodes) {
+      const near = fromLeft ? node.before : node.after;
+      if (near.length > 0) {
+        last = near.reduce((sum, { at }) => sum + at, 0) / near.length;
+      }
+      node.wish = last;
+    }
     nodes.sort(
       (a, b) =>
-        mean.get(a.id)! - mean.get(b.id)! ||
+        a.wish - b.wish ||
         // equal ones the other way round now and then, to get out of a dead end
-        (lastFirst ? -1 : 1) * (before.get(a.id)! - before.get(b.id)!)
+        (lastFirst ? b.at - a.at : a.at - b.at)
     );
-  }
-}
-
-/** Nodes without neighbours stay behind the one that they follow. */
-function spread(nodes: readonly INode[], mean: Map<number, number>): void {
-  let last = -0.5;
-  for (const { id } of nodes) {
-    const own = mean.get(id)!;
-    if (own < 0) {
-      mean.set(id, last);
-    } else {
-      last = own;
-    }
   }
 }
 
 /** Exchange neighbours for as long as that takes crossings away. */
 function swapNeighbours(layers: readonly INode[][]): void {
-  for (const [index, nodes] of layers.entries()) {
-    const left = layers[index - 1] ? positions(layers[index - 1]!) : null;
-    const right = layers[index + 1] ? positions(layers[index + 1]!) : null;
+  for (const nodes of layers) {
+    number(nodes);
+  }
+  for (const nodes of layers) {
     let again = true;
     for (let turn = 0; again && turn < 4; turn += 1) {
       again = false;
       for (let i = 0; i + 1 < nodes.length; i += 1) {
         const a = nodes[i]!;
         const b = nodes[i + 1]!;
-        const gain =
-          (left ? pairGain(a.before, b.before, left) : 0) +
-          (right ? pairGain(a.after, b.after, right) : 0);
-        if (gain > 0) {
+        if (pairGain(a.before, b.before) + pairGain(a.after, b.after) > 0) {
           nodes[i] = b;
           nodes[i + 1] = a;
           again = true;
         }
       }
     }
+    number(nodes);
   }
 }
 
 /** How many crossings fewer there are when the second comes first. */
-function pairGain(
-  first: readonly INode[],
-  second: readonly INode[],
-  at: ReadonlyMap<number, number>
-): number {
+function pairGain(first: readonly INode[], second: readonly INode[]): number {
   let gain = 0;
-  for (const { id: a } of first) {
-    for (const { id: b } of second) {
-      gain += Math.sign(at.get(a)! - at.get(b)!);
+  for (const { at: a } of first) {
+    for (const { at: b } of second) {
+      gain += a > b ? 1 : a < b ? -1 : 0;
     }
   }
   return gain;
 }
 
-function positions(nodes: readonly INode[]): Map<number, number> {
-  return new Map(nodes.map(({ id }, index) => [id, index]));
+function number(nodes: readonly INode[]): void {
+  for (let i = 0; i < nodes.length; i += 1) {
+    nodes[i]!.at = i;
+  }
 }
