@@ -1,0 +1,204 @@
+"""Moving what a step left into the person's own project, while others may still work where it lies.
+
+Whatever is moved is at its new place before a link takes its old one, so that nobody who looks for it by either
+name finds nothing, and whoever has it open goes on writing to the same file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from uuid import uuid4
+
+# made again by whoever wants it, and of no use elsewhere
+JUNK = frozenset({"__pycache__", ".ipynb_checkpoints"})
+_NO_LINKS = frozenset({errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL})
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+State = tuple[int, int, int]
+
+
+class Mover:
+    """Moves files and folders from one tree to the same places in another.
+
+    Args:
+        source: root of the tree they are moved from.
+        target: root of the tree they are moved to.
+        asides: folder on the same file system as ``source``, for what is about to vanish.
+    """
+
+    def __init__(self, source: Path, target: Path, asides: Path) -> None:
+        self._source = source
+        self._target = target
+        self._asides = asides
+
+    def move(self, path: str) -> None:
+        """Move one file, link or folder; a link to its new place takes its old one.
+
+        Raises:
+            OSError: it could not be moved, and lies where it was.
+        """
+        source, target = self._source / path, self._target / path
+        self._refuse(source, target)
+        if self._rename(source, target):
+            return
+        done: dict[Path, State] = {}
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._publish(source, target, done)
+        aside = self._swap(source, target, path)
+        self._settle(aside, target, done)
+
+    def recover(self) -> None:
+        """Finish what a process that was killed had begun."""
+        for aside in list(self._asides.iterdir()) if self._asides.is_dir() else []:
+            with contextlib.suppress(FileNotFoundError):
+                path = (aside / "to").read_text(encoding="utf-8")
+                if (aside / "what").is_symlink():
+                    # it was killed before the exchange
+                    (aside / "what").unlink()
+                for name in ("taken", "what"):
+                    if os.path.lexists(aside / name):
+                        self._publish_newer(aside / name, self._target / path)
+            shutil.rmtree(aside, ignore_errors=True)
+
+    # -- one after the other -----------------------------------------------------------------
+
+    def _refuse(self, source: Path, target: Path) -> None:
+        """Whatever would destroy a folder, or half of a file, is left to a person."""
+        folder = _is_real_folder(source)
+        if folder and os.path.lexists(target) and not target.is_dir():
+            raise FileExistsError(errno.EEXIST, "there is a file of that name")
+        if not folder and _is_real_folder(target):
+            raise FileExistsError(errno.EEXIST, "there is a folder of that name")
+        # whoever writes it may be about to rename it
+        written = next((file for file in self._written if file == source or source in file.parents), None)
+        if written is not None:
+            raise BlockingIOError(errno.EBUSY, f"{written.name} is still being written")
+
+    def _rename(self, source: Path, target: Path) -> bool:
+        """Where a step gave one of our links another name, the file behind it gets that name; whether it was so."""
+        if not source.is_symlink():
+            return False
+        behind = Path(os.readlink(source))
+        if not behind.is_relative_to(self._target) or not os.path.lexists(behind):
+            return False
+        if os.path.lexists(self._source / behind.relative_to(self._target)):
+            return False
+        os.replace(behind, target)
+        new = self._asides / uuid4().hex
+        new.symlink_to(target)
+        os.replace(new, source)
+        return True
+
+    @cached_property
+    def _written(self) -> list[Path]:
+        """Files of this account that some process has open for writing."""
+        import psutil
+
+        found: list[Path] = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                # not every system knows the mode
+                opened = [file for file in process.open_files() if getattr(file, "mode", "w") != "r"]
+                found += [Path(file.path) for file in opened]
+        return found
+
+    def _publish(self, source: Path, target: Path, done: dict[Path, State]) -> None:
+        """Make what lies at one place be at another, too; what was done before and is the same is left out."""
+        with contextlib.suppress(FileNotFoundError):
+            found = source.lstat()
+            if stat.S_ISDIR(found.st_mode):
+                target.mkdir(exist_ok=True)
+                for entry in _entries(source):
+                    self._publish(entry, target / entry.name, done)
+                return
+            state = (found.st_ino, found.st_size, found.st_mtime_ns)
+            if done.get(target) == state or not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
+                return
+            self._publish_file(source, target)
+            done[target] = state
+
+    def _publish_newer(self, source: Path, target: Path) -> None:
+        if _is_real_folder(source):
+            for entry in _entries(source):
+                self._publish_newer(entry, target / entry.name)
+        elif not os.path.lexists(target) or target.lstat().st_mtime_ns < source.lstat().st_mtime_ns:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._publish(source, target, {})
+
+    def _publish_file(self, source: Path, target: Path) -> None:
+        new = target.with_name(f".{target.name[:100]}.{uuid4().hex[:8]}")
+        try:
+            if source.is_symlink():
+                new.symlink_to(self._pointed(os.readlink(source)))
+            elif not _linked(source, new):
+                shutil.copy2(source, new)
+            elif target.exists() and target.samefile(new):
+                # renaming one name of a file to another of its names does nothing
+                return
+            os.replace(new, target)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                new.unlink()
+
+    def _pointed(self, text: str) -> str:
+        """Where a link points once it is moved: what it names by its whole path moves as well."""
+        inside = Path(text).is_absolute() and Path(text).is_relative_to(self._source)
+        return str(self._target / Path(text).relative_to(self._source)) if inside else text
+
+    def _swap(self, source: Path, target: Path, path: str) -> Path:
+        """Put a link at a place; what stood there is then ``what`` in the folder that is returned."""
+        aside = self._asides / uuid4().hex
+        aside.mkdir(parents=True)
+        (aside / "to").write_text(path, encoding="utf-8")
+        what = aside / "what"
+        what.symlink_to(target)
+        if not _exchange(what, source):
+            source.rename(aside / "taken")
+            what.rename(source)
+            (aside / "taken").rename(what)
+        return aside
+
+    def _settle(self, aside: Path, target: Path, done: dict[Path, State]) -> None:
+        """Take along what was changed until the link stood there."""
+        self._publish(aside / "what", target, done)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _is_real_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    return (entry for entry in list(folder.iterdir()) if entry.name not in JUNK)
+
+
+def _linked(source: Path, new: Path) -> bool:
+    """Give a file a second name; False where its file system, or the other's, has no such thing."""
+    try:
+        os.link(source, new, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in _NO_LINKS:
+            return False
+        raise
+    return True
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two names change places at once; False where the system cannot."""
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        return False
+    done = renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
+    if done == 0:
+        return True
+    if ctypes.get_errno() == errno.ENOENT:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(other))
+    return False

@@ -1,0 +1,258 @@
+"""The folder a version runs in: its frozen files as they were, everything else as it is."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import posixpath
+import shutil
+import stat
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from ...core.code_files import import_folders
+from ...core.errors import UnavailableError
+from .moving import JUNK, Mover
+from .places import above, can_be_moved, digest_of, names_in, outermost, state_of
+
+
+class ProjectFolder:
+    """A folder that looks like the person's own project, but with frozen files.
+
+    Folders that hold frozen files are real ones, and so are those above the project that a notebook may reach by
+    ``..``; all other entries there are links to the person's own. What a step writes through a link it writes there;
+    new files that it leaves in real folders are brought there afterwards. All methods may be called by any number
+    of processes and threads at once, while steps run.
+
+    Args:
+        path: where it is made; what it needs beside lies in ``<path>-state``.
+        live: the person's own project.
+        files: sha256 by path relative to the project.
+        data: which of these are data, and so may be too large to be read again and again.
+        blob: bytes by their sha256.
+        own: folder of this program's own files, which is not shown where it lies in the project.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        live: Path,
+        files: Mapping[str, str],
+        data: Collection[str],
+        blob: Callable[[str], bytes],
+        *,
+        own: Path | None = None,
+    ) -> None:
+        # ``..`` leads to the real parent of a working directory, whatever links led into it
+        self.live = live.resolve()
+        self._outer = outermost(self.live)
+        self._base = path.absolute()
+        self._state = self._base.with_name(self._base.name + "-state")
+        inner = self.live.relative_to(self._outer).as_posix()
+        self.path = self._base / inner
+        """The project itself: notebooks run in their own folders below it."""
+        self._names = files
+        self._files = {posixpath.normpath(f"{inner}/{name}"): digest for name, digest in files.items()}
+        self._data = {posixpath.normpath(f"{inner}/{name}") for name in data}
+        self._blob = blob
+        self._own = self._hidden((own or self._base.parent).resolve())
+        parents = [inner, *self._files, *([self._own] if self._own else [])]
+        found = {"", inner if inner != "." else "", *(folder for name in parents for folder in above(name))}
+        # in this order, which has a folder before those in it
+        self._folders = dict.fromkeys(sorted(found))
+
+    @property
+    def import_paths(self) -> list[str]:
+        """Folders with frozen packages, for ``PYTHONPATH``.
+
+        A project that is installed in development mode would else be imported from where the person works on it.
+        """
+        return [str(self.path / folder) for folder in import_folders(list(self._names))]
+
+    def make(self) -> list[str]:
+        """Make it, or mend it: restore what was changed, follow what came and went in the person's own project.
+
+        Returns:
+            one sentence each on files that had been changed.
+
+        Raises:
+            UnavailableError: it cannot be written, or the person's own folder does not answer.
+        """
+        with self._guarded(), self._locked():
+            said = self._place_all()
+            for folder in self._folders:
+                self._link_entries(folder)
+            return said
+
+    def bring_back(self) -> list[str]:
+        """Move what steps left in real folders into the person's own project.
+
+        Returns:
+            one sentence each on what could not be moved, which stays where it is, and on frozen files that were
+            changed.
+        """
+        with self._guarded(), self._locked():
+            said = self._place_all()
+            mover = Mover(self._base, self._outer, self._state / "asides")
+            left = [path for folder in self._folders for path in self._left_in(folder)]
+            if not self.live.is_dir():
+                names = ", ".join(posixpath.basename(path) for path in left[:5])
+                return [*said, f"{self.live} is gone; what was left ({names}) stays in {self.path}."] if left else said
+            mover.recover()
+            for path in left:
+                try:
+                    mover.move(path)
+                except OSError as error:
+                    reason = error.strerror or str(error)
+                    said.append(
+                        f"{posixpath.basename(path)} could not be moved to {self._outer / path} ({reason}); it stays "
+                        f"in {self._base / path}."
+                    )
+            return said
+
+    # -- frozen files ------------------------------------------------------------------------
+
+    def _place_all(self) -> list[str]:
+        shutil.rmtree(self._state / "new", ignore_errors=True)
+        for folder in ("new", "asides"):
+            (self._state / folder).mkdir(parents=True, exist_ok=True)
+        for folder in self._folders:
+            self._make_real(self._base / folder)
+        verified = self._verified()
+        before = dict(verified)
+        said = [said for path, digest in self._files.items() if (said := self._place(path, digest, verified))]
+        if verified != before:
+            new = self._state / "new" / uuid4().hex
+            new.write_text(json.dumps(verified), encoding="utf-8")
+            new.replace(self._state / "verified.json")
+        return said
+
+    def _place(self, path: str, digest: str, verified: dict[str, Any]) -> str:
+        """Have a frozen file lie at its place; a sentence where another one lay there."""
+        file = self._base / path
+        known = path in self._data and verified.get(path) == [digest, *state_of(file)]
+        if known or self._is_intact(file, digest):
+            if path in self._data:
+                verified[path] = [digest, *state_of(file)]
+            return ""
+        aside = self._set_aside(path)
+        data = self._blob(digest)
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise UnavailableError(f"The store's copy of {posixpath.basename(path)} is damaged; promote anew.")
+        new = self._state / "new" / uuid4().hex
+        new.write_bytes(data)
+        # what names its interpreter may be started by its own name
+        new.chmod(0o555 if data.startswith(b"#!") else 0o444)
+        new.replace(file)
+        for compiled in (file.parent / "__pycache__").glob(f"{file.stem}.*"):
+            compiled.unlink(missing_ok=True)
+        if path in self._data:
+            verified[path] = [digest, *state_of(file)]
+        return f"{posixpath.basename(path)} is frozen, but a step changed it; what it made is {aside}." if aside else ""
+
+    @staticmethod
+    def _is_intact(file: Path, digest: str) -> bool:
+        try:
+            found = file.lstat()
+            if not stat.S_ISREG(found.st_mode):
+                return False
+            if digest_of(file) != digest:
+                return False
+        except OSError:
+            return False
+        if found.st_mode & 0o222:
+            file.chmod(found.st_mode & ~0o222 & 0o777)
+        return True
+
+    def _verified(self) -> dict[str, Any]:
+        """What large files looked like when they were read last; a change shows in their times."""
+        try:
+            loaded = json.loads((self._state / "verified.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        return loaded if isinstance(loaded, dict) else {}
+
+    def _set_aside(self, path: str) -> Path | None:
+        """Take away what lies at the place of a frozen file or folder; links and nothing are no loss."""
+        there = self._base / path
+        if there.is_symlink() or not there.exists():
+            there.unlink(missing_ok=True)
+            return None
+        # what is changed again and again in the same way is kept once
+        name = digest_of(there) if there.is_file() else uuid4().hex
+        aside = self._state / "changed" / name[:12] / there.name
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        there.replace(aside)
+        return aside
+
+    def _make_real(self, folder: Path) -> None:
+        if folder.is_symlink() or not folder.is_dir():
+            if folder != self._base:
+                self._set_aside(folder.relative_to(self._base).as_posix())
+            folder.mkdir(parents=True, exist_ok=True)
+
+    # -- everything else ---------------------------------------------------------------------
+
+    def _link_entries(self, folder: str) -> None:
+        """Give each entry of the person's own folder a link; those of entries that are gone vanish."""
+        place = self._base / folder
+        wanted = {
+            name
+            for name in names_in(self._outer / folder)
+            if name not in JUNK and not self._is_ours(posixpath.join(folder, name))
+        }
+        there = set(names_in(place))
+        for name in wanted - there:
+            with contextlib.suppress(FileExistsError):
+                (place / name).symlink_to(self._outer / folder / name)
+        for name in there - wanted:
+            if self._is_own_link(posixpath.join(folder, name)):
+                (place / name).unlink(missing_ok=True)
+
+    def _left_in(self, folder: str) -> Iterator[str]:
+        """What a step left in a real folder; what is of no use is removed."""
+        for name in names_in(self._base / folder):
+            path = posixpath.join(folder, name)
+            if name in JUNK:
+                shutil.rmtree(self._base / path, ignore_errors=True)
+            elif not self._is_ours(path) and not self._is_own_link(path) and can_be_moved(self._base / path):
+                yield path
+
+    def _is_ours(self, path: str) -> bool:
+        """Whether a place is never the person's: a frozen file's, a real folder's, this program's own."""
+        return path in self._files or path in self._folders or path == self._own
+
+    def _is_own_link(self, path: str) -> bool:
+        try:
+            return os.readlink(self._base / path) == str(self._outer / path)
+        except OSError:
+            return False
+
+    def _hidden(self, own: Path) -> str:
+        """This program's folder, where it lies in the project: links into it would lead in a circle."""
+        return own.relative_to(self._outer).as_posix() if own != self.live and own.is_relative_to(self.live) else ""
+
+    # -- one at a time -----------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self._state / "lock").open("a") as file:
+            # freed by the system however its holder ends
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UnavailableError(
+                f"The folder that the version runs in, {self._base}, cannot be made "
+                f"({error.strerror or error}); free disk space, or make its place writable."
+            ) from error
