@@ -16,13 +16,13 @@ import msgspec
 
 from .compute import Targets
 from .core.errors import MlopsError
-from .core.records import ServiceInfo, Sweep, now
-from .core.states import SWEEP_OVER
+from .core.records import ServiceInfo, now
 from .services.context import Context
-from .services.driver import INTERNAL, SweepDriver
-from .services.ending import settle
-from .services.launch import INFO_KEY
+from .services.drivers import Drivers
+from .services.launch import info_key
 from .services.layout import Layout
+from .services.pipelines.manager import BEAT_SECONDS, PipelineRuns
+from .services.pipelines.scheduler import Scheduler
 from .settings import MlopsSettings
 from .store import StaleEpochError, Store, StoreFailedError
 from .tracking import Tracking
@@ -34,17 +34,17 @@ UPKEEP_SECONDS = 5.0
 
 
 class Runtime:
-    """The one process that runs sweeps: takes them from the store and drives them to their end."""
+    """The one process that runs sweeps and pipelines: takes them from the store and drives them to their end."""
 
     def __init__(self, settings: MlopsSettings) -> None:
         self.settings = settings
         self._stack = AsyncExitStack()
-        self._drivers: dict[str, tuple[SweepDriver, asyncio.Task[None]]] = {}
         self._started_at = now()
         self._working_at = time.monotonic()
         self._said: ServiceInfo | None = None
         self._seen = -1
         self._upkeep: asyncio.Task[None] | None = None
+        self._beating: asyncio.Task[None] | None = None
         self._kept_up = 0.0
         self._busy = False
         self._wanted = True
@@ -54,25 +54,27 @@ class Runtime:
         store = Store(self.settings.store_url)
         self._stack.callback(store.close)
         owner = f"{socket.gethostname()}:{sys.prefix}:{os.getpid()}"
-        epoch = store.acquire_lease("service", owner)
+        layout = Layout(data)
+        epoch = store.acquire_lease(f"service:{layout.service}", owner)
         tracking = Tracking(data, self.settings.mlflow_tracking_uri)
         self._stack.callback(self._close_tracking)
         targets = Targets(data, self.settings.local_slots, per_device=self.settings.slots_per_device)
-        self.context = Context(store, epoch, self.settings, Layout(data), targets, tracking)
+        self.context = Context(store, layout.service, epoch, self.settings, layout, targets, tracking)
         self._stack.callback(self.context.thread.shutdown)
         self._stack.push_async_callback(self._close_targets)
-        self._stack.callback(store.put_info, INFO_KEY, None)
+        self._stack.callback(store.put_info, info_key(layout), None)
+        self.drivers = Drivers(self.context)
+        self._stack.push_async_callback(self.drivers.close)
+        self.pipeline_runs = PipelineRuns(self.context, self.drivers)
+        self._stack.push_async_callback(self.pipeline_runs.close)
+        self.scheduler = Scheduler(self.context)
         return self
 
     async def __aexit__(self, *details: object) -> None:
-        tasks = [task for _, task in self._drivers.values()]
-        if self._upkeep is not None:
-            tasks.append(self._upkeep)
+        tasks = [task for task in (self._upkeep, self._beating) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for driver, _ in self._drivers.values():
-            driver.attempts.forget()
         await self._stack.aclose()
 
     def end(self) -> None:
@@ -82,11 +84,11 @@ class Runtime:
     async def serve(self) -> None:
         """Work until there is nothing to do for a while, or until another service took over."""
         warming = asyncio.create_task(self._warm_up())
+        self._beating = asyncio.create_task(self._beat())
         try:
             while self._wanted and not self._idle():
                 try:
-                    self._turn()
-                    pause = POLL_SECONDS
+                    pause = self._turn()
                 except StoreFailedError as error:
                     # nothing can be written down, so nothing can be done; what workers have goes on
                     log.error("%s", error.message)
@@ -105,11 +107,29 @@ class Runtime:
         except MlopsError as error:
             log.warning("%s", error.message)
 
-    def _turn(self) -> None:
-        self._reap()
+    async def _beat(self) -> None:
+        """Show other services that this one lives, and take over from those that do not."""
+        while True:
+            try:
+                self.context.store.beat(self.context.epoch)
+                self.pipeline_runs.look_after_others()
+            except StaleEpochError:
+                self.end()
+                return
+            except StoreFailedError as error:
+                log.error("%s", error.message)
+            await asyncio.sleep(BEAT_SECONDS)
+
+    def _turn(self) -> float:
+        """Do what there is to do; seconds until the next turn."""
+        self.drivers.reap()
+        ended = self.pipeline_runs.reap()
+        self.scheduler.turn()
         revision = self.context.store.revision()
-        if revision != self._seen:
-            self._take_up()
+        if revision != self._seen or self.drivers.changed or ended or self.pipeline_runs.waiting:
+            self.drivers.changed = False
+            self.drivers.take_up()
+            self.pipeline_runs.take_up()
             self._seen = revision
         if time.monotonic() - self._kept_up > UPKEEP_SECONDS and (self._upkeep is None or self._upkeep.done()):
             upkeep, self._upkeep = self._upkeep, asyncio.create_task(self._keep_up())
@@ -119,49 +139,8 @@ class Runtime:
                     raise error
                 log.error("Something beside the sweeps failed", exc_info=error)
         self._say()
-
-    def _take_up(self) -> None:
-        for sweep in self.context.store.sweeps(live=True):
-            if sweep.id in self._drivers:
-                self._drivers[sweep.id][0].wake.set()
-            else:
-                self._drive(sweep)
-
-    def _drive(self, sweep: Sweep) -> None:
-        try:
-            driver = SweepDriver(self.context, sweep)
-        except StoreFailedError:
-            raise
-        except MlopsError as error:
-            # read otherwise by an earlier version, or changed by hand: nobody can drive it
-            settle(self.context.store, self.context.epoch, sweep.id, error.message)
-            return
-        task = asyncio.create_task(driver.drive(), name=f"sweep-{sweep.id}")
-        self._drivers[sweep.id] = (driver, task)
-
-    def _reap(self) -> None:
-        """Let go of drivers that ended, and see how they did."""
-        for sweep_id, (driver, task) in list(self._drivers.items()):
-            if not task.done():
-                continue
-            del self._drivers[sweep_id]
-            # a sweep that was repeated meanwhile is taken up again
-            self._seen = -1
-            error = None if task.cancelled() else task.exception()
-            if error is not None:
-                driver.attempts.forget()
-                self._failed(sweep_id, error)
-
-    def _failed(self, sweep_id: str, error: BaseException) -> None:
-        """A defect of ours must end as a sentence in the panel, not as a sweep that never moves."""
-        if isinstance(error, StaleEpochError | StoreFailedError):
-            raise error
-        log.error("Sweep %s could not be driven", sweep_id, exc_info=error)
-        store = self.context.store
-        if store.sweep(sweep_id).state in SWEEP_OVER:
-            return
-        store.request_stop_sweep(sweep_id)
-        store.change_sweep(sweep_id, message=f"{INTERNAL} ({type(error).__name__}: {error}); see the service's log")
+        due = self.scheduler.next_due
+        return POLL_SECONDS if due is None else min(POLL_SECONDS, max(0.0, due))
 
     async def _keep_up(self) -> None:
         """What is done beside the sweeps every few seconds."""
@@ -173,26 +152,40 @@ class Runtime:
                 await target.close()
 
     def _idle(self) -> bool:
-        if any(not driver.resting for driver, _ in self._drivers.values()):
+        if self.drivers.working or self.pipeline_runs.working or self._is_scheduled():
             self._working_at = time.monotonic()
         return time.monotonic() - self._working_at > self.settings.service_idle_timeout
 
+    def _is_scheduled(self) -> bool:
+        """Whether something is to be fired; a mark tells Jupyter servers that start, without opening the store."""
+        scheduled = self.scheduler.next_due is not None
+        mark = self.context.layout.scheduled
+        if scheduled != mark.exists():
+            mark.touch(mode=0o600) if scheduled else mark.unlink(missing_ok=True)
+        return scheduled
+
     def _say(self) -> None:
         state, message = self.context.tracking.info()
-        count = sum(not driver.resting for driver, _ in self._drivers.values())
         info = ServiceInfo(
             state="ready",
             pid=os.getpid(),
             host=socket.gethostname(),
             started_at=self._started_at,
-            doing=f"{count} sweep{'s' * (count != 1)} running" if count else "Idle",
+            doing=self._doing(),
             mlflow=state,
             mlflow_message=message,
             targets=self.context.targets.infos(),
         )
         if info != self._said:
             self._said = info
-            self.context.store.put_info(INFO_KEY, msgspec.to_builtins(info))
+            self.context.store.put_info(info_key(self.context.layout), msgspec.to_builtins(info))
+
+    def _doing(self) -> str:
+        runs = self.pipeline_runs.working
+        sweeps = max(0, self.drivers.working - runs) if runs else self.drivers.working
+        parts = [f"{sweeps} sweep{'s' * (sweeps != 1)}"] * bool(sweeps)
+        parts += [f"{runs} pipeline run{'s' * (runs != 1)}"] * bool(runs)
+        return f"{' and '.join(parts)} running" if parts else "Idle"
 
     async def _purge(self) -> None:
         """Remove for good what was deleted long ago; MLflow is told, and keeps it in its own bin."""
@@ -206,7 +199,7 @@ class Runtime:
             store.purge_sweep(sweep_id)
 
     async def _close_targets(self) -> None:
-        self._busy = bool(self.context.store.live_runs())
+        self._busy = bool(self.context.store.live_runs(self.context.service))
         for target in self.context.targets.used():
             # runs go on without us, and the next service takes them up
             await (target.detach() if self._busy else target.close())

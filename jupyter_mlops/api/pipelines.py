@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from jupyter_server.auth.decorator import allow_unauthenticated, authorized
@@ -34,7 +35,6 @@ from ..core.pipelines import (
     Version,
     VersionDiff,
 )
-from ..core.records import now
 from .boundary import Boundary
 from .routes import Operation, Route
 
@@ -288,7 +288,7 @@ class CronHandler(Boundary):
         request = self.body(CronRequest)
         from ..core.cron import check
 
-        self.answer(check(request.cron, request.zone, now()))
+        self.answer(check(request.cron, request.zone, datetime.now(UTC)))
 
 
 class TextCheckHandler(Boundary):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TOPIC = "jupyter-mlops"
 CONNECT_SECONDS = 5.0
+CHECK_AGAIN = 60.0  # s
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -50,6 +51,7 @@ class Target:
         self._client: Client | None = None
         self._listeners: dict[tuple[str, int], OnEvent] = {}
         self._lock = asyncio.Lock()
+        self._checked: dict[tuple[str, ...], float] = {}
 
     # -- life --------------------------------------------------------------------------------
 
@@ -96,6 +98,14 @@ class Target:
             InvalidInputError: they lack something.
             UnavailableError: there are none.
         """
+
+    async def check_once(self, kernel: str, paths: list[str], urls: list[str]) -> None:
+        """Check as :meth:`check` does, where that was not done a short while ago; raises as it does."""
+        what = (kernel, *paths, *urls)
+        if time.monotonic() - self._checked.get(what, -CHECK_AGAIN) < CHECK_AGAIN:
+            return
+        await self.check(kernel, paths, urls)
+        self._checked[what] = time.monotonic()
 
     async def close(self) -> None:
         """Let go of the target; its workers go on where they are not ours."""

@@ -50,8 +50,8 @@ class Step(Record, frozen=True, kw_only=True):
         after: names of steps to wait for, beside those it refers to.
         when: condition on outputs of earlier steps, such as ``evaluate.auc > 0.7``; where it is false the step is
             skipped.
-        run_if: whether it runs when all it waits for succeeded (or were skipped by their own condition), when at
-            least one failed, or always.
+        run_if: whether it runs when all it waits for succeeded, when something before it failed, or always once that
+            is over. Where what it waits for was skipped, it is skipped, too, unless it runs always.
         outputs: names of the notebook's variables that are handed on (numbers, texts, booleans, paths, lists of these).
         files: files that it leaves in ``MLOPS_RUN_DIR``, handed on by name as absolute paths.
         inputs: patterns of files that it reads, relative to the notebook's folder; recorded by hash at each run, beside
@@ -226,7 +226,8 @@ class Pipeline(Record, frozen=True, kw_only=True):
         recent: the last runs, oldest first.
         next_at: when a schedule fires it next, None where none does.
         message: one line on what a person should know (a target that is gone, an environment that drifted).
-        service: name of the service that made it, which alone runs what is on that machine.
+        service: name of the service on whose machine it was made; another one takes its runs where that
+            is gone or busy.
     """
 
     id: str
@@ -242,6 +243,7 @@ class Pipeline(Record, frozen=True, kw_only=True):
     message: str = ""
     target: str = "local"
     steps: int = 1
+    service: str = ""
     created_at: str = ""
     deleted_at: str | None = None
     revision: int = 0

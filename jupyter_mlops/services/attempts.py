@@ -13,6 +13,7 @@ import msgspec
 
 from ..compute import Target, WorkerLostError, spooled_result
 from ..core.errors import ConflictError
+from ..core.pipelines import LogLine
 from ..core.records import Run, RunError, RunResult, RunSpec, Sweep, now, seconds_between
 from ..core.states import RUN_LIVE, RunState
 from .context import Context
@@ -33,6 +34,9 @@ _TAKEN = (
     "kernel_start",
     "kernel_reason",
     "warnings",
+    "outputs",
+    "inputs",
+    "code",
 )
 
 
@@ -155,11 +159,12 @@ class Attempts:
             index=run.index,
             attempt=run.attempt,
             notebook=str(layout.frozen(sweep.id)),
-            folder=str(Path(sweep.path).parent),
+            folder=sweep.folder or str(Path(sweep.path).parent),
             directory=str(layout.run(run.id)),
             kernel=sweep.kernel,
             parameters=run.parameters,
-            env=env,
+            # tells repetitions apart, for whoever must not do a thing twice
+            env=env | {"MLOPS_ATTEMPT_ID": f"{run.id}.{run.attempt}"},
             metrics=sweep.metrics,
             threads=self.target.threads,
             cell_timeout=sweep.cell_timeout,
@@ -168,6 +173,7 @@ class Attempts:
             kernel_start="fresh" if self.context.settings.kernel_start == "fresh" else "auto",
             prefix=sweep.prefix,
             varied=sweep.varied,
+            extras=sweep.extras,
             epoch=self.epoch.number,
         )
 
@@ -253,8 +259,10 @@ class Attempts:
         sweep = self.store.sweep(self.sweep_id)
         if self.store.run(run.id).stop_requested or sweep.stop_requested:
             await self.context.track(sweep, self.end(run, state=RunState.STOPPED, message="Stopped"))
-        elif self._lost[run.id] >= self.context.settings.max_attempts:
-            error = RunError(name="WorkerLost", message=f"{why} It was tried {self._lost[run.id]} times.")
+        elif self._lost[run.id] >= self._most_attempts(sweep):
+            times = self._lost[run.id]
+            tried = f"It was tried {times} times." if times > 1 else "It is not to be repeated."
+            error = RunError(name="WorkerLost", message=f"{why} {tried}")
             run = self.end(run, state=RunState.FAILED, error=error, message=error.message)
             self._over(await self.context.track(sweep, run))
         else:
@@ -266,6 +274,17 @@ class Attempts:
                 state=RunState.QUEUED,
                 **fresh_attempt(run, f"{why.rstrip('.')}; it is repeated"),
             )
+            self._say_lost(sweep, run, why)
+
+    def _most_attempts(self, sweep: Sweep) -> int:
+        repeat = sweep.extras is None or sweep.extras.repeat_lost
+        return self.context.settings.max_attempts if repeat else 1
+
+    def _say_lost(self, sweep: Sweep, run: Run, why: str) -> None:
+        """The history of a pipeline's run tells what happened on its way."""
+        if sweep.pipeline_run:
+            line = LogLine(at=now(), step=sweep.step, text=f"Attempt {run.attempt} was lost: {why} It is repeated.")
+            self.store.change_pipeline_run(sweep.pipeline_run, epoch=self.epoch, say=[line])
 
     def _shared_files(self, run: Run, result: RunResult) -> list[str]:
         warnings = []

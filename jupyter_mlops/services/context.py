@@ -24,16 +24,21 @@ from .layout import Layout
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-UNCLOSED_KEY = "mlflow-unclosed"
+UNCLOSED_KEY = "mlflow-unclosed"  # of the services on one store each has its own
 BATCH = 100
 _NOT_YET = "Not in MLflow yet"
 
 
 @dataclass
 class Context:
-    """The parts that ``runtime`` builds, and the few verbs that need several of them."""
+    """The parts that ``runtime`` builds, and the few verbs that need several of them.
+
+    Attributes:
+        service: name of this service among those on one store.
+    """
 
     store: Store
+    service: str
     epoch: Epoch
     settings: MlopsSettings
     layout: Layout
@@ -44,6 +49,10 @@ class Context:
     # whether MLflow may lack something; an earlier service may have ended before telling it
     behind: bool = True
     _telling: set[str] = field(default_factory=set)
+
+    @property
+    def _unclosed(self) -> str:
+        return f"{UNCLOSED_KEY}:{self.service}"
 
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call something of MLflow's in its thread."""
@@ -87,7 +96,7 @@ class Context:
 
     async def finish_sweep(self, sweep: Sweep) -> None:
         """Close a sweep's parent run; where MLflow is gone that follows."""
-        unclosed = set(self.store.info(UNCLOSED_KEY) or ())
+        unclosed = set(self.store.info(self._unclosed) or ())
         known = frozenset(unclosed)
         try:
             await self.call(self.tracking.finish_sweep, sweep)
@@ -97,7 +106,7 @@ class Context:
             self.behind = True
             unclosed.add(sweep.id)
         if unclosed != known:
-            self.store.put_info(UNCLOSED_KEY, sorted(unclosed))
+            self.store.put_info(self._unclosed, sorted(unclosed))
 
     async def catch_up(self) -> None:
         """Tell MLflow of the runs and the ends of sweeps it could not be told of."""
@@ -105,9 +114,9 @@ class Context:
             return
         self.behind = False
         try:
-            while await self._tell(self.store.untracked(BATCH)) == BATCH:
+            while await self._tell(self.store.untracked(BATCH, self.service)) == BATCH:
                 log.info("MLflow was told of %s more runs", BATCH)
-            for sweep_id in self.store.info(UNCLOSED_KEY) or ():
+            for sweep_id in self.store.info(self._unclosed) or ():
                 await self._finish(sweep_id)
         except BaseException:
             self.behind = True
@@ -131,8 +140,8 @@ class Context:
         try:
             await self.finish_sweep(self.store.sweep(sweep_id))
         except NotFoundError:
-            left = [other for other in self.store.info(UNCLOSED_KEY) if other != sweep_id]
-            self.store.put_info(UNCLOSED_KEY, left)
+            left = [other for other in self.store.info(self._unclosed) if other != sweep_id]
+            self.store.put_info(self._unclosed, left)
 
     def _change(self, run: Run, **fields: Any) -> Run:
         return self.store.change_run(run.id, expect_attempt=run.attempt, epoch=self.epoch, **fields)

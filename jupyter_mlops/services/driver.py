@@ -90,16 +90,22 @@ class SweepDriver:
         sweep = self.sweep
         if sweep.state is SweepState.QUEUED:
             self._set(state=SweepState.STARTING, message="Starting")
-        await self.target.start(self._say)
-        # workers of this machine need not be asked, and so not wait for, whether they reach it
-        elsewhere = self.target.kind == "scheduler"
-        urls = await asyncio.to_thread(self.context.tracking.urls) if elsewhere else []
+        if sweep.pipeline_run:
+            # nobody sits beside it who would start it again
+            while not await self._reached():
+                if self.store.sweep(self.id).stop_requested:
+                    return
+                await self._nap()
+        else:
+            await self.target.start(self._say)
         frozen = self.context.layout.frozen(self.id)
         if not frozen.exists():
             frozen.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             frozen.write_bytes(self.store.notebook(self.id))
-        await self.target.check(sweep.kernel, [str(frozen), str(Path(sweep.path).parent)], urls)
-        experiment, parent = await self.context.call(self.context.tracking.begin_sweep, self.sweep)
+        await self._check_target(frozen)
+        experiment, parent = sweep.mlflow_experiment_id, sweep.mlflow_run_id
+        if parent is None:
+            experiment, parent = await self.context.call(self.context.tracking.begin_sweep, self.sweep)
         self._set(
             message="",
             mlflow_experiment_id=experiment,
@@ -107,6 +113,18 @@ class SweepDriver:
             state=SweepState.RUNNING,
             started_at=sweep.started_at or now(),
         )
+
+    async def _check_target(self, frozen: Path) -> None:
+        sweep = self.sweep
+        # workers of this machine need not be asked, and so not wait for, whether they reach it
+        elsewhere = self.target.kind == "scheduler"
+        urls = await asyncio.to_thread(self.context.tracking.urls) if elsewhere else []
+        folder = sweep.folder or str(Path(sweep.path).parent)
+        if sweep.pipeline_run:
+            # its steps follow each other closely, and share folder and kernel
+            await self.target.check_once(sweep.kernel, [folder], urls)
+        else:
+            await self.target.check(sweep.kernel, [str(frozen), folder], urls)
 
     async def _take_up(self) -> None:
         """Take up the attempts that an earlier service handed out, as soon as their workers can be asked."""
@@ -190,7 +208,7 @@ class SweepDriver:
                 id=f"{self.id[:12]}-{sweep.planned + i + 1}",
                 sweep_id=self.id,
                 index=sweep.planned + i,
-                parameters=point,
+                parameters={**sweep.fixed, **point},
                 queued_at=now(),
             )
             for i, point in enumerate(points)
@@ -251,6 +269,9 @@ class SweepDriver:
             self._failures[kind] += 1
             alike = not self._succeeded and self._failures[kind] >= SAME_FAILURES
             if alike and sweep.state is SweepState.RUNNING and self._left():
+                if sweep.pipeline_run:
+                    self.store.request_stop_sweep(self.id)
+                    return
                 self._set(
                     pause_requested=True,
                     state=SweepState.PAUSED,
@@ -314,7 +335,12 @@ class SweepDriver:
             best_id, best_value = best_run(runs, self.sweep.objective)
             fields = {"best_run_id": best_id, "best_value": best_value}
         self._set(state=state, message=message, ended_at=now(), occupies=occupies, **fields)
-        await self.context.finish_sweep(self.sweep)
+        await self._finish_in_mlflow()
+
+    async def _finish_in_mlflow(self) -> None:
+        # a notebook's step stands directly below its pipeline's run, which ends later
+        if not self.sweep.pipeline_run or self.sweep.space:
+            await self.context.finish_sweep(self.sweep)
 
     async def _give_up(self, why: str) -> None:
         """End with a sentence a sweep that cannot go on."""
@@ -323,7 +349,7 @@ class SweepDriver:
             await self.target.stop(run.id, run.attempt)
         self.sweep = settle(self.store, self.epoch, self.id, why)
         self.context.behind = True
-        await self.context.finish_sweep(self.sweep)
+        await self._finish_in_mlflow()
 
 
 def _silent(line: str) -> None:

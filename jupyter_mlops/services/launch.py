@@ -22,8 +22,12 @@ from ..settings import MlopsSettings
 from ..store import Store
 from .layout import Layout
 
-INFO_KEY = "service"
 _LOG_LIMIT = 5_000_000
+
+
+def info_key(layout: Layout) -> str:
+    """Under which name a service says how it is."""
+    return f"service:{layout.service}"
 
 
 def take_lock(path: Path) -> IO[str] | None:
@@ -131,7 +135,7 @@ def service_info(store: Store, settings: MlopsSettings) -> ServiceInfo:
     """How the service is; what it last said of itself counts only while it lives."""
     if not is_running(settings):
         return ServiceInfo(state="off")
-    said = store.info(INFO_KEY)
+    said = store.info(info_key(Layout(settings.data_path)))
     if said is None:
         return ServiceInfo(state="starting")
     return msgspec.convert(said, ServiceInfo)

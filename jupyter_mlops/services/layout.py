@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,29 @@ class Layout:
     def frozen(self, sweep_id: str) -> Path:
         """The notebook as it was when the sweep was started."""
         return self.sweep(sweep_id) / "notebook.ipynb"
+
+    def project(self, pipeline_id: str, version: int) -> Path:
+        """Folder in which a pipeline's version runs."""
+        return self.data / "pipelines" / pipeline_id / str(version) / "project"
+
+    @property
+    def service(self) -> str:
+        """Name of the service of this data folder among those on one store; made where there is none."""
+        path = self.data / "service.id"
+        try:
+            # whoever comes second finds it
+            with path.open("x", encoding="utf-8") as file:
+                file.write(uuid4().hex[:12])
+        except FileExistsError:
+            pass
+        while not (name := path.read_text(encoding="utf-8")):
+            time.sleep(0.01)
+        return name
+
+    @property
+    def scheduled(self) -> Path:
+        """There while something is to be fired: a Jupyter server that starts sees to it that a service lives."""
+        return self.data / "schedules"
 
     @property
     def lock(self) -> Path:

@@ -7,7 +7,6 @@ or papermill. It writes intents; the service acts on them.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,7 +14,7 @@ from uuid import uuid4
 import msgspec
 
 from ..core import notebook as notebooks
-from ..core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError, UnavailableError
+from ..core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
 from ..core.pipelines import Changes
 from ..core.prefix import shared_prefix
 from ..core.records import (
@@ -38,8 +37,7 @@ from ..store import Store
 from ..tracking.address import check_answers, external_uri
 from .git import commit_of
 from .layout import Layout
-
-KernelSpecs = Mapping[str, Mapping[str, Any]]
+from .reading import KernelSpecs, kernel_problem, read_file
 
 
 class Sweeps:
@@ -62,12 +60,12 @@ class Sweeps:
             NotFoundError: there is no such file.
             InvalidInputError: it is not a notebook that can be run.
         """
-        notebook = notebooks.read_notebook(_read(file))
+        notebook = notebooks.read_notebook(read_file(file))
         info = notebooks.inspect(notebook, str(file))
         seen = self.store.metric_names(str(file))
         return msgspec.structs.replace(
             info,
-            kernel_problem=_kernel_problem(info.kernel, kernelspecs),
+            kernel_problem=kernel_problem(info.kernel, kernelspecs),
             draft=self.store.draft(str(file)),
             metrics=list(dict.fromkeys([*seen, *notebooks.suggest_metrics(notebook)])),
             run_seconds=self.store.run_seconds(str(file)),
@@ -75,7 +73,7 @@ class Sweeps:
 
     def check(self, file: Path, request: SpaceRequest) -> SpaceCheck:
         """How many runs a space makes and what is wrong with it; a wrong field is no error here."""
-        notebook = notebooks.read_notebook(_read(file))
+        notebook = notebooks.read_notebook(read_file(file))
         info = notebooks.inspect(notebook, str(file))
         found = check_space(
             request.space,
@@ -105,10 +103,10 @@ class Sweeps:
         mlflow = external_uri(self.settings.mlflow_tracking_uri)
         if mlflow:
             check_answers(mlflow)
-        data = _read(file)
+        data = read_file(file)
         notebook = notebooks.read_notebook(data)
         info = notebooks.inspect(notebook, str(file))
-        problem = _kernel_problem(info.kernel, kernelspecs)
+        problem = kernel_problem(info.kernel, kernelspecs)
         if problem:
             raise InvalidInputError(problem)
         # a notebook without parameters can be run as it stands; one whose parameters do not parse cannot
@@ -147,6 +145,7 @@ class Sweeps:
             total=make_sampler(space, request.sampler).total,
             created_at=now(),
             git_commit=commit_of(file.parent),
+            service=self.layout.service,
             message="Waiting for the service",
         )
         self._freeze(sweep.id, data)
@@ -332,28 +331,6 @@ def best_run(runs: list[Run], objective: Any) -> tuple[str | None, float | None]
         return None, None
     value, run_id = (max if objective.direction == "maximize" else min)(values, key=lambda pair: pair[0])
     return run_id, value
-
-
-def _read(file: Path) -> bytes:
-    try:
-        # reading a pipe would wait for ever
-        if file.exists() and not file.is_file():
-            raise InvalidInputError(f"{file.name} is a folder or a device, not a notebook.")
-        return file.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        raise NotFoundError(f"There is no notebook {file.name}.") from None
-    except PermissionError:
-        raise ForbiddenError(f"{file.name} may not be read.") from None
-    except OSError as error:
-        raise InvalidInputError(f"{file.name} cannot be read: {error.strerror}.") from None
-
-
-def _kernel_problem(kernel: str, kernelspecs: KernelSpecs) -> str:
-    if kernel in kernelspecs:
-        return ""
-    known = ", ".join(sorted(kernelspecs)) or "none"
-    wanted = f"The kernel “{kernel}” is not installed here" if kernel else "The notebook names no kernel"
-    return f"{wanted}; choose one of those that are ({known}) and save the notebook."
 
 
 def _metric_names(request: SweepRequest) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
@@ -18,8 +19,8 @@ from ..core.states import (
     PipelineRunState,
     StepState,
 )
-from .base import Base, Epoch, check_move, next_revision, putting
-from .tables import fires, pipeline_runs, pipelines, step_runs, triggers, versions
+from .base import Base, Epoch, check_move, next_revision, putting, replace
+from .tables import fires, infos, pipeline_runs, pipelines, step_runs, triggers, versions
 
 RECENT = 14
 MOST_LINES = 200
@@ -27,14 +28,20 @@ _LIVE = [PipelineRunState.QUEUED.value, PipelineRunState.RUNNING.value]
 
 _PIPELINE = select(pipelines.c.record, pipelines.c.revision).where(pipelines.c.id == bindparam("key"))
 _PIPELINE_RUN = select(pipeline_runs.c.record, pipeline_runs.c.revision).where(pipeline_runs.c.id == bindparam("key"))
+_OF_LIVE = (pipeline_runs.c.pipeline_id == bindparam("key"), pipeline_runs.c.state.in_(_LIVE))
+_FIRST_LIVE = select(func.min(pipeline_runs.c.number)).where(*_OF_LIVE)
+_LIVE_RUNS = select(pipeline_runs.c.record, pipeline_runs.c.revision).where(*_OF_LIVE)
 _STEP = select(step_runs.c.record).where(step_runs.c.id == bindparam("key"))
 _TRIGGER = select(triggers.c.record).where(triggers.c.id == bindparam("key"))
+_NEXT_AT = select(func.min(triggers.c.next_at)).where(
+    triggers.c.pipeline_id == bindparam("key"), triggers.c.kind == "cron"
+)
 _PUT_PIPELINE = putting(pipelines, "path", "created_at", "deleted_at", "revision", "record")
 _PUT_RUN = putting(pipeline_runs, "state", "service", "revision", "record")
 _PUT_STEP = putting(step_runs, "state", "fingerprint", "revision", "record")
 _PUT_TRIGGER = putting(triggers, "kind", "upstream", "next_at", "revision", "record")
-_STAMP_RUN = update(pipeline_runs).where(pipeline_runs.c.id == bindparam("key")).values(revision=bindparam("number"))
-_STAMP_PIPELINE = update(pipelines).where(pipelines.c.id == bindparam("key")).values(revision=bindparam("number"))
+_STAMP_RUN = update(pipeline_runs).where(pipeline_runs.c.id == bindparam("key")).values(revision=bindparam("stamp"))
+_STAMP_PIPELINE = update(pipelines).where(pipelines.c.id == bindparam("key")).values(revision=bindparam("stamp"))
 
 
 class Firing(NamedTuple):
@@ -45,12 +52,14 @@ class Firing(NamedTuple):
         next_at: when it fires next.
         due: each scheduled time with the run to be made, or why none is.
         message: of the trigger from now on.
+        state: to be kept for the trigger, see :meth:`PipelineStore.trigger_state`; None leaves it as it is.
     """
 
     trigger: Trigger
     next_at: str | None
     due: Sequence[tuple[str, PipelineRun | None, str]]
     message: str = ""
+    state: Any = None
 
 
 class PipelineStore(Base):
@@ -106,7 +115,7 @@ class PipelineStore(Base):
         query = (
             select(pipelines.c.record, pipelines.c.revision)
             .where(pipelines.c.revision > since)
-            .order_by(pipelines.c.created_at)
+            .order_by(pipelines.c.created_at, pipelines.c.id)
         )
         if deleted is not None:
             query = query.where(pipelines.c.deleted_at.is_not(None) if deleted else pipelines.c.deleted_at.is_(None))
@@ -119,9 +128,36 @@ class PipelineStore(Base):
             return [_stamped(row, Pipeline) for row in connection.execute(query)]
 
     def change_pipeline(self, pipeline_id: str, **fields: Any) -> Pipeline:
-        """Change fields of a pipeline, by the names of :class:`~jupyter_mlops.core.pipelines.Pipeline`."""
+        """Change fields of a pipeline, by the names of :class:`~jupyter_mlops.core.pipelines.Pipeline`.
+
+        While it is paused or deleted, none of its triggers is due. Whoever lets it go on sets their ``next_at`` first,
+        where times that passed meanwhile are not to be made up for.
+        """
         with self._write() as connection:
-            return _put_pipeline(connection, msgspec.structs.replace(_pipeline(connection, pipeline_id), **fields))
+            number = next_revision(connection)
+            changed = msgspec.structs.replace(_pipeline(connection, pipeline_id), **fields)
+            if not fields.keys() & {"paused", "deleted_at"}:
+                return _put_pipeline(connection, changed, number)
+            _put_pipeline(connection, changed, number)
+            query = select(triggers.c.record).where(triggers.c.pipeline_id == pipeline_id)
+            for record in connection.execute(query).scalars().all():
+                trigger = msgspec.convert(record, Trigger)
+                connection.execute(_PUT_TRIGGER, _trigger_row(trigger, changed) | {"key": trigger.id})
+            return _follow_triggers(connection, changed, number)
+
+    def purgeable_pipelines(self, before: str) -> list[str]:
+        """Ids of the pipelines deleted before an ISO time."""
+        with self._read() as connection:
+            return list(connection.execute(select(pipelines.c.id).where(pipelines.c.deleted_at < before)).scalars())
+
+    def purge_pipeline(self, pipeline_id: str) -> None:
+        """Remove a pipeline with its versions, triggers and runs for good; the bytes of its files stay."""
+        with self._write() as connection:
+            next_revision(connection)
+            query = select(triggers.c.id).where(triggers.c.pipeline_id == pipeline_id)
+            keys = [_state_key(trigger_id) for trigger_id in connection.execute(query).scalars()]
+            connection.execute(delete(infos).where(infos.c.key.in_(keys)))
+            connection.execute(delete(pipelines).where(pipelines.c.id == pipeline_id))
 
     def version(self, pipeline_id: str, number: int) -> Version:
         """One version of a pipeline.
@@ -147,10 +183,10 @@ class PipelineStore(Base):
         with self._write() as connection:
             number = next_revision(connection)
             stored = msgspec.structs.replace(trigger, revision=number)
-            connection.execute(
-                insert(triggers).values(id=stored.id, pipeline_id=stored.pipeline_id, **_trigger_row(stored))
-            )
-            _follow_triggers(connection, stored.pipeline_id, number)
+            pipeline = _pipeline(connection, stored.pipeline_id)
+            row = _trigger_row(stored, pipeline)
+            connection.execute(insert(triggers).values(id=stored.id, pipeline_id=pipeline.id, **row))
+            _follow_triggers(connection, pipeline, number)
             return stored
 
     def trigger(self, trigger_id: str) -> Trigger:
@@ -178,7 +214,7 @@ class PipelineStore(Base):
             upstream: only those of kind ``pipeline`` that follow this pipeline.
             limit: at most so many.
         """
-        query = select(triggers.c.record).order_by(triggers.c.next_at).limit(limit)
+        query = select(triggers.c.record).order_by(triggers.c.next_at.nulls_last(), triggers.c.id).limit(limit)
         if pipeline_id is not None:
             query = query.where(triggers.c.pipeline_id == pipeline_id)
         if due is not None:
@@ -204,13 +240,14 @@ class PipelineStore(Base):
         with self._write() as connection:
             trigger = _trigger(connection, trigger_id)
             connection.execute(delete(triggers).where(triggers.c.id == trigger_id))
-            _follow_triggers(connection, trigger.pipeline_id, next_revision(connection))
+            connection.execute(delete(infos).where(infos.c.key == _state_key(trigger_id)))
+            _follow_triggers(connection, _pipeline(connection, trigger.pipeline_id), next_revision(connection))
 
     def fire(self, firings: Sequence[Firing], fired_at: str, service: str) -> list[PipelineRun]:
         """Fire triggers, all in one transaction; what another service fired meanwhile is left out.
 
         A trigger has one row of ``fires`` for each scheduled time, so that a time fires once however many
-        services look, restart or fill in.
+        services look, restart or fill in. What is paused is fired by a person's wish only, what is deleted by none.
 
         Returns:
             the runs that were made.
@@ -221,6 +258,10 @@ class PipelineStore(Base):
             for firing in firings:
                 made += _fire(connection, firing, fired_at, service, number)
         return made
+
+    def trigger_state(self, trigger_id: str) -> Any:
+        """What a trigger remembers from one look to the next, None before the first."""
+        return self.info(_state_key(trigger_id))
 
     def fired(self, trigger_id: str, since: str = "", limit: int | None = None) -> list[Fire]:
         """Fires of a trigger whose scheduled time is not before an ISO time, newest first."""
@@ -256,7 +297,7 @@ class PipelineStore(Base):
         states: Collection[PipelineRunState] | None = None,
         limit: int | None = None,
     ) -> list[PipelineRun]:
-        """Runs of one pipeline or all, newest first.
+        """Runs of one pipeline, newest first, or of all, those first that changed last.
 
         Args:
             since: only those changed after this revision, or of which a step changed.
@@ -264,13 +305,25 @@ class PipelineStore(Base):
             limit: at most so many.
         """
         query = select(pipeline_runs.c.record, pipeline_runs.c.revision).limit(limit)
-        query = query.order_by(pipeline_runs.c.pipeline_id, pipeline_runs.c.number.desc())
         if since:
             query = query.where(pipeline_runs.c.revision > since)
-        if pipeline_id is not None:
-            query = query.where(pipeline_runs.c.pipeline_id == pipeline_id)
+        if pipeline_id is None:
+            query = query.order_by(pipeline_runs.c.revision.desc(), pipeline_runs.c.number.desc(), pipeline_runs.c.id)
+        else:
+            query = query.order_by(pipeline_runs.c.number.desc()).where(pipeline_runs.c.pipeline_id == pipeline_id)
         if states is not None:
             query = query.where(pipeline_runs.c.state.in_([state.value for state in states]))
+        with self._read() as connection:
+            return [_stamped(row, PipelineRun) for row in connection.execute(query)]
+
+    def queued_pipeline_runs(self, limit: int) -> list[PipelineRun]:
+        """Runs that wait for their turn, those first that have waited longest."""
+        query = (
+            select(pipeline_runs.c.record, pipeline_runs.c.revision)
+            .where(pipeline_runs.c.state == PipelineRunState.QUEUED.value)
+            .order_by(pipeline_runs.c.revision, pipeline_runs.c.number)
+            .limit(limit)
+        )
         with self._read() as connection:
             return [_stamped(row, PipelineRun) for row in connection.execute(query)]
 
@@ -303,13 +356,39 @@ class PipelineStore(Base):
             check_move("run", run.state, fields.get("state", run.state), expect, PIPELINE_RUN_MOVES)
             if say:
                 fields["log"] = [*run.log, *say][-MOST_LINES:]
-            return _put_run(connection, msgspec.structs.replace(run, **fields), next_revision(connection))
+            number = next_revision(connection)
+            changed = _put_run(connection, msgspec.structs.replace(run, **fields), number)
+            if changed.state in PIPELINE_RUN_OVER and run.state not in PIPELINE_RUN_OVER:
+                _fire_followers(connection, changed, number)
+            return changed
+
+    def claim_pipeline_run(self, run_id: str, concurrency: int, service: str, epoch: Epoch) -> PipelineRun | None:
+        """Take a run whose turn it is; None where it is not.
+
+        Args:
+            concurrency: how many runs of its pipeline may go on at once.
+        """
+        with self._write(epoch) as connection:
+            run = _pipeline_run(connection, run_id)
+            if run.state is not PipelineRunState.QUEUED:
+                return None
+            others = select(pipeline_runs.c.number, pipeline_runs.c.state).where(
+                pipeline_runs.c.pipeline_id == run.pipeline_id, pipeline_runs.c.state.in_(_LIVE)
+            )
+            rows = connection.execute(others).all()
+            running = sum(state == PipelineRunState.RUNNING.value for _, state in rows)
+            first = min(number for number, state in rows if state == PipelineRunState.QUEUED.value)
+            if running >= concurrency or first != run.number:
+                return None
+            taken = msgspec.structs.replace(run, state=PipelineRunState.RUNNING, service=service, message="")
+            return _put_run(connection, taken, next_revision(connection))
 
     # -- steps ---------------------------------------------------------------------------------
 
     def add_steps(self, run_id: str, new: Sequence[StepRun], *, epoch: Epoch | None = None) -> None:
         """Store the steps of a run that begins; those that are there already stay as they are."""
         with self._write(epoch) as connection:
+            _pipeline_run(connection, run_id)
             known = set(connection.execute(select(step_runs.c.id).where(step_runs.c.run_id == run_id)).scalars())
             number = next_revision(connection)
             missing = [msgspec.structs.replace(step, revision=number) for step in new if step.id not in known]
@@ -346,16 +425,24 @@ class PipelineStore(Base):
         step_id: str,
         *,
         expect: Collection[StepState] | None = None,
+        expect_attempt: int | None = None,
         epoch: Epoch | None = None,
         **fields: Any,
     ) -> StepRun:
         """Change fields of a step.
 
+        Args:
+            expect: states in which it must be.
+            expect_attempt: which the writer believes to be the present one.
+            epoch: of the writer's lease.
+
         Raises:
-            ConflictError: it is in another state, or may not move so.
+            ConflictError: another attempt counts, it is in another state, or may not move so.
         """
         with self._write(epoch) as connection:
             step = _step(connection, step_id)
+            if expect_attempt is not None and step.attempt != expect_attempt:
+                raise ConflictError(f"Attempt {expect_attempt} of this step was given up; {step.attempt} counts.")
             check_move("step", step.state, fields.get("state", step.state), expect, STEP_MOVES)
             number = next_revision(connection)
             changed = msgspec.structs.replace(step, **fields, revision=number)
@@ -363,12 +450,14 @@ class PipelineStore(Base):
             if changed.state is not step.state:
                 _count_steps(connection, step.run_id, number, step.state, changed.state)
             else:
-                connection.execute(_STAMP_RUN, {"key": step.run_id, "number": number})
-                connection.execute(_STAMP_PIPELINE, {"key": step.pipeline_id, "number": number})
+                connection.execute(_STAMP_RUN, {"key": step.run_id, "stamp": number})
+                connection.execute(_STAMP_PIPELINE, {"key": step.pipeline_id, "stamp": number})
             return changed
 
     def reusable(self, pipeline_id: str, fingerprint: str) -> StepRun | None:
         """The newest step that succeeded with a fingerprint, None where none did."""
+        if not fingerprint:
+            return None
         query = (
             select(step_runs.c.record)
             .where(
@@ -448,17 +537,16 @@ def _put_pipeline(connection: Connection, pipeline: Pipeline, number: int | None
 
 def _put_trigger(connection: Connection, trigger: Trigger, number: int) -> Trigger:
     stamped = msgspec.structs.replace(trigger, revision=number)
-    connection.execute(_PUT_TRIGGER, _trigger_row(stamped) | {"key": trigger.id})
-    _follow_triggers(connection, trigger.pipeline_id, number)
+    pipeline = _pipeline(connection, trigger.pipeline_id)
+    connection.execute(_PUT_TRIGGER, _trigger_row(stamped, pipeline) | {"key": trigger.id})
+    _follow_triggers(connection, pipeline, number)
     return stamped
 
 
-def _follow_triggers(connection: Connection, pipeline_id: str, number: int) -> None:
+def _follow_triggers(connection: Connection, pipeline: Pipeline, number: int) -> Pipeline:
     """A pipeline shows when a schedule fires it next."""
-    pipeline = _pipeline(connection, pipeline_id)
-    query = select(func.min(triggers.c.next_at)).where(triggers.c.pipeline_id == pipeline_id, triggers.c.kind == "cron")
-    next_at = None if pipeline.paused else connection.execute(query).scalar()
-    _put_pipeline(connection, msgspec.structs.replace(pipeline, next_at=next_at), number)
+    next_at = connection.execute(_NEXT_AT, {"key": pipeline.id}).scalar()
+    return _put_pipeline(connection, msgspec.structs.replace(pipeline, next_at=next_at), number)
 
 
 def _fire(connection: Connection, firing: Firing, fired_at: str, service: str, number: int) -> list[PipelineRun]:
@@ -469,18 +557,21 @@ def _fire(connection: Connection, firing: Firing, fired_at: str, service: str, n
     if trigger.revision != firing.trigger.revision:
         # another service fired it, or a person changed it
         return []
+    pipeline = _pipeline(connection, trigger.pipeline_id)
+    by_person = all(run is not None and run.cause in ("hand", "backfill") for _, run, _ in firing.due)
+    if pipeline.deleted_at is not None or (pipeline.paused and not by_person):
+        return []
     times = [time for time, _, _ in firing.due]
-    known = set(
-        connection.execute(
-            select(fires.c.scheduled_at).where(fires.c.trigger_id == trigger.id, fires.c.scheduled_at.in_(times))
-        ).scalars()
-    )
+    known = _known_fires(connection, trigger.id, times)
     made = []
     for scheduled_at, wanted, reason in firing.due:
         if scheduled_at in known:
             continue
+        known.add(scheduled_at)
         run = None if wanted is None else _add_run(connection, wanted, number)
         made += [] if run is None else [run]
+        if run is not None and run.state is PipelineRunState.SKIPPED:
+            reason = run.message  # noqa: PLW2901
         fire = Fire(
             trigger_id=trigger.id,
             scheduled_at=scheduled_at,
@@ -495,31 +586,60 @@ def _fire(connection: Connection, firing: Firing, fired_at: str, service: str, n
     last = max([*times, trigger.last_at or ""]) or None
     changed = msgspec.structs.replace(trigger, next_at=firing.next_at, last_at=last, message=firing.message)
     _put_trigger(connection, changed, number)
+    if firing.state is not None:
+        replace(connection, infos, {"key": _state_key(trigger.id)}, {"value": firing.state})
     return made
+
+
+def _known_fires(connection: Connection, trigger_id: str, times: Sequence[str]) -> set[str]:
+    if not times:
+        return set()
+    query = select(fires.c.scheduled_at).where(
+        # a backfill has more times than a statement may have parameters
+        fires.c.trigger_id == trigger_id,
+        fires.c.scheduled_at.between(min(times), max(times)),
+    )
+    return set(connection.execute(query).scalars())
+
+
+def _state_key(trigger_id: str) -> str:
+    return f"trigger:{trigger_id}"
+
+
+def _fire_followers(connection: Connection, run: PipelineRun, number: int) -> None:
+    """Fire what follows a run's end, in the transaction that ends it: neither forgotten nor done twice."""
+    query = select(triggers.c.record).where(triggers.c.upstream == run.pipeline_id, triggers.c.kind == "pipeline")
+    for record in connection.execute(query).scalars().all():
+        trigger = msgspec.convert(record, Trigger)
+        wanted = {"succeeded": ("succeeded",), "failed": ("failed",), "ended": ("succeeded", "failed", "stopped")}
+        pipeline = _pipeline(connection, trigger.pipeline_id)
+        if not trigger.enabled or pipeline.paused or pipeline.deleted_at or run.state.value not in wanted[trigger.on]:
+            continue
+        at = run.ended_at or run.created_at
+        follower = PipelineRun(
+            id=uuid4().hex,
+            pipeline_id=trigger.pipeline_id,
+            version=0,
+            cause="pipeline",
+            trigger_id=trigger.id,
+            scheduled_at=at,
+            parameters=trigger.parameters,
+            overlap=trigger.overlap,
+            created_at=at,
+        )
+        _fire(connection, Firing(trigger, trigger.next_at, [(at, follower, "")]), at, run.service, number)
 
 
 def _add_run(connection: Connection, run: PipelineRun, number: int) -> PipelineRun:
     """Store a run under the pipeline's next number; what it finds going on decides whether it has its turn."""
     pipeline = _pipeline(connection, run.pipeline_id)
-    run = msgspec.structs.replace(run, number=pipeline.runs + 1)
-    live = [
-        _stamped(row, PipelineRun)
-        for row in connection.execute(
-            select(pipeline_runs.c.record, pipeline_runs.c.revision).where(
-                pipeline_runs.c.pipeline_id == run.pipeline_id, pipeline_runs.c.state.in_(_LIVE)
-            )
-        )
-    ]
-    if live and run.overlap == "skip":
-        message = f"Run {live[0].number} went on, and runs do not overlap"
-        run = msgspec.structs.replace(run, state=PipelineRunState.SKIPPED, message=message, ended_at=run.created_at)
-    if run.overlap == "replace":
-        for other in live:
-            line = LogLine(at=run.created_at, text=f"Run {run.number} takes its place")
-            replaced = msgspec.structs.replace(
-                other, stop_requested=True, message=f"Replaced by run {run.number}", log=[*other.log, line]
-            )
-            _put_run(connection, replaced, number)
+    run = msgspec.structs.replace(run, number=pipeline.runs + 1, version=run.version or pipeline.version)
+    if run.overlap == "skip":
+        earlier = connection.execute(_FIRST_LIVE, {"key": run.pipeline_id}).scalar()
+        if earlier is not None:
+            message = f"Run {earlier} went on, and runs do not overlap"
+            run = msgspec.structs.replace(run, state=PipelineRunState.SKIPPED, message=message, ended_at=run.created_at)
+    if run.overlap == "replace" and _replace_live(connection, run, number):
         pipeline = _pipeline(connection, run.pipeline_id)
     run = msgspec.structs.replace(run, revision=number)
     connection.execute(
@@ -528,6 +648,19 @@ def _add_run(connection: Connection, run: PipelineRun, number: int) -> PipelineR
     shown = msgspec.structs.replace(pipeline, runs=run.number, recent=[*pipeline.recent, _mark(run)][-RECENT:])
     _put_pipeline(connection, shown, number)
     return run
+
+
+def _replace_live(connection: Connection, run: PipelineRun, number: int) -> bool:
+    """Have all stopped that a new run takes the place of; whether there were any."""
+    rows = connection.execute(_LIVE_RUNS, {"key": run.pipeline_id}).all()
+    others = [other for other in (_stamped(row, PipelineRun) for row in rows) if not other.stop_requested]
+    line = LogLine(at=run.created_at, text=f"Run {run.number} takes its place")
+    for other in others:
+        log = [*other.log, line][-MOST_LINES:]
+        message = f"Replaced by run {run.number}"
+        replaced = msgspec.structs.replace(other, stop_requested=True, message=message, log=log)
+        _put_run(connection, replaced, number)
+    return bool(others)
 
 
 def _put_run(connection: Connection, run: PipelineRun, number: int) -> PipelineRun:
@@ -565,7 +698,7 @@ def _count_steps(
     counts = {state: count for state, count in counts.items() if count}
     stamped = msgspec.structs.replace(run, steps=counts, revision=number)
     connection.execute(_PUT_RUN, _run_row(stamped) | {"key": run_id})
-    connection.execute(_STAMP_PIPELINE, {"key": run.pipeline_id, "number": number})
+    connection.execute(_STAMP_PIPELINE, {"key": run.pipeline_id, "stamp": number})
 
 
 # -- rows ------------------------------------------------------------------------------------------
@@ -576,12 +709,13 @@ def _pipeline_row(pipeline: Pipeline) -> dict[str, Any]:
     return {name: getattr(pipeline, name) for name in names} | {"record": msgspec.to_builtins(pipeline)}
 
 
-def _trigger_row(trigger: Trigger) -> dict[str, Any]:
+def _trigger_row(trigger: Trigger, pipeline: Pipeline) -> dict[str, Any]:
+    fires_now = trigger.enabled and not pipeline.paused and pipeline.deleted_at is None
     return {
         "kind": trigger.kind,
         "upstream": trigger.upstream,
         # what does not fire is not found among what is due
-        "next_at": trigger.next_at if trigger.enabled else None,
+        "next_at": trigger.next_at if fires_now else None,
         "revision": trigger.revision,
         "record": msgspec.to_builtins(trigger),
     }

@@ -74,7 +74,8 @@ class Store(PipelineStore):
             folder: only those of notebooks below this absolute folder.
             limit: at most so many.
         """
-        query = select(sweeps.c.record).where(sweeps.c.revision > since).order_by(sweeps.c.created_at.desc())
+        query = select(sweeps.c.record).where(sweeps.c.revision > since)
+        query = query.order_by(sweeps.c.created_at.desc(), sweeps.c.id)
         if archived is not None:
             query = query.where(sweeps.c.archived == archived)
         if deleted is not None:
@@ -251,18 +252,20 @@ class Store(PipelineStore):
             changed = msgspec.structs.replace(run, stop_requested=True, revision=number)
             connection.execute(_PUT_RUN, _run_row(changed) | {"key": run_id})
 
-    def live_runs(self) -> list[Run]:
-        """Runs that are with a worker, over all sweeps."""
+    def live_runs(self, service: str = "") -> list[Run]:
+        """Runs that are with a worker, over all sweeps of a service."""
         states = [state.value for state in RUN_LIVE]
-        return self._records(select(runs.c.record).where(runs.c.state.in_(states)), Run)
+        query = select(runs.c.record).join(sweeps, sweeps.c.id == runs.c.sweep_id).where(runs.c.state.in_(states))
+        return self._records(query.where(sweeps.c.service.in_(["", service])), Run)
 
-    def untracked(self, limit: int) -> list[Run]:
-        """Finished runs, over all sweeps not deleted, of which MLflow does not know all yet."""
+    def untracked(self, limit: int, service: str = "") -> list[Run]:
+        """Finished runs, over all sweeps of a service that are not deleted, of which MLflow does not know all yet."""
         over = [state.value for state in RUN_OVER]
         query = (
             select(runs.c.record)
             .join(sweeps, sweeps.c.id == runs.c.sweep_id)
             .where(runs.c.state.in_(over), runs.c.tracked.is_(False), sweeps.c.deleted_at.is_(None))
+            .where(sweeps.c.service.in_(["", service]))
             .limit(limit)
         )
         return self._records(query, Run)

@@ -9,14 +9,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import UnavailableError
 from ..core.records import Run, RunResult, Sweep
 from ..environments import packages
 from .address import check_answers, external_uri
 from .server import EmbeddedServer, State
-from .values import file_name, log_values, milliseconds, sweep_tags
+from .values import below, file_name, log_parameters, log_values, milliseconds, sweep_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,6 +28,7 @@ _PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIE
 # kernels inherit this process's environment, and a notebook that logs waits minutes for a server to come back
 _KERNEL_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "120", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "7"}
 _PARENT = "mlflow.parentRunId"
+Begun = tuple[str, str]  # experiment and run
 _STATUS = {"succeeded": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
 
 
@@ -136,7 +137,12 @@ class Tracking:
                 experiment,
                 run_name=sweep.name,
                 start_time=milliseconds(sweep.created_at),
-                tags={**sweep_tags(sweep), "mlops.kind": "sweep", "mlops.space": json.dumps(sweep.space)},
+                tags={
+                    **sweep_tags(sweep),
+                    **below(sweep.mlflow_parent),
+                    "mlops.kind": "sweep",
+                    "mlops.space": json.dumps(sweep.space),
+                },
             )
             return experiment, made.info.run_id
 
@@ -182,6 +188,41 @@ class Tracking:
                 for run in found:
                     client.delete_run(run.info.run_id)
 
+    # -- pipelines ---------------------------------------------------------------------------
+
+    def begin_pipeline(self, experiment: str, name: str, tags: dict[str, str], parameters: dict[str, Any]) -> Begun:
+        """Experiment and run of a pipeline's run, below which its steps stand; made where they are not there.
+
+        Args:
+            experiment: its name.
+            name: of the run.
+            tags: that it bears; ``mlops.pipeline_run`` tells it from all others.
+            parameters: of the pipeline.
+
+        Raises:
+            UnavailableError: MLflow does not answer.
+        """
+        self.start()
+        with self._mlflow() as client:
+            number = self._experiment(client, experiment)
+            query = f"tags.`mlops.pipeline_run` = '{tags['mlops.pipeline_run']}' and tags.`mlops.kind` = 'pipeline'"
+            found = client.search_runs([number], query, max_results=1)
+            if found:
+                client.update_run(found[0].info.run_id, status="RUNNING")
+                return number, str(found[0].info.run_id)
+            made = client.create_run(number, run_name=name, tags={**tags, "mlops.kind": "pipeline"})
+            log_parameters(client, made.info.run_id, parameters)
+            return number, str(made.info.run_id)
+
+    def finish_pipeline(self, run_id: str, state: str, ended_at: str) -> None:
+        """Close a pipeline's run.
+
+        Raises:
+            UnavailableError: MLflow does not answer.
+        """
+        with self._mlflow() as client:
+            client.set_terminated(run_id, _STATUS[state], milliseconds(ended_at))
+
     # -- runs --------------------------------------------------------------------------------
 
     def begin_run(self, sweep: Sweep, run: Run) -> str:
@@ -196,7 +237,7 @@ class Tracking:
                 _drop_children(client, sweep, run.id)
             made = client.create_run(
                 sweep.mlflow_experiment_id,
-                run_name=f"{sweep.name} · {run.index + 1}",
+                run_name=f"{sweep.name} · {run.index + 1}" if sweep.space or not sweep.pipeline_run else sweep.name,
                 tags={
                     **sweep_tags(sweep),
                     _PARENT: sweep.mlflow_run_id or "",

@@ -57,6 +57,20 @@ def _costs(run: Run, result: RunResult) -> dict[str, Any]:
     }
 
 
+def log_parameters(client: MlflowClient, run_id: str, parameters: dict[str, Any]) -> None:
+    """Log values as MLflow's parameters, which are texts of limited length."""
+    from mlflow.entities import Param
+
+    params = [Param(name, str(value)[:_MAX_PARAM]) for name, value in parameters.items()]
+    if params:
+        client.log_batch(run_id, params=params)
+
+
+def below(parent: str) -> dict[str, str]:
+    """The tag that makes MLflow show a run below another; none where there is no other."""
+    return {"mlflow.parentRunId": parent} if parent else {}
+
+
 def sweep_tags(sweep: Sweep) -> dict[str, str]:
     """Tags that a sweep and each of its runs bear."""
     commit = sweep.git_commit.rstrip("+")
@@ -69,6 +83,8 @@ def sweep_tags(sweep: Sweep) -> dict[str, str]:
         "mlflow.source.name": sweep.path,
         "mlflow.source.type": "NOTEBOOK",
     }
+    if sweep.pipeline_run:
+        tags |= {"mlops.pipeline_run": sweep.pipeline_run, "mlops.step": sweep.step}
     if sweep.prefix:
         tags["mlops.shared_prefix"] = str(sweep.prefix)
     if commit:

@@ -1,0 +1,397 @@
+"""Brings one run of a pipeline from its first step to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ...core.conditions import Condition
+from ...core.errors import ConflictError, MlopsError, NotFoundError, UnavailableError
+from ...core.pipeline_order import edges
+from ...core.pipelines import LogLine, PipelineRun, Step, StepRun
+from ...core.records import RunError, now
+from ...core.references import SCHEDULED_TIME
+from ...core.states import STEP_OVER, SWEEP_OVER, PipelineRunState, StepState
+from ...store import StaleEpochError, StoreFailedError
+from ..context import Context
+from ..drivers import Drivers
+from .installed import Environments
+from .ready import Verdict, judge
+from .steps import Outcome, Place, fingerprint, make_sweep, outcome_of, refusal, unchanged, values_of
+from .versions import prepared
+
+log = logging.getLogger(__name__)
+
+NAP_SECONDS = 5.0
+LOOK_SECONDS = 1.0
+_GOOD = frozenset({StepState.SUCCEEDED, StepState.REUSED})
+
+
+class PipelineDriver:
+    """Starts the steps of one run as soon as what they wait for is there, and writes down what becomes of them.
+
+    The store is the truth: whatever is kept here can be lost with the process.
+
+    Args:
+        context: of the service.
+        drivers: that execute the sweeps behind its steps.
+        environments: what is installed.
+        run: claimed by this service.
+    """
+
+    def __init__(self, context: Context, drivers: Drivers, environments: Environments, run: PipelineRun) -> None:
+        self.context = context
+        self.store = context.store
+        self.drivers = drivers
+        self.environments = environments
+        self.run = run
+        self.wake = asyncio.Event()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._steps: dict[str, StepRun] = {}
+        self._place: Place
+        self._ending: tuple[PipelineRunState, str] | None = None
+
+    # -- the whole way -----------------------------------------------------------------------
+
+    async def drive(self) -> None:
+        """Work until the run is over; what goes wrong with the run itself ends it with a sentence."""
+        try:
+            await self._begin()
+            while not await self._turn():
+                await self._nap()
+        except (StoreFailedError, StaleEpochError):
+            raise
+        except ConflictError:
+            log.info("Run %s is another service's by now", self.run.id, exc_info=True)
+        except MlopsError as error:
+            await self._finish(PipelineRunState.FAILED, error.message)
+        finally:
+            for task in self._tasks.values():
+                task.cancel()
+
+    async def _begin(self) -> None:
+        store, run = self.store, self.run
+        pipeline = store.pipeline(run.pipeline_id)
+        version = store.version(run.pipeline_id, run.version)
+        at = run.scheduled_at or run.created_at
+        parameters = {**version.definition.parameters, SCHEDULED_TIME: at, **run.parameters}
+        self._change(parameters=parameters, started_at=run.started_at or now(), message="")
+        project = await asyncio.to_thread(prepared, self.context, pipeline, version)
+        await self._begin_in_mlflow(pipeline.name, version.definition.experiment or pipeline.name)
+        self._place = Place(
+            pipeline=pipeline,
+            version=version,
+            run=self.run,
+            service=self.context.service,
+            project=project.path,
+            live=project.live,
+            settings=self.context.settings,
+        )
+        self._project = project
+        self._waits = edges(version.definition)
+        self._check_environment = asyncio.create_task(self._look_at_environment())
+        if version.definition.environment == "refuse":
+            await self._check_environment
+        new = [
+            StepRun(id=f"{run.id}-{i}", run_id=run.id, pipeline_id=run.pipeline_id, step=name, position=i)
+            for i, name in enumerate(version.definition.steps)
+        ]
+        store.add_steps(run.id, new, epoch=self.context.epoch)
+        self._steps = {step.step: step for step in store.steps(run.id)}
+        for step in self._steps.values():
+            if step.state is StepState.RUNNING:
+                self._follow(step)
+
+    async def _begin_in_mlflow(self, name: str, experiment: str) -> None:
+        run = self.run
+        if run.mlflow_run_id is not None:
+            return
+        tags = {"mlops.pipeline_run": run.id, "mlops.pipeline": name, "mlops.version": str(run.version)}
+        title = f"{name} · {run.number}"
+        tracking = self.context.tracking
+        try:
+            number, child = await self.context.call(tracking.begin_pipeline, experiment, title, tags, run.parameters)
+        except UnavailableError as error:
+            log.warning("Pipeline run %s goes on without MLflow: %s", run.id, error.message)
+            self._say(f"MLflow does not know of this run: {error.message}")
+            return
+        self._change(mlflow_experiment_id=number, mlflow_run_id=child)
+
+    async def _look_at_environment(self) -> None:
+        """Say what is installed otherwise than at promotion.
+
+        Raises:
+            UnavailableError: it is, and the pipeline does not run then.
+        """
+        version = self._place.version
+        policy = version.definition.environment
+        if policy == "ignore":
+            return
+        drift = await asyncio.to_thread(self.environments.drift, version)
+        if not drift:
+            return
+        self._change(drift=drift)
+        self._say(f"The environment differs from the one at promotion: {drift}")
+        if policy == "refuse":
+            raise UnavailableError(f"The environment differs from the one at promotion ({drift}); promote anew.")
+
+    # -- turn by turn --------------------------------------------------------------------------
+
+    async def _turn(self) -> bool:
+        """Do what there is to do; whether the run is over."""
+        self._reap()
+        self.run = run = self.store.pipeline_run(self.run.id)
+        if run.service != self.context.service or run.state is not PipelineRunState.RUNNING:
+            raise ConflictError("This run is not ours any more.")
+        self._place = replace(self._place, run=run)
+        if run.stop_requested and self._ending is None:
+            self._end(PipelineRunState.STOPPED, run.message or "Stopped")
+        if self._ending is None and self._is_late():
+            limit = self._place.version.definition.deadline
+            self._end(PipelineRunState.FAILED, f"It took longer than its deadline of {limit:g} s")
+        if self._ending is None:
+            # what ends at once may let others begin
+            while self._start_ready():
+                pass
+        if any(step.state not in STEP_OVER for step in self._steps.values()):
+            return False
+        await self._close()
+        return True
+
+    def _is_late(self) -> bool:
+        limit = self._place.version.definition.deadline
+        if limit is None or self.run.started_at is None:
+            return False
+        return datetime.now(UTC) - datetime.fromisoformat(self.run.started_at) > timedelta(seconds=limit)
+
+    def _end(self, state: PipelineRunState, message: str) -> None:
+        """Stop what runs and begin nothing more."""
+        self._ending = (state, message)
+        for step in list(self._steps.values()):
+            if step.state is StepState.WAITING:
+                self._set(step, state=StepState.STOPPED, message="It was not begun", retry_at=None)
+            elif step.state is StepState.RUNNING and step.sweeps:
+                with contextlib.suppress(ConflictError, NotFoundError):
+                    self.store.request_stop_sweep(step.sweeps[-1])
+                self.drivers.wake(step.sweeps[-1])
+
+    def _start_ready(self) -> int:
+        """Begin, skip or refuse each step whose turn it is; how many moved."""
+        moved = 0
+        for name, step in list(self._steps.items()):
+            if step.state is not StepState.WAITING or name in self._tasks:
+                continue
+            if step.retry_at is not None and step.retry_at > now():
+                continue
+            definition = self._place.version.definition.steps[name]
+            verdict, why = judge(name, definition, self._waits, self._steps)
+            if verdict is Verdict.WAIT:
+                continue
+            moved += 1
+            if verdict is Verdict.SKIP:
+                self._set(step, state=StepState.SKIPPED, message=why, ended_at=now())
+            else:
+                self._begin_step(name, definition, step)
+        return moved
+
+    def _begin_step(self, name: str, definition: Step, step: StepRun) -> None:
+        outputs = self._outputs()
+        try:
+            condition = Condition(definition.when) if definition.when else None
+            if condition and not condition.holds(outputs, self.run.parameters, name):
+                message = f"Its condition does not hold: {definition.when}"
+                self._set(step, state=StepState.SKIPPED, message=message, ended_at=now())
+                return
+            values = values_of(definition, self._place, outputs)
+            data = self.store.blob(self._place.version.files[self._place.notebook(definition)])
+            sweep = make_sweep(name, definition, self._place, values=values, outputs=outputs, data=data)
+        except MlopsError as error:
+            self._take(step, refusal(error))
+            return
+        print_ = ""
+        if definition.reuse:
+            lock = self._place.version.lock.get(sweep.kernel, "")
+            print_ = fingerprint(definition, self._place, values, lock)
+            if self._reuse(step, print_, sweep.fixed):
+                return
+        step = self._set(
+            step,
+            state=StepState.RUNNING,
+            sweeps=[*step.sweeps, sweep.id],
+            parameters=sweep.fixed,
+            fingerprint=print_,
+            started_at=step.started_at or now(),
+            ended_at=None,
+            retry_at=None,
+            error=None,
+            message="",
+        )
+        frozen = self.context.layout.frozen(sweep.id)
+        frozen.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        frozen.write_bytes(data)
+        self.store.create_sweep(sweep, data)
+        self._follow(step)
+
+    def _reuse(self, step: StepRun, print_: str, parameters: dict[str, Any]) -> bool:
+        earlier = self.store.reusable(self.run.pipeline_id, print_)
+        if earlier is None or not unchanged(earlier, self._place.live):
+            return False
+        number = self.store.pipeline_run(earlier.run_id).number
+        self._set(
+            step,
+            state=StepState.REUSED,
+            reused=earlier.run_id,
+            sweeps=earlier.sweeps[-1:],
+            notebook_run=earlier.notebook_run,
+            outputs=earlier.outputs,
+            inputs=earlier.inputs,
+            parameters=parameters,
+            started_at=now(),
+            ended_at=now(),
+            message=f"Taken from run {number}: nothing that it depends on has changed",
+        )
+        return True
+
+    def _outputs(self) -> dict[str, dict[str, Any]]:
+        return {name: step.outputs for name, step in self._steps.items() if step.state in _GOOD}
+
+    # -- a step's attempt ------------------------------------------------------------------------
+
+    def _follow(self, step: StepRun) -> None:
+        self._tasks[step.step] = asyncio.create_task(self._attend(step))
+        self._tasks[step.step].add_done_callback(lambda _: self.wake.set())
+
+    async def _attend(self, step: StepRun) -> None:
+        """See one attempt to its end, and write down how it ended."""
+        sweep_id = step.sweeps[-1]
+        said = step.message
+        while True:
+            try:
+                sweep = self.store.sweep(sweep_id)
+            except NotFoundError:
+                # the service ended between writing down the step and its sweep
+                self._set(step, state=StepState.WAITING, sweeps=step.sweeps[:-1])
+                return
+            if sweep.state in SWEEP_OVER:
+                break
+            message = sweep.message if sweep.message.startswith("Waiting") else ""
+            if message != said:
+                step = self._set(step, message=message)
+                said = message
+            task = self.drivers.drive(sweep)
+            if task is not None:
+                await asyncio.wait({task}, timeout=LOOK_SECONDS)
+            if task is None or (task.done() and not task.cancelled() and task.exception()):
+                # let it be written down what went wrong
+                await asyncio.sleep(LOOK_SECONDS)
+        definition = self._place.version.definition.steps[step.step]
+        lines = await asyncio.to_thread(self._project.bring_back)
+        for line in lines:
+            self._say(line, step.step)
+        self._take(step, outcome_of(self.store, sweep, definition))
+
+    def _take(self, step: StepRun, outcome: Outcome) -> None:
+        """Write down how an attempt ended, and whether there is a next one."""
+        if outcome.remark:
+            self._say(outcome.remark, step.step)
+        definition = self._place.version.definition.steps[step.step]
+        fields: dict[str, Any] = {
+            "message": outcome.message,
+            "error": outcome.error,
+            "inputs": list(outcome.inputs),
+            "notebook_run": outcome.notebook_run,
+            "ended_at": now(),
+        }
+        state = outcome.state
+        if state is StepState.STOPPED and self._ending is None and not self.run.stop_requested:
+            # somebody stopped this step alone, and what needs it cannot go on
+            state = StepState.FAILED
+        elif state is StepState.FAILED and self._ending is None and step.failures < definition.retries:
+            self._repeat_later(step, definition, outcome)
+            return
+        if state is StepState.FAILED:
+            fields["failures"] = step.failures + 1
+        self._set(step, state=state, outputs=outcome.outputs or {}, **fields)
+
+    def _repeat_later(self, step: StepRun, definition: Step, outcome: Outcome) -> None:
+        delay = definition.retry_delay * definition.retry_backoff**step.failures
+        retry_at = (datetime.now(UTC) + timedelta(seconds=delay)).isoformat(timespec="microseconds")
+        text = f"Attempt {step.attempt} failed: {outcome.message} It is repeated in {delay:g} s."
+        self._say(text, step.step)
+        # one that could not even begin is still waiting
+        self._set(
+            step,
+            state=StepState.WAITING,
+            attempt=step.attempt + 1,
+            failures=step.failures + 1,
+            retry_at=retry_at,
+            error=outcome.error,
+            notebook_run=outcome.notebook_run,
+            message=f"{outcome.message} It is repeated.",
+        )
+
+    # -- writing down ----------------------------------------------------------------------------
+
+    def _set(self, step: StepRun, **fields: Any) -> StepRun:
+        changed = self.store.change_step(step.id, expect_attempt=step.attempt, epoch=self.context.epoch, **fields)
+        self._steps[changed.step] = changed
+        return changed
+
+    def _change(self, **fields: Any) -> None:
+        self.run = self.store.change_pipeline_run(
+            self.run.id, expect_service=self.context.service, epoch=self.context.epoch, **fields
+        )
+
+    def _say(self, text: str, step: str = "") -> None:
+        self._change(say=[LogLine(at=now(), text=text, step=step)])
+
+    def _reap(self) -> None:
+        for name, task in list(self._tasks.items()):
+            if task.done():
+                del self._tasks[name]
+                # a defect of ours, or the store's end: both are this driver's end
+                task.result()
+
+    async def _nap(self) -> None:
+        seconds = NAP_SECONDS
+        moments = [step.retry_at for step in self._steps.values() if step.retry_at and step.state is StepState.WAITING]
+        if moments:
+            until = datetime.fromisoformat(min(moments)) - datetime.now(UTC)
+            seconds = min(seconds, max(0.05, until.total_seconds()))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.wake.wait(), timeout=seconds)
+        self.wake.clear()
+
+    # -- the end -----------------------------------------------------------------------------------
+
+    async def _close(self) -> None:
+        # what it finds must be told before the run is over
+        await self._check_environment
+        failed = [step for step in self._steps.values() if step.state is StepState.FAILED]
+        if self._ending is not None:
+            await self._finish(*self._ending)
+        elif failed:
+            await self._finish(PipelineRunState.FAILED, f"{failed[0].step}: {failed[0].message}".rstrip(": "))
+        elif any(step.state is StepState.STOPPED for step in self._steps.values()):
+            await self._finish(PipelineRunState.STOPPED, "Stopped")
+        else:
+            await self._finish(PipelineRunState.SUCCEEDED, "")
+
+    async def _finish(self, state: PipelineRunState, message: str) -> None:
+        for step in self.store.steps(self.run.id):
+            if step.state not in STEP_OVER:
+                error = RunError(name="Internal", message=message)
+                self._set(step, state=StepState.STOPPED, message=message, error=error, ended_at=now())
+        self._change(state=state, message=message, ended_at=now(), stop_requested=False)
+        if self.run.mlflow_run_id is None:
+            return
+        try:
+            await self.context.call(
+                self.context.tracking.finish_pipeline, self.run.mlflow_run_id, state.value, self.run.ended_at
+            )
+        except UnavailableError as error:
+            log.warning("Pipeline run %s could not be closed in MLflow: %s", self.run.id, error.message)

@@ -1,0 +1,36 @@
+"""What is installed now, beside what was when a version was promoted."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+from ...core.pipelines import Version
+from ...environments import packages
+from ...store import Store
+
+LOOK_AGAIN = 10.0  # s
+
+
+class Environments:
+    """Looks at kernels' environments, not more often than now and then. Safe to use from any thread.
+
+    Args:
+        store: that keeps the lists of versions.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def drift(self, version: Version) -> str:
+        """What differs from a version's lock in one sentence, empty where nothing does."""
+        from .environment import drift, sentence
+
+        said = []
+        for kernel, locked in version.lock.items():
+            found = packages(kernel, str(int(time.monotonic() // LOOK_AGAIN)))
+            if found is None:
+                said.append(f"the kernel {kernel} is not there any more")
+            elif hashlib.sha256(found[0].encode()).hexdigest() != locked:
+                said.append(sentence(drift(self.store.blob(locked).decode(), found[0])))
+        return "; ".join(filter(None, said))

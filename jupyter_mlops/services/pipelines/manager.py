@@ -1,0 +1,220 @@
+"""All pipeline runs that this service drives: whose turn it is, and which were left behind by others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ...core.errors import ConflictError, MlopsError, NotFoundError
+from ...core.pipelines import LogLine, Pipeline, PipelineRun, StepRun
+from ...core.records import RunError, now
+from ...core.states import PIPELINE_RUN_OVER, SWEEP_OVER, PipelineRunState, StepState
+from ...store import StaleEpochError, StoreFailedError
+from ..context import Context
+from ..drivers import Drivers
+from ..ending import settle
+from .driver import PipelineDriver
+from .installed import Environments
+
+log = logging.getLogger(__name__)
+
+MOST_RUNS = 32  # at once in one service; more would only wait for the same slots
+MOST_LOOKED_AT = 500
+BEAT_SECONDS = 5.0
+LOST_SECONDS = 30.0
+# a run that its own machine does not take by then is anybody's who can
+PATIENCE_SECONDS = 3.0
+
+
+class PipelineRuns:
+    """Takes runs up, and lets go of them at their end.
+
+    Args:
+        context: of the service.
+        drivers: that execute the sweeps behind the steps.
+    """
+
+    def __init__(self, context: Context, drivers: Drivers) -> None:
+        self.context = context
+        self.store = context.store
+        self.drivers = drivers
+        self.environments = Environments(context.store)
+        self.waiting = False  # whether some run waits for what no change in the store will tell of
+        self._drivers: dict[str, tuple[PipelineDriver, asyncio.Task[None]]] = {}
+        self._concurrency: dict[tuple[str, int], int] = {}
+        self._beats: dict[str, tuple[tuple[int, int], float]] = {}
+
+    @property
+    def working(self) -> int:
+        """How many runs go on."""
+        return len(self._drivers)
+
+    def take_up(self) -> None:
+        """Drive what is ours, wake what people asked something of, and begin what has its turn."""
+        for run in self.store.pipeline_runs(states=[PipelineRunState.RUNNING]):
+            if run.service != self.context.service:
+                continue
+            if run.id not in self._drivers:
+                self._drive(run)
+            elif run.stop_requested:
+                self._drivers[run.id][0].wake.set()
+        self._claim()
+
+    def _claim(self) -> None:
+        self.waiting = False
+        for run in self.store.queued_pipeline_runs(MOST_LOOKED_AT):
+            if run.stop_requested:
+                self.store.change_pipeline_run(
+                    run.id, state=PipelineRunState.STOPPED, message=run.message or "Stopped", ended_at=now()
+                )
+                continue
+            if len(self._drivers) >= MOST_RUNS:
+                self.waiting = True
+                return
+            try:
+                pipeline = self.store.pipeline(run.pipeline_id)
+                if not self._is_ours(pipeline, run):
+                    self.waiting = True
+                    continue
+                concurrency = self._concurrency_of(run)
+            except MlopsError as error:
+                self._refuse(run, error.message)
+                continue
+            taken = self.store.claim_pipeline_run(run.id, concurrency, self.context.service, self.context.epoch)
+            if taken is not None:
+                self._drive(taken)
+
+    def _is_ours(self, pipeline: Pipeline, run: PipelineRun) -> bool:
+        if pipeline.service in ("", self.context.service):
+            return True
+        waited = (datetime.now(UTC) - datetime.fromisoformat(run.created_at)).total_seconds()
+        return waited > PATIENCE_SECONDS and Path(pipeline.project).is_dir()
+
+    def _concurrency_of(self, run: PipelineRun) -> int:
+        key = (run.pipeline_id, run.version)
+        if key not in self._concurrency:
+            # a version never changes
+            self._concurrency[key] = self.store.version(*key).definition.concurrency
+        return self._concurrency[key]
+
+    def _refuse(self, run: PipelineRun, message: str) -> None:
+        try:
+            self.store.change_pipeline_run(run.id, state=PipelineRunState.FAILED, message=message, ended_at=now())
+        except (ConflictError, NotFoundError):
+            log.info("Run %s moved on meanwhile", run.id)
+
+    def _drive(self, run: PipelineRun) -> None:
+        driver = PipelineDriver(self.context, self.drivers, self.environments, run)
+        task = asyncio.create_task(driver.drive(), name=f"pipeline-run-{run.id}")
+        self._drivers[run.id] = (driver, task)
+
+    def reap(self) -> bool:
+        """Let go of runs that ended; whether there were any."""
+        ended = [(run_id, task) for run_id, (_, task) in self._drivers.items() if task.done()]
+        for run_id, task in ended:
+            del self._drivers[run_id]
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
+                self._failed(run_id, error)
+        return bool(ended)
+
+    def _failed(self, run_id: str, error: BaseException) -> None:
+        """A defect of ours must end as a sentence in the history, not as a run that never moves."""
+        if isinstance(error, StaleEpochError | StoreFailedError):
+            raise error
+        log.error("Pipeline run %s could not be driven", run_id, exc_info=error)
+        run = self.store.pipeline_run(run_id)
+        if run.state in PIPELINE_RUN_OVER or run.service != self.context.service:
+            return
+        message = f"An internal error ended it ({type(error).__name__}: {error}); see the service's log"
+        for step in self.store.steps(run_id):
+            if step.state in (StepState.RUNNING, StepState.WAITING):
+                self.store.change_step(step.id, state=StepState.STOPPED, message=message, ended_at=now())
+            if step.state is StepState.RUNNING and step.sweeps:
+                self._stop_sweep(step.sweeps[-1])
+        self.store.change_pipeline_run(run_id, state=PipelineRunState.FAILED, message=message, ended_at=now())
+
+    def _stop_sweep(self, sweep_id: str) -> None:
+        try:
+            if self.store.sweep(sweep_id).state not in SWEEP_OVER:
+                self.store.request_stop_sweep(sweep_id)
+        except NotFoundError:
+            log.info("Sweep %s was never begun", sweep_id)
+
+    async def close(self) -> None:
+        """Let go of all; the next service takes them up."""
+        tasks = [task for _, task in self._drivers.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # -- what others left behind -------------------------------------------------------------------
+
+    def look_after_others(self) -> None:
+        """Take over the runs of services whose heartbeat stands still."""
+        lost = self._lost_services()
+        for run in self.store.pipeline_runs(states=[PipelineRunState.RUNNING]):
+            if run.service in lost and Path(self.store.pipeline(run.pipeline_id).project).is_dir():
+                self._take_over(run)
+
+    def _lost_services(self) -> set[str]:
+        present = self.store.beats()
+        moment = time.monotonic()
+        lost = set()
+        for name, beat in present.items():
+            known = self._beats.get(name)
+            if known is None or known[0] != beat:
+                # judged by our own clock alone: machines sleep, and clocks differ
+                self._beats[name] = (beat, moment)
+            elif moment - known[1] > LOST_SECONDS:
+                lost.add(name.removeprefix("service:"))
+        return lost - {self.context.service}
+
+    def _take_over(self, run: PipelineRun) -> None:
+        line = LogLine(at=now(), text="The service that ran it was lost; another one goes on with it")
+        try:
+            taken = self.store.change_pipeline_run(
+                run.id,
+                expect=[PipelineRunState.RUNNING],
+                expect_service=run.service,
+                epoch=self.context.epoch,
+                service=self.context.service,
+                say=[line],
+            )
+        except ConflictError:
+            return
+        for step in self.store.steps(run.id):
+            if step.state is StepState.RUNNING:
+                self._lose_step(step)
+        log.warning("Pipeline run %s was left behind by service %s, and is taken over", run.id, run.service)
+        self._drive(taken)
+
+    def _lose_step(self, step: StepRun) -> None:
+        why = "The service that ran it was lost"
+        repeat = True
+        if step.sweeps:
+            try:
+                sweep = self.store.sweep(step.sweeps[-1])
+                if sweep.state in SWEEP_OVER:
+                    # its end is known; the driver reads it
+                    return
+                repeat = sweep.extras is None or sweep.extras.repeat_lost
+                settle(self.store, self.context.epoch, sweep.id, why)
+            except NotFoundError:
+                log.info("Step %s was lost before it began", step.id)
+        if repeat:
+            self.store.change_step(
+                step.id,
+                epoch=self.context.epoch,
+                state=StepState.WAITING,
+                attempt=step.attempt + 1,
+                message=f"{why}; it is repeated",
+            )
+        else:
+            error = RunError(name="WorkerLost", message=f"{why}. It is not to be repeated.")
+            self.store.change_step(
+                step.id, epoch=self.context.epoch, state=StepState.FAILED, error=error, message=error.message
+            )

@@ -1,0 +1,205 @@
+"""From a finished run, a sweep's best run, a notebook or a pipeline file to a pipeline's next version."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ...core import notebook as notebooks
+from ...core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
+from ...core.pipeline_text import check_text
+from ...core.pipelines import PipelineDefinition, PromoteRequest, Step, Version
+from ...core.records import now
+from ...core.references import SCHEDULED_TIME, STEP_NAME
+from ...core.states import RunState
+from ...environments import packages
+from ...store import Store
+from ..reading import KernelSpecs, kernel_problem, read_file
+from .freeze import collect, project_root
+
+SUFFIXES = (".pipeline.yaml", ".pipeline.yml")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is promoted.
+
+    Attributes:
+        file: of the pipeline, or the notebook.
+        contents: bytes of notebooks by their path relative to the file's folder, where these count and not the file's.
+        seen: what a run was seen to import, see :class:`~jupyter_mlops.core.records.Run`.
+        said: as the version keeps it.
+    """
+
+    file: Path
+    definition: PipelineDefinition
+    said: str
+    contents: dict[str, bytes] = field(default_factory=dict)
+    seen: dict[str, str] = field(default_factory=dict)
+
+
+def source_of(store: Store, request: PromoteRequest, root: Path) -> Source:
+    """What a request means.
+
+    Raises:
+        InvalidInputError: it names nothing, or several things, or what cannot be promoted.
+        ConflictError: a run that did not succeed.
+    """
+    given = [name for name in ("run_id", "sweep_id", "path") if getattr(request, name)]
+    if len(given) != 1:
+        raise InvalidInputError("Name what to promote: a run, a sweep or a file, and only one of them.")
+    if request.path:
+        file = (root / request.path.lstrip("/")).resolve()
+        return _from_text(file) if file.name.endswith(SUFFIXES) else _from_notebook(file, request)
+    return _from_run(store, request, root)
+
+
+def _from_text(file: Path) -> Source:
+    text = read_file(file, "pipeline file").decode(errors="replace")
+    found = check_text(text)
+    if found.problems or found.definition is None:
+        first = found.problems[0]
+        place = f"{file.name}, line {first.line}, column {first.column}: " if first.line else f"{file.name}: "
+        more = f" (and {len(found.problems) - 1} more)" if len(found.problems) > 1 else ""
+        raise InvalidInputError(f"{place}{first.message}{more}", {"path": first.message})
+    return Source(file, found.definition, "file")
+
+
+def _from_notebook(file: Path, request: PromoteRequest) -> Source:
+    if file.suffix != ".ipynb":
+        raise InvalidInputError(f"{file.name} is neither a notebook nor a pipeline file (*.pipeline.yaml).")
+    data = read_file(file, "notebook")
+    info = notebooks.inspect(notebooks.read_notebook(data), str(file))
+    # a default that is no literal stays the notebook's own
+    literal = {p.name: p.default for p in info.parameters if p.default is not None or p.default_text == "None"}
+    return Source(file, _job(file, literal, request, "local"), "file", {file.name: data})
+
+
+def _from_run(store: Store, request: PromoteRequest, root: Path) -> Source:
+    run_id = request.run_id
+    if request.sweep_id:
+        sweep = store.sweep(request.sweep_id)
+        if sweep.best_run_id is None:
+            raise ConflictError(
+                "This sweep has no best run yet; choose the metric to compare by, or promote one of its runs."
+            )
+        run_id = sweep.best_run_id
+    run = store.run(run_id)
+    sweep = store.sweep(run.sweep_id)
+    file = Path(sweep.path)
+    if not file.is_relative_to(root):
+        raise NotFoundError(f"There is no run {run_id}.")
+    if run.state is not RunState.SUCCEEDED:
+        raise ConflictError(f"This run is {run.state}; only a run that succeeded can be promoted.")
+    data = store.notebook(sweep.id)
+    definition = _job(file, run.parameters, request, sweep.target)
+    said = f"sweep {sweep.id}" if request.sweep_id else f"run {run.id}"
+    return Source(file, definition, said, {file.name: data}, run.code)
+
+
+def _job(file: Path, parameters: dict[str, Any], request: PromoteRequest, target: str) -> PipelineDefinition:
+    """A pipeline of one step; its parameters are the pipeline's, so that a run may have others."""
+    values = {name: value for name, value in parameters.items() if name != SCHEDULED_TIME}
+    step = Step(
+        notebook=file.name,
+        parameters={name: f"${{{name}}}" for name in values},
+        outputs=request.outputs,
+        retries=request.retries,
+        timeout=request.timeout,
+    )
+    return PipelineDefinition(
+        name=request.name.strip() or file.stem,
+        parameters=values,
+        steps={step_name(file.stem): step},
+        target=target,
+        environment=request.environment,
+        alerts=request.alerts,
+        retention=request.retention,
+    )
+
+
+def step_name(stem: str) -> str:
+    """A step's name for a notebook's."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-")
+    return name if STEP_NAME.fullmatch(name) else f"step-{name}".rstrip("-")[:100]
+
+
+def freeze(
+    store: Store, source: Source, root: Path | None, kernelspecs: KernelSpecs, note: str
+) -> tuple[Path, Version]:
+    """Freeze code and environment of what is promoted.
+
+    Returns:
+        the project's folder, and the version, not numbered yet.
+
+    Raises:
+        InvalidInputError: a notebook is missing, cannot be run, or does not take the parameters it is given.
+        ForbiddenError: a notebook lies outside the server's root.
+    """
+    project = project_root(source.file, root)
+    folder = source.file.parent.relative_to(project).as_posix()
+    folder = "" if folder == "." else folder
+    steps = source.definition.steps
+    paths = {name: str(PurePosixPath(folder) / step.notebook) for name, step in steps.items()}
+    contents = {str(PurePosixPath(folder) / path): data for path, data in source.contents.items()}
+    kernels: dict[str, str] = {}
+    for name, path in paths.items():
+        data = contents.get(path)
+        if data is None:
+            file = (project / path).resolve()
+            if root is not None and not file.is_relative_to(root):
+                raise ForbiddenError(f"The notebook of step “{name}” lies outside the folder that this server serves.")
+            data = read_file(file, f"notebook of step “{name}”")
+        kernels[path] = _check_step(name, steps[name], data, kernelspecs)
+    frozen = collect(
+        project,
+        dict.fromkeys(paths.values()),
+        store.put_blob,
+        seen=source.seen,
+        patterns=source.definition.frozen,
+        folder=folder,
+        contents=contents,
+    )
+    lock = {
+        kernel: store.put_blob(found[0].encode()) for kernel in set(kernels.values()) if (found := _installed(kernel))
+    }
+    version = Version(
+        pipeline_id="",
+        number=0,
+        definition=source.definition,
+        folder=folder,
+        files=frozen.files,
+        data=frozen.data,
+        kernels=kernels,
+        lock=lock,
+        git_commit=frozen.git_commit,
+        git_diff=frozen.git_diff,
+        source=source.said,
+        note=note.strip(),
+        warnings=frozen.warnings,
+        created_at=now(),
+    )
+    return project, version
+
+
+def _installed(kernel: str) -> tuple[str, str] | None:
+    return packages(kernel, now())
+
+
+def _check_step(name: str, step: Step, data: bytes, kernelspecs: KernelSpecs) -> str:
+    """The kernel of a step whose notebook can be run with the parameters it is given."""
+    notebook = notebooks.read_notebook(data)
+    info = notebooks.inspect(notebook, step.notebook)
+    problem = kernel_problem(info.kernel, kernelspecs)
+    if problem:
+        raise InvalidInputError(f"Step “{name}”: {problem}")
+    notebooks.declared(notebook)
+    declared = {parameter.name for parameter in info.parameters}
+    given = [*step.parameters, *(step.sweep.space if step.sweep else ())]
+    unknown = [key for key in given if key not in declared]
+    if unknown and not info.open_names:
+        has = f"it has {', '.join(sorted(declared))}" if declared else "no cell of it is tagged “parameters”"
+        raise InvalidInputError(f"Step “{name}”: {step.notebook} has no parameter “{unknown[0]}”; {has}.")
+    return info.kernel

@@ -1,0 +1,262 @@
+"""One step: from its definition to the sweep that executes it, and from that sweep's end to what it hands on."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from ...core import notebook as notebooks
+from ...core.errors import InvalidInputError, MlopsError
+from ...core.pipeline_order import references_of
+from ...core.pipelines import Pipeline, PipelineRun, Step, StepRun, Version
+from ...core.records import InputFile, Objective, Run, RunError, RunExtras, Sampler, Sweep, now
+from ...core.references import SCHEDULED_TIME, Outputs, resolve
+from ...core.samplers import make_sampler
+from ...core.space import build_space
+from ...core.states import RunState, StepState, SweepState
+from ...settings import MlopsSettings
+from ...store import Store
+from ..requests import best_run
+
+
+@dataclass(frozen=True)
+class Place:
+    """What all steps of one run have in common.
+
+    Attributes:
+        service: that runs it.
+        project: folder made for the version; live: the person's own that it shows.
+    """
+
+    pipeline: Pipeline
+    version: Version
+    run: PipelineRun
+    service: str
+    project: Path
+    live: Path
+    settings: MlopsSettings
+
+    def notebook(self, step: Step) -> str:
+        """Path of a step's notebook, relative to the project."""
+        return str(PurePosixPath(self.version.folder) / step.notebook)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt of a step ended."""
+
+    state: StepState
+    message: str = ""
+    error: RunError | None = None
+    outputs: dict[str, Any] | None = None
+    inputs: tuple[InputFile, ...] = ()
+    notebook_run: str = ""
+    remark: str = ""
+
+
+def values_of(step: Step, place: Place, outputs: Outputs) -> dict[str, Any]:
+    """The parameters a step's notebook gets, with references resolved.
+
+    Raises:
+        InvalidInputError: a reference leads nowhere.
+    """
+    values: dict[str, Any] = resolve(step.parameters, place.run.parameters, outputs)
+    return values
+
+
+def make_sweep(name: str, step: Step, place: Place, *, values: dict[str, Any], outputs: Outputs, data: bytes) -> Sweep:
+    """The sweep that executes one attempt of a step; of a single run where the step is no sweep.
+
+    Args:
+        name: of the step.
+        values: its parameters, resolved.
+        outputs: of earlier steps.
+        data: its frozen notebook.
+
+    Raises:
+        InvalidInputError: the notebook does not take these parameters, or its space makes no sense.
+    """
+    notebook = notebooks.read_notebook(data)
+    path = place.live / place.notebook(step)
+    info = notebooks.inspect(notebook, str(path))
+    declared = {parameter.name for parameter in info.parameters}
+    if SCHEDULED_TIME in declared:
+        values = {SCHEDULED_TIME: place.run.parameters[SCHEDULED_TIME], **values}
+    _check_names(step.notebook, values, declared, info.open_names)
+    space: dict[str, str] = {}
+    if step.sweep is not None:
+        resolved = resolve(step.sweep.space, place.run.parameters, outputs)
+        space = {key: str(value) for key, value in resolved.items()}
+    sampler = step.sweep.sampler if step.sweep else Sampler()
+    most = place.settings.max_runs
+    built = build_space(space, info.parameters, sampler, open_names=info.open_names, max_runs=most)
+    return Sweep(
+        id=uuid4().hex,
+        name=f"{place.pipeline.name} · {name}",
+        path=str(path),
+        notebook_hash=info.hash,
+        kernel=info.kernel,
+        language=info.language,
+        space=space,
+        fixed={key: value for key, value in values.items() if key not in space},
+        varied=built.varied,
+        sampler=sampler,
+        objective=step.sweep.objective if step.sweep else None,
+        metrics=metric_names(name, step, place, notebooks.suggest_metrics(notebook)),
+        target=step.target or place.version.definition.target,
+        slots=step.sweep.slots if step.sweep else None,
+        experiment=place.version.definition.experiment or place.pipeline.name,
+        cell_timeout=step.cell_timeout,
+        run_timeout=step.timeout,
+        max_output=place.settings.max_output,
+        folder=str((place.project / place.notebook(step)).parent),
+        extras=_extras(name, step, place, outputs),
+        pipeline_run=place.run.id,
+        step=name,
+        service=place.service,
+        mlflow_parent=place.run.mlflow_run_id or "",
+        # a notebook's run stands directly below its pipeline's
+        mlflow_experiment_id=None if step.sweep else place.run.mlflow_experiment_id,
+        mlflow_run_id=None if step.sweep else place.run.mlflow_run_id,
+        total=make_sampler(built, sampler).total,
+        confirmed=step.sweep is None,
+        created_at=now(),
+        git_commit=place.version.git_commit,
+        message="Waiting for its turn",
+    )
+
+
+def _check_names(notebook: str, values: dict[str, Any], declared: set[str], open_names: bool) -> None:
+    unknown = [name for name in values if name not in declared]
+    if unknown and not open_names:
+        has = f"it has {', '.join(sorted(declared))}" if declared else "no cell of it is tagged “parameters”"
+        raise InvalidInputError(f"{notebook} has no parameter “{unknown[0]}”; {has}.")
+
+
+def metric_names(name: str, step: Step, place: Place, suggested: list[str]) -> list[str]:
+    """Variables to read at the notebook's end as numbers: what it compares by, and what others ask for."""
+    asked = [
+        reference.name
+        for other in place.version.definition.steps.values()
+        for reference in references_of(other)
+        if reference.step == name and reference.name not in step.outputs and reference.name not in step.files
+    ]
+    objective = [step.sweep.objective.metric] if step.sweep else []
+    return list(dict.fromkeys([*objective, *asked, *suggested]))
+
+
+def _extras(name: str, step: Step, place: Place, outputs: Outputs) -> RunExtras:
+    env = {key: str(value) for key, value in resolve(step.env, place.run.parameters, outputs).items()}
+    return RunExtras(
+        outputs=step.outputs,
+        files=step.files,
+        inputs=step.inputs,
+        env=env
+        | {
+            "MLOPS_PIPELINE": place.pipeline.name,
+            "MLOPS_PIPELINE_RUN": place.run.id,
+            "MLOPS_STEP": name,
+            # the same for all repetitions: what must be done once is done under this name
+            "MLOPS_STEP_KEY": f"{place.run.id}-{name}",
+            "MLOPS_SCHEDULED_TIME": str(place.run.parameters[SCHEDULED_TIME]),
+            "MLOPS_PROJECT": str(place.live),
+        },
+        secrets=step.secrets,
+        cpus=step.cpus,
+        gpus=step.gpus,
+        memory=step.memory,
+        repeat_lost=step.repeat_lost,
+        project=str(place.project),
+        live=str(place.live),
+    )
+
+
+def outcome_of(store: Store, sweep: Sweep, step: Step) -> Outcome:
+    """What became of an attempt whose sweep is over."""
+    runs = store.runs(sweep.id)
+    return _of_sweep(sweep, runs, step.sweep.objective) if step.sweep else _of_notebook(sweep, runs)
+
+
+def _of_notebook(sweep: Sweep, runs: list[Run]) -> Outcome:
+    if not runs:
+        return Outcome(StepState.FAILED, message=sweep.message, error=_internal(sweep.message))
+    run = runs[0]
+    remark = "; ".join(run.warnings)
+    if run.state is RunState.SUCCEEDED:
+        return Outcome(
+            StepState.SUCCEEDED,
+            outputs={**run.metrics, **run.outputs},
+            inputs=tuple(run.inputs),
+            notebook_run=run.id,
+            remark=remark,
+        )
+    message = run.message or sweep.message
+    error = run.error or RunError(name="Stopped", message=message or "Stopped")
+    state = StepState.FAILED if run.state is RunState.FAILED else StepState.STOPPED
+    return Outcome(state, message=message, error=error, inputs=tuple(run.inputs), notebook_run=run.id, remark=remark)
+
+
+def _of_sweep(sweep: Sweep, runs: list[Run], objective: Objective) -> Outcome:
+    failed = [run for run in runs if run.state is RunState.FAILED]
+    best_id, value = best_run(runs, objective)
+    if sweep.state is SweepState.STOPPED and not failed:
+        return Outcome(StepState.STOPPED, message=sweep.message or "Stopped")
+    if best_id is None:
+        succeeded = any(run.state is RunState.SUCCEEDED for run in runs)
+        message = f"No run of the sweep has the metric “{objective.metric}”." if succeeded else sweep.message
+        if failed and not succeeded:
+            message = f"No run of the sweep succeeded: {failed[0].message}"
+        first = failed[0] if failed else None
+        error = (first and first.error) or RunError(name="Sweep", message=message)
+        return Outcome(StepState.FAILED, message=message, error=error, notebook_run=first.id if first else "")
+    best = next(run for run in runs if run.id == best_id)
+    inputs = {(file.path, file.sha256): file for run in runs for file in run.inputs}
+    return Outcome(
+        StepState.SUCCEEDED,
+        message=f"Best of {len(runs)} runs: {objective.metric} {value:g}",
+        outputs={**best.parameters, **best.metrics, **best.outputs},
+        inputs=tuple(inputs.values()),
+        notebook_run=best.id,
+        remark=f"{len(failed)} of {len(runs)} runs failed: {failed[0].message}" if failed else "",
+    )
+
+
+def _internal(message: str) -> RunError:
+    return RunError(name="Internal", message=message or "The step could not be started.")
+
+
+def refusal(error: MlopsError) -> Outcome:
+    """How a step ends that could not even begin."""
+    return Outcome(StepState.FAILED, message=error.message, error=RunError(name="Definition", message=error.message))
+
+
+def fingerprint(step: Step, place: Place, values: dict[str, Any], lock: str) -> str:
+    """Equal for equal notebook, code, frozen data, parameters and environment; what it reads is compared apart."""
+    parts = [
+        sorted(place.version.files.items()),
+        msgspec.to_builtins(step),
+        values,
+        lock,
+    ]
+    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+
+
+def unchanged(earlier: StepRun, live: Path) -> bool:
+    """Whether the files that a step read, and those it handed on, are as they were."""
+    handed_on = [value for value in earlier.outputs.values() if isinstance(value, str) and value.startswith("/")]
+    if not all(Path(path).exists() for path in handed_on):
+        return False
+    for file in earlier.inputs:
+        path = live / file.path
+        try:
+            with path.open("rb") as opened:
+                if not file.sha256 or hashlib.file_digest(opened, "sha256").hexdigest() != file.sha256:
+                    return False
+        except OSError:
+            return False
+    return True
