@@ -23,7 +23,8 @@ MAX_DEPTH = 40
 
 _TOKEN = re.compile(
     r"""(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
-    |(?P<number>\d[\w.]*)
+    |(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?(?![\w.]))
+    |(?P<odd>\d[\w.]*)
     |\$\{(?P<braced>[^{}]*)\}
     |(?P<step>[A-Za-z_][A-Za-z0-9_-]*)\.(?P<output>[A-Za-z_]\w*(?:\.\w+)*)
     |(?P<name>[A-Za-z_]\w*)""",
@@ -99,7 +100,12 @@ class Condition:
         return self._by_name[name]
 
     def _placeholder(self, match: re.Match[str]) -> str:
-        if match["text"] or match["number"] or match["name"] in _KEYWORDS:
+        if match["odd"]:
+            raise InvalidInputError(f"The condition {show(self.text)} cannot be read; “{match['odd']}” is no number.")
+        if match["text"]:
+            # a backslash takes the next character as it is
+            return repr(re.sub(r"\\(.)", r"\1", match[0][1:-1]))
+        if match["number"] or match["name"] in _KEYWORDS:
             return match[0]
         if match["name"] in _CONSTANTS:
             return _CONSTANTS[match["name"]]

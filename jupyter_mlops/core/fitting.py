@@ -1,0 +1,134 @@
+"""Whether a JSON value is what a record says; everything that is not, with its place, and not only the first."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import types
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from .references import Path
+from .values import show
+
+_KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+class Fitting:
+    """A value while it is compared with records.
+
+    Args:
+        written: scalars by place as they are written, for what becomes a text.
+
+    Attributes:
+        problems: place, sentence, and whether the key at that place is to blame.
+    """
+
+    def __init__(self, written: dict[Path, str]) -> None:
+        self.written = written
+        self.problems: list[tuple[Path, str, bool]] = []
+
+    def fit(self, value: Any, kind: Any, path: Path = ()) -> Any:
+        """A value as its kind has it; where it does not fit, something to go on with."""
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            return self._record(value, kind, path)
+        origin, arguments = get_origin(kind), get_args(kind)
+        if origin in (Union, types.UnionType):
+            return self._union(value, arguments, path)
+        if origin is dict and isinstance(value, dict):
+            if arguments == (str, str):
+                value = {name: self._text(item, (*path, name)) for name, item in value.items()}
+            return {name: self.fit(item, arguments[1], (*path, name)) for name, item in value.items()}
+        if origin is list and isinstance(value, list):
+            return [self.fit(item, arguments[0], (*path, position)) for position, item in enumerate(value)]
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError:
+            self.problems.append((path, f"{_name(path)} must be {_words(kind)}; {_instead(value, kind)}", False))
+            return value
+
+    def _record(self, value: Any, kind: type[msgspec.Struct], path: Path) -> Any:
+        # what its annotations mean is looked up by their module
+        fields = get_type_hints(kind)
+        if not isinstance(value, dict):
+            known = ", ".join(list(fields)[:4])
+            said = f"{_name(path)} must be a mapping with {known}{', …' if len(fields) > 4 else ''}; {_shown(value)}."
+            self.problems.append((path, said, False))
+            return value
+        for name in value:
+            if name not in fields:
+                self.problems.append(((*path, name), _unknown(name, list(fields), path), True))
+        for field in msgspec.structs.fields(kind):
+            if field.required and field.name not in value:
+                self.problems.append((path, f"{_name(path)} lacks “{field.name}”.", False))
+        return {name: self.fit(item, fields[name], (*path, name)) for name, item in value.items() if name in fields}
+
+    def _union(self, value: Any, arguments: tuple[Any, ...], path: Path) -> Any:
+        if value is None and type(None) in arguments:
+            return None
+        kinds = [kind for kind in arguments if kind is not type(None)]
+        records = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
+        if len(kinds) > 1:
+            kinds = records if isinstance(value, dict) else [kind for kind in kinds if kind not in records]
+        return self.fit(value, kinds[0], path)
+
+    def _text(self, value: Any, path: Path) -> Any:
+        """A number as it is written where a text is wanted; a list of values to try as the grammar of spaces has it."""
+        if isinstance(value, bool | int | float):
+            return self.written.get(path) or json.dumps(value)
+        if isinstance(value, list) and path[-2] == "space":
+            return json.dumps(value, ensure_ascii=False)
+        return value
+
+
+def _name(path: Path) -> str:
+    if not path:
+        return "A pipeline"
+    if len(path) == 2 and path[0] == "steps":
+        return f"Step “{path[1]}”"
+    last = path[-1]
+    return f"{last}" if isinstance(last, str) else f"Entry {last + 1} of {path[-2]}"
+
+
+def _words(kind: Any) -> str:
+    origin = get_origin(kind)
+    if origin is Literal:
+        return f"one of {', '.join(map(str, get_args(kind)))}"
+    return {list: "a list", dict: "a mapping"}.get(origin or kind) or _KINDS.get(kind, "something else")
+
+
+def _instead(value: Any, kind: Any) -> str:
+    origin = get_origin(kind)
+    if origin is Literal and isinstance(value, str):
+        near = difflib.get_close_matches(value, get_args(kind), 1)
+        return f"{show(value)} is not; did you mean “{near[0]}”?" if near else f"{show(value)} is not."
+    if origin is list and isinstance(value, str):
+        return f"write [{value[:60]}]."
+    if kind is str and isinstance(value, bool | int | float):
+        return f"put {json.dumps(value)} into quotes."
+    return f"{_shown(value)}."
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case None:
+            return "there is nothing"
+        case str():
+            return f"{show(value)} is a text"
+        case bool():
+            return f"“{json.dumps(value)}” is not"
+        case int() | float():
+            return f"“{value}” is a number"
+        case list():
+            return "this is a list"
+        case _:
+            return "this is a mapping"
+
+
+def _unknown(name: str, known: list[str], path: Path) -> str:
+    where = _name(path)
+    near = difflib.get_close_matches(name, known, 1)
+    if near:
+        return f"{where} has no “{name[:60]}”; did you mean “{near[0]}”?"
+    return f"{where} has no “{name[:60]}”; it has {', '.join(known)}."

@@ -1,0 +1,45 @@
+"""A pipeline's file: what it says, what is wrong with it and where, and how it is written."""
+
+from __future__ import annotations
+
+import msgspec
+
+from .fitting import Fitting
+from .pipeline_graph import graph, problems_of
+from .pipeline_order import edges, find_cycle
+from .pipeline_writing import add_step, dump
+from .pipelines import PipelineCheck, PipelineDefinition, Problem
+from .yaml_reader import Document, read
+
+__all__ = ["MAX_PROBLEMS", "add_step", "check_text", "dump"]
+
+MAX_PROBLEMS = 100
+
+
+def check_text(text: str) -> PipelineCheck:
+    """What a pipeline's text says, and all that is wrong with it; nothing is raised.
+
+    The definition is given where its types are right, the graph where its steps have an order, too.
+    """
+    document = read(text)
+    if not document.readable:
+        return PipelineCheck(problems=_sorted(document))
+    if document.value is None:
+        document.complain("There is nothing here yet: a pipeline has steps, each with a notebook.", (1, 1))
+        return PipelineCheck(problems=_sorted(document))
+    fitting = Fitting(document.written)
+    value = fitting.fit(document.value, PipelineDefinition)
+    for path, sentence, of_key in fitting.problems:
+        document.complain(sentence, document.keys.get(path, document.place(path)) if of_key else document.place(path))
+    if fitting.problems:
+        return PipelineCheck(problems=_sorted(document))
+    definition = msgspec.convert(value, PipelineDefinition)
+    for path, sentence in problems_of(definition):
+        document.complain(sentence, document.place(path))
+    drawn = [] if find_cycle(edges(definition)) else graph(definition)
+    return PipelineCheck(problems=_sorted(document), definition=definition, graph=drawn)
+
+
+def _sorted(document: Document) -> list[Problem]:
+    ordered = sorted(document.problems, key=lambda problem: (problem.line, problem.column))
+    return ordered[:MAX_PROBLEMS]
