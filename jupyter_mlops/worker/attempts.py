@@ -19,8 +19,10 @@ from ..core.records import KernelStart, RunError, RunResult, RunSpec, now
 from ..core.states import RunState
 from .clock import Clock
 from .environment import dask_worker
-from .places import Snapshot, attempt_folder, changed, files_folder, snapshot, write_atomically
-from .sentences import EndedError, cell_error, other_error
+from .hiding import NOTHING
+from .places import Snapshot, attempt_folder, changed, files_folder, outputs_file, snapshot, write_atomically
+from .sentences import EndedError, cell_error, memory_used, other_error
+from .tracing import MOST_INPUTS, State, code_of, expected_inputs, inputs_of
 
 if TYPE_CHECKING:
     from jupyter_client.kernelspec import KernelSpec
@@ -41,10 +43,21 @@ class Ending(StrEnum):
     STOPPED = "stopped"
     CELL_TIMEOUT = "cell timeout"
     RUN_TIMEOUT = "run timeout"
+    MEMORY = "memory"
 
 
 class Attempt:
-    """What is known of an attempt while it lives. ``end`` may be called from any thread."""
+    """What is known of an attempt while it lives. ``end`` may be called from any thread.
+
+    Attributes:
+        finished: whether all cells were executed.
+        language: that its kernel speaks, known at the end.
+        loaded: files that modules were loaded from.
+        opened: files that were opened for reading, or match the patterns of the step's inputs.
+        variables, unfit: named variables to hand on, and what is wrong with others.
+        outputs: all that is handed on.
+        hiding: takes the step's secrets out of all that is kept.
+    """
 
     def __init__(self, spec: RunSpec, report: Report, worker: str) -> None:
         self.spec = spec
@@ -61,6 +74,14 @@ class Attempt:
         self.files: Snapshot = {}
         self.kernel_start: KernelStart = ""
         self.kernel_reason = ""
+        self.finished = False
+        self.language = ""
+        self.loaded: list[str] = []
+        self.opened: dict[str, State] = {}
+        self.variables: dict[str, Any] = {}
+        self.unfit: dict[str, str] = {}
+        self.outputs: dict[str, Any] = {}
+        self.hiding = NOTHING
         self._report = report
         self._lock = threading.Lock()
         self._earlier_cpu = 0.0
@@ -101,6 +122,8 @@ class Attempt:
             return EndedError(f"{where} took longer than {self.spec.cell_timeout:g} s and was ended.")
         if self.ending is Ending.RUN_TIMEOUT:
             return EndedError(f"The run took longer than {self.spec.run_timeout:g} s and was ended.")
+        if self.ending is Ending.MEMORY and self.memory_limit is not None:
+            return EndedError(memory_used(self.peak_memory or 0, self.memory_limit), "Memory")
         return EndedError("Stopped.")
 
     def raise_if_ended(self) -> None:
@@ -110,8 +133,20 @@ class Attempt:
 
     def warn(self, sentence: str) -> None:
         """Add a sentence that a person should read beside the result."""
+        sentence = self.hiding.text(sentence)
         if sentence not in self.warnings:
             self.warnings.append(sentence)
+
+    @property
+    def memory_limit(self) -> int | None:
+        """Bytes that the kernel and all it starts may hold."""
+        return None if self.spec.extras is None else self.spec.extras.memory
+
+    def end_if_too_large(self) -> None:
+        """End it where it was last seen to hold more memory than it may."""
+        limit = self.memory_limit
+        if limit is not None and self.ending is None and (self.peak_memory or 0) > limit:
+            self.end(Ending.MEMORY)
 
     @property
     def cpu_seconds(self) -> float | None:
@@ -228,15 +263,21 @@ def _execute(attempt: Attempt) -> RunResult:
     folder = Path(spec.folder)
     own = (Path(spec.directory), Path(spec.directory).parent)
     before = attempt.files = snapshot(folder, own)
+    expected = expected_inputs(spec)
+    outputs_file(spec).unlink(missing_ok=True)
     state, error = _outcome(attempt)
     written = changed(before, snapshot(folder, own))
+    opened = {**expected, **attempt.opened} if state is RunState.SUCCEEDED else {}
+    inputs = inputs_of(spec, opened)
+    if len(inputs) == MOST_INPUTS < len(opened):
+        attempt.warn(f"It read more than {MOST_INPUTS:,} files; only the first are recorded.")
     return RunResult(
         run_id=spec.run_id,
         attempt=spec.attempt,
         state=state,
         started_at=started_at,
         ended_at=now(),
-        metrics=attempt.metrics,
+        metrics=_without_secrets(attempt),
         error=error,
         cell=attempt.cell,
         cells=attempt.cells,
@@ -248,15 +289,47 @@ def _execute(attempt: Attempt) -> RunResult:
         warnings=attempt.warnings,
         written=written,
         worker=attempt.worker,
+        outputs=attempt.outputs,
+        inputs=inputs,
+        code=code_of(spec, attempt.loaded),
     )
 
 
+def _without_secrets(attempt: Attempt) -> dict[str, float]:
+    """The metrics but for those that are a secret, which may be a number."""
+    kept = {}
+    for name, number in attempt.metrics.items():
+        whole = int(number) if float(number).is_integer() else number
+        if attempt.hiding.found_in([number, whole]):
+            attempt.warn(f"The metric '{name}' is a secret and was left out.")
+        else:
+            kept[name] = number
+    return kept
+
+
 def _outcome(attempt: Attempt) -> tuple[RunState, RunError | None]:
+    """Execute it; how it ended, told without secrets."""
+    state, error = _executed(attempt)
+    if not attempt.hiding:
+        return state, error
+    # what it holds was read; what is wrong with it is told
+    outputs_file(attempt.spec).unlink(missing_ok=True)
+    attempt.kernel_reason = attempt.hiding.text(attempt.kernel_reason)
+    if error is not None:
+        texts = (error.name, error.message, error.traceback)
+        name, message, traceback = map(attempt.hiding.text, texts)
+        error = RunError(name=name, message=message, cell=error.cell, traceback=traceback)
+    return state, error
+
+
+def _executed(attempt: Attempt) -> tuple[RunState, RunError | None]:
     from .cells import CellFailedError
     from .forks import ForkServerLostError
+    from .step import handed_on
 
     try:
         _run_notebook(attempt)
+        attempt.outputs = handed_on(attempt)
     except CellFailedError as error:
         where = f"cell {attempt.cell + 1} of {attempt.cells}"
         return RunState.FAILED, cell_error(error, attempt.cell_index or 0, where)

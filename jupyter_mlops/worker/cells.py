@@ -12,11 +12,14 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import output_from_msg
 
+from .hiding import NOTHING, Hiding
 from .kernels import Kernel, OutputChannel
 from .outputs import OutputKeeper
 
 _OUTPUT_BEHIND_REPLY = 60  # s that output may arrive behind the reply; then the cell counts as done
 _KNOWN_OF_OUTPUTS = ("widget_state", "widget_buffers", "_display_id_map", "code_cells_executed")
+_WHOLE = ("display_data", "execute_result", "update_display_data", "error")
+_SHOWN = ("data", "metadata", "ename", "evalue", "traceback")
 _SKIPPED = "skip-execution"  # nbclient's word
 _LAST_WORDS = 0.1  # s for output that a dead kernel had sent
 
@@ -54,6 +57,7 @@ class CellClient(NotebookClient):
         kernel: ready, and ended by the caller.
         keeper: takes the outputs.
         touched: called whenever an output changed.
+        hiding: takes secrets out of all that is kept.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class CellClient(NotebookClient):
         kernel: Kernel,
         keeper: OutputKeeper,
         touched: Callable[[], None],
+        hiding: Hiding = NOTHING,
     ) -> None:
         super().__init__(nb, km=kernel.manager, iopub_timeout=_OUTPUT_BEHIND_REPLY)
         self.kc = kernel.client
@@ -70,6 +75,7 @@ class CellClient(NotebookClient):
         self._limit_output(keeper)
         self.keeper = keeper
         self.touched = touched
+        self.hiding = hiding
         self._running: NotebookNode | None = None
 
     async def run_cell(self, cell: NotebookNode, index: int, store_history: bool = True) -> None:
@@ -128,6 +134,14 @@ class CellClient(NotebookClient):
         if content.get("ename") == "NoneType":
             # IPython does not say there what was raised while a result was shown
             content = next((output for output in cell.outputs if output.output_type == "error"), content)
+        if self.hiding:
+            # before any of it is cut short
+            lines = "\n".join(content.get("traceback") or [])
+            content = {
+                "ename": self.hiding.text(content.get("ename") or ""),
+                "evalue": self.hiding.text(str(content.get("evalue") or "")),
+                "traceback": self.hiding.text(lines).split("\n"),
+            }
         raise CellFailedError(
             content.get("ename") or "",
             str(content.get("evalue") or ""),
@@ -137,7 +151,18 @@ class CellClient(NotebookClient):
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
         """Take in one message of the running cell."""
         self.touched()
+        # streams are the keeper's business, and widgets are looked at in the end: both may come in pieces
+        if self.hiding and msg["msg_type"] in _WHOLE:
+            hide = self.hiding.tree
+            content = {name: hide(value) if name in _SHOWN else value for name, value in msg["content"].items()}
+            msg = {**msg, "content": content}
         return super().process_message(msg, cell, cell_index)
+
+    def set_widgets_metadata(self) -> None:
+        """Keep what the widgets showed last."""
+        super().set_widgets_metadata()
+        if self.hiding and "widgets" in self.nb.metadata:
+            self.nb.metadata["widgets"] = self.hiding.tree(self.nb.metadata["widgets"])
 
     def clear_output(self, outs: list[NotebookNode], msg: dict[str, Any], cell_index: int) -> None:
         """Forget what the cell has put out."""

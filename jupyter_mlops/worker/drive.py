@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,15 +17,18 @@ from nbformat import NotebookNode
 from .attempts import Attempt, Ending
 from .cells import CellClient, CellFailedError, NotebookExitError, will_run
 from .engine import Recorder
-from .environment import kernel_environment
+from .environment import kernel_environment, own_variables
 from .forks import ForkServerLostError, NoForkError
+from .hiding import SHORTEST, Hiding
 from .imports import remembered_imports
 from .kernels import Kernel, Launch, find_kernel, log_is_empty, start_kernel
-from .metrics import read_metrics
+from .metrics import language_of, read_kernel
 from .outputs import OutputKeeper, new_output
 from .places import attempt_folder
+from .secret_values import find_secrets
 from .sentences import EndedError, KernelGoneError, exited_well
 from .sharing import Template, fill, inject_parameters, key_of, make_template, shared_cells, templates
+from .step import watch_files
 
 if TYPE_CHECKING:
     from .processes import ProcessGroup
@@ -43,6 +47,7 @@ async def drive(recorder: Recorder, kernel_name: str, attempt: Attempt) -> None:
     Raises:
         EndedError: a person or a limit ended it.
         ForkServerLostError: nothing the notebook did ended its kernel; it is to be executed again.
+        StepError: a secret is not to be found.
         CellFailedError, KernelGoneError, UnavailableError: what the notebook or its kernel did.
     """
     spec = attempt.spec
@@ -71,18 +76,34 @@ async def drive(recorder: Recorder, kernel_name: str, attempt: Attempt) -> None:
 
 
 def _launch(recorder: Recorder, kernel_name: str, attempt: Attempt) -> Launch:
-    spec = attempt.spec
+    spec, extras = attempt.spec, attempt.spec.extras
     sources = [cell.source for cell in recorder.nb.cells if will_run(cell)]
     fresh = spec.kernel_start == "fresh"
+    folders = (extras.project,) if extras is not None and extras.project else ()
+    secrets = {} if extras is None else find_secrets(extras.secrets)
+    _hide(attempt, secrets)
+    environ = kernel_environment(spec)
+    own = own_variables(environ, extras, secrets)
     return Launch(
         name=kernel_name,
         spec=attempt.kernelspec or find_kernel(kernel_name),
         folder=Path(spec.folder),
-        environ=kernel_environment(spec),
+        environ=environ,
         log=attempt_folder(spec) / "kernel.log",
-        imports=() if fresh else remembered_imports(sources, Path(spec.folder), attempt.files),
+        imports=() if fresh else remembered_imports(sources, Path(spec.folder), attempt.files, folders),
         fresh="the setting kernel_start is fresh" if fresh else "",
+        own=own,
+        folders=folders,
+        hide=attempt.hiding.text if attempt.hiding else None,
     )
+
+
+def _hide(attempt: Attempt, secrets: dict[str, str]) -> None:
+    """From now on nothing that is kept of the attempt holds any of the secrets."""
+    if secrets:
+        attempt.hiding = Hiding(secrets)
+    for name in attempt.hiding.short:
+        attempt.warn(f"The secret “{name}” has fewer than {SHORTEST} characters, too few to hide it in outputs.")
 
 
 async def _drive_alone(recorder: Recorder, attempt: Attempt, launch: Launch, reason: str) -> None:
@@ -121,7 +142,8 @@ async def _drive_from_template(recorder: Recorder, attempt: Attempt, launch: Lau
     failure = ""
     try:
         kernel = await start_kernel(replace(launch, source=template.server), attempt.kernel_started)
-        attempt.kernel_start, attempt.kernel_reason = "shared", ""
+        attempt.kernel_start = kernel.start = "shared"
+        attempt.kernel_reason = ""
         async with _watched(recorder, attempt, kernel):
             fill(recorder.nb, template)
             client = _client(recorder, attempt, kernel)
@@ -152,8 +174,13 @@ async def _watched(recorder: Recorder, attempt: Attempt, kernel: Kernel, close: 
 
 
 def _client(recorder: Recorder, attempt: Attempt, kernel: Kernel) -> CellClient:
-    client = CellClient(recorder.nb, kernel, OutputKeeper(attempt.spec.max_output), recorder.touched)
+    hiding = attempt.hiding
+    keeper = OutputKeeper(attempt.spec.max_output, partial(hiding.texts, going_on=True) if hiding else None)
+    client = CellClient(recorder.nb, kernel, keeper, recorder.touched, hiding)
     recorder.gather = client.gather
+    if attempt.spec.extras is not None and kernel.start != "shared" and language_of(client) == "python":
+        # its answer is nobody's business; the first cell waits behind it
+        kernel.client.execute("", silent=True, store_history=False, user_expressions={"watch": watch_files()})
     return client
 
 
@@ -191,9 +218,12 @@ async def _run(recorder: Recorder, attempt: Attempt, client: CellClient, begin: 
     recorder.nb.metadata["language_info"] = dict(client.kernel.client.info.get("language_info", {}))
     client.set_widgets_metadata()
     if finished:
-        await read_metrics(attempt, client)
+        attempt.finished = True
+        await read_kernel(attempt, client)
         attempt.raise_if_ended()
     client.kernel.group.sample()
+    attempt.end_if_too_large()
+    attempt.raise_if_ended()
     await client.kernel.ask_to_end(_FAREWELL)
     if failed is not None:
         raise failed
@@ -249,6 +279,8 @@ async def _why_gone(attempt: Attempt, kernel: Kernel) -> EndedError | KernelGone
 async def _tick(recorder: Recorder, attempt: Attempt, group: ProcessGroup) -> None:
     """Keep file, progress and measurements fresh while a cell takes long."""
     next_sample = 0.0
+    # what may take so much only is to be found out before it takes much more
+    pause = _SAMPLE if attempt.memory_limit is None else _TICK
     while True:
         attempt.flush()
         try:
@@ -257,6 +289,7 @@ async def _tick(recorder: Recorder, attempt: Attempt, group: ProcessGroup) -> No
             logger.warning("the executed notebook could not be saved for now: %s", error)
         if (now := time.monotonic()) >= next_sample:
             group.sample()
+            attempt.end_if_too_large()
             took = time.monotonic() - now
-            next_sample = now + max(_SAMPLE, _SAMPLE_SHARE * took)
+            next_sample = now + max(pause, _SAMPLE_SHARE * took)
         await asyncio.sleep(_TICK)

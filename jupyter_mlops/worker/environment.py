@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
 
-from ..core.records import RunSpec
-from .places import files_folder
+from ..core.records import RunExtras, RunSpec
+from .places import files_folder, outputs_file
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -52,11 +53,13 @@ def _set_by_dask(environ: dict[str, str]) -> set[str]:
 def kernel_environment(spec: RunSpec) -> dict[str, str]:
     """The worker's own environment, the run's identity and folder, and the number of threads to use.
 
-    A thread count that the person who started the worker chose stays as it is.
+    A thread count that the person who started the worker chose stays as it is, unless a step has one of its own.
     """
     environ = dict(os.environ)
     for name in (*_set_by_dask(environ), *_NOT_INHERITED):
         environ.pop(name, None)
+    if spec.extras is not None:
+        _add_extras(environ, spec, spec.extras)
     for name in THREAD_VARIABLES:
         environ.setdefault(name, str(spec.threads))
     if environ.pop(ONE_DEVICE, "") == "1":
@@ -71,3 +74,38 @@ def kernel_environment(spec: RunSpec) -> dict[str, str]:
     )
     environ.update(spec.env)
     return environ
+
+
+def _add_extras(environ: dict[str, str], spec: RunSpec, extras: RunExtras) -> None:
+    if extras.cpus is not None:
+        environ.update(dict.fromkeys(THREAD_VARIABLES, str(extras.cpus)))
+    environ.update(extras.env)
+    environ["MLOPS_OUTPUTS"] = str(outputs_file(spec))
+    if extras.project and extras.live and environ.get("PYTHONPATH"):
+        # modules of the version, not what the person has made of them since
+        paths = environ["PYTHONPATH"].split(os.pathsep)
+        environ["PYTHONPATH"] = os.pathsep.join(_moved(path, extras.live, extras.project) for path in paths)
+
+
+def _moved(path: str, live: str, project: str) -> str:
+    for root in (live, os.path.realpath(live)):
+        if path == root or path.startswith(os.path.join(root, "")):
+            return os.path.join(project, os.path.relpath(path, root))
+    return path
+
+
+def own_variables(
+    environ: dict[str, str], extras: RunExtras | None, secrets: Mapping[str, str]
+) -> dict[str, str | None]:
+    """Variables that a kernel has, and the process that it may be forked from has not: secrets, and their places.
+
+    Args:
+        environ: loses them.
+        secrets: values by name.
+    """
+    if extras is None:
+        return {}
+    places = [reference.env for reference in extras.secrets.values() if reference.env]
+    own: dict[str, str | None] = {name: environ.pop(name, None) for name in (*places, *secrets)}
+    own.update(secrets)
+    return own

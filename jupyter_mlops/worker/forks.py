@@ -36,6 +36,7 @@ PER_RUN = (
     "JPY_PARENT_PID",
     "JPY_SESSION_NAME",
 )
+_OURS = "MLOPS_"  # all that begin so belong to a run, or to its pipeline's run
 # opened by whatever initialises a device: CUDA, ROCm, TPUs
 DEVICE_FILES = ("/dev/nvidia", "/dev/kfd", "/dev/accel")
 _IDLE = 300.0  # s after which a server that nobody asks ends
@@ -62,6 +63,7 @@ class Identity:
         folder: working directory.
         environ: sorted, without what differs from run to run.
         imports: statements to execute before the fork.
+        own: names of variables that each kernel has for itself, so that no import may read them.
     """
 
     command: tuple[str, ...]
@@ -70,12 +72,14 @@ class Identity:
     folder: str
     environ: tuple[tuple[str, str], ...]
     imports: tuple[str, ...]
+    own: tuple[str, ...] = PER_RUN
 
 
 def split_environ(environ: Mapping[str, str]) -> tuple[tuple[tuple[str, str], ...], dict[str, str | None]]:
     """What a server gets of an environment, and what each kernel gets beside it."""
-    common = tuple(sorted((name, value) for name, value in environ.items() if name not in PER_RUN))
-    return common, {name: environ.get(name) for name in PER_RUN}
+    names = [*PER_RUN, *(name for name in environ if name.startswith(_OURS) and name not in PER_RUN)]
+    common = tuple(sorted((name, value) for name, value in environ.items() if name not in names))
+    return common, {name: environ.get(name) for name in names}
 
 
 class Forked:
@@ -253,7 +257,7 @@ class ForkServer:
         return memory <= max(self.memory * _GROWTH, self.memory + _GROWTH_BYTES)
 
     def refuse_hidden(self, folder: str) -> None:
-        """See whether a file of the notebook's folder would hide, from a fresh kernel, what was imported here.
+        """See whether a file of a folder would hide, from a fresh kernel that looks there, what was imported here.
 
         Raises:
             NoForkError: one does.
@@ -323,7 +327,7 @@ def _launch(identity: Identity, imports: list[str]) -> tuple[ForkServer, Path]:
     server.order(
         {
             "imports": imports,
-            "per_run": PER_RUN,
+            "per_run": identity.own,
             "module": identity.module,
             "arguments": identity.arguments,
             "device_files": DEVICE_FILES,

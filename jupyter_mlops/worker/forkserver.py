@@ -700,6 +700,7 @@ class ForkServer:
         self.given: dict[str, str | None] = {}  # variables of its own run, where it has executed cells
         self.moved = False  # whether these cells went to another folder
         self.roots: tuple[str, ...] = ()
+        self.last = ""  # the module that was imported last
 
     def prepare(self) -> None:
         """Do once what every kernel needs.
@@ -729,6 +730,7 @@ class ForkServer:
         # a kernel looks in its own folder behind the standard library
         self.names = sorted(names - getattr(sys, "stdlib_module_names", frozenset()))
         self.roots = (*imports.roots, *self.application.startup_folders)
+        self.last = next(reversed(sys.modules))
         self.settle()
 
     def settle(self) -> None:
@@ -740,7 +742,8 @@ class ForkServer:
         check_fork_is_safe(self.order["device_files"])
         gc.collect()
         gc.freeze()  # the collector would write to pages that forked processes share
-        self.line.send({"ready": os.getpid(), "names": self.names, "installed": installed_state(self.roots)})
+        installed = installed_state(self.roots)
+        self.line.send({"ready": os.getpid(), "names": self.names, "last": self.last, "installed": installed})
 
     def serve(self) -> ForkedKernel:
         """Answer requests; returns in each forked process, with what it is to be."""

@@ -8,7 +8,8 @@ never run; where in doubt, an import is left to the notebook, which costs time a
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -86,16 +87,33 @@ def warm_imports(sources: list[str], folder: Path) -> list[str]:
     return list(found)
 
 
-def remembered_imports(sources: list[str], folder: Path, files: Snapshot) -> tuple[str, ...]:
+def remembered_imports(
+    sources: list[str], folder: Path, files: Snapshot, further: Sequence[str] = ()
+) -> tuple[str, ...]:
     """As :func:`warm_imports`, read once as long as the folder's modules stay as they are.
 
     Args:
         files: all that lies below the folder.
+        further: other folders where the notebook's modules may lie; what they would forbid is left out, too.
     """
-    if len(files) > _MOST_FILES:
-        return tuple(warm_imports(sources, folder))
+    others = [Path(place) for place in further if Path(place) != folder]
+    if others or len(files) > _MOST_FILES or (further and _has_linked_folders(folder)):
+        found = warm_imports(sources, folder)
+        for place in others:
+            allowed = set(warm_imports(sources, place))
+            found = [line for line in found if line in allowed]
+        return tuple(found)
     modules = frozenset((path, state) for path, state in files.items() if path.endswith(_MODULES))
     return _remembered(tuple(sources), folder, modules)
+
+
+def _has_linked_folders(folder: Path) -> bool:
+    """Whether modules may lie where nobody looked for what lies below the folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(entry.is_symlink() and entry.is_dir() for entry in entries)
+    except OSError:
+        return True
 
 
 @lru_cache(maxsize=32)

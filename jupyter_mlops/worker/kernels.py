@@ -14,7 +14,8 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from queue import Empty
 from types import MappingProxyType
@@ -34,8 +35,9 @@ from ..core.records import KernelStart
 from .forks import Forked, ForkServer, NoForkError
 from .guard import guard
 from .outputs import OutputKeeper
+from .places import write_atomically
 from .processes import ProcessGroup
-from .warm import WarmProvisioner, own_provisioner
+from .warm import WarmProvisioner, own_provisioner, with_own
 
 _LONGEST_FOLDER = 70  # of a socket's path, which may have 107 characters on Linux and 103 on macOS
 _ASK_AGAIN = 0.3  # s; a kernel that has just failed ignores what came with the failing request
@@ -176,6 +178,9 @@ class Launch:
         fresh: why it must be a new process; empty where it may be forked.
         line: makes it a template; see :class:`~.warm.WarmProvisioner`.
         source: what to fork it from instead of a server with nothing but imports.
+        own: variables of its own beside ``environ``, such as secrets; None removes one.
+        folders: where its modules may lie, beside ``folder``.
+        hide: takes secrets out of the log, which then is written at its end only; None where there are none.
         patience: seconds until it must be ready.
     """
 
@@ -188,6 +193,9 @@ class Launch:
     fresh: str = ""
     line: socket.socket | None = None
     source: ForkServer | None = None
+    own: Mapping[str, str | None] = field(default_factory=dict)
+    folders: tuple[str, ...] = ()
+    hide: Callable[[str], str] | None = None
     patience: float = 120.0
 
 
@@ -199,6 +207,8 @@ class Kernel:
         start: how it was made.
         reason: why it was not made in a faster way.
         forked: its process where it was forked.
+        imported: name of the last module that was imported before the fork, empty where there was none.
+        keep_log: writes its log down where that was not done while it lived.
     """
 
     manager: AsyncKernelManager
@@ -208,6 +218,8 @@ class Kernel:
     start: KernelStart = "fresh"
     reason: str = ""
     forked: Forked | None = None
+    imported: str = ""
+    keep_log: Callable[[], None] = lambda: None
 
     @property
     def lost(self) -> bool:
@@ -259,6 +271,7 @@ class Kernel:
             # exact, where the process table counts hundredths
             self.group.cpu_seconds = max(self.group.cpu_seconds, self.forked.cpu_seconds)
         guard.remove(self.group)
+        self.keep_log()
         self.client.stop_channels()
         await self.manager.cleanup_resources()
         self.manager.context.destroy(linger=0)
@@ -266,6 +279,7 @@ class Kernel:
 
     def detach(self) -> None:
         """Speak to it no more and let it live."""
+        self.keep_log()
         self.client.stop_channels()
         self.manager.context.destroy(linger=0)
         shutil.rmtree(self.sockets, ignore_errors=True)
@@ -310,12 +324,14 @@ async def _start(launch: Launch, started: Callable[[ProcessGroup], None]) -> Ker
     )
     manager._kernel_spec = launch.spec  # known; it would be looked for again and again
     warm = _provisioner(launch, manager)
+    # with the sockets it goes, whatever becomes of us
+    log_path = launch.log if launch.hide is None else sockets / "log"
     try:
-        with launch.log.open("wb") as log:
+        with log_path.open("wb") as log:
             await manager.start_kernel(
                 extra_arguments=_arguments(launch.spec),
                 cwd=str(launch.folder),
-                env=launch.environ,
+                env=launch.environ if warm is not None else with_own(launch.environ, launch.own),
                 stdout=log,
                 stderr=log,
             )
@@ -335,6 +351,10 @@ async def _start(launch: Launch, started: Callable[[ProcessGroup], None]) -> Ker
     kernel = Kernel(
         manager, cast("Client", manager.client()), group, sockets, "fresh" if forked is None else "warm", reason, forked
     )
+    if warm is not None and forked is not None:
+        kernel.imported = warm.imported
+    if launch.hide is not None:
+        kernel.keep_log = partial(_keep_log, log_path, launch.log, launch.hide)
     started(group)
     try:
         kernel.client.start_channels()
@@ -344,14 +364,13 @@ async def _start(launch: Launch, started: Callable[[ProcessGroup], None]) -> Ker
             kernel.client.execute("", silent=True, store_history=False, user_expressions={"all": _LOSE_NOTHING})
     except RuntimeError as error:
         if warm is not None and forked is not None:
-            why = _last_line(launch.log) or str(error)
+            why = _last_line(log_path) or str(error)
             warm.release(why)
             await kernel.close()
             raise NoForkError(f"a forked kernel did not start: {why}") from error
+        why = _last_line(log_path) or str(error)
         await kernel.close()
-        raise UnavailableError(
-            f"The kernel '{launch.name}' did not start: {_last_line(launch.log) or error}"
-        ) from error
+        raise UnavailableError(f"The kernel '{launch.name}' did not start: {why}") from error
     except BaseException:
         await kernel.close()
         raise
@@ -368,6 +387,7 @@ def _provisioner(launch: Launch, manager: Manager) -> WarmProvisioner | None:
         imports=list(launch.imports),
     )
     warm.line, warm.source = launch.line, launch.source
+    warm.own, warm.folders = launch.own, launch.folders
     manager.provisioner = warm
     return warm
 
@@ -404,6 +424,13 @@ def _is_ipykernel(spec: KernelSpec) -> bool:
 def _sockets_folder() -> Path:
     base = tempfile.gettempdir()
     return Path(tempfile.mkdtemp(prefix="mlops-", dir=base if len(base) <= _LONGEST_FOLDER else "/tmp"))
+
+
+def _keep_log(raw: Path, kept: Path, hide: Callable[[str], str]) -> None:
+    """Write down what a kernel's process itself has printed, without secrets."""
+    text = raw.read_text(errors="replace")
+    if text:
+        write_atomically(kept, hide(text).encode("utf-8", "replace"))
 
 
 def _last_line(log: Path) -> str:

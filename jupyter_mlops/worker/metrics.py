@@ -1,18 +1,18 @@
-"""Numbers read from a kernel after the last cell. Trouble here is a warning, never a failed run."""
+"""What is read from a kernel after the last cell. Trouble here is a warning, never a failed run."""
 
 from __future__ import annotations
 
-import ast
 import asyncio
-import json
 import math
 import re
-from pathlib import Path
 from queue import Empty
 from typing import Any
 
 from .attempts import Attempt
 from .cells import CellClient
+from .questions import ask, call_in, understood
+from .step import step_questions, take_step_answers
+from .tracing import project_folders
 
 _PATIENCE = 30.0  # s
 _MLFLOW_PATIENCE = 90.0  # s
@@ -28,84 +28,59 @@ _PRINT = {
 _PRINTED = re.compile(r"mlops:([\w.]+)=(\S+)")
 
 
-async def read_metrics(attempt: Attempt, client: CellClient) -> None:
-    """Read the metrics that the attempt's spec names, and those of MLflow runs that the notebook made."""
-    info = client.nb.metadata.get("language_info", {})
-    language = str(info.get("name", "")).lower()
+async def read_kernel(attempt: Attempt, client: CellClient) -> None:
+    """Read the metrics that the attempt's spec names, those of MLflow runs that the notebook made, and what it used."""
     names = [name for name in attempt.spec.metrics if _NAME.fullmatch(name)]
-    if language in ("python", "ipython"):
+    attempt.language = language = language_of(client)
+    if language == "python":
         await _read_python(attempt, client, names)
-    elif language in _PRINT and names:
-        await _read_printed(attempt, client, _PRINT[language], names)
+    elif language in _PRINT:
+        extras = attempt.spec.extras
+        outputs = [name for name in extras.outputs if _NAME.fullmatch(name)] if extras is not None else []
+        if names or outputs:
+            await _read_printed(attempt, client, _PRINT[language], names, outputs)
+
+
+def language_of(client: CellClient) -> str:
+    """What the kernel speaks, by its own word, in lower case."""
+    language = str(client.kernel.client.info.get("language_info", {}).get("name", "")).lower()
+    return "python" if language == "ipython" else language
 
 
 async def _read_python(attempt: Attempt, client: CellClient, names: list[str]) -> None:
     env = attempt.spec.env
     owner = env.get("MLOPS_MLFLOW_OWNER", "")
-    numbers = _call(f"g['read_numbers'](__import__('builtins').globals(), {names!r})") if names else "'{}'"
-    # one request for both: most notebooks know nothing of MLflow
-    answers = await _ask(
-        attempt,
-        client,
-        {"metrics": numbers, "mlflow": "'mlflow' in __import__('sys').modules"},
-        "The metrics",
-        _PATIENCE,
-    )
+    code = f"g['read_loaded']({project_folders(attempt.spec)!r}, {client.kernel.imported!r})"
+    expressions = {
+        "code": call_in("loaded.py", code),
+        "mlflow": "'mlflow' in __import__('sys').modules",
+        **step_questions(attempt.spec),
+    }
     if names:
-        _take(attempt, answers.get("metrics"), "The metrics")
+        call = f"g['read_numbers'](__import__('builtins').globals(), {names!r})"
+        expressions["metrics"] = call_in("epilogue.py", call)
+    # one request for all: most notebooks know nothing of MLflow
+    answers = await ask(attempt, client, expressions, "The metrics", _PATIENCE)
+    _take(attempt, answers.get("metrics"), "The metrics")
+    attempt.loaded = understood(attempt, answers.get("code"), "The imported files") or []
+    take_step_answers(attempt, answers)
     if owner and answers.get("mlflow", {}).get("data", {}).get("text/plain") == "True":
         what = "The metrics of the notebook's MLflow runs"
-        call = _call(f"g['read_mlflow']({owner!r}, {env.get('MLFLOW_RUN_ID') == owner})")
-        answers = await _ask(attempt, client, {"metrics": call}, what, _MLFLOW_PATIENCE)
+        call = call_in("epilogue.py", f"g['read_mlflow']({owner!r}, {env.get('MLFLOW_RUN_ID') == owner})")
+        answers = await ask(attempt, client, {"metrics": call}, what, _MLFLOW_PATIENCE)
         _take(attempt, answers.get("metrics"), what)
 
 
-def _call(call: str) -> str:
-    """An expression that evaluates a call of ``epilogue``'s, without touching the notebook's variables."""
-    source = Path(__file__).with_name("epilogue.py").read_text()
-    run = f"__import__('builtins').exec({source!r}, g)"
-    return f"(lambda g: ({run}, {call})[1])({{'__name__': 'mlops_epilogue'}})"
-
-
-async def _ask(
-    attempt: Attempt, client: CellClient, expressions: dict[str, str], what: str, patience: float
-) -> dict[str, Any]:
-    """The kernel's answers to some expressions, by name; none where it does not answer in time."""
-    message = client.kernel.client.execute("", silent=True, store_history=False, user_expressions=expressions)
-    try:
-        reply = await asyncio.wait_for(client.async_wait_for_reply(message), patience)
-        answers: dict[str, Any] = (reply or {})["content"]["user_expressions"]
-    except TimeoutError:
-        attempt.warn(f"{what} could not be read within {patience:.0f} s.")
-    except Exception as error:
-        attempt.warn(f"{what} could not be read: {_first_line(error)}.")
-    else:
-        return answers
-    return {}
-
-
 def _take(attempt: Attempt, answer: dict[str, Any] | None, what: str) -> None:
-    if answer is None:
-        return
-    try:
-        if answer["status"] != "ok":
-            raise ValueError(f"{answer['ename']}: {answer['evalue']}")
-        found = json.loads(ast.literal_eval(answer["data"]["text/plain"]))
-    except Exception as error:  # whatever a notebook that changed its own interpreter answers
-        attempt.warn(f"{what} could not be read: {_first_line(error)}.")
-        return
+    found = understood(attempt, answer, what) or {}
     attempt.metrics.update(found.get("values", {}))
     for problem in found.get("problems", []):
         attempt.warn(problem)
 
 
-def _first_line(error: Exception) -> str:
-    lines = (str(error) or type(error).__name__).strip().splitlines()
-    return lines[0].rstrip(".")[:300]
-
-
-async def _read_printed(attempt: Attempt, client: CellClient, line: str, names: list[str]) -> None:
-    code = "\n".join(line.replace("{name}", name) for name in names if "." not in name)
+async def _read_printed(attempt: Attempt, client: CellClient, line: str, names: list[str], outputs: list[str]) -> None:
+    asked = [name for name in dict.fromkeys([*names, *outputs]) if "." not in name]
+    code = "\n".join(line.replace("{name}", name) for name in asked)
     message = client.kernel.client.execute(code, silent=False, store_history=False)
     try:
         text = await asyncio.wait_for(_printed(client, message), _PATIENCE)
@@ -117,10 +92,13 @@ async def _read_printed(attempt: Attempt, client: CellClient, line: str, names: 
             number = float(value)
         except ValueError:
             continue
-        if math.isfinite(number):
-            attempt.metrics[name] = number
-        else:
+        if not math.isfinite(number):
             attempt.warn(f"The metric '{name}' is {number!r}, which is not a number to compare by.")
+            continue
+        if name in names:
+            attempt.metrics[name] = number
+        if name in outputs:
+            attempt.variables[name] = int(number) if re.fullmatch(r"-?\d{1,15}", value) else number
 
 
 async def _printed(client: CellClient, message: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from nbformat import NotebookNode
@@ -46,14 +47,17 @@ class OutputKeeper:
 
     Args:
         limit: bytes that all outputs of a run may have.
+        hide: takes secrets out of a text that comes in pieces, and may go on; None where there are none.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, hide: Callable[[list[str]], list[str]] | None = None) -> None:
         self.limit = limit
+        self.hide = hide
         self.used = 0
         self.cut = False
         self._cell_used = 0
         self._pieces: dict[int, list[str]] = {}
+        self._grown = False
 
     def start_cell(self) -> None:
         """A cell begins; what it clears again counts as if it had never been."""
@@ -81,8 +85,17 @@ class OutputKeeper:
         last = outputs[-1] if outputs else None
         if output.output_type == "stream" and last is not None and last.get("name") == output.name:
             self._pieces.setdefault(id(last), [last["text"]]).append(output.text)
+            self._grown = True
         else:
-            outputs.append(output)
+            self._append(outputs, output)
+
+    def _append(self, outputs: list[NotebookNode], output: NotebookNode) -> None:
+        outputs.append(output)
+        if self.hide is not None and output.output_type == "stream":
+            # nobody sees it before it is joined
+            self._pieces[id(output)] = [output.text]
+            self._grown = True
+            output["text"] = ""
 
     def _cut(self, outputs: list[NotebookNode], output: NotebookNode) -> None:
         if self.cut:
@@ -90,7 +103,7 @@ class OutputKeeper:
         self.cut = True
         if output.output_type == "stream":
             text = output.text.encode("utf-8", "replace")[: max(0, self.limit - self.used)]
-            outputs.append(new_output("stream", name=output.name, text=text.decode("utf-8", "ignore")))
+            self._append(outputs, new_output("stream", name=output.name, text=text.decode("utf-8", "ignore")))
         self.used = self.limit
         outputs.append(new_output("stream", name="stderr", text=f"\n[{self.sentence}]\n"))
 
@@ -101,8 +114,24 @@ class OutputKeeper:
 
     def join(self, outputs: list[NotebookNode]) -> None:
         """Make whole texts of the pieces."""
+        if self.hide is not None:
+            self._join_hidden(outputs, self.hide)
+            return
         for output in outputs:
             pieces = self._pieces.get(id(output))
             if pieces and len(pieces) > 1:
                 output["text"] = "".join(pieces)
                 self._pieces[id(output)] = [output["text"]]
+
+    def _join_hidden(self, outputs: list[NotebookNode], hide: Callable[[list[str]], list[str]]) -> None:
+        """The same without secrets. The pieces stay as they came: the next one may go on with a secret."""
+        if not self._grown:
+            return
+        self._grown = False
+        for name in {output.name for output in outputs if output.output_type == "stream"}:
+            # what is printed to the other stream meanwhile may stand between two parts of one
+            parts = [output for output in outputs if id(output) in self._pieces and output.name == name]
+            texts = ["".join(self._pieces[id(output)]) for output in parts]
+            for output, raw, hidden in zip(parts, texts, hide(texts), strict=True):
+                output["text"] = hidden
+                self._pieces[id(output)] = [raw]

@@ -26,6 +26,11 @@ def attempt_folder(spec: RunSpec) -> Path:
     return Path(spec.directory) / str(spec.attempt)
 
 
+def outputs_file(spec: RunSpec) -> Path:
+    """MLOPS_OUTPUTS: where a step's notebook may write what it hands on."""
+    return attempt_folder(spec) / "outputs.json"
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace a file so that a reader sees either the old or the new one, whole."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")

@@ -16,9 +16,29 @@ _LONGEST_TRACEBACK = 20_000
 
 
 class EndedError(Exception):
-    """The attempt was ended from outside its notebook: by a person or by a limit."""
+    """The attempt was ended from outside its notebook: by a person or by a limit.
 
-    error_name = "Timeout"
+    Args:
+        message: one sentence.
+        error_name: of the limit.
+    """
+
+    def __init__(self, message: str, error_name: str = "Timeout") -> None:
+        super().__init__(message)
+        self.error_name = error_name
+
+
+class StepError(Exception):
+    """What a pipeline's step needs, or was to leave, is not there.
+
+    Args:
+        error_name: ``Secret`` or ``Output``.
+        message: one sentence.
+    """
+
+    def __init__(self, error_name: str, message: str) -> None:
+        super().__init__(message)
+        self.error_name = error_name
 
 
 class KernelGoneError(Exception):
@@ -50,6 +70,21 @@ def _kernel_gone(code: int | None, where: str) -> str:
         name = ""
     hint = "; a frequent cause is that memory ran out" if code == -signal.SIGKILL else ""
     return f"The kernel was ended by signal {-code}{name} in {where}{hint}."
+
+
+def memory_used(used: int, limit: int) -> str:
+    """The sentence on a run that held more memory than it may."""
+    texts = _size(used), _size(limit)
+    if texts[0] == texts[1]:
+        texts = f"{used:,} bytes", f"{limit:,} bytes"
+    return f"It used {texts[0]}, more than the {texts[1]} that its step allows."
+
+
+def _size(number: int) -> str:
+    for unit, name in ((10**9, "GB"), (10**6, "MB")):
+        if number >= unit:
+            return f"{number / unit:.3g} {name}"
+    return f"{number:,} bytes"
 
 
 def exited_well(error: CellFailedError) -> bool:
@@ -88,6 +123,8 @@ def other_error(error: Exception, index: int | None) -> RunError:
     """The record of whatever else ended an attempt."""
     if isinstance(error, EndedError | KernelGoneError):
         return RunError(name=error.error_name, message=str(error), cell=index)
+    if isinstance(error, StepError):
+        return RunError(name=error.error_name, message=str(error))
     if isinstance(error, MlopsError):
         return RunError(name="KernelDied", message=str(error))
     if isinstance(error, OSError):

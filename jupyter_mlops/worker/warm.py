@@ -11,7 +11,9 @@ import asyncio
 import os
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 from uuid import uuid4
 
@@ -35,12 +37,18 @@ class WarmProvisioner(LocalProvisioner):
         reason: why a new process was started, empty where a kernel was forked.
         line: makes the kernel a template: the socket over which it will be asked for forks.
         source: a template to fork from, instead of a server with nothing but imports.
+        own: variables of this kernel alone, beside its environment; None removes one.
+        folders: where its modules may lie, beside its own folder.
+        imported: name of the last module that was imported before it was forked, empty where it was not.
     """
 
     imports = List(Unicode(), help="Import statements to execute before the fork.").tag(config=True)
     patience = 120.0  # s until a fork server must be ready
     line: socket.socket | None = None
     source: ForkServer | None = None
+    own: Mapping[str, str | None] = MappingProxyType({})
+    folders: tuple[str, ...] = ()
+    imported = ""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -62,7 +70,8 @@ class WarmProvisioner(LocalProvisioner):
             self.reason = str(error)
             if self.line is not None or self.source is not None:
                 raise
-            return await super().launch_kernel(cmd, **kwargs)
+            environ = dict(kwargs.get("env") or os.environ)
+            return await super().launch_kernel(cmd, **{**kwargs, "env": with_own(environ, self.own)})
         # what is used of subprocess.Popen is there
         self.process = cast("Any", process)
         self.pid = self.pgid = cast("Any", process.pid)
@@ -105,13 +114,18 @@ class WarmProvisioner(LocalProvisioner):
         environ = dict(kwargs.get("env") or os.environ)
         environ["JPY_PARENT_PID"] = str(os.getpid())
         folder = str(kwargs.get("cwd") or Path.cwd())
-        common, own = split_environ(environ)
+        common, per_run = split_environ(environ)
+        own = {**per_run, **self.own}
         command, module, connection_file, arguments = _parts(cmd)
         server = self.source
         if server is None:
-            self._identity = identity = Identity(command, module, arguments, folder, common, tuple(self.imports))
+            self._identity = identity = Identity(
+                command, module, arguments, folder, common, tuple(self.imports), tuple(sorted(own))
+            )
             server = self._server = await fork_servers.take(identity, lambda: start_server(identity, self.patience))
-        server.refuse_hidden(folder)
+        for place in (folder, *self.folders):
+            server.refuse_hidden(place)
+        self.imported = server.ready.result()["last"]
         request = {
             "connection_file": connection_file,
             "folder": folder,
@@ -148,6 +162,11 @@ class WarmManager(AsyncKernelManager):
         return await super()._async_pre_start_kernel(**kwargs)
 
     pre_start_kernel = _async_pre_start_kernel
+
+
+def with_own(environ: Mapping[str, str], own: Mapping[str, str | None]) -> dict[str, str]:
+    """An environment with a kernel's own variables; None removes one."""
+    return {name: value for name, value in {**environ, **own}.items() if value is not None}
 
 
 def own_provisioner(spec: KernelSpec) -> str:

@@ -1,0 +1,64 @@
+"""What a kernel is asked beside a notebook's cells, without touching the notebook's variables."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from .attempts import Attempt
+from .cells import CellClient
+
+
+@lru_cache(maxsize=8)
+def _source(file: str) -> str:
+    return Path(__file__).with_name(file).read_text()
+
+
+def call_in(file: str, call: str) -> str:
+    """A Python expression that evaluates a call of a function whose source lies in this folder.
+
+    Args:
+        call: its functions are found in ``g``.
+    """
+    run = f"__import__('builtins').exec({_source(file)!r}, g)"
+    return f"(lambda g: ({run}, {call})[1])({{'__name__': 'mlops_question'}})"
+
+
+async def ask(
+    attempt: Attempt, client: CellClient, expressions: dict[str, str], what: str, patience: float
+) -> dict[str, Any]:
+    """The kernel's answers to some expressions, by name; none where it does not answer in time."""
+    message = client.kernel.client.execute("", silent=True, store_history=False, user_expressions=expressions)
+    try:
+        reply = await asyncio.wait_for(client.async_wait_for_reply(message), patience)
+        answers: dict[str, Any] = (reply or {})["content"]["user_expressions"]
+    except TimeoutError:
+        attempt.warn(f"{what} could not be read within {patience:.0f} s.")
+    except Exception as error:
+        attempt.warn(f"{what} could not be read: {first_line(error)}.")
+    else:
+        return answers
+    return {}
+
+
+def understood(attempt: Attempt, answer: dict[str, Any] | None, what: str) -> Any:
+    """What an answer says as JSON; None, with a warning, where it says nothing."""
+    if answer is None:
+        return None
+    try:
+        if answer["status"] != "ok":
+            raise ValueError(attempt.hiding.text(f"{answer['ename']}: {answer['evalue']}"))
+        return json.loads(ast.literal_eval(answer["data"]["text/plain"]))
+    except Exception as error:  # whatever a notebook that changed its own interpreter answers
+        attempt.warn(f"{what} could not be read: {first_line(error)}.")
+        return None
+
+
+def first_line(error: Exception) -> str:
+    """The beginning of what an exception says."""
+    lines = (str(error) or type(error).__name__).strip().splitlines()
+    return lines[0].rstrip(".")[:300]

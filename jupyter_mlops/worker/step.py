@@ -1,0 +1,152 @@
+"""What a pipeline's step leaves for the steps after it, and what it reads."""
+
+from __future__ import annotations
+
+import glob
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..core.records import RunSpec
+from .attempts import Attempt
+from .places import files_folder, outputs_file
+from .questions import call_in, understood
+from .sentences import StepError
+
+MOST_OUTPUT = 1_000_000  # bytes of JSON that one output may have
+_MOST_FILE = 20_000_000  # bytes of the file MLOPS_OUTPUTS
+_MOST_NAMES = 20
+
+
+def watch_files() -> str:
+    """An expression that has a Python kernel take note of the files it opens."""
+    return call_in("opened.py", "g['watch']()")
+
+
+def step_questions(spec: RunSpec) -> dict[str, str]:
+    """What a Python kernel is asked after a step's last cell, as expressions by name."""
+    extras = spec.extras
+    if extras is None:
+        return {}
+    kept = _with_real(extras.project, extras.live, spec.folder)
+    skipped = _with_real(spec.directory)
+    asked = {"opened": call_in("opened.py", f"g['read_opened']({kept!r}, {skipped!r})")}
+    if extras.outputs:
+        call = f"g['read_variables'](__import__('builtins').globals(), {extras.outputs!r}, {MOST_OUTPUT})"
+        asked["outputs"] = call_in("variables.py", call)
+    return asked
+
+
+def _with_real(*folders: str) -> list[str]:
+    return list(dict.fromkeys(path for folder in folders if folder for path in (folder, os.path.realpath(folder))))
+
+
+def take_step_answers(attempt: Attempt, answers: dict[str, Any]) -> None:
+    """Take in what the kernel said to :func:`step_questions`."""
+    if attempt.spec.extras is None:
+        return
+    if "opened" in answers:
+        opened = understood(attempt, answers["opened"], "The files that it opened")
+        if opened is None:
+            attempt.warn("Which files the notebook opened is not known.")
+        attempt.opened = {path: (modified, size, inode) for path, modified, size, inode in opened or []}
+    found = understood(attempt, answers.get("outputs"), "The outputs") or {}
+    attempt.variables.update(found.get("values", {}))
+    attempt.unfit.update(found.get("problems", {}))
+
+
+def handed_on(attempt: Attempt) -> dict[str, Any]:
+    """All that a step hands on by name: variables, what it wrote to MLOPS_OUTPUTS, files; the later ones count.
+
+    Raises:
+        StepError: some of it is missing, cannot be handed on, or is a secret.
+    """
+    extras = attempt.spec.extras
+    if extras is None:
+        return {}
+    written = _written(attempt)
+    files = {name: _file(attempt.spec, name, pattern) for name, pattern in extras.files.items()}
+    outputs = {**attempt.variables, **written, **files}
+    for name in extras.outputs:
+        if name not in outputs:
+            raise StepError("Output", _missing(attempt, name))
+    for name, value in outputs.items():
+        if attempt.hiding.found_in({name: value}):
+            raise StepError(
+                "Output",
+                f"The output “{attempt.hiding.text(name)}” holds a secret, which is never handed on; "
+                "name the secret in each step that needs it.",
+            )
+    return outputs
+
+
+def _missing(attempt: Attempt, name: str) -> str:
+    if name in attempt.unfit:
+        return attempt.hiding.text(f"The output “{name}” {attempt.unfit[name]}.")
+    why = ""
+    if not attempt.finished:
+        why = " before it ended itself"
+    elif attempt.language not in ("python", ""):
+        why = f"; a {attempt.language} notebook writes what it hands on as a JSON object to the file $MLOPS_OUTPUTS"
+    return f"The notebook left no output “{name}”{why}."
+
+
+def _written(attempt: Attempt) -> dict[str, Any]:
+    """What the notebook wrote to the file MLOPS_OUTPUTS."""
+    path = outputs_file(attempt.spec)
+    try:
+        if path.stat().st_size > _MOST_FILE:
+            raise _not_json(f"it has more than {_MOST_FILE / 1e6:g} MB")
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    try:
+        found = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _not_json(attempt.hiding.text(str(error))) from error
+    if not isinstance(found, dict):
+        raise _not_json("it begins with something else than {")
+    for name, value in found.items():
+        size = len(msgspec.json.encode(value))
+        if size > MOST_OUTPUT:
+            raise StepError(
+                "Output",
+                f"The output “{name}” takes {size / 1e6:.3g} MB as JSON, more than the {MOST_OUTPUT / 1e6:g} MB that "
+                "can be handed on; write it to a file in MLOPS_RUN_DIR and declare it under files.",
+            )
+    return found
+
+
+def _not_json(why: str) -> StepError:
+    return StepError("Output", f"What the notebook wrote to the file $MLOPS_OUTPUTS is not one JSON object: {why}.")
+
+
+def _file(spec: RunSpec, name: str, pattern: str) -> str:
+    """The path of a file, or folder, that was to be left in MLOPS_RUN_DIR."""
+    folder = files_folder(spec)
+    if os.path.isabs(pattern) or ".." in Path(pattern).parts:
+        raise StepError("Output", f"The file of the output “{name}” must lie below MLOPS_RUN_DIR, not at {pattern}.")
+    if (folder / pattern).exists():
+        return str(folder / pattern)
+    matches = sorted(glob.glob(pattern, root_dir=folder, recursive=True))
+    if len(matches) == 1:
+        return str(folder / matches[0])
+    if matches:
+        raise StepError(
+            "Output",
+            f"The output “{name}” is to be one file, and {len(matches)} match {pattern} in MLOPS_RUN_DIR: "
+            f"{_list(matches)}.",
+        )
+    there = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
+    raise StepError(
+        "Output",
+        f"The notebook left no file {pattern} in MLOPS_RUN_DIR for the output “{name}”; "
+        + (f"there is {_list(there)}." if there else "there is none at all."),
+    )
+
+
+def _list(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more

@@ -1,0 +1,375 @@
+"""Secrets: found on the worker, given to the kernel alone, and hidden in all that a worker keeps."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from step_helpers import STARTS, step, went_well, why_failed
+from warm_helpers import Notebook
+from warm_kernels import OtherEnvironment
+from worker_helpers import text_of
+
+from jupyter_mlops.core.records import RunExtras, RunResult, SecretRef
+from jupyter_mlops.core.states import RunState
+from jupyter_mlops.worker.hiding import Hiding
+from jupyter_mlops.worker.pool import fork_servers
+
+VALUE = "s3cr/t \"q'\\é&<key>+abcdef"
+HIDDEN = "[secret TOKEN]"
+
+
+@pytest.fixture
+def extras(monkeypatch: pytest.MonkeyPatch) -> RunExtras:
+    monkeypatch.setenv("VAULT_TOKEN", VALUE)
+    return RunExtras(secrets={"TOKEN": SecretRef(env="VAULT_TOKEN")})
+
+
+def forms(value: str) -> list[str]:
+    from urllib.parse import quote, quote_plus
+
+    data = value.encode()
+    plain = [value, repr(value)[1:-1], json.dumps(value)[1:-1], quote(value), quote(value, safe=""), quote_plus(value)]
+    return [*plain, base64.b64encode(data).decode(), data.hex()]
+
+
+def assert_nothing_kept(notebook: Notebook, value: str = VALUE) -> None:
+    """No form of a value in any file of the run but those it wrote to its own folder itself."""
+    attempt = Path(notebook.next_spec().directory).parent / f"notebook-{notebook.runs - 1}" / "1"
+    files = [path for path in attempt.rglob("*") if path.is_file()]
+    assert {"output.ipynb", "result.json"} <= {path.name for path in files}
+    for path in files:
+        text = path.read_text(errors="replace")
+        # as it stands, and as a string of JSON stands in a file of JSON
+        around = [base64.b64encode(b"x" * n + value.encode() + b"y").decode()[4:-5] for n in range(3)]
+        for form in [*forms(value), *around]:
+            assert form not in text and json.dumps(form)[1:-1] not in text, (path, form)
+            assert json.dumps(form, ensure_ascii=False)[1:-1] not in text, (path, form)
+
+
+TELL = """
+import base64, html, json, os, sys, time, urllib.parse, warnings
+from IPython.display import HTML, JSON, display, update_display
+token = os.environ["TOKEN"]
+data = token.encode()
+print("plain", token, repr(token), json.dumps(token), json.dumps({"a": token}, ensure_ascii=False))
+print(urllib.parse.quote(token), urllib.parse.quote(token, safe=""), urllib.parse.quote_plus(token))
+print(base64.b64encode(data).decode(), base64.urlsafe_b64encode(data).decode(), data.hex())
+for before in (b"", b"a", b"ab"):
+    print(base64.b64encode(before + data + b":password").decode())
+print(base64.encodebytes(b"0123456789" * 5 + data).decode())
+print(html.escape(token), file=sys.stderr)
+warnings.warn(token)
+print("\\x1b[31m" + token[:5] + "\\x1b[0m" + token[5:])
+os.write(1, ("by the process itself: " + token).encode())
+os.system("echo shell $TOKEN")
+"""
+SHOW = """
+handle = display(HTML("<b>" + token + "</b>"), display_id="d1")
+update_display(HTML("<i>" + html.escape(token) + "</i>"), display_id="d1")
+display(JSON({"deep": [{token: token}]}), metadata={"note": token})
+display({"image/png": base64.b64encode(b"PNG" + data).decode()}, raw=True)
+{"result": token}
+"""
+SPLIT = """
+for piece in (token[:3], token[3:9], token[9:]):
+    print(piece, end="", flush=True)
+    time.sleep(0.05)
+print()
+print(token[:7], end="", flush=True); time.sleep(0.05)
+print("err", file=sys.stderr, flush=True); time.sleep(0.05)
+print(token[7:], flush=True)
+"""
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_nothing_that_is_kept_holds_a_secret(tmp_path: Path, extras: RunExtras, start: str) -> None:
+    notebook = step(tmp_path, TELL, SHOW, SPLIT, extras=extras, kernel_start=start)
+    result = went_well(notebook.run())
+    assert result.kernel_start == ("warm" if start == "auto" else "fresh"), result.kernel_reason
+    assert_nothing_kept(notebook)
+    told, shown, split = notebook.executed(1).cells
+    assert f"plain {HIDDEN} " in text_of(told)
+    assert text_of(told).count(HIDDEN) >= 16
+    assert shown.outputs[0].data["text/html"] == f"<i>{HIDDEN}</i>"
+    assert shown.outputs[1].data["application/json"] == {"deep": [{HIDDEN: HIDDEN}]}
+    assert shown.outputs[1].metadata["note"] == HIDDEN
+    assert HIDDEN in shown.outputs[-1].data["text/plain"]
+    assert [out.text for out in split.outputs] == [f"{HIDDEN}\n{HIDDEN}", "err\n", "\n"]
+    assert VALUE not in str(result)
+
+
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize(
+    "code",
+    [
+        "raise ValueError('no access with ' + os.environ['TOKEN'])",
+        "raise ValueError('x' * 290 + os.environ['TOKEN'])",
+        "raise KeyError(os.environ['TOKEN'])",
+        "exec(os.environ['TOKEN'])",
+        "raise type(os.environ['TOKEN'], (Exception,), {})(1)",
+        "import sys; sys.exit(os.environ['TOKEN'])",
+    ],
+)
+def test_an_error_holds_no_secret(tmp_path: Path, extras: RunExtras, code: str, start: str) -> None:
+    notebook = step(tmp_path, "import os", code, extras=extras, kernel_start=start)
+    result = notebook.run()
+    assert result.state is RunState.FAILED and result.error is not None
+    text = result.error.name + result.error.message + result.error.traceback
+    assert "s3cr" not in text, text
+    if "exec" not in code:
+        assert HIDDEN in text or "[secret" in text
+    assert_nothing_kept(notebook)
+
+
+def test_half_a_secret_is_hidden_where_the_kernel_died(tmp_path: Path, extras: RunExtras) -> None:
+    code = (
+        "import os, time\nprint('at', os.environ['TOKEN'][:15], end='', flush=True)\ntime.sleep(0.3)\n"
+        "os.write(2, os.environ['TOKEN'].encode())\nos._exit(3)"
+    )
+    notebook = step(tmp_path, code, extras=extras)
+    result = notebook.run()
+    assert why_failed(result, "Exit") == "The kernel exited with 3 in cell 1 of 1."
+    assert text_of(notebook.executed().cells[0]) == f"at {HIDDEN}"
+    log = Path(tmp_path / "data" / "notebook-1" / "1" / "kernel.log")
+    assert log.read_text() == HIDDEN
+    assert_nothing_kept(notebook)
+
+
+def test_a_notebook_that_is_saved_meanwhile_holds_no_half(tmp_path: Path, extras: RunExtras) -> None:
+    """Its file is looked at from within: what was printed so far may go on."""
+    code = (
+        "import os, pathlib, time\ntoken = os.environ['TOKEN']\nseen = []\n"
+        "path = pathlib.Path(os.environ['MLOPS_OUTPUTS']).with_name('output.ipynb')\n"
+        "print('begin')\n"
+        "for piece in (token[:8], token[8:]):\n"
+        "    print(piece, end='', flush=True)\n    time.sleep(1.5)\n    seen.append(path.read_text())\n"
+        "print([token[:8] in text for text in seen], ['begin' in text for text in seen])"
+    )
+    notebook = step(tmp_path, code, extras=extras)
+    text = notebook.texts()[0]
+    assert text == f"begin\n{HIDDEN}[False, False] [True, True]\n"
+
+
+def test_output_beyond_the_limit_is_cut_before_half_a_secret_shows(tmp_path: Path, extras: RunExtras) -> None:
+    code = "import os, sys\nsys.stdout.write('x' * 990 + os.environ['TOKEN'] + 'y' * 5000)"
+    notebook = step(tmp_path, code, extras=extras, max_output=1000)
+    went_well(notebook.run())
+    text = text_of(notebook.executed(1).cells[0])
+    assert text.startswith("x" * 990 + HIDDEN)
+    assert_nothing_kept(notebook)
+
+
+def test_widgets_hold_no_secret(tmp_path: Path, extras: RunExtras) -> None:
+    code = (
+        "import os\nfrom comm import create_comm\n"
+        "state = {'_model_name': 'TextModel', '_model_module': 'x', 'value': os.environ['TOKEN']}\n"
+        "data = {'state': state, 'buffer_paths': []}\n"
+        "comm = create_comm(target_name='jupyter.widget', data=data, metadata={'version': '2.1.0'})"
+    )
+    notebook = step(tmp_path, code, extras=extras)
+    went_well(notebook.run())
+    assert HIDDEN in str(notebook.executed(1).metadata.widgets)
+    assert_nothing_kept(notebook)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "x = [{'a': 'https://me:' + os.environ['TOKEN'] + '@host'}]",
+        "x = {os.environ['TOKEN']: 1}",
+        "import json, base64\nt = base64.b64encode(b'me:' + os.environ['TOKEN'].encode()).decode()\n"
+        "x = 1; open(os.environ['MLOPS_OUTPUTS'], 'w').write(json.dumps({'x': t}))",
+    ],
+)
+def test_a_secret_is_not_handed_on(tmp_path: Path, code: str, extras: RunExtras) -> None:
+    import msgspec
+
+    notebook = step(tmp_path, "import os", code, extras=msgspec.structs.replace(extras, outputs=["x"]))
+    assert why_failed(notebook.run(), "Output") == (
+        "The output “x” holds a secret, which is never handed on; name the secret in each step that needs it."
+    )
+    assert_nothing_kept(notebook)
+
+
+def test_a_number_may_be_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAULT_PIN", "204857")
+    extras = RunExtras(secrets={"PIN": SecretRef(env="VAULT_PIN")}, outputs=["other"])
+    code = "import os\npin = int(os.environ['PIN'])\nother = 0.20485712"
+    notebook = step(tmp_path, code, extras=extras, metrics=["pin", "other"])
+    result = went_well(notebook.run())
+    assert result.metrics == {"other": 0.20485712} == result.outputs
+    assert result.warnings == ["The metric 'pin' is a secret and was left out."]
+
+
+def test_a_short_secret_is_said_to_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAULT_PIN", "123")
+    extras = RunExtras(secrets={"PIN": SecretRef(env="VAULT_PIN")})
+    notebook = step(tmp_path, "import os\nprint(os.environ['PIN'])", extras=extras)
+    result = went_well(notebook.run())
+    assert result.warnings == ["The secret “PIN” has fewer than 4 characters, too few to hide it in outputs."]
+    assert notebook.texts(1) == ["123\n"]
+
+
+def test_a_bash_step_has_and_hides_its_secret(tmp_path: Path, extras: RunExtras) -> None:
+    notebook = step(tmp_path, 'printf "%s" "$TOKEN" | wc -m; echo "$TOKEN"', extras=extras, kernel="bash")
+    went_well(notebook.run())
+    text = text_of(notebook.executed(1).cells[0])
+    assert text.split("\n")[-2] == HIDDEN and str(len(VALUE)) in text
+    assert_nothing_kept(notebook)
+
+
+# -- the kernel's environment ------------------------------------------------------------------------------
+
+
+def test_the_process_that_kernels_are_forked_from_never_has_it(
+    tmp_path: Path, extras: RunExtras, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = (
+        "import hashlib, json, os\nenviron = open(f'/proc/{os.getppid()}/environ', 'rb').read()\n"
+        "own = {n: hashlib.sha1(os.environ[n].encode()).hexdigest() for n in ('TOKEN', 'VAULT_TOKEN')}\n"
+        "print(json.dumps([os.getppid(), [n for n in own if n.encode() + b'=' in environ], own['TOKEN'], "
+        "own['TOKEN'] == own['VAULT_TOKEN']]))"
+    )
+    notebook = step(tmp_path, code, extras=extras)
+    first = notebook.last()
+    assert first[1] == [] and first[3] is True
+    monkeypatch.setenv("VAULT_TOKEN", "another value")
+    second = notebook.last()
+    # from the same process, with the value of its own time
+    assert second[0] == first[0] and second[2] != first[2]
+    for key, _ in fork_servers._idle:
+        assert VALUE not in repr(key) and "another value" not in repr(key)
+
+
+def test_an_import_that_reads_a_secret_is_left_to_the_notebook(
+    tmp_path: Path, extras: RunExtras, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Done before the fork, it would find none, or that of another run."""
+    environment = OtherEnvironment(tmp_path)
+    monkeypatch.setenv("JUPYTER_PATH", str(environment.jupyter))
+    (environment.packages / "secretive.py").write_text("import os\nTOKEN = os.environ.get('TOKEN', 'none')\n")
+    code = "import early, secretive, os\nprint(early.PID == os.getppid(), len(secretive.TOKEN))"
+    notebook = step(tmp_path, code, extras=extras, kernel="other")
+    assert notebook.texts() == [f"True {len(VALUE)}\n"]
+    monkeypatch.setenv("VAULT_TOKEN", "another value")
+    assert notebook.texts() == ["True 13\n"]
+
+
+def test_runs_forked_after_shared_cells_have_it(tmp_path: Path, extras: RunExtras) -> None:
+    notebook = step(
+        tmp_path,
+        "rate = 1",
+        "import os\nprint('shared', os.environ['TOKEN'])",
+        "print(rate, os.environ['TOKEN'])",
+        extras=extras,
+        prefix=2,
+        varied=["rate"],
+    )
+    for rate in (1, 2):
+        result = went_well(notebook.run(parameters={"rate": rate}))
+        assert result.kernel_start == "shared", result.kernel_reason
+        assert notebook.texts(rate)[-2:] == [f"shared {HIDDEN}\n", f"{rate} {HIDDEN}\n"]
+        assert_nothing_kept(notebook)
+        notebook.runs = rate
+
+
+# -- where they are found ----------------------------------------------------------------------------------
+
+
+def found(tmp_path: Path, reference: SecretRef) -> RunResult:
+    notebook = step(
+        tmp_path,
+        "import hashlib, os\nx = hashlib.sha1(os.environb[b'TOKEN']).hexdigest()",
+        extras=RunExtras(secrets={"TOKEN": reference}, outputs=["x"]),
+    )
+    return notebook.run()
+
+
+class Keyring(ModuleType):
+    """What is asked of the package, over entries in memory: a test machine has no keyring."""
+
+    def get_password(self, service: str, user: str) -> str | None:
+        if service == "locked":
+            raise RuntimeError("value in the message")
+        return {("https://host/path", "ada"): "from the keyring"}.get((service, user))
+
+
+def test_secrets_are_found_in_files_and_keyrings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hashlib import sha1
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "keyring", Keyring("keyring"))
+    (tmp_path / "token").write_bytes(b"line one\nline two\r\n")
+    expected = sha1(b"line one\nline two").hexdigest()
+    for place in ("~/token", str(tmp_path / "token")):
+        assert went_well(found(tmp_path, SecretRef(file=place))).outputs == {"x": expected}
+    entry = SecretRef(keyring="https://host/path/ada")
+    assert went_well(found(tmp_path, entry)).outputs == {"x": sha1(b"from the keyring").hexdigest()}
+
+
+@pytest.mark.parametrize(
+    ("reference", "why"),
+    [
+        ({"env": "ABSENT_1"}, "the worker's environment has no variable ABSENT_1"),
+        ({"env": "EMPTY_1"}, "the environment variable EMPTY_1 of the worker is empty"),
+        ({"keyring": "service/user"}, "the keyring of this account has no entry service/user"),
+        ({"keyring": "service"}, "the keyring's entry must be SERVICE/USER, not service"),
+        ({"keyring": "locked/user"}, "the keyring did not give locked/user (RuntimeError)"),
+        ({"file": "/absent/file"}, "the file /absent/file cannot be read: No such file or directory"),
+        ({"file": "relative"}, "the path of its file must be absolute or begin with ~, not relative"),
+        ({"file": "/"}, "the file / cannot be read: Is a directory"),
+        ({"file": sys.executable}, f"the file {sys.executable} is no text in UTF-8"),
+        ({}, "one of env, keyring and file must say where it is"),
+        ({"env": "A", "file": "/b"}, "one of env, keyring and file must say where it is"),
+    ],
+)
+def test_a_secret_that_is_not_found_fails_the_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: dict[str, str], why: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", Keyring("keyring"))
+    monkeypatch.setenv("EMPTY_1", "")
+    result = found(tmp_path, SecretRef(**reference))
+    assert why_failed(result, "Secret") == f"The secret “TOKEN” could not be found: {why}."
+    assert result.cell == 0 and result.kernel_start == ""
+
+
+# -- the forms it may have ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [VALUE, "abcd", "secret TOKENS", "päss wörd", "a" * 300, "[secret X]", "12345"])
+def test_every_form_is_hidden(value: str) -> None:
+    hiding = Hiding({"TOKEN": value})
+    for form in forms(value):
+        if len(form) >= 8 or form == value:
+            hidden = hiding.text(f"<{form}>")
+            assert HIDDEN in hidden and form not in hidden.replace(HIDDEN, ""), form
+    for before in range(3):
+        coded = base64.b64encode(b"x" * before + value.encode() + b"y").decode()
+        if len(value) > 7:
+            # only what its neighbours have a part in is left
+            assert len(hiding.text(coded).replace(HIDDEN, "")) <= 12, coded
+    assert hiding.text("nothing to see") == "nothing to see"
+    wrapped = base64.encodebytes(b"z" * 40 + value.encode() + b"z" * 40).decode()
+    if len(value) > 12:
+        assert HIDDEN in hiding.text(wrapped)
+
+
+def test_of_several_secrets_the_longest_that_fits_counts() -> None:
+    hiding = Hiding({"A": "pass", "B": "password", "C": "word-extra"})
+    assert hiding.text("password pass passing") == "[secret B] [secret A] [secret A]ing"
+    assert hiding.text("password-extra") == "[secret B]"
+    assert hiding.text("a key:\n" + "pass\nword") == "a key:\n[secret A]\nword"
+
+
+def test_the_lines_of_a_key_are_hidden_one_by_one() -> None:
+    key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkq\nhkiG9w0BAQEFAASC\n-----END KEY-----"
+    hiding = Hiding({"KEY": key})
+    shown: Any = hiding.tree({"lines": ["  MIIEvQIBADANBgkq", "hkiG9w0BAQEFAASC"], "n": 1})
+    assert shown == {"lines": ["  [secret KEY]", "[secret KEY]"], "n": 1}
+    assert hiding.text(key) == "[secret KEY]"
