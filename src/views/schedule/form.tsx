@@ -23,6 +23,8 @@ export interface IScheduleFormProps {
   byHand?: string;
   /** Whether kind and upstream stay as they are, because the trigger is there already. */
   fixed?: boolean;
+  /** Whether nobody could be shown a token afterwards, so that calls are not offered. */
+  silent?: boolean;
   /** Whether the policies are shown with it; else they are put elsewhere by `Policies`. */
   policies?: boolean;
   onChange(value: ScheduleRequest | null): void;
@@ -130,7 +132,7 @@ function choicesOf(
   props: IScheduleFormProps,
   choice: Choice
 ): { value: Choice; label: string }[] {
-  const { trans, byHand, fixed, pipelines } = props;
+  const { trans, byHand, fixed, silent, pipelines } = props;
   const times: [Choice, string][] = [
     ['hour', trans.__('every hour')],
     ['day', trans.__('every day')],
@@ -152,7 +154,9 @@ function choicesOf(
     : [
         ...times,
         ...others.filter(
-          ([value]) => value !== 'pipeline' || pipelines.length > 0
+          ([value]) =>
+            (value !== 'pipeline' || pipelines.length > 0) &&
+            (value !== 'http' || !silent)
         ),
         ...(byHand ? ([['hand', byHand]] as [Choice, string][]) : [])
       ];
