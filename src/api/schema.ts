@@ -139,6 +139,7 @@ export interface Pipeline {
   message: string;
   target: string;
   steps: number;
+  service: string;
   created_at: string;
   deleted_at: string | null;
   revision: number;
