@@ -1,0 +1,81 @@
+"""Prints ``pipeline.schema.json``, by which editors complete and check pipeline files, from the records.
+
+``python -m jupyter_mlops.core.pipeline_schema > jupyter_mlops/core/pipeline.schema.json``
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from typing import Any
+
+import msgspec
+
+from .pipelines import PipelineDefinition
+from .references import NAME, STEP_NAME
+
+_ITEM = re.compile(r"^    (\w+(?:, \w+)*): (.*(?:\n {8}.*)*)", re.MULTILINE)
+# “how many runs at once; ``deadline``: seconds one run may take”
+_SECOND = re.compile(r"; ``(\w+)``: ")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a pipeline file, which takes what :func:`~.pipeline_text.check_text` takes."""
+    (reference,), records = msgspec.json.schema_components([PipelineDefinition], ref_template="#/$defs/{name}")
+    for record in records.values():
+        _describe(record)
+    step, sweep = records["Step"]["properties"], records["StepSweep"]["properties"]
+    pipeline = records["PipelineDefinition"]["properties"]
+    pipeline["steps"] |= {"minProperties": 1, "propertyNames": {"pattern": _whole(STEP_NAME)}}
+    pipeline["parameters"]["propertyNames"] = {"pattern": _whole(NAME)}
+    step["notebook"]["pattern"] = r"\.ipynb$"
+    records["SecretRef"] |= {"minProperties": 1, "maxProperties": 1}
+    # numbers and lists are taken as they are written
+    step["env"]["additionalProperties"] = step["files"]["additionalProperties"] = {
+        "type": ["string", "number", "boolean"]
+    }
+    sweep["space"]["additionalProperties"] = {"type": ["string", "number", "boolean", "array"]}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Pipeline",
+        **reference,
+        "$defs": records,
+    }
+
+
+def _describe(record: dict[str, Any]) -> None:
+    """Put what its docstring says of each attribute beside that."""
+    whole, _, attributes = inspect.cleandoc(record.get("description", "")).partition("\n\nAttributes:\n")
+    record["description"] = _plain(_text(whole))
+    said: dict[str, str] = {}
+    for names, text in _ITEM.findall(attributes):
+        first, *others = _SECOND.split(_text(text))
+        said |= dict.fromkeys(names.split(", "), first) | dict(zip(others[::2], others[1::2], strict=True))
+    # of one that is only spoken of with another, the same is said
+    spoken = {name: text for text in said.values() for name in re.findall(r"``(\w+)``", text)}
+    for name, field in record["properties"].items():
+        if name in said or name in spoken:
+            field["description"] = _plain(said.get(name) or spoken[name])
+
+
+def _text(text: str) -> str:
+    return re.sub(r"\s*\n\s*", " ", text).strip()
+
+
+def _plain(text: str) -> str:
+    text = re.sub(r":\w+:`~?([^`]+)`", lambda match: match[1].rsplit(".", 1)[-1], text)
+    return text.replace("``", "`").rstrip(".")
+
+
+def _whole(pattern: re.Pattern[str]) -> str:
+    return f"^{pattern.pattern}$"
+
+
+def main() -> None:
+    """Print it."""
+    print(json.dumps(schema(), indent=2, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()
