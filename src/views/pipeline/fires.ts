@@ -1,0 +1,107 @@
+/** When and by what a pipeline is fired, in words. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { Trigger } from '../../api/schema';
+
+/** A moment to come as a person says it: `in a minute`, `today at 06:00`, `tomorrow at 06:00`, `Fri, 28 Nov, 06:00`. */
+export function whenWords(
+  iso: string,
+  now: number,
+  trans: TranslationBundle
+): string {
+  const date = new Date(iso);
+  const seconds = (date.getTime() - now) / 1000;
+  if (seconds < 90) {
+    return seconds < 20 ? trans.__('now') : trans.__('in a minute');
+  }
+  if (seconds < 3570) {
+    const minutes = Math.round(seconds / 60);
+    return trans._n('in %1 minute', 'in %1 minutes', minutes);
+  }
+  const time = date.toLocaleTimeString([], {
+    hour: '2-digit',
+    minute: '2-digit'
+  });
+  switch (daysBetween(new Date(now), date)) {
+    case 0:
+      return trans.__('today at %1', time);
+    case 1:
+      return trans.__('tomorrow at %1', time);
+    default:
+      return date.toLocaleString([], {
+        weekday: 'short',
+        day: 'numeric',
+        month: 'short',
+        hour: '2-digit',
+        minute: '2-digit',
+        ...(date.getFullYear() !== new Date(now).getFullYear() && {
+          year: 'numeric'
+        })
+      });
+  }
+}
+
+/** Midnights between two moments. */
+function daysBetween(from: Date, to: Date): number {
+  const day = (date: Date) =>
+    Date.UTC(date.getFullYear(), date.getMonth(), date.getDate()) / 86_400_000;
+  return day(to) - day(from);
+}
+
+/** What a trigger waits for; of a cron line its own words, which the server knows. */
+export function triggerWords(
+  trigger: Trigger,
+  cron: string,
+  upstream: string,
+  trans: TranslationBundle
+): string {
+  switch (trigger.kind) {
+    case 'cron':
+      return cron || trigger.cron;
+    case 'files':
+      return trans.__(
+        'When files matching %1 are new or changed',
+        trigger.pattern
+      );
+    case 'pipeline':
+      switch (trigger.on) {
+        case 'succeeded':
+          return trans.__('When “%1” has succeeded', upstream);
+        case 'failed':
+          return trans.__('When “%1” has failed', upstream);
+        case 'ended':
+          return trans.__('When “%1” has ended', upstream);
+      }
+      break;
+    case 'http':
+      return trans.__('When it is called with its token');
+  }
+  return trigger.kind;
+}
+
+export function overlapWords(
+  overlap: Trigger['overlap'],
+  trans: TranslationBundle
+): string {
+  switch (overlap) {
+    case 'skip':
+      return trans.__('left out while an earlier run goes on');
+    case 'queue':
+      return trans.__('waits while an earlier run goes on');
+    case 'replace':
+      return trans.__('stops an earlier run that goes on');
+  }
+}
+
+export function missedWords(
+  missed: Trigger['missed'],
+  trans: TranslationBundle
+): string {
+  switch (missed) {
+    case 'skip':
+      return trans.__('missed times are left out');
+    case 'one':
+      return trans.__('of missed times the last is made up for');
+    case 'all':
+      return trans.__('all missed times are made up for');
+  }
+}

@@ -1,0 +1,1 @@
+export { PipelineView, type IPipelineViewOptions } from './view';
