@@ -117,13 +117,13 @@ def test_many_threads_open_an_empty_one_at_once(empty_url: str) -> None:
     assert failed == []
 
 
-def test_a_newer_version_is_refused_with_a_sentence(store_url: str) -> None:
-    Store(store_url).close()
-    engine = plain_engine(store_url)
+def test_a_newer_version_is_refused_with_a_sentence(empty_url: str) -> None:
+    Store(empty_url).close()
+    engine = plain_engine(empty_url)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(UnavailableError, match="written by a newer version of jupyter-mlops; install that version"):
-        Store(store_url)
+        Store(empty_url)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["9999"]
     engine.dispose()

@@ -233,7 +233,7 @@ class PipelineStore(Base):
         with self._write() as connection:
             number = next_revision(connection)
             trigger = msgspec.structs.replace(_trigger(connection, trigger_id), **fields)
-            return _put_trigger(connection, trigger, number)
+            return _put_trigger(connection, trigger, _pipeline(connection, trigger.pipeline_id), number)
 
     def delete_trigger(self, trigger_id: str) -> None:
         """Remove a trigger; what it fired stays."""
@@ -278,7 +278,10 @@ class PipelineStore(Base):
     def create_pipeline_run(self, run: PipelineRun) -> PipelineRun:
         """Store a run that waits for its turn."""
         with self._write() as connection:
-            return _add_run(connection, run, next_revision(connection))
+            number = next_revision(connection)
+            pipeline, (added,) = _add_runs(connection, _pipeline(connection, run.pipeline_id), [run], number)
+            _put_pipeline(connection, pipeline, number)
+            return added
 
     def pipeline_run(self, run_id: str) -> PipelineRun:
         """One run of a pipeline.
@@ -535,9 +538,8 @@ def _put_pipeline(connection: Connection, pipeline: Pipeline, number: int | None
     return stamped
 
 
-def _put_trigger(connection: Connection, trigger: Trigger, number: int) -> Trigger:
+def _put_trigger(connection: Connection, trigger: Trigger, pipeline: Pipeline, number: int) -> Trigger:
     stamped = msgspec.structs.replace(trigger, revision=number)
-    pipeline = _pipeline(connection, trigger.pipeline_id)
     connection.execute(_PUT_TRIGGER, _trigger_row(stamped, pipeline) | {"key": trigger.id})
     _follow_triggers(connection, pipeline, number)
     return stamped
@@ -563,29 +565,31 @@ def _fire(connection: Connection, firing: Firing, fired_at: str, service: str, n
         return []
     times = [time for time, _, _ in firing.due]
     known = _known_fires(connection, trigger.id, times)
-    made = []
-    for scheduled_at, wanted, reason in firing.due:
-        if scheduled_at in known:
-            continue
-        known.add(scheduled_at)
-        run = None if wanted is None else _add_run(connection, wanted, number)
-        made += [] if run is None else [run]
+    due: dict[str, tuple[PipelineRun | None, str]] = {}
+    for time, wanted, reason in firing.due:
+        if time not in known:
+            due.setdefault(time, (wanted, reason))
+    pipeline, made = _add_runs(connection, pipeline, [run for run, _ in due.values() if run is not None], number)
+    by_id = {run.id: run for run in made}
+    rows = []
+    for time, (wanted, reason) in due.items():
+        run = by_id[wanted.id] if wanted is not None else None
         if run is not None and run.state is PipelineRunState.SKIPPED:
             reason = run.message  # noqa: PLW2901
         fire = Fire(
             trigger_id=trigger.id,
-            scheduled_at=scheduled_at,
+            scheduled_at=time,
             fired_at=fired_at,
             service=service,
             run_id=run.id if run else "",
             reason=reason,
         )
-        connection.execute(
-            insert(fires).values(trigger_id=trigger.id, scheduled_at=scheduled_at, record=msgspec.to_builtins(fire))
-        )
+        rows.append({"trigger_id": trigger.id, "scheduled_at": time, "record": msgspec.to_builtins(fire)})
+    if rows:
+        connection.execute(insert(fires), rows)
     last = max([*times, trigger.last_at or ""]) or None
     changed = msgspec.structs.replace(trigger, next_at=firing.next_at, last_at=last, message=firing.message)
-    _put_trigger(connection, changed, number)
+    _put_trigger(connection, changed, pipeline, number)
     if firing.state is not None:
         replace(connection, infos, {"key": _state_key(trigger.id)}, {"value": firing.state})
     return made
@@ -597,7 +601,8 @@ def _known_fires(connection: Connection, trigger_id: str, times: Sequence[str]) 
     query = select(fires.c.scheduled_at).where(
         # a backfill has more times than a statement may have parameters
         fires.c.trigger_id == trigger_id,
-        fires.c.scheduled_at.between(min(times), max(times)),
+        fires.c.scheduled_at >= min(times),
+        fires.c.scheduled_at <= max(times),
     )
     return set(connection.execute(query).scalars())
 
@@ -630,37 +635,59 @@ def _fire_followers(connection: Connection, run: PipelineRun, number: int) -> No
         _fire(connection, Firing(trigger, trigger.next_at, [(at, follower, "")]), at, run.service, number)
 
 
-def _add_run(connection: Connection, run: PipelineRun, number: int) -> PipelineRun:
-    """Store a run under the pipeline's next number; what it finds going on decides whether it has its turn."""
-    pipeline = _pipeline(connection, run.pipeline_id)
-    run = msgspec.structs.replace(run, number=pipeline.runs + 1, version=run.version or pipeline.version)
-    if run.overlap == "skip":
-        earlier = connection.execute(_FIRST_LIVE, {"key": run.pipeline_id}).scalar()
-        if earlier is not None:
-            message = f"Run {earlier} went on, and runs do not overlap"
-            run = msgspec.structs.replace(run, state=PipelineRunState.SKIPPED, message=message, ended_at=run.created_at)
-    if run.overlap == "replace" and _replace_live(connection, run, number):
-        pipeline = _pipeline(connection, run.pipeline_id)
-    run = msgspec.structs.replace(run, revision=number)
-    connection.execute(
-        insert(pipeline_runs).values(id=run.id, pipeline_id=run.pipeline_id, number=run.number, **_run_row(run))
-    )
-    shown = msgspec.structs.replace(pipeline, runs=run.number, recent=[*pipeline.recent, _mark(run)][-RECENT:])
-    _put_pipeline(connection, shown, number)
-    return run
+def _add_runs(
+    connection: Connection, pipeline: Pipeline, wanted: Sequence[PipelineRun], number: int
+) -> tuple[Pipeline, list[PipelineRun]]:
+    """Store runs under a pipeline's next numbers; what they find going on decides whether they have their turn.
+
+    Returns:
+        the pipeline as the caller has to store it, once for all of them, and the runs.
+    """
+    made: list[PipelineRun] = []
+    for asked in wanted:
+        run = msgspec.structs.replace(
+            asked, number=pipeline.runs + len(made) + 1, version=asked.version or pipeline.version, revision=number
+        )
+        if run.overlap == "skip":
+            live = (other.number for other in made if other.state is not PipelineRunState.SKIPPED)
+            run = _skipped_after(
+                connection.execute(_FIRST_LIVE, {"key": pipeline.id}).scalar() or next(live, None), run
+            )
+        if run.overlap == "replace":
+            if not any(other.overlap == "replace" for other in made):
+                _replace_live(connection, run, number)
+            made = [_replaced(other, run) for other in made]
+        made.append(run)
+    if made:
+        rows = [{"id": run.id, "pipeline_id": pipeline.id, "number": run.number, **_run_row(run)} for run in made]
+        connection.execute(insert(pipeline_runs), rows)
+    recent = [*pipeline.recent, *(_mark(run) for run in made[-RECENT:])][-RECENT:]
+    return msgspec.structs.replace(pipeline, runs=pipeline.runs + len(made), recent=recent), made
 
 
-def _replace_live(connection: Connection, run: PipelineRun, number: int) -> bool:
-    """Have all stopped that a new run takes the place of; whether there were any."""
-    rows = connection.execute(_LIVE_RUNS, {"key": run.pipeline_id}).all()
-    others = [other for other in (_stamped(row, PipelineRun) for row in rows) if not other.stop_requested]
+def _skipped_after(earlier: int | None, run: PipelineRun) -> PipelineRun:
+    if earlier is None:
+        return run
+    message = f"Run {earlier} went on, and runs do not overlap"
+    return msgspec.structs.replace(run, state=PipelineRunState.SKIPPED, message=message, ended_at=run.created_at)
+
+
+def _replace_live(connection: Connection, run: PipelineRun, number: int) -> None:
+    """Have all stopped that a new run takes the place of."""
+    for row in connection.execute(_LIVE_RUNS, {"key": run.pipeline_id}).all():
+        other = _stamped(row, PipelineRun)
+        replaced = _replaced(other, run)
+        if replaced is not other:
+            stamped = msgspec.structs.replace(replaced, revision=number)
+            connection.execute(_PUT_RUN, _run_row(stamped) | {"key": other.id})
+
+
+def _replaced(other: PipelineRun, run: PipelineRun) -> PipelineRun:
+    if other.stop_requested or other.state in PIPELINE_RUN_OVER:
+        return other
     line = LogLine(at=run.created_at, text=f"Run {run.number} takes its place")
-    for other in others:
-        log = [*other.log, line][-MOST_LINES:]
-        message = f"Replaced by run {run.number}"
-        replaced = msgspec.structs.replace(other, stop_requested=True, message=message, log=log)
-        _put_run(connection, replaced, number)
-    return bool(others)
+    message = f"Replaced by run {run.number}"
+    return msgspec.structs.replace(other, stop_requested=True, message=message, log=[*other.log, line][-MOST_LINES:])
 
 
 def _put_run(connection: Connection, run: PipelineRun, number: int) -> PipelineRun:
