@@ -41,18 +41,26 @@ class Mover:
     def move(self, path: str) -> None:
         """Move one file, link or folder; a link to its new place takes its old one.
 
+        What is renamed or removed meanwhile by whoever made it is left alone: it comes with the next call.
+
         Raises:
             OSError: it could not be moved, and lies where it was.
         """
         source, target = self._source / path, self._target / path
+        if not os.path.lexists(source):
+            return
         self._refuse(source, target)
         if self._rename(source, target):
             return
         done: dict[Path, State] = {}
         target.parent.mkdir(parents=True, exist_ok=True)
+        new = not os.path.lexists(target)
         self._publish(source, target, done)
         aside = self._swap(source, target, path)
-        self._settle(aside, target, done)
+        if aside is not None:
+            self._settle(aside, target, done)
+        elif new and not _is_real_folder(target):
+            target.unlink(missing_ok=True)
 
     def recover(self) -> None:
         """Finish what a process that was killed had begun."""
@@ -152,17 +160,21 @@ class Mover:
         inside = Path(text).is_absolute() and Path(text).is_relative_to(self._source)
         return str(self._target / Path(text).relative_to(self._source)) if inside else text
 
-    def _swap(self, source: Path, target: Path, path: str) -> Path:
-        """Put a link at a place; what stood there is then ``what`` in the folder that is returned."""
+    def _swap(self, source: Path, target: Path, path: str) -> Path | None:
+        """Put a link at a place; what stood there is then ``what`` in the folder that is returned, None for nothing."""
         aside = self._asides / uuid4().hex
         aside.mkdir(parents=True)
         (aside / "to").write_text(path, encoding="utf-8")
         what = aside / "what"
         what.symlink_to(target)
-        if not _exchange(what, source):
-            source.rename(aside / "taken")
-            what.rename(source)
-            (aside / "taken").rename(what)
+        try:
+            if not _exchange(what, source):
+                source.rename(aside / "taken")
+                what.rename(source)
+                (aside / "taken").rename(what)
+        except FileNotFoundError:
+            shutil.rmtree(aside)
+            return None
         return aside
 
     def _settle(self, aside: Path, target: Path, done: dict[Path, State]) -> None:
