@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import msgspec
 
 from .fitting import Fitting
@@ -9,6 +11,7 @@ from .pipeline_graph import graph, problems_of
 from .pipeline_order import edges, find_cycle
 from .pipeline_writing import add_step, dump
 from .pipelines import PipelineCheck, PipelineDefinition, Problem
+from .references import Path
 from .yaml_reader import Document, read
 
 __all__ = ["MAX_PROBLEMS", "add_step", "check_text", "dump"]
@@ -16,10 +19,15 @@ __all__ = ["MAX_PROBLEMS", "add_step", "check_text", "dump"]
 MAX_PROBLEMS = 100
 
 
-def check_text(text: str) -> PipelineCheck:
+def check_text(
+    text: str, look: Callable[[PipelineDefinition], Iterable[tuple[Path, str]]] | None = None
+) -> PipelineCheck:
     """What a pipeline's text says, and all that is wrong with it; nothing is raised.
 
     The definition is given where its types are right, the graph where its steps have an order, too.
+
+    Args:
+        look: what else is wrong with a definition, such as notebooks that do not exist, with its place.
     """
     document = read(text)
     if not document.readable:
@@ -34,7 +42,7 @@ def check_text(text: str) -> PipelineCheck:
     if fitting.problems:
         return PipelineCheck(problems=_sorted(document))
     definition = msgspec.convert(value, PipelineDefinition)
-    for path, sentence in problems_of(definition):
+    for path, sentence in [*problems_of(definition), *(look(definition) if look else ())]:
         document.complain(sentence, document.place(path))
     drawn = [] if find_cycle(edges(definition)) else graph(definition)
     return PipelineCheck(problems=_sorted(document), definition=definition, graph=drawn)

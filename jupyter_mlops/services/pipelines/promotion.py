@@ -9,7 +9,6 @@ from typing import Any
 
 from ...core import notebook as notebooks
 from ...core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
-from ...core.pipeline_text import check_text
 from ...core.pipelines import PipelineDefinition, PromoteRequest, Step, Version
 from ...core.records import now
 from ...core.references import SCHEDULED_TIME, STEP_NAME
@@ -18,6 +17,7 @@ from ...environments import packages
 from ...store import Store
 from ..reading import KernelSpecs, kernel_problem, read_file
 from .freeze import collect, project_root
+from .text import check
 
 SUFFIXES = (".pipeline.yaml", ".pipeline.yml")
 
@@ -58,7 +58,7 @@ def source_of(store: Store, request: PromoteRequest, root: Path) -> Source:
 
 def _from_text(file: Path) -> Source:
     text = read_file(file, "pipeline file").decode(errors="replace")
-    found = check_text(text)
+    found = check(file, text)
     if found.problems or found.definition is None:
         first = found.problems[0]
         place = f"{file.name}, line {first.line}, column {first.column}: " if first.line else f"{file.name}: "
