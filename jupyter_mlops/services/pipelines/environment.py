@@ -1,0 +1,40 @@
+"""What is different between two lists of installed packages."""
+
+from __future__ import annotations
+
+import re
+
+_ABSENT = "absent"
+_MOST_NAMED = 3
+_SEPARATORS = re.compile(r"[-_.]+")
+
+
+def drift(old: str, new: str) -> list[str]:
+    """One text ``package old → new`` for each package that differs, Python itself first.
+
+    Args:
+        old: one line ``name==version`` a package, as :func:`jupyter_mlops.environments.list_packages` has it.
+        new: the same, of another time.
+    """
+    before, after = _versions(old), _versions(new)
+    changed = [name for name in before | after if before.get(name) != after.get(name)]
+    changed.sort(key=lambda name: (name != "python", name))
+    return [f"{name} {before.get(name, _ABSENT)} → {after.get(name, _ABSENT)}" for name in changed]
+
+
+def sentence(changes: list[str]) -> str:
+    """Changes as one text: some by name, and how many more there are; empty where there are none."""
+    named = ", ".join(changes[:_MOST_NAMED])
+    more = len(changes) - _MOST_NAMED
+    return f"{named} and {more} more" if more > 0 else named
+
+
+def _versions(listed: str) -> dict[str, str]:
+    """Versions by the one name that all spellings of a package's name stand for."""
+    found: dict[str, list[str]] = {}
+    for line in listed.splitlines():
+        name, equal, version = line.partition("==")
+        if equal:
+            found.setdefault(_SEPARATORS.sub("-", name.strip()).lower(), []).append(version.strip())
+    # one that is installed twice has both
+    return {name: ", ".join(sorted(set(versions))) for name, versions in found.items()}
