@@ -16,3 +16,25 @@ export function sweepArg(
     app.contextMenuHitTest(({ dataset }) => !!dataset['sweepId']);
   return textArg(args, 'id') || (pointed()?.dataset['sweepId'] ?? '');
 }
+
+/** The pipeline that a command is about: the one named, else the one whose menu is open; empty for neither. */
+export function pipelineArg(
+  app: JupyterFrontEnd,
+  args: ReadonlyPartialJSONObject
+): string {
+  const pointed = () =>
+    app.contextMenuHitTest(({ dataset }) => !!dataset['pipelineId']);
+  return textArg(args, 'id') || (pointed()?.dataset['pipelineId'] ?? '');
+}
+
+/** What a command says of its arguments. */
+export function argsSchema(
+  properties: Record<string, 'string' | 'object' | 'number' | 'boolean'>
+) {
+  return {
+    type: 'object',
+    properties: Object.fromEntries(
+      Object.entries(properties).map(([name, type]) => [name, { type }])
+    )
+  };
+}

@@ -7,9 +7,10 @@ import { stopIcon, tagIcon } from '@jupyterlab/ui-components';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { SweepAction } from './api/client';
 import type { Sweep, SweepRequest } from './api/schema';
-import { sweepArg, textArg } from './args';
+import { argsSchema, sweepArg, textArg } from './args';
 import { formatBytes } from './format';
 import { sweepIcon } from './icons';
+import { notifying } from './notifying';
 import { Starter } from './start';
 import { CommandIDs, finishedRuns, isOver, type IMlopsModel } from './tokens';
 
@@ -359,24 +360,4 @@ export function announceEnds(
       }
     }
   });
-}
-
-/** Run something whose refusal has no better place than a notification. */
-async function notifying(action: () => Promise<void>): Promise<void> {
-  try {
-    await action();
-  } catch (error) {
-    Notification.error(error instanceof Error ? error.message : String(error), {
-      autoClose: 10_000
-    });
-  }
-}
-
-function argsSchema(properties: Record<string, 'string' | 'object'>) {
-  return {
-    type: 'object',
-    properties: Object.fromEntries(
-      Object.entries(properties).map(([name, type]) => [name, { type }])
-    )
-  };
 }

@@ -1,5 +1,7 @@
 import { LabIcon } from '@jupyterlab/ui-components';
 import mlopsSvg from '../style/icons/mlops.svg';
+import pipelineSvg from '../style/icons/pipeline.svg';
+import promoteSvg from '../style/icons/promote.svg';
 import sweepSvg from '../style/icons/sweep.svg';
 
 export const mlopsIcon = new LabIcon({
@@ -10,4 +12,14 @@ export const mlopsIcon = new LabIcon({
 export const sweepIcon = new LabIcon({
   name: 'jupyter-mlops:sweep',
   svgstr: sweepSvg
+});
+
+export const pipelineIcon = new LabIcon({
+  name: 'jupyter-mlops:pipeline',
+  svgstr: pipelineSvg
+});
+
+export const promoteIcon = new LabIcon({
+  name: 'jupyter-mlops:promote',
+  svgstr: promoteSvg
 });

@@ -8,12 +8,14 @@ import { Client } from './api/client';
 import { addCommands, announceEnds } from './commands';
 import { MlopsModel } from './model';
 import { localPaths } from './paths';
+import { addPipelineCommands, announceFailures } from './pipelinecommands';
 import { CommandIDs, IMlopsModel } from './tokens';
 
 /** The model, shared by everything else. */
 export const modelPlugin: JupyterFrontEndPlugin<IMlopsModel> = {
   id: 'jupyter-mlops:model',
-  description: 'Sweeps, their runs and the service behind them, kept current.',
+  description:
+    'Sweeps, their runs, pipelines and the service behind them, kept current.',
   autoStart: true,
   provides: IMlopsModel,
   activate: app => {
@@ -27,10 +29,10 @@ export const modelPlugin: JupyterFrontEndPlugin<IMlopsModel> = {
   }
 };
 
-/** Commands, their menus and toolbar button, and what is said at a sweep's end. */
+/** Commands, their menus and toolbar buttons, and what is said at a sweep's or pipeline run's end. */
 export const commandsPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-mlops:plugin',
-  description: 'Commands on notebooks and sweeps.',
+  description: 'Commands on notebooks, sweeps and pipelines.',
   autoStart: true,
   requires: [IMlopsModel, INotebookTracker],
   optional: [
@@ -49,24 +51,29 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     settings: ISettingRegistry | null
   ) => {
     const trans = (translator ?? nullTranslator).load('jupyter_mlops');
-    addCommands({
+    const options = {
       app,
       model,
       tracker,
       browser,
       trans,
       localPath: localPaths(app.serviceManager.contents)
-    });
+    };
+    addCommands(options);
+    addPipelineCommands(options);
     const category = trans.__('MLOps');
     for (const command of [
       CommandIDs.sweepNotebook,
-      CommandIDs.tagParameters
+      CommandIDs.tagParameters,
+      CommandIDs.promote,
+      CommandIDs.installService
     ]) {
       palette?.addItem({ command, category });
     }
     void notifyAsSet(settings).then(notify => {
       if (notify) {
         announceEnds(app, model, trans);
+        announceFailures(app, model, trans);
       }
     });
   }

@@ -152,7 +152,10 @@ export namespace CommandIDs {
   export const promote = 'mlops:promote';
   /** Args: `id`. So do all that act on a pipeline. */
   export const openPipeline = 'mlops:open-pipeline';
-  /** Run it now; with `ask`, after asking for other parameters. Args: `id`, `ask?`. */
+  /**
+   * Run it now; with `ask`, after asking for version and parameters, which begin with those given.
+   * Args: `id`, `ask?`, `parameters?`, `version?`.
+   */
   export const runPipeline = 'mlops:run-pipeline';
   export const pausePipeline = 'mlops:pause-pipeline';
   export const resumePipeline = 'mlops:resume-pipeline';

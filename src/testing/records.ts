@@ -28,6 +28,7 @@ export function pipelineOf(
     next_at: null,
     message: '',
     target: 'local',
+    service: '',
     steps: 1,
     created_at: AT,
     deleted_at: null,
