@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from conftest import kernels_of, wait_until
 from pipeline_helpers import PipelineService
 
+from jupyter_mlops.core.pipelines import RetryRequest
 from jupyter_mlops.core.records import Objective
 from jupyter_mlops.core.states import PipelineRunState, StepState
 
@@ -84,3 +86,164 @@ def test_a_finished_run_is_promoted_with_its_values(piped: PipelineService) -> N
     assert run.state is PipelineRunState.SUCCEEDED, (run, steps)
     assert run.parameters["depth"] == 3 and run.parameters["name"] == "hello"
     assert steps["train"].outputs["auc"] == 0.3
+
+
+def test_retries_follow_the_policy_and_say_so(piped: PipelineService) -> None:
+    piped.notebook(
+        "flaky.ipynb",
+        "folder = ''",
+        "import os, pathlib\nmark = pathlib.Path(folder) / 'tries'\n"
+        "tries = len(mark.read_text()) if mark.exists() else 0\nmark.write_text('x' * (tries + 1))\n"
+        "assert tries >= 2, f'try {tries}'\nkeys = os.environ['MLOPS_STEP_KEY'], os.environ['MLOPS_ATTEMPT_ID']\n"
+        "keys = list(keys)",
+    )
+    pipeline = piped.promote(
+        f"""\
+steps:
+  flaky:
+    notebook: flaky.ipynb
+    parameters: {{folder: {piped.folder}}}
+    outputs: [keys]
+    retries: 2
+    retry_delay: 0.2
+"""
+    )
+    run, steps = piped.run(pipeline)
+    assert run.state is PipelineRunState.SUCCEEDED, (run, steps)
+    step = steps["flaky"]
+    assert (step.attempt, step.failures, len(step.sweeps)) == (3, 2, 3)
+    assert [line.text.split(":")[0] for line in run.log] == ["Attempt 1 failed", "Attempt 2 failed"]
+    assert step.outputs["keys"][0] == f"{run.id}-flaky"
+    assert step.outputs["keys"][1].startswith(step.sweeps[2][:12])
+
+
+def test_a_failure_skips_what_needs_it_and_runs_what_is_for_that(piped: PipelineService) -> None:
+    piped.notebook("good.ipynb", "a = 1", "b = a")
+    piped.notebook("bad.ipynb", "a = 1", "raise ValueError('no rows')")
+    pipeline = piped.promote(
+        """\
+steps:
+  bad: {notebook: bad.ipynb}
+  next: {notebook: good.ipynb, after: [bad]}
+  after-next: {notebook: good.ipynb, after: [next]}
+  beside: {notebook: good.ipynb}
+  sorry: {notebook: good.ipynb, after: [after-next], run_if: failed}
+  fine: {notebook: good.ipynb, after: [beside], run_if: failed}
+  always: {notebook: good.ipynb, after: [next], run_if: always}
+"""
+    )
+    run, steps = piped.run(pipeline)
+    assert run.state is PipelineRunState.FAILED
+    assert run.message == "bad: ValueError: no rows" or "no rows" in run.message
+    assert {name: step.state.value for name, step in steps.items()} == {
+        "bad": "failed",
+        "next": "skipped",
+        "after-next": "skipped",
+        "beside": "succeeded",
+        "sorry": "succeeded",
+        "fine": "skipped",
+        "always": "succeeded",
+    }
+    assert steps["bad"].error is not None and steps["bad"].error.name == "ValueError"
+    assert "bad" in steps["next"].message
+
+
+def test_a_failed_run_goes_on_from_the_failed_step(piped: PipelineService) -> None:
+    switch = piped.folder / "switch"
+    piped.notebook("first.ipynb", "a = 1", "import time\nstamp = time.time()")
+    piped.notebook("second.ipynb", "stamp = 0.0\npath = ''", "import os\nassert os.path.exists(path), 'not yet'")
+    pipeline = piped.promote(
+        f"""\
+steps:
+  first: {{notebook: first.ipynb, outputs: [stamp]}}
+  second: {{notebook: second.ipynb, parameters: {{stamp: "${{first.stamp}}", path: {switch}}}}}
+  third: {{notebook: first.ipynb, after: [second]}}
+"""
+    )
+    run, steps = piped.run(pipeline)
+    assert run.state is PipelineRunState.FAILED
+    assert steps["third"].state is StepState.SKIPPED
+    stamp = steps["first"].outputs["stamp"]
+    switch.touch()
+    piped.pipelines.retry(run.id, RetryRequest())
+    again = piped.wait(run.id)
+    steps = piped.steps(run.id)
+    assert again.state is PipelineRunState.SUCCEEDED, steps
+    assert steps["first"].outputs["stamp"] == stamp
+    assert (steps["first"].attempt, steps["second"].attempt, steps["third"].attempt) == (1, 2, 1)
+    assert len(steps["second"].sweeps) == 2
+
+
+def test_a_run_is_stopped_with_its_kernels(piped: PipelineService) -> None:
+    piped.notebook("long.ipynb", "a = 1", "import time; time.sleep(120)")
+    pipeline = piped.promote("steps:\n  long: {notebook: long.ipynb}\n  next: {notebook: long.ipynb, after: [long]}\n")
+    run = piped.start(pipeline)
+    sweeps = wait_until(lambda: "long" in piped.steps(run.id) and piped.steps(run.id)["long"].sweeps)
+    wait_until(lambda: kernels_of(sweeps[-1]))
+    piped.pipelines.stop(run.id)
+    run = piped.wait(run.id, 30)
+    assert run.state is PipelineRunState.STOPPED
+    steps = piped.steps(run.id)
+    assert {step.state for step in steps.values()} == {StepState.STOPPED}
+    assert not kernels_of(steps["long"].sweeps[-1])
+
+
+def test_a_deadline_ends_a_run(piped: PipelineService) -> None:
+    piped.notebook("long.ipynb", "a = 1", "import time; time.sleep(120)")
+    pipeline = piped.promote("deadline: 3\nsteps:\n  long: {notebook: long.ipynb}\n")
+    run, _ = piped.run(pipeline)
+    assert run.state is PipelineRunState.FAILED
+    assert "3 s" in run.message
+
+
+def test_an_unchanged_step_is_reused_and_says_so(piped: PipelineService) -> None:
+    data = piped.folder / "data.txt"
+    data.write_text("1")
+    piped.notebook("read.ipynb", "a = 1", "import time\nvalue = int(open('data.txt').read()) + a\nstamp = time.time()")
+    piped.notebook("use.ipynb", "value = 0", "print(value)")
+    pipeline = piped.promote(
+        """\
+parameters: {a: 1}
+steps:
+  read: {notebook: read.ipynb, parameters: {a: "${a}"}, outputs: [value, stamp], reuse: true}
+  use: {notebook: use.ipynb, parameters: {value: "${read.value}"}}
+"""
+    )
+    _, first = piped.run(pipeline)
+    run, second = piped.run(pipeline)
+    assert second["read"].state is StepState.REUSED
+    assert second["read"].outputs == first["read"].outputs
+    assert "run 1" in second["read"].message
+    assert second["use"].state is StepState.SUCCEEDED
+    assert run.state is PipelineRunState.SUCCEEDED
+    assert [file.path for file in first["read"].inputs] == ["data.txt"]
+    data.write_text("5")
+    _, third = piped.run(pipeline)
+    assert third["read"].state is StepState.SUCCEEDED
+    assert third["read"].outputs["value"] == 6
+    _, fourth = piped.run(pipeline, parameters={"a": 2})
+    assert fourth["read"].outputs["value"] == 7
+
+
+def test_code_is_frozen_and_inputs_are_live(piped: PipelineService) -> None:
+    (piped.folder / "helper.py").write_text("def answer():\n    return 'first'\n")
+    (piped.folder / "data.txt").write_text("old")
+    (piped.folder / "fixed.txt").write_text("as it was")
+    piped.notebook(
+        "job.ipynb",
+        "a = 1",
+        "import helper\nsaid = helper.answer()\nread = open('data.txt').read()\nfixed = open('fixed.txt').read()\n"
+        "open('made.txt', 'w').write('new')",
+    )
+    pipeline = piped.promote(
+        "frozen: [fixed.txt]\nsteps:\n  job: {notebook: job.ipynb, outputs: [said, read, fixed]}\n"
+    )
+    (piped.folder / "helper.py").write_text("def answer():\n    return 'second'\n")
+    (piped.folder / "fixed.txt").write_text("changed")
+    (piped.folder / "data.txt").write_text("new")
+    (piped.folder / "job.ipynb").unlink()
+    run, steps = piped.run(pipeline)
+    assert run.state is PipelineRunState.SUCCEEDED, steps
+    assert steps["job"].outputs == {"said": "first", "read": "new", "fixed": "as it was"}
+    assert (piped.folder / "made.txt").read_text() == "new"
+    assert "data.txt" in {file.path for file in steps["job"].inputs}

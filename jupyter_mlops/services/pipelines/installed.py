@@ -8,6 +8,7 @@ import time
 from ...core.pipelines import Version
 from ...environments import packages
 from ...store import Store
+from .environment import drift, sentence
 
 LOOK_AGAIN = 10.0  # s
 
@@ -24,8 +25,6 @@ class Environments:
 
     def drift(self, version: Version) -> str:
         """What differs from a version's lock in one sentence, empty where nothing does."""
-        from .environment import drift, sentence
-
         said = []
         for kernel, locked in version.lock.items():
             found = packages(kernel, str(int(time.monotonic() // LOOK_AGAIN)))

@@ -15,7 +15,7 @@ from ...core.errors import InvalidInputError, MlopsError
 from ...core.pipeline_order import references_of
 from ...core.pipelines import Pipeline, PipelineRun, Step, StepRun, Version
 from ...core.records import InputFile, Objective, Run, RunError, RunExtras, Sampler, Sweep, now
-from ...core.references import SCHEDULED_TIME, Outputs, resolve
+from ...core.references import SCHEDULED_TIME, Outputs, resolve, resolve_text
 from ...core.samplers import make_sampler
 from ...core.space import build_space
 from ...core.states import RunState, StepState, SweepState
@@ -59,13 +59,13 @@ class Outcome:
     remark: str = ""
 
 
-def values_of(step: Step, place: Place, outputs: Outputs) -> dict[str, Any]:
+def values_of(name: str, step: Step, place: Place, outputs: Outputs) -> dict[str, Any]:
     """The parameters a step's notebook gets, with references resolved.
 
     Raises:
         InvalidInputError: a reference leads nowhere.
     """
-    values: dict[str, Any] = resolve(step.parameters, place.run.parameters, outputs)
+    values: dict[str, Any] = resolve(step.parameters, place.run.parameters, outputs, name)
     return values
 
 
@@ -90,8 +90,8 @@ def make_sweep(name: str, step: Step, place: Place, *, values: dict[str, Any], o
     _check_names(step.notebook, values, declared, info.open_names)
     space: dict[str, str] = {}
     if step.sweep is not None:
-        resolved = resolve(step.sweep.space, place.run.parameters, outputs)
-        space = {key: str(value) for key, value in resolved.items()}
+        # a list goes into a field as JSON, which is how a space writes one
+        space = {key: resolve_text(text, place.run.parameters, outputs, name) for key, text in step.sweep.space.items()}
     sampler = step.sweep.sampler if step.sweep else Sampler()
     most = place.settings.max_runs
     built = build_space(space, info.parameters, sampler, open_names=info.open_names, max_runs=most)
@@ -140,18 +140,19 @@ def _check_names(notebook: str, values: dict[str, Any], declared: set[str], open
 
 def metric_names(name: str, step: Step, place: Place, suggested: list[str]) -> list[str]:
     """Variables to read at the notebook's end as numbers: what it compares by, and what others ask for."""
+    known = {*step.outputs, *step.files, *step.parameters, *(step.sweep.space if step.sweep else ())}
     asked = [
         reference.name
         for other in place.version.definition.steps.values()
         for reference in references_of(other)
-        if reference.step == name and reference.name not in step.outputs and reference.name not in step.files
+        if reference.step == name and reference.name not in known
     ]
     objective = [step.sweep.objective.metric] if step.sweep else []
     return list(dict.fromkeys([*objective, *asked, *suggested]))
 
 
 def _extras(name: str, step: Step, place: Place, outputs: Outputs) -> RunExtras:
-    env = {key: str(value) for key, value in resolve(step.env, place.run.parameters, outputs).items()}
+    env = {key: resolve_text(text, place.run.parameters, outputs, name) for key, text in step.env.items()}
     return RunExtras(
         outputs=step.outputs,
         files=step.files,
@@ -219,7 +220,8 @@ def _of_sweep(sweep: Sweep, runs: list[Run], objective: Objective) -> Outcome:
     return Outcome(
         StepState.SUCCEEDED,
         message=f"Best of {len(runs)} runs: {objective.metric} {value:g}",
-        outputs={**best.parameters, **best.metrics, **best.outputs},
+        # metrics first: what is referred to is read as one, and a whole number would come back as 3.0
+        outputs={**best.metrics, **best.parameters, **best.outputs},
         inputs=tuple(inputs.values()),
         notebook_run=best.id,
         remark=f"{len(failed)} of {len(runs)} runs failed: {failed[0].message}" if failed else "",
