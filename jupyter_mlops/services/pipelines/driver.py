@@ -206,7 +206,7 @@ class PipelineDriver:
                 message = f"Its condition does not hold: {definition.when}"
                 self._set(step, state=StepState.SKIPPED, message=message, ended_at=now())
                 return
-            values = values_of(definition, self._place, outputs)
+            values = values_of(name, definition, self._place, outputs)
             data = self.store.blob(self._place.version.files[self._place.notebook(definition)])
             sweep = make_sweep(name, definition, self._place, values=values, outputs=outputs, data=data)
         except MlopsError as error:
