@@ -70,5 +70,5 @@ def test_the_shared_cells_are_within_the_limit_too(tmp_path: Path) -> None:
 def test_sizes_are_told_apart() -> None:
     assert memory_used(1_234_000_000, 10**9) == "It used 1.23 GB, more than the 1 GB that its step allows."
     assert memory_used(512_000_001, 512_000_000) == (
-        "It used 512,000,001 bytes, more than the 512,000,000 bytes that its step allows."
+        "It used 512.000001 MB, more than the 512 MB that its step allows."
     )

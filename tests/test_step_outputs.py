@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from step_helpers import STARTS, Version, step, went_well, why_failed
+from warm_helpers import STEADY
 
 from jupyter_mlops.core.records import RunExtras
 
@@ -207,11 +208,15 @@ def test_the_environment_of_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PYTHONPATH", f"{version.live}/src:/elsewhere")
     extras = version.extras(cpus=3, env={"MKL_NUM_THREADS": "1", "GIVEN": "yes", "MLOPS_RUN_ID": "forged"})
     code = (
-        "import json, os\nnames = 'OMP_NUM_THREADS MKL_NUM_THREADS GIVEN MLOPS_RUN_ID PYTHONPATH'.split()\n"
-        "print(json.dumps([os.environ[name] for name in names]))"
+        "import json, os\n"
+        "names = 'MLOPS_PIPELINE_RUN OMP_NUM_THREADS MKL_NUM_THREADS GIVEN MLOPS_RUN_ID PYTHONPATH'.split()\n"
+        "print(json.dumps([os.getppid(), *(os.environ[name] for name in names)]))"
     )
     notebook = step(tmp_path, code, extras=extras, threads=1)
-    for _ in range(2):
-        given = notebook.last()
-        assert given == ["3", "1", "yes", f"notebook-{notebook.runs}", f"{version.project}/src:/elsewhere"]
-    assert notebook.run().kernel_start == "warm"
+    parents = set()
+    for number in ("1", "2"):
+        parent, *given = notebook.last(env={**STEADY, "MLOPS_PIPELINE_RUN": number})
+        parents.add(parent)
+        assert given == [number, "3", "1", "yes", f"notebook-{notebook.runs}", f"{version.project}/src:/elsewhere"]
+    # what names the pipeline's run does not keep kernels from being forked from one process
+    assert len(parents) == 1

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from .outputs import without_colours
-
 SHORTEST = 4  # characters; what is shorter stands in any text
 _SHORTEST_CODED = 8  # of what a secret is within a longer text in base64
 _SHORTEST_LINE = 8  # of one that has several
@@ -54,6 +52,8 @@ class Hiding:
         whole = "".join(texts)
         spans = self._spans(whole)
         if "\x1b" in whole:
+            from .outputs import without_colours
+
             plain = [without_colours(text) for text in texts]
             if len(self._spans("".join(plain))) > len(spans):
                 return self.texts(plain, going_on)

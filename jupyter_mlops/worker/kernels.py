@@ -271,11 +271,13 @@ class Kernel:
             # exact, where the process table counts hundredths
             self.group.cpu_seconds = max(self.group.cpu_seconds, self.forked.cpu_seconds)
         guard.remove(self.group)
-        self.keep_log()
-        self.client.stop_channels()
-        await self.manager.cleanup_resources()
-        self.manager.context.destroy(linger=0)
-        shutil.rmtree(self.sockets, ignore_errors=True)
+        try:
+            self.keep_log()
+        finally:
+            self.client.stop_channels()
+            await self.manager.cleanup_resources()
+            self.manager.context.destroy(linger=0)
+            shutil.rmtree(self.sockets, ignore_errors=True)
 
     def detach(self) -> None:
         """Speak to it no more and let it live."""

@@ -74,17 +74,14 @@ def _kernel_gone(code: int | None, where: str) -> str:
 
 def memory_used(used: int, limit: int) -> str:
     """The sentence on a run that held more memory than it may."""
-    texts = _size(used), _size(limit)
-    if texts[0] == texts[1]:
-        texts = f"{used:,} bytes", f"{limit:,} bytes"
-    return f"It used {texts[0]}, more than the {texts[1]} that its step allows."
+    # as many digits as it takes to tell them apart
+    digits = next((n for n in range(3, 15) if _size(used, n) != _size(limit, n)), 15)
+    return f"It used {_size(used, digits)}, more than the {_size(limit, digits)} that its step allows."
 
 
-def _size(number: int) -> str:
-    for unit, name in ((10**9, "GB"), (10**6, "MB")):
-        if number >= unit:
-            return f"{number / unit:.3g} {name}"
-    return f"{number:,} bytes"
+def _size(number: int, digits: int) -> str:
+    unit, name = (10**9, "GB") if number >= 10**9 else (10**6, "MB")
+    return f"{number / unit:.{digits}g} {name}"
 
 
 def exited_well(error: CellFailedError) -> bool:

@@ -52,9 +52,12 @@ def take_step_answers(attempt: Attempt, answers: dict[str, Any]) -> None:
         if opened is None:
             attempt.warn("Which files the notebook opened is not known.")
         attempt.opened = {path: (modified, size, inode) for path, modified, size, inode in opened or []}
-    found = understood(attempt, answers.get("outputs"), "The outputs") or {}
-    attempt.variables.update(found.get("values", {}))
-    attempt.unfit.update(found.get("problems", {}))
+    found = understood(attempt, answers.get("outputs"), "The outputs")
+    if found is None:
+        attempt.unfit.update(dict.fromkeys(attempt.spec.extras.outputs, "could not be read from the kernel"))
+    else:
+        attempt.variables.update(found["values"])
+        attempt.unfit.update(found["problems"])
 
 
 def handed_on(attempt: Attempt) -> dict[str, Any]:

@@ -1,0 +1,133 @@
+"""From an attempt's beginning to its result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from ..core.records import RunError, RunResult, now
+from ..core.states import RunState
+from .attempts import Attempt, Ending
+from .places import attempt_folder, changed, files_folder, outputs_file, snapshot
+from .sentences import cell_error, other_error
+from .tracing import MOST_INPUTS, code_of, expected_inputs, inputs_of
+
+
+def execute(attempt: Attempt) -> RunResult:
+    """Execute it; whatever the notebook does is told by the result.
+
+    Raises:
+        ForkServerLostError: nothing the notebook did ended it; it is to be repeated.
+    """
+    spec = attempt.spec
+    started_at = now()
+    folder = Path(spec.folder)
+    own = (Path(spec.directory), Path(spec.directory).parent)
+    before = attempt.files = snapshot(folder, own)
+    expected = expected_inputs(spec)
+    outputs_file(spec).unlink(missing_ok=True)
+    state, error = _outcome(attempt)
+    written = changed(before, snapshot(folder, own))
+    opened = {**expected, **attempt.opened} if state is RunState.SUCCEEDED else {}
+    inputs = [msgspec.structs.replace(file, path=attempt.hiding.text(file.path)) for file in inputs_of(spec, opened)]
+    if len(inputs) == MOST_INPUTS < len(opened):
+        attempt.warn(f"It read more than {MOST_INPUTS:,} files; only the first are recorded.")
+    code = code_of(spec, attempt.loaded)
+    return RunResult(
+        run_id=spec.run_id,
+        attempt=spec.attempt,
+        state=state,
+        started_at=started_at,
+        ended_at=now(),
+        metrics=_without_secrets(attempt),
+        error=error,
+        cell=attempt.cell,
+        cells=attempt.cells,
+        peak_memory=attempt.peak_memory,
+        cpu_seconds=attempt.cpu_seconds,
+        timing=attempt.clock.timing(),
+        kernel_start=attempt.kernel_start,
+        kernel_reason=attempt.kernel_reason,
+        warnings=attempt.warnings,
+        written=attempt.hiding.tree(written),
+        worker=attempt.worker,
+        outputs=attempt.outputs,
+        inputs=inputs,
+        code=code,
+    )
+
+
+def _without_secrets(attempt: Attempt) -> dict[str, float]:
+    """The metrics but for those that are a secret, which may be a number."""
+    kept = {}
+    for name, number in attempt.metrics.items():
+        whole = int(number) if float(number).is_integer() else number
+        if attempt.hiding.found_in([number, whole]):
+            attempt.warn(f"The metric '{name}' is a secret and was left out.")
+        else:
+            kept[name] = number
+    return kept
+
+
+def _outcome(attempt: Attempt) -> tuple[RunState, RunError | None]:
+    """Execute it; how it ended, told without secrets."""
+    state, error = _executed(attempt)
+    if not attempt.hiding:
+        return state, error
+    # what it holds was read; what is wrong with it is told
+    outputs_file(attempt.spec).unlink(missing_ok=True)
+    attempt.kernel_reason = attempt.hiding.text(attempt.kernel_reason)
+    if error is not None:
+        texts = (error.name, error.message, error.traceback)
+        name, message, traceback = map(attempt.hiding.text, texts)
+        error = RunError(name=name, message=message, cell=error.cell, traceback=traceback)
+    return state, error
+
+
+def _executed(attempt: Attempt) -> tuple[RunState, RunError | None]:
+    from .cells import CellFailedError
+    from .forks import ForkServerLostError
+    from .step import handed_on
+
+    try:
+        _run_notebook(attempt)
+        attempt.outputs = handed_on(attempt)
+    except CellFailedError as error:
+        where = f"cell {attempt.cell + 1} of {attempt.cells}"
+        return RunState.FAILED, cell_error(error, attempt.cell_index or 0, where)
+    except ForkServerLostError:
+        # nothing the notebook did: as when a worker is lost, the run is repeated
+        raise
+    except Exception as error:
+        if attempt.ending is Ending.STOPPED:
+            return RunState.STOPPED, None
+        return RunState.FAILED, other_error(error, attempt.cell_index)
+    return RunState.SUCCEEDED, None
+
+
+def _run_notebook(attempt: Attempt) -> None:
+    from papermill.engines import papermill_engines
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+
+    from .engine import ENGINE
+    from .kernels import find_kernel
+
+    spec = attempt.spec
+    files_folder(spec).mkdir(parents=True, exist_ok=True)
+    attempt.kernelspec = find_kernel(spec.kernel)
+    language = attempt.kernelspec.language.lower()
+    notebook = load_notebook_node(spec.notebook)
+    if spec.parameters:
+        notebook = parameterize_notebook(
+            notebook, spec.parameters, kernel_name=spec.kernel, language=language, engine_name=ENGINE
+        )
+    attempt.raise_if_ended()
+    papermill_engines.execute_notebook_with_engine(
+        ENGINE,
+        notebook,
+        spec.kernel,
+        output_path=str(attempt_folder(spec) / "output.ipynb"),
+        attempt=attempt,
+    )
