@@ -1,0 +1,85 @@
+"""What an alert says; it holds no secret: errors had theirs taken out where they happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from ...core.pipelines import AlertKind, Pipeline, PipelineRun, StepRun
+from ...core.states import PIPELINE_RUN_OVER, StepState
+from .durations import seconds_of
+
+_LONGEST_LINE = 300
+_TITLES: dict[AlertKind, str] = {
+    "failure": "failed",
+    "success": "succeeded",
+    "slow": "is slow",
+    "recovery": "works again",
+    "drift": "runs in a changed environment",
+}
+_TONES: dict[AlertKind, Literal["info", "success", "warning", "failure"]] = {
+    "failure": "failure",
+    "success": "success",
+    "slow": "warning",
+    "recovery": "success",
+    "drift": "warning",
+}
+
+
+class Alert(NamedTuple):
+    """One message.
+
+    Attributes:
+        tone: as apprise names them.
+    """
+
+    kind: AlertKind
+    title: str
+    body: str
+    tone: Literal["info", "success", "warning", "failure"]
+
+
+def alert(kind: AlertKind, pipeline: Pipeline, run: PipelineRun, steps: Sequence[StepRun], why: str = "") -> Alert:
+    """What is to be said of a run.
+
+    Args:
+        kind: of what.
+        steps: of the run.
+        why: a sentence on it, beside what the run says itself.
+    """
+    over = run.state in PIPELINE_RUN_OVER
+    title = _TITLES[kind] if over or kind != "failure" else "does not go on"
+    lines = [why]
+    failed = [step for step in steps if step.state is StepState.FAILED]
+    lines += [f"Step {step.step}: {_error(step)}" for step in failed]
+    if not failed and over:
+        lines.append(run.message)
+    if run.drift:
+        lines.append(f"The environment differs from the one at promotion: {run.drift}")
+    lines.append(_standing(run, over))
+    lines.append(f"Pipeline: {pipeline.path} (version {run.version})")
+    body = "\n".join(line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…" for line in lines if line)
+    return Alert(kind, f"{pipeline.name} · run {run.number} {title}", body, _TONES[kind])
+
+
+def _standing(run: PipelineRun, over: bool) -> str:
+    meant = f", for {run.scheduled_at}" if run.scheduled_at else ""
+    if run.started_at is None:
+        return f"Run {run.number} ({run.cause}{meant}): {run.state}"
+    took = f"took {_duration(seconds_of(run))}" if over else f"has taken {_duration(seconds_of(run))} so far"
+    return f"Run {run.number} ({run.cause}{meant}): {run.state}, {took}"
+
+
+def _error(step: StepRun) -> str:
+    if step.error is None or not step.error.message:
+        return step.message or "failed"
+    name = "" if step.error.message.startswith(step.error.name) else f"{step.error.name}: "
+    return f"{name}{step.error.message.splitlines()[0]}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

@@ -1,0 +1,259 @@
+"""Tells people what became of pipeline runs, through any of the ways that apprise knows."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable
+
+from ...core.errors import ConflictError, MlopsError, NotFoundError
+from ...core.pipelines import AlertKind, LogLine, PipelineRun, StepRun, Version
+from ...core.records import now
+from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
+from ...store import StaleEpochError, StoreFailedError
+from ..context import Context
+from .alert_texts import Alert, alert
+from .delivery import deliver
+from .durations import seconds_of, slow_after
+
+log = logging.getLogger(__name__)
+
+WAIT_SECONDS = 300.0  # a step that waits longer for its target is told of
+LOST_SECONDS = 60.0  # within which another service takes a lost one's runs over where it can
+PAUSES = (5.0, 30.0)  # before what could not be delivered is tried again
+_LIVE = (PipelineRunState.RUNNING, PipelineRunState.QUEUED)
+_HEALTH = "alerts:health:"
+_TOLD = "alerts:told:"
+
+
+class Alerts:
+    """Looks at the store alone, so that no run is forgotten whatever is killed: what was not told is told later.
+
+    A kind is told once for each run, and again only where the service is killed between telling it and writing that
+    down. Each service tells of its own runs; of those of a lost one tells the first by name of those that live.
+
+    Args:
+        context: of the service.
+        lost: names of the services whose heartbeat stands still.
+    """
+
+    def __init__(self, context: Context, lost: Callable[[], set[str]] = set) -> None:
+        self.context = context
+        self.store = context.store
+        self._lost = lost
+        self._telling: dict[str, asyncio.Task[None]] = {}  # by pipeline: its runs are told of in their order
+        self._waits: dict[tuple[str, str, int], float] = {}  # since when, by run, step and attempt
+        self._marks: dict[str, int] = {}
+
+    async def turn(self) -> None:
+        """Look what there is to tell; it is sent meanwhile, and not waited for."""
+        owners = self._owners()
+        for pipeline_id, task in list(self._telling.items()):
+            if task.done():
+                del self._telling[pipeline_id]
+                task.result()
+        todo = await asyncio.to_thread(self._find, owners)
+        for pipeline_id, tales in todo.items():
+            self._telling[pipeline_id] = asyncio.create_task(self._tell_all(tales), name=f"alerts-{pipeline_id}")
+
+    async def close(self) -> None:
+        """Stop telling; the next service goes on."""
+        tasks = list(self._telling.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # -- what there is to tell -----------------------------------------------------------------
+
+    def _owners(self) -> set[str]:
+        """The services whose runs are ours to tell of."""
+        own, lost = self.context.service, self._lost() - {self.context.service}
+        living = {name.removeprefix("service:") for name in self.store.beats()} - lost
+        return {own, *lost} if own == min(living, default=own) else {own}
+
+    def _find(self, owners: set[str]) -> dict[str, list[tuple[PipelineRun, list[Alert]]]]:
+        """Runs of which there is something to tell, by pipeline and in the order in which they ended."""
+        found: dict[str, list[tuple[PipelineRun, list[Alert]]]] = defaultdict(list)
+        for owner in owners:
+            for run in self._ended(owner):
+                if run.pipeline_id not in self._telling:
+                    # nothing to tell is told, too: a recovery is known by what was before
+                    found[run.pipeline_id].append((run, []))
+        live = [run for run in self.store.pipeline_runs(states=_LIVE) if self._owner(run) in owners]
+        known = {run.id for run in live}
+        self._waits = {key: since for key, since in self._waits.items() if key[0] in known}
+        for run in live:
+            if run.pipeline_id in self._telling or run.pipeline_id in found:
+                continue
+            alerts = self._of_live(run)
+            if alerts:
+                found[run.pipeline_id].append((run, alerts))
+        return found
+
+    def _ended(self, owner: str) -> list[PipelineRun]:
+        """Runs of a service that ended or changed since it was told of them all, oldest first."""
+        mark = self._marks.get(owner)
+        if mark is None:
+            mark = self._marks[owner] = self.store.info(f"{_TOLD}{owner}") or 0
+        revision = self.store.revision()
+        if revision == mark:
+            return []
+        runs = self.store.pipeline_runs(since=mark, states=PIPELINE_RUN_OVER)
+        ours = [run for run in reversed(runs) if self._owner(run) == owner]
+        untold = [run for run in ours if run.revision <= revision and not self._is_told(run)]
+        mark = min([run.revision - 1 for run in untold], default=revision)
+        if mark != self._marks[owner]:
+            self._marks[owner] = mark
+            self.store.put_info(f"{_TOLD}{owner}", mark)
+        return untold
+
+    def _owner(self, run: PipelineRun) -> str:
+        return run.service or self.store.pipeline(run.pipeline_id).service
+
+    def _is_told(self, run: PipelineRun) -> bool:
+        """Whether there is nothing left to tell of a run that is over, nor to remember of it."""
+        return self._health(run) is None and not self._of_ended(run)
+
+    def _of_live(self, run: PipelineRun) -> list[Alert]:
+        version = self._version(run)
+        wanted = set(version.definition.alerts.on) - set(run.alerted)
+        found: list[Alert] = []
+        if not version.definition.alerts.to or not wanted:
+            return found
+        if "drift" in wanted and self._has_new_drift(run):
+            found.append(self._alert(run, "drift"))
+        if run.state is PipelineRunState.RUNNING and "slow" in wanted:
+            limit = slow_after(self.store, run, version)
+            if limit is not None and seconds_of(run) > limit:
+                found.append(self._alert(run, "slow", f"It has taken longer than {limit:,.0f} s and goes on."))
+        if "failure" in wanted and (why := self._held_up(run)):
+            found.append(self._alert(run, "failure", why))
+        return found
+
+    def _held_up(self, run: PipelineRun) -> str:
+        """Why a run does not go on though nobody stopped it, empty where it does."""
+        if self._owner(run) != self.context.service:
+            since = self._waits.setdefault((run.id, "", 0), time.monotonic())
+            lost = "The service that has it is lost, and no other one goes on with it: start that service again."
+            return lost if time.monotonic() - since > LOST_SECONDS else ""
+        steps = self.store.steps(run.id) if run.state is PipelineRunState.RUNNING else []
+        waiting = {(run.id, step.id, step.attempt): step for step in steps if _waits(step)}
+        for key in [key for key in self._waits if key[0] == run.id and key not in waiting]:
+            # it goes on
+            del self._waits[key]
+        for key, step in waiting.items():
+            since = self._waits.setdefault(key, time.monotonic())
+            if time.monotonic() - since > WAIT_SECONDS:
+                return f"Step {step.step} waits for more than {WAIT_SECONDS / 60:g} minutes. {step.message}"
+        return ""
+
+    def _of_ended(self, run: PipelineRun) -> list[Alert]:
+        version = self._version(run)
+        wanted = set(version.definition.alerts.on) - set(run.alerted)
+        if not version.definition.alerts.to:
+            return []
+        kinds: list[tuple[AlertKind, str]] = []
+        if self._has_new_drift(run):
+            kinds.append(("drift", ""))
+        if run.state is PipelineRunState.FAILED:
+            kinds.append(("failure", ""))
+        if run.state is PipelineRunState.SUCCEEDED:
+            kinds.append(("success", ""))
+            failed = self._failed_before(run)
+            if failed:
+                kinds.append(("recovery", f"Run {failed} had failed." if failed < run.number else ""))
+            limit = slow_after(self.store, run, version) if "slow" in wanted else None
+            if limit is not None and seconds_of(run) > limit:
+                kinds.append(("slow", f"It took longer than {limit:,.0f} s."))
+        return [self._alert(run, kind, why) for kind, why in kinds if kind in wanted]
+
+    def _has_new_drift(self, run: PipelineRun) -> bool:
+        """Whether the environment has drifted otherwise than in the run before, of which it was told then."""
+        if not run.drift:
+            return False
+        for earlier in self.store.pipeline_runs(run.pipeline_id, limit=50):
+            if earlier.number < run.number and earlier.started_at is not None:
+                return earlier.drift != run.drift or earlier.version != run.version
+        return True
+
+    def _version(self, run: PipelineRun) -> Version:
+        return self.store.version(run.pipeline_id, run.version)
+
+    def _alert(self, run: PipelineRun, kind: AlertKind, why: str = "") -> Alert:
+        pipeline = self.store.pipeline(run.pipeline_id)
+        return alert(kind, pipeline, run, self.store.steps(run.id), why)
+
+    # -- telling ---------------------------------------------------------------------------------
+
+    async def _tell_all(self, tales: list[tuple[PipelineRun, list[Alert]]]) -> None:
+        for run, alerts in tales:
+            try:
+                await self._tell(run, alerts)
+            except (StoreFailedError, StaleEpochError):
+                raise
+            except (NotFoundError, ConflictError):
+                log.info("Run %s is gone, or went on", run.id, exc_info=True)
+            except MlopsError as error:
+                log.error("Nobody could be told of run %s: %s", run.id, error.message)
+
+    async def _tell(self, run: PipelineRun, alerts: list[Alert]) -> None:
+        over = run.state in PIPELINE_RUN_OVER
+        if over:
+            # what was told of an earlier run, meanwhile, counts for this one
+            run = self.store.pipeline_run(run.id)
+            alerts = self._of_ended(run) if run.state in PIPELINE_RUN_OVER else []
+        failing = any(item.kind == "failure" for item in alerts)
+        health = self._health(run, failing=failing)
+        if health is not None and failing:
+            self.store.put_info(f"{_HEALTH}{run.pipeline_id}", health)
+        for item in alerts:
+            await self._send(run, item)
+        if health is not None:
+            self.store.put_info(f"{_HEALTH}{run.pipeline_id}", health)
+
+    def _failed_before(self, run: PipelineRun) -> int:
+        """Number of the last run that failed, where no run succeeded since that is not older; 0 where there is none."""
+        failed, fine = self.store.info(f"{_HEALTH}{run.pipeline_id}") or (0, 0)
+        return failed if fine < failed <= run.number else 0
+
+    def _health(self, run: PipelineRun, *, failing: bool = False) -> tuple[int, int] | None:
+        """Numbers of the runs that failed last and that worked again, as a run changes them; None where it does not."""
+        failed, fine = self.store.info(f"{_HEALTH}{run.pipeline_id}") or (0, 0)
+        if failing or run.state is PipelineRunState.FAILED:
+            return (run.number, fine) if run.number > max(failed, fine) else None
+        if run.state is PipelineRunState.SUCCEEDED and fine < failed <= run.number:
+            return failed, run.number
+        return None
+
+    async def _send(self, run: PipelineRun, item: Alert) -> None:
+        """Deliver one alert, and write down that it was, or that it could not be."""
+        to = self._version(run).definition.alerts.to
+        problems: dict[int, str] = {}
+        left = list(enumerate(to))
+        for pause in (*PAUSES, None):
+            problems = await deliver(item, left)
+            left = [(number, address) for number, address in left if number in problems]
+            if not left or pause is None:
+                break
+            await asyncio.sleep(pause)
+        say = [
+            LogLine(at=now(), text=f"The alert “{item.kind}” could not be delivered to address {number + 1}: {why}")
+            for number, why in problems.items()
+        ]
+        if len(left) < len(to):
+            say.append(LogLine(at=now(), text=f"Told: {item.title}"))
+        present = self.store.pipeline_run(run.id)
+        self.store.change_pipeline_run(
+            run.id,
+            # one that a person repeats meanwhile is told of anew
+            expect=PIPELINE_RUN_OVER if run.state in PIPELINE_RUN_OVER else None,
+            epoch=self.context.epoch,
+            say=say,
+            alerted=[*present.alerted, item.kind],
+        )
+
+
+def _waits(step: StepRun) -> bool:
+    return step.state is StepState.RUNNING and step.message.startswith("Waiting: ")

@@ -1,0 +1,54 @@
+"""Sends alerts to addresses; an address may be a secret, so that none is ever shown."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from ...core.errors import MlopsError
+from ...core.records import SecretRef
+from ...secret_values import find_secret
+from .alert_texts import Alert
+
+log = logging.getLogger(__name__)
+SECONDS = 60.0
+
+
+async def deliver(alert: Alert, to: Sequence[tuple[int, str | SecretRef]]) -> dict[int, str]:
+    """Send one alert to numbered addresses.
+
+    Returns:
+        by number, why one could not be reached; empty where all were.
+    """
+    sent = [(number, asyncio.create_task(_deliver(number, alert, address))) for number, address in to]
+    return {number: why for number, task in sent if (why := await task)}
+
+
+async def _deliver(number: int, alert: Alert, address: str | SecretRef) -> str:
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await asyncio.to_thread(_send, number, alert, address)
+    except TimeoutError:
+        return f"it did not answer within {SECONDS:g} s."
+
+
+def _send(number: int, alert: Alert, address: str | SecretRef) -> str:
+    import apprise
+
+    # it would write addresses into the log
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)
+    try:
+        url = find_secret(f"address {number + 1}", address, "service") if isinstance(address, SecretRef) else address
+    except MlopsError as error:
+        return error.message
+    one = apprise.Apprise()
+    if not one.add(url):
+        return "it is no address that apprise knows."
+    kind = url.partition("://")[0]
+    try:
+        told = bool(one.notify(title=alert.title, body=alert.body, notify_type=alert.tone, body_format="text"))
+    except Exception as error:  # each of its hundred ways has its own
+        log.warning("An alert could not be sent to a %s address: %s", kind, type(error).__name__)
+        return f"sending to {kind}:// failed ({type(error).__name__})."
+    return "" if told else f"{kind}:// did not take it."
