@@ -381,6 +381,17 @@ def test_who_read_it_before_another_fired_it_fires_nothing(store: Store) -> None
     assert [fire.service for fire in store.fired(trigger.id)] == ["a"]
 
 
+def test_one_trigger_twice_in_one_transaction_fires_once(store: Store) -> None:
+    pipeline = new_pipeline(store)
+    first, second = new_trigger(store, pipeline), new_trigger(store, pipeline, ONE, overlap="skip")
+    made = store.fire([fire_at(first, NOON), fire_at(first, ONE), fire_at(second, ONE, next_at=ONE)], NOON, "a")
+    assert [(run.trigger_id, run.scheduled_at, run.number) for run in made] == [("", NOON, 1), ("", ONE, 2)]
+    # what the first of them made goes on while the second begins
+    assert [run.state for run in made] == [PipelineRunState.QUEUED, PipelineRunState.SKIPPED]
+    shown = store.pipeline(pipeline.id)
+    assert (shown.runs, shown.next_at, [mark.number for mark in shown.recent]) == (2, ONE, [1, 2])
+
+
 def test_what_was_changed_or_deleted_meanwhile_is_not_fired(store: Store) -> None:
     pipeline = new_pipeline(store)
     changed, deleted, kept = (new_trigger(store, pipeline) for _ in range(3))

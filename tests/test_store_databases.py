@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import serving
 from postgresql_helpers import Server, free_port
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from jupyter_mlops.core.errors import InvalidInputError, NotFoundError, UnavailableError
 from jupyter_mlops.core.records import Sweep, now
-from jupyter_mlops.services.launch import service_info
+from jupyter_mlops.core.states import SweepState
+from jupyter_mlops.services.launch import service_info, service_log
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store, StoreFailedError
 from jupyter_mlops.store.base import MOST_BYTES, present_revision
@@ -426,3 +428,15 @@ def test_who_is_killed_while_it_writes_holds_up_nobody(any_store: Store, store_u
     holder.wait()
     any_store.put_info("a", now())
     assert any_store.revision() == 0
+
+
+def test_a_sweep_runs_with_the_store_on_a_server(postgresql: Server, notebook: Path, data_dir: Path) -> None:
+    url = postgresql.url(postgresql.empty())
+    settings = MlopsSettings(data_dir=str(data_dir), store=url, local_slots=1, service_idle_timeout=60.0)
+    with serving(settings) as service:
+        # the address of the store may hold a password
+        look = "import os; assert 'JUPYTER_MLOPS_SETTINGS' not in os.environ"
+        sweep = service.run_until_over(notebook, "a = 1", look, space={"a": "1,2"})
+        assert (sweep.state, sweep.counts) == (SweepState.SUCCEEDED, {"succeeded": 2})
+        assert url not in service_log(settings)
+    assert not list(data_dir.glob("store.sqlite*"))

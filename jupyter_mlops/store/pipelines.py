@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -24,6 +24,7 @@ from .tables import fires, infos, pipeline_runs, pipelines, step_runs, triggers,
 
 RECENT = 14
 MOST_LINES = 200
+MOST_AT_ONCE = 500  # triggers that one statement names
 _LIVE = [PipelineRunState.QUEUED.value, PipelineRunState.RUNNING.value]
 
 _PIPELINE = select(pipelines.c.record, pipelines.c.revision).where(pipelines.c.id == bindparam("key"))
@@ -233,7 +234,7 @@ class PipelineStore(Base):
         with self._write() as connection:
             number = next_revision(connection)
             trigger = msgspec.structs.replace(_trigger(connection, trigger_id), **fields)
-            return _put_trigger(connection, trigger, _pipeline(connection, trigger.pipeline_id), number)
+            return _put_trigger(connection, trigger, number)
 
     def delete_trigger(self, trigger_id: str) -> None:
         """Remove a trigger; what it fired stays."""
@@ -255,8 +256,8 @@ class PipelineStore(Base):
         made: list[PipelineRun] = []
         with self._write() as connection:
             number = next_revision(connection)
-            for firing in firings:
-                made += _fire(connection, firing, fired_at, service, number)
+            for first in range(0, len(firings), MOST_AT_ONCE):
+                made += _fire(connection, firings[first : first + MOST_AT_ONCE], fired_at, service, number)
         return made
 
     def trigger_state(self, trigger_id: str) -> Any:
@@ -538,8 +539,9 @@ def _put_pipeline(connection: Connection, pipeline: Pipeline, number: int | None
     return stamped
 
 
-def _put_trigger(connection: Connection, trigger: Trigger, pipeline: Pipeline, number: int) -> Trigger:
+def _put_trigger(connection: Connection, trigger: Trigger, number: int) -> Trigger:
     stamped = msgspec.structs.replace(trigger, revision=number)
+    pipeline = _pipeline(connection, trigger.pipeline_id)
     connection.execute(_PUT_TRIGGER, _trigger_row(stamped, pipeline) | {"key": trigger.id})
     _follow_triggers(connection, pipeline, number)
     return stamped
@@ -551,60 +553,107 @@ def _follow_triggers(connection: Connection, pipeline: Pipeline, number: int) ->
     return _put_pipeline(connection, msgspec.structs.replace(pipeline, next_at=next_at), number)
 
 
-def _fire(connection: Connection, firing: Firing, fired_at: str, service: str, number: int) -> list[PipelineRun]:
-    try:
-        trigger = _trigger(connection, firing.trigger.id)
-    except NotFoundError:
-        return []
-    if trigger.revision != firing.trigger.revision:
+def _fire(
+    connection: Connection, firings: Sequence[Firing], fired_at: str, service: str, number: int
+) -> list[PipelineRun]:
+    """Fire what may be fired; what it reads and writes of all of them it reads and writes together."""
+    ids = [firing.trigger.id for firing in firings]
+    query = select(triggers.c.record).where(triggers.c.id.in_(ids))
+    present = {
+        trigger.id: trigger
+        for trigger in (msgspec.convert(record, Trigger) for record in connection.execute(query).scalars())
+    }
+    of = pipelines.c.id.in_({trigger.pipeline_id for trigger in present.values()})
+    rows = connection.execute(select(pipelines.c.record, pipelines.c.revision).where(of))
+    owners: dict[str, Pipeline] = {pipeline.id: pipeline for pipeline in (_stamped(row, Pipeline) for row in rows)}
+    known = _known_fires(connection, firings)
+    made: list[PipelineRun] = []
+    fired: list[Fire] = []
+    moved: list[Trigger] = []
+    for firing in firings:
+        # once: with its second firing it is not as the service read it
+        trigger = present.pop(firing.trigger.id, None)
+        if trigger is None or not _may_fire(firing, trigger, owners[trigger.pipeline_id]):
+            continue
+        due = {time: (run, reason) for time, run, reason in firing.due if (trigger.id, time) not in known}
+        wanted = [run for run, _ in due.values() if run is not None]
+        owners[trigger.pipeline_id], runs = _add_runs(connection, owners[trigger.pipeline_id], wanted, number)
+        made += runs
+        fired += _fires_of(trigger.id, due, {run.id: run for run in runs}, fired_at, service)
+        last = max([*(time for time, _, _ in firing.due), trigger.last_at or ""]) or None
+        fields = {"next_at": firing.next_at, "last_at": last, "message": firing.message, "revision": number}
+        moved.append(msgspec.structs.replace(trigger, **fields))
+        if firing.state is not None:
+            replace(connection, infos, {"key": _state_key(trigger.id)}, {"value": firing.state})
+    _put_fired(connection, fired, moved, owners, number)
+    return made
+
+
+def _may_fire(firing: Firing, trigger: Trigger, pipeline: Pipeline) -> bool:
+    if trigger.revision != firing.trigger.revision or pipeline.deleted_at is not None:
         # another service fired it, or a person changed it
-        return []
-    pipeline = _pipeline(connection, trigger.pipeline_id)
+        return False
     by_person = all(run is not None and run.cause in ("hand", "backfill") for _, run, _ in firing.due)
-    if pipeline.deleted_at is not None or (pipeline.paused and not by_person):
-        return []
-    times = [time for time, _, _ in firing.due]
-    known = _known_fires(connection, trigger.id, times)
-    due: dict[str, tuple[PipelineRun | None, str]] = {}
-    for time, wanted, reason in firing.due:
-        if time not in known:
-            due.setdefault(time, (wanted, reason))
-    pipeline, made = _add_runs(connection, pipeline, [run for run, _ in due.values() if run is not None], number)
-    by_id = {run.id: run for run in made}
-    rows = []
+    return by_person or not pipeline.paused
+
+
+def _known_fires(connection: Connection, firings: Sequence[Firing]) -> set[tuple[str, str]]:
+    times = [time for firing in firings for time, _, _ in firing.due]
+    if not times:
+        return set()
+    query = select(fires.c.trigger_id, fires.c.scheduled_at).where(
+        fires.c.trigger_id.in_([firing.trigger.id for firing in firings]),
+        # a backfill has more times than a statement may have parameters
+        fires.c.scheduled_at >= min(times),
+        fires.c.scheduled_at <= max(times),
+    )
+    return {(trigger_id, time) for trigger_id, time in connection.execute(query)}
+
+
+def _fires_of(
+    trigger_id: str,
+    due: dict[str, tuple[PipelineRun | None, str]],
+    runs: dict[str, PipelineRun],
+    fired_at: str,
+    service: str,
+) -> Iterator[Fire]:
     for time, (wanted, reason) in due.items():
-        run = by_id[wanted.id] if wanted is not None else None
-        if run is not None and run.state is PipelineRunState.SKIPPED:
-            reason = run.message  # noqa: PLW2901
-        fire = Fire(
-            trigger_id=trigger.id,
+        run = None if wanted is None else runs[wanted.id]
+        yield Fire(
+            trigger_id=trigger_id,
             scheduled_at=time,
             fired_at=fired_at,
             service=service,
             run_id=run.id if run else "",
-            reason=reason,
+            reason=run.message if run and run.state is PipelineRunState.SKIPPED else reason,
         )
-        rows.append({"trigger_id": trigger.id, "scheduled_at": time, "record": msgspec.to_builtins(fire)})
-    if rows:
+
+
+def _put_fired(
+    connection: Connection, fired: list[Fire], moved: list[Trigger], owners: dict[str, Pipeline], number: int
+) -> None:
+    if not moved:
+        return
+    if fired:
+        columns = ("trigger_id", "scheduled_at")
+        rows = [
+            {name: getattr(fire, name) for name in columns} | {"record": msgspec.to_builtins(fire)} for fire in fired
+        ]
         connection.execute(insert(fires), rows)
-    last = max([*times, trigger.last_at or ""]) or None
-    changed = msgspec.structs.replace(trigger, next_at=firing.next_at, last_at=last, message=firing.message)
-    _put_trigger(connection, changed, pipeline, number)
-    if firing.state is not None:
-        replace(connection, infos, {"key": _state_key(trigger.id)}, {"value": firing.state})
-    return made
-
-
-def _known_fires(connection: Connection, trigger_id: str, times: Sequence[str]) -> set[str]:
-    if not times:
-        return set()
-    query = select(fires.c.scheduled_at).where(
-        # a backfill has more times than a statement may have parameters
-        fires.c.trigger_id == trigger_id,
-        fires.c.scheduled_at >= min(times),
-        fires.c.scheduled_at <= max(times),
+    rows = [_trigger_row(trigger, owners[trigger.pipeline_id]) | {"key": trigger.id} for trigger in moved]
+    connection.execute(_PUT_TRIGGER, rows)
+    ids = {trigger.pipeline_id for trigger in moved}
+    query = (
+        select(triggers.c.pipeline_id, func.min(triggers.c.next_at))
+        .where(triggers.c.pipeline_id.in_(ids), triggers.c.kind == "cron")
+        .group_by(triggers.c.pipeline_id)
     )
-    return set(connection.execute(query).scalars())
+    next_at = {found[0]: found[1] for found in connection.execute(query)}
+    shown = [
+        msgspec.structs.replace(owners[pipeline_id], next_at=next_at.get(pipeline_id), revision=number)
+        for pipeline_id in sorted(ids)
+    ]
+    connection.execute(_PUT_PIPELINE, [_pipeline_row(pipeline) | {"key": pipeline.id} for pipeline in shown])
 
 
 def _state_key(trigger_id: str) -> str:
@@ -632,7 +681,7 @@ def _fire_followers(connection: Connection, run: PipelineRun, number: int) -> No
             overlap=trigger.overlap,
             created_at=at,
         )
-        _fire(connection, Firing(trigger, trigger.next_at, [(at, follower, "")]), at, run.service, number)
+        _fire(connection, [Firing(trigger, trigger.next_at, [(at, follower, "")])], at, run.service, number)
 
 
 def _add_runs(
