@@ -44,6 +44,23 @@ export function fullTime(iso: string | null): string {
     : '';
 }
 
+/** Time of day, with the weekday within a week of now, else with the date: `06:00`, `Tue 06:00`, `Dec 1, 06:00`. */
+export function formatMoment(iso: string, now = new Date()): string {
+  const time = new Date(iso);
+  const clock = time.toLocaleTimeString([], {
+    hour: '2-digit',
+    minute: '2-digit'
+  });
+  if (time.toDateString() === now.toDateString()) {
+    return clock;
+  }
+  const near = Math.abs(time.getTime() - now.getTime()) < 6 * 86_400_000;
+  return near
+    ? `${time.toLocaleDateString([], { weekday: 'short' })} ${clock}`
+    : time.toLocaleDateString([], { month: 'short', day: 'numeric' }) +
+        `, ${clock}`;
+}
+
 /** Thousands apart, as the person's language has it. */
 export function formatCount(count: number): string {
   return count.toLocaleString();

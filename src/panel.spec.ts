@@ -36,15 +36,16 @@ describe('MlopsPanel', () => {
     model.dispose();
   });
 
-  it('has three sections, each of which says what it is for while empty', async () => {
+  it('has four sections, each of which says what it is for while empty', async () => {
     await model.refresh();
     expect(
       [...document.querySelectorAll('.jp-AccordionPanel-title')].map(title =>
         title.textContent?.trim()
       )
-    ).toEqual(['Notebook', 'Sweeps', 'Compute']);
+    ).toEqual(['Notebook', 'Sweeps', 'Pipelines', 'Compute']);
     await text('Open a notebook: the parameters it declares appear here');
     await text('No sweeps yet.');
+    await text('Promote a finished run:');
     await text('2 slots');
   });
 

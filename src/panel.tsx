@@ -13,7 +13,8 @@ import { MlopsPanel } from './views/panel';
 /** The panel in the left sidebar. */
 export const panelPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-mlops:panel',
-  description: 'The left sidebar’s panel: notebook, sweeps, compute.',
+  description:
+    'The left sidebar’s panel: notebook, sweeps, pipelines, compute.',
   autoStart: true,
   requires: [IMlopsModel, INotebookTracker],
   optional: [ITranslator, ILayoutRestorer, ICommandPalette],

@@ -17,6 +17,7 @@ import * as React from 'react';
 import { mlopsIcon } from '../../icons';
 import { CommandIDs, type IMlopsModel } from '../../tokens';
 import { Compute } from './compute';
+import { PipelinesSection } from './pipelines';
 import { NotebookSection } from './section';
 import { SweepList } from './sweeps';
 
@@ -29,10 +30,10 @@ export interface IPanelOptions {
   localPath(path: string): string | null;
 }
 
-/** Shares of the height that notebook, sweeps and compute begin with. */
-const SIZES = [0.56, 0.22, 0.22];
+/** Shares of the height that notebook, sweeps, pipelines and compute begin with. */
+const SIZES = [0.46, 0.2, 0.18, 0.16];
 
-/** The left sidebar's panel: notebook, sweeps, compute. */
+/** The left sidebar's panel: notebook, sweeps, pipelines, compute. */
 export class MlopsPanel extends SidePanel {
   constructor(options: IPanelOptions) {
     super({ translator: options.translator });
@@ -47,6 +48,7 @@ export class MlopsPanel extends SidePanel {
 
     this.notebook = new NotebookSection({ ...options, trans });
     const sweeps = new SweepsSection(options, trans);
+    const pipelines = new PipelinesSection({ ...options, trans });
     const compute = new ComputeSection(options, trans);
     this.toolbar.addItem(
       'refresh',
@@ -72,6 +74,16 @@ export class MlopsPanel extends SidePanel {
         onClick: () => sweeps.toggle()
       })
     );
+    const section = this._add(pipelines, trans.__('Pipelines'));
+    section.toolbar.addItem(
+      'shelves',
+      new ToolbarButton({
+        icon: listIcon,
+        tooltip: trans.__('Show deleted pipelines'),
+        pressedTooltip: trans.__('Hide deleted pipelines'),
+        onClick: () => pipelines.toggle()
+      })
+    );
     this._add(compute, trans.__('Compute'));
   }
 
@@ -90,7 +102,7 @@ export class MlopsPanel extends SidePanel {
       this._sized = true;
       // the form is what one comes for; equal thirds would hide most of it
       requestAnimationFrame(() => {
-        if (this.content instanceof AccordionPanel) {
+        if (!this.isDisposed && this.content instanceof AccordionPanel) {
           this.content.setRelativeSizes(SIZES);
         }
       });

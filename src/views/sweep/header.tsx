@@ -54,6 +54,18 @@ export function Header(props: IHeaderProps): JSX.Element {
             button(CommandIDs.resumeSweep, trans.__('Resume'))}
           {button(CommandIDs.pauseSweep, trans.__('Pause'))}
           {button(CommandIDs.stopSweep, trans.__('Stop'))}
+          {sweep.best_run_id && isOver(sweep.state) && !sweep.pipeline_run && (
+            <button
+              type="button"
+              className="jp-MlopsTool"
+              title={trans.__('Let its best run go by itself, on time')}
+              onClick={() =>
+                actions.execute(CommandIDs.promote, { sweepId: sweep.id })
+              }
+            >
+              {trans.__('Promote best')}
+            </button>
+          )}
           {sweep.mlflow_experiment_id && (
             <button
               type="button"

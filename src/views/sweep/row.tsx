@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { notebookIcon, stopIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import type { Run } from '../../api/schema';
-import { mlopsIcon } from '../../icons';
+import { mlopsIcon, promoteIcon } from '../../icons';
 import { isOver } from '../../tokens';
 import {
   metricText,
@@ -21,6 +21,9 @@ export interface IRunActions {
   open(run: Run): void;
   stop(run: Run): void;
   mlflow(run: Run): void;
+  /** Whether it can become a pipeline. */
+  canPromote(run: Run): boolean;
+  promote(run: Run): void;
 }
 
 /** Whether there is an executed notebook to open, or one is on its way. */
@@ -243,6 +246,13 @@ function RowActions(props: {
           stopIcon,
           !run.stop_requested,
           () => actions.stop(run)
+        )}
+      {actions.canPromote(run) &&
+        button(
+          trans.__('Promote run %1 to a pipeline', run.index + 1),
+          promoteIcon,
+          true,
+          () => actions.promote(run)
         )}
       {run.mlflow_run_id &&
         button(

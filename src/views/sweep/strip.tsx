@@ -100,6 +100,16 @@ function StripHead(props: IRunStripProps): JSX.Element {
         >
           {trans.__('Open Notebook')}
         </button>
+        {actions.canPromote(run) && (
+          <button
+            type="button"
+            className="jp-MlopsTool"
+            title={trans.__('Let it run by itself, on time')}
+            onClick={() => actions.promote(run)}
+          >
+            {trans.__('Promote')}
+          </button>
+        )}
         {!isOver(run.state) && (
           <button
             type="button"

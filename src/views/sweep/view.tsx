@@ -71,6 +71,16 @@ export class SweepView
     });
   }
 
+  canPromote(run: Run): boolean {
+    const sweep = this._options.model.sweep(run.sweep_id);
+    // one of a step is in a pipeline already
+    return run.state === 'succeeded' && !!sweep && !sweep.pipeline_run;
+  }
+
+  promote(run: Run): void {
+    this.execute(CommandIDs.promote, { runId: run.id });
+  }
+
   override dispose(): void {
     this._watch.dispose();
     super.dispose();
