@@ -11,7 +11,8 @@ from ...store import Firing
 
 # a time that is longer ago was missed: no service lived, or the machine slept
 LATE_SECONDS = 60.0
-MOST_MISSED = 1_000
+MOST_MISSED = 1_000  # made up for in one turn
+_LOOK_BACK = (timedelta(hours=1), timedelta(days=1), timedelta(days=32), timedelta(days=366))
 
 
 def due(trigger: Trigger, now: datetime) -> Firing:
@@ -22,30 +23,50 @@ def due(trigger: Trigger, now: datetime) -> Firing:
         now: aware.
     """
     assert trigger.next_at is not None
+    first = datetime.fromisoformat(trigger.next_at)
     try:
-        first = datetime.fromisoformat(trigger.next_at)
-        times = list(times_between(trigger.cron, trigger.zone, first, now, MOST_MISSED))
-        after = times[-1] if len(times) == MOST_MISSED else now
-        following = next_time(trigger.cron, trigger.zone, max(after, first))
+        times, more = _times(trigger, first, now)
+        after = times[-1] if more else max(now, first)
+        following = next_time(trigger.cron, trigger.zone, after)
     except CronError as error:
         # a zone that a newer database of zones no longer has
         return Firing(trigger, None, [], error.message)
-    fires = [(iso(time), run, reason) for time in times for run, reason in [_decide(trigger, time, times[-1], now)]]
-    # what was left out is said once, not for each of a thousand minutes
-    told = [fire for fire in fires if fire[1] is not None] or fires[-1:]
-    return Firing(trigger, iso(following) if following else None, told)
+    fires = [(iso(time), *_decide(trigger, time, now)) for time in times]
+    if times and iso(times[0]) != iso(first):
+        # said once, not for each of a thousand minutes
+        fires.insert(0, (iso(first), None, "It was missed, as were those after it that did not fire"))
+    return Firing(trigger, iso(following) if following else None, fires)
 
 
-def _decide(trigger: Trigger, time: datetime, last: datetime, now: datetime) -> tuple[PipelineRun | None, str]:
-    late = now - time
-    if late.total_seconds() <= LATE_SECONDS:
-        return run_of(trigger, "cron", iso(time), iso(now)), ""
-    if trigger.missed == "skip":
-        return None, "It was missed, and missed times are skipped"
-    if late > timedelta(seconds=trigger.grace):
-        return None, "It was missed, and its grace time is over"
-    if trigger.missed == "one" and time != last:
-        return None, "It was missed; only the last of the missed times is made up for"
+def _times(trigger: Trigger, first: datetime, now: datetime) -> tuple[list[datetime], bool]:
+    """The times that are to be decided on, and whether there are more of them."""
+    if trigger.missed == "all":
+        start = max(first, now - timedelta(seconds=max(trigger.grace, LATE_SECONDS)))
+        times = list(times_between(trigger.cron, trigger.zone, start, now, MOST_MISSED))
+        return times, len(times) == MOST_MISSED
+    last = _last(trigger, first, now)
+    return ([last] if last else []), False
+
+
+def _last(trigger: Trigger, first: datetime, now: datetime) -> datetime | None:
+    """The last time of a schedule up to now, found without walking through all that a year has."""
+    for back in _LOOK_BACK:
+        start = max(first, now - back)
+        times = list(times_between(trigger.cron, trigger.zone, start, now))
+        if times or start == first:
+            return times[-1] if times else None
+    times = list(times_between(trigger.cron, trigger.zone, first, now))
+    return times[-1] if times else None
+
+
+def _decide(trigger: Trigger, time: datetime, now: datetime) -> tuple[PipelineRun | None, str]:
+    # compared in UTC: of one zone, Python compares what clocks show
+    late = now - time.astimezone(UTC)
+    if late.total_seconds() > LATE_SECONDS:
+        if trigger.missed == "skip":
+            return None, "It was missed, and missed times are skipped"
+        if late > timedelta(seconds=trigger.grace):
+            return None, "It was missed, and its grace time is over"
     return run_of(trigger, "cron", iso(time), iso(now)), ""
 
 
