@@ -53,7 +53,7 @@ def project_root(file: Path, server_root: Path | None) -> Path:
     if top is None or (server_root is not None and not top.is_relative_to(server_root.resolve())):
         return file.parent
     # as the file was reached, where its way leads through links
-    return next((folder for folder in file.parents if folder.resolve() == top), top)
+    return next((folder for folder in file.parents if folder.resolve() == top), file.parent)
 
 
 def collect(
@@ -78,7 +78,7 @@ def collect(
     Raises:
         InvalidInputError: a notebook is missing, or it is more than a version may hold.
     """
-    reader = _Reader(project, contents or {})
+    reader = _Reader(project, {normal(path): data for path, data in (contents or {}).items()})
     wanted = [normal(notebook) for notebook in notebooks]
     for notebook in wanted:
         if notebook.startswith("..") or not reader.exists(notebook):
