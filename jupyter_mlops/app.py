@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,9 @@ class MlopsApp(ExtensionApp):
         if SCHEMA_ID not in logger.schemas:
             logger.register_event_schema(SCHEMA)
         root = str(Path(self.serverapp.root_dir).resolve())
-        self.tail = RevisionTail(lambda seen: self.backend.news(seen, root), self._emit, self.backend.revive)
+        self.tail = RevisionTail(
+            lambda seen: self.backend.news(seen, root), self._emit, self.backend.revive, self._show_activity
+        )
 
     def initialize_handlers(self) -> None:
         """The routes."""
@@ -48,3 +51,8 @@ class MlopsApp(ExtensionApp):
 
     def _emit(self, data: dict[str, Any]) -> None:
         self.serverapp.event_logger.emit(schema_id=SCHEMA_ID, data=data)
+
+    def _show_activity(self) -> None:
+        """A server whose runs go on is at work, and no hub should end it as idle."""
+        if self.backend.is_busy():
+            self.serverapp.web_app.settings["last_activity_times"]["jupyter_mlops"] = datetime.now(UTC)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ SCHEMA = {
 }
 POLL_SECONDS = 0.5
 LOOK_SECONDS = 10.0
+ACTIVITY_SECONDS = 20.0
 
 
 class RevisionTail:
@@ -34,7 +36,8 @@ class RevisionTail:
         news: number of the last change in the store, and ids of the sweeps changed after the given one,
             None for the one before the first request; None where no request came yet. Called in a thread.
         emit: puts data on the bus; called in the event loop's thread.
-        look: asked from time to time to see to it that what waits is worked on. Called in a thread.
+        look: asked at once and then from time to time to see to it that what waits is worked on. Called in a thread.
+        show_activity: called from time to time, in a thread.
     """
 
     def __init__(
@@ -42,10 +45,12 @@ class RevisionTail:
         news: Callable[[int | None], tuple[int, list[str]] | None],
         emit: Callable[[dict[str, Any]], None],
         look: Callable[[], None],
+        show_activity: Callable[[], None] = lambda: None,
     ) -> None:
         self._news = news
         self._emit = emit
         self._look = look
+        self._show_activity = show_activity
         self._seen: int | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -53,8 +58,18 @@ class RevisionTail:
         """Begin; the running event loop is needed."""
         loop = asyncio.get_running_loop()
         reading = _repeat(POLL_SECONDS, self._tell, "The store of jupyter-mlops cannot be read for changes")
-        looking = _repeat(LOOK_SECONDS, self._see_to_it, "The service of jupyter-mlops cannot be looked after")
-        self._tasks = [loop.create_task(reading), loop.create_task(looking)]
+        looking = _repeat(
+            LOOK_SECONDS,
+            partial(asyncio.to_thread, self._look),
+            "The service of jupyter-mlops cannot be looked after",
+            0.0,
+        )
+        showing = _repeat(
+            ACTIVITY_SECONDS,
+            partial(asyncio.to_thread, self._show_activity),
+            "Whether jupyter-mlops is at work cannot be told",
+        )
+        self._tasks = [loop.create_task(coroutine) for coroutine in (reading, looking, showing)]
 
     async def stop(self) -> None:
         """End."""
@@ -62,9 +77,6 @@ class RevisionTail:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-
-    async def _see_to_it(self) -> None:
-        await asyncio.to_thread(self._look)
 
     async def _tell(self) -> None:
         news = await asyncio.to_thread(self._news, self._seen)
@@ -76,10 +88,14 @@ class RevisionTail:
         self._seen = revision
 
 
-async def _repeat(seconds: float, turn: Callable[[], Awaitable[None]], complaint: str) -> None:
+async def _repeat(
+    seconds: float, turn: Callable[[], Awaitable[None]], complaint: str, first: float | None = None
+) -> None:
     failing = False
+    pause = seconds if first is None else first
     while True:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(pause)
+        pause = seconds
         try:
             await turn()
             failing = False

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from typing import Any
 
 from .services.launch import hold_back, is_held_back, take_lock
 from .services.layout import Layout
@@ -59,9 +60,19 @@ async def _serve(settings: MlopsSettings) -> None:
 
 def settings_from_environment() -> MlopsSettings:
     """The settings that the process which started this one handed on."""
+    return MlopsSettings(**_handed_on())
+
+
+def take_over_settings(settings: MlopsSettings) -> None:
+    """Set those that whoever started this process handed on beside its command line."""
+    for name, value in _handed_on().items():
+        setattr(settings, name, value)
+
+
+def _handed_on() -> dict[str, Any]:
     # taken out: kernels inherit this process's environment, and the store's address may hold a password
-    values = json.loads(os.environ.pop("JUPYTER_MLOPS_SETTINGS", "{}"))
-    return MlopsSettings(**values)
+    values: dict[str, Any] = json.loads(os.environ.pop("JUPYTER_MLOPS_SETTINGS", "{}"))
+    return values
 
 
 if __name__ == "__main__":

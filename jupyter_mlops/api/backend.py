@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..services.layout import Layout
 from ..settings import MlopsSettings
 
 if TYPE_CHECKING:
@@ -75,15 +77,31 @@ class Backend:
         ensure_service(self.settings)
 
     def revive(self) -> None:
-        """Start the service again where it died in the middle of its work, not more often than now and then."""
+        """Start the service where work or a schedule waits for one, not more often than now and then.
+
+        It may have died in the middle of its work, or the machine may have been started anew.
+        """
         sweeps = self._sweeps
-        if sweeps is None or time.monotonic() - self._started_at < RETRY_SECONDS:
+        if time.monotonic() - self._started_at < RETRY_SECONDS:
+            return
+        if sweeps is None and not Layout(Path(self.settings.data_dir)).scheduled.exists():
             return
         from ..services.launch import revive_service
 
-        if revive_service(sweeps.store, self.settings):
+        if revive_service(sweeps.store if sweeps else None, self.settings):
             self._started_at = time.monotonic()
-            log.warning("The service of jupyter-mlops ended in the middle of its work; it is started again")
+            log.warning("Work or a schedule waits for the service of jupyter-mlops, which does not run; it is started")
+
+    def is_busy(self) -> bool:
+        """Whether the service runs something, or is about to; opens the store where a service lives."""
+        if not Layout(Path(self.settings.data_dir)).lock.exists():
+            return False
+        from ..services.launch import has_work, is_running
+
+        if not is_running(self.settings):
+            return False
+        sweeps = self.open()
+        return has_work(sweeps.store, sweeps.layout.service)
 
     def close(self) -> None:
         """Close the store."""

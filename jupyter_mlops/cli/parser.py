@@ -203,18 +203,21 @@ def _add_service(commands: Any) -> None:
         commands,
         "service",
         "run the background service here, or ask how it is",
-        description="The service runs sweeps. It starts by itself when there is work, and ends when there is none.\n"
-        "Without ACTION it runs in the foreground and stays until Ctrl-C, for supervisors such as systemd.",
+        description="The service runs sweeps and pipelines, and fires schedules. It starts by itself when there is\n"
+        "work, and ends when there is none and nothing is scheduled. Without ACTION it runs in the foreground and stays\n"
+        "until Ctrl-C, for supervisors such as systemd; “install” makes a systemd user unit that does so.",
     )
     parser.add_argument(
         "action",
         metavar="ACTION",
         nargs="?",
-        choices=("run", "status", "stop", "log"),
+        choices=("run", "status", "stop", "log", "install", "uninstall"),
         default="run",
-        help="run (in the foreground), status, stop (runs under way go on) or log",
+        help="run (in the foreground), status, stop (runs under way go on), log, install (a systemd user unit, so that "
+        "schedules outlive the login) or uninstall",
     )
     parser.add_argument("--until-idle", action="store_true", help="end by itself, as it does in the background")
+    parser.add_argument("--replace", action="store_true", help="end a service that runs already and go on in its place")
 
 
 def _whole(text: str) -> int:

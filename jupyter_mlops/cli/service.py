@@ -21,6 +21,7 @@ from ..store import Store
 from .output import note, print_json
 
 END_SECONDS = 60.0
+FAILED = 1
 _UNTIL = "until the next start, resume, retry or stop, or “jupyter mlops service”"
 
 
@@ -34,22 +35,52 @@ def run_service(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
         case "log":
             sys.stdout.write(service_log(settings))
             return 0
+        case "install":
+            return _install(arguments, settings)
+        case "uninstall":
+            return _uninstall(settings)
         case _:
             return _run(arguments, settings)
 
 
 def _run(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
     from ..service import main as serve
+    from ..service import take_over_settings
 
+    take_over_settings(settings)
     if is_running(settings):
-        info = _info(settings)
-        raise ConflictError(f"A service runs already (process {info.pid}); “jupyter mlops service stop” ends it.")
+        if not arguments.replace:
+            info = _info(settings)
+            raise ConflictError(f"A service runs already (process {info.pid}); “jupyter mlops service stop” ends it.")
+        _end(settings)
     if not arguments.until_idle:
         # who starts it by hand wants it to stay
         settings.service_idle_timeout = float("inf")
     release(settings)
     note(f"The service runs on {settings.data_path}; Ctrl-C ends it.")
-    return serve(settings)
+    code = serve(settings)
+    # another one was quicker; who wants this one in its place tries again
+    return FAILED if arguments.replace and is_running(settings) else code
+
+
+def _install(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
+    from ..services.keep import install
+
+    keep = install(settings)
+    if arguments.json:
+        print_json({"keep": keep})
+        return 0
+    print(f"{keep.unit} is installed: systemd keeps the service.")
+    if keep.message:
+        note(keep.message)
+    return 0
+
+
+def _uninstall(settings: MlopsSettings) -> int:
+    from ..services.keep import uninstall
+
+    print("The unit is removed." if uninstall(settings) else "There is no unit; nothing was to be removed.")
+    return 0
 
 
 def _status(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
@@ -74,6 +105,15 @@ def _status(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
 
 
 def _stop(settings: MlopsSettings) -> int:
+    if not _end(settings):
+        print(f"The service is off already, and stays off {_UNTIL}.")
+        return 0
+    print(f"The service ended, and stays off {_UNTIL}. Runs under way go on; the next service takes them up.")
+    return 0
+
+
+def _end(settings: MlopsSettings) -> bool:
+    """End the service and hold it back; whether there was one."""
     deadline = time.monotonic() + END_SECONDS
     info = _info(settings)
     while info.state == "starting" and time.monotonic() < deadline:
@@ -81,8 +121,7 @@ def _stop(settings: MlopsSettings) -> int:
         info = _info(settings)
     if info.state == "off":
         hold_back(settings)
-        print(f"The service is off already, and stays off {_UNTIL}.")
-        return 0
+        return False
     if info.host != socket.gethostname() or info.pid is None or not _is_service(info.pid):
         raise UnavailableError(f"The service runs on {info.host} as process {info.pid}; end it there.")
     # before it ends: a server that sees it gone would start another
@@ -94,8 +133,7 @@ def _stop(settings: MlopsSettings) -> int:
                 f"Process {info.pid} was asked to end and has not; see {Layout(settings.data_path).log}."
             )
         time.sleep(0.1)
-    print(f"The service ended, and stays off {_UNTIL}. Runs under way go on; the next service takes them up.")
-    return 0
+    return True
 
 
 def _is_service(pid: int) -> bool:

@@ -11,16 +11,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import msgspec
 
 from ..core.errors import UnavailableError
 from ..core.records import ServiceInfo, Sweep
-from ..core.states import RUN_LIVE, SweepState
+from ..core.states import RUN_LIVE, PipelineRunState, SweepState
 from ..settings import MlopsSettings
-from ..store import Store
 from .layout import Layout
+from .unit import start_unit
+
+if TYPE_CHECKING:
+    # a Jupyter server that looks for schedules as it starts opens no store
+    from ..store import Store
 
 _LOG_LIMIT = 5_000_000
 
@@ -91,24 +95,38 @@ def ensure_service(settings: MlopsSettings, wait: float = 0.0) -> None:
     process = _launch(settings)
     deadline = time.monotonic() + wait
     while time.monotonic() < deadline and not is_running(settings):
-        if process.poll() not in (None, 0):
+        if process is not None and process.poll() not in (None, 0):
             log = Layout(settings.data_path).log
             raise UnavailableError(f"The service ended as it started; its log is {log}.")
         time.sleep(0.05)
 
 
-def revive_service(store: Store, settings: MlopsSettings) -> bool:
-    """Start the service where it died with work to do, without anybody's asking.
+def revive_service(store: Store | None, settings: MlopsSettings) -> bool:
+    """Start the service where none lives though there is work or a schedule, without anybody's asking.
+
+    Args:
+        store: asked for work; None where it is not open, so that schedules alone count.
 
     Returns:
         whether it was started. It is not waited for.
     """
     if not settings.start_service or is_held_back(settings) or is_running(settings):
         return False
-    if not any(_waits(sweep) for sweep in store.sweeps(live=True)):
+    layout = Layout(settings.data_path)
+    if not layout.scheduled.exists() and (store is None or not has_work(store, layout.service)):
         return False
     _launch(settings)
     return True
+
+
+def has_work(store: Store, service: str) -> bool:
+    """Whether a sweep or a pipeline's run waits for a service, or is with it."""
+    if any(_waits(sweep) for sweep in store.sweeps(live=True) if sweep.service in ("", service)):
+        return True
+    for run in store.pipeline_runs(states=[PipelineRunState.QUEUED, PipelineRunState.RUNNING]):
+        if (run.service or store.pipeline(run.pipeline_id).service) in ("", service):
+            return True
+    return False
 
 
 def _waits(sweep: Sweep) -> bool:
@@ -117,7 +135,10 @@ def _waits(sweep: Sweep) -> bool:
     return not rests or any(sweep.counts.get(state) for state in RUN_LIVE)
 
 
-def _launch(settings: MlopsSettings) -> subprocess.Popen[bytes]:
+def _launch(settings: MlopsSettings) -> subprocess.Popen[bytes] | None:
+    """The process started; None where systemd started it."""
+    if start_unit(settings):
+        return None
     layout = Layout(settings.data_path)
     with _log_file(layout.log) as log:
         return subprocess.Popen(

@@ -68,6 +68,16 @@ class Layout:
         return self.data / "service.stopped"
 
     @property
+    def unit_environment(self) -> Path:
+        """Variables that a systemd unit gives to the service, for its owner alone."""
+        return self.data / "service.env"
+
+    @property
+    def unit_secrets(self) -> Path:
+        """The same, written by a person, where there is one."""
+        return self.data / "secrets.env"
+
+    @property
     def log(self) -> Path:
         """Standard output and error of the service."""
         return self.data / "service.log"

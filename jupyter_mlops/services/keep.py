@@ -1,0 +1,215 @@
+"""A service that outlives the login: a unit of the login's own systemd, which starts it and starts it again."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..core.errors import UnavailableError
+from ..core.records import ServiceInfo, ServiceKeep, now
+from ..settings import MlopsSettings
+from .launch import ensure_service, is_held_back, is_running, service_info
+from .layout import Layout
+from .unit import environment_text, unit_path, unit_text
+
+if TYPE_CHECKING:
+    from ..store import Store
+
+BOOTED = Path("/run/systemd/system")
+LINGERS = Path("/var/lib/systemd/linger")
+PROCESSES = Path("/proc")
+COMMAND_SECONDS = 120.0  # systemd waits for a service that ends
+START_SECONDS = 30.0
+
+
+def look(settings: MlopsSettings) -> ServiceKeep:
+    """Whether a unit keeps the service, and whether one can."""
+    path = unit_path(settings)
+    problem = _problem()
+    if not path.exists():
+        return ServiceKeep(installed=False, possible=not problem, unit=str(path), message=problem)
+    return ServiceKeep(installed=True, possible=not problem, unit=str(path), message=problem or _lasting_message())
+
+
+def install(settings: MlopsSettings) -> ServiceKeep:
+    """Have a unit keep the service, with the settings as they are now; one that runs already is taken over from.
+
+    Raises:
+        UnavailableError: there is no systemd here that could, or it refuses; says what to do.
+    """
+    problem = _problem()
+    if problem:
+        raise UnavailableError(problem)
+    path, began = unit_path(settings), now()
+    again = path.exists()
+    _write(Layout(settings.data_path).unit_environment, environment_text(settings, os.environ), 0o600)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, unit_text(settings), 0o644)
+    try:
+        _systemctl("daemon-reload")
+        _systemctl("enable", "--now", path.name)
+        if again:
+            # it runs with the settings of before
+            _systemctl("restart", path.name)
+    except UnavailableError:
+        if not again:
+            path.unlink(missing_ok=True)
+        raise
+    _run("loginctl", "enable-linger")
+    keep = look(settings)
+    if _runs_before_long(settings, began):
+        return keep
+    status = f"The unit was installed, but no service runs yet; “systemctl --user status {path.name}” says why."
+    return ServiceKeep(installed=True, possible=True, unit=str(path), message=f"{status} {keep.message}".strip())
+
+
+def uninstall(settings: MlopsSettings) -> bool:
+    """Remove the unit; where something is scheduled, the service goes on in the background as it does without one.
+
+    Returns:
+        whether there was one.
+
+    Raises:
+        UnavailableError: systemd refuses.
+    """
+    path = unit_path(settings)
+    if not path.exists():
+        return False
+    if not _problem():
+        _systemctl("disable", "--now", path.name)
+    path.unlink(missing_ok=True)
+    Layout(settings.data_path).unit_environment.unlink(missing_ok=True)
+    if not _problem():
+        _systemctl("daemon-reload")
+    if Layout(settings.data_path).scheduled.exists():
+        ensure_service(settings)
+    return True
+
+
+def keeper(settings: MlopsSettings, store: Store | None = None) -> tuple[str, bool]:
+    """Which process fires schedules, in a sentence, and whether it ends with the login.
+
+    Args:
+        store: asked for what the service said of itself; opened where none is given.
+    """
+    unit = unit_path(settings)
+    if not is_running(settings):
+        return _absent(settings, unit), True
+    info = _info(settings, store)
+    if info.pid is None:
+        return "The service is starting; it fires it.", not unit.exists()
+    who = f"process {info.pid} on {info.host}"
+    if info.host == socket.gethostname() and _is_in(unit.name, info.pid):
+        if _lingers():
+            return f"The systemd unit {unit.name} fires it ({who}); it starts with the machine.", False
+        return f"The systemd unit {unit.name} fires it ({who}); it ends with your last login.", True
+    return f"The service fires it ({who}); it ends with this machine’s session.", True
+
+
+def _absent(settings: MlopsSettings, unit: Path) -> str:
+    if is_held_back(settings):
+        return "No service runs, as somebody stopped it: nothing fires it until “jupyter mlops service” starts one."
+    if unit.exists():
+        return f"No service runs; “systemctl --user start {unit.name}” starts it."
+    if not settings.start_service:
+        return "No service runs: nothing fires it until “jupyter mlops service” starts one."
+    return "No service runs; one starts with the next Jupyter server, or with the next thing that is asked for."
+
+
+def _info(settings: MlopsSettings, store: Store | None) -> ServiceInfo:
+    if store is not None:
+        return service_info(store, settings)
+    from ..store import Store
+
+    opened = Store(settings.store_url)
+    try:
+        return service_info(opened, settings)
+    finally:
+        opened.close()
+
+
+def _runs_before_long(settings: MlopsSettings, began: str) -> bool:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        info = _info(settings, None)
+        # not one that is being taken over from
+        if info.pid is not None and (info.started_at or "") >= began:
+            return True
+        time.sleep(0.2)
+    return False
+
+
+# -- the system --------------------------------------------------------------------------------
+
+
+def _problem() -> str:
+    """Why no unit can be installed here, empty where one can."""
+    instead = "Have what starts things here run “jupyter mlops service”."
+    if sys.platform != "linux":
+        return f"Units are systemd’s, which this system does not have. {instead}"
+    done = _run("systemctl", "--user", "show-environment")
+    if done is None:
+        return f"There is no systemd here. {instead}"
+    if done.returncode == 0:
+        return ""
+    if not BOOTED.exists():
+        return f"Nothing runs systemd here, as is usual in a container. {instead}"
+    return (
+        "systemd keeps nothing for this account now, as is so after su or sudo: log in as "
+        f"{getpass.getuser()} itself and try again. ({_first_line(done.stderr)})"
+    )
+
+
+def _systemctl(*words: str) -> None:
+    done = _run("systemctl", "--user", *words)
+    if done is None or done.returncode != 0:
+        why = _first_line(done.stderr) if done else "it does not answer"
+        raise UnavailableError(f"systemd refused to {' '.join(words)}: {why}")
+
+
+def _run(*words: str) -> subprocess.CompletedProcess[str] | None:
+    """A command's end; None where there is no such program, or it never ends."""
+    try:
+        return subprocess.run(words, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return None
+
+
+def _first_line(text: str) -> str:
+    return (text.strip().splitlines() or ["no reason was given"])[0]
+
+
+def _lasting_message() -> str:
+    if _lingers():
+        return ""
+    name = getpass.getuser()
+    return f"It ends with your last login until “loginctl enable-linger {name}” was run; an administrator may have to."
+
+
+def _lingers() -> bool:
+    return (LINGERS / getpass.getuser()).exists()
+
+
+def _is_in(unit: str, pid: int) -> bool:
+    """Whether a process belongs to a unit."""
+    try:
+        return f"/{unit}" in (PROCESSES / str(pid) / "cgroup").read_text(encoding="utf-8")
+    except OSError:
+        return False
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            # where it was there already, it keeps the mode it had
+            os.fchmod(descriptor, mode)
+            file.write(text)
+    except OSError as error:
+        raise UnavailableError(f"{path} cannot be written: {error.strerror}.") from error
