@@ -4,3 +4,6 @@ import './form.css';
 import './sweep.css';
 import './runs.css';
 import './spent.css';
+import './pipeline.css';
+import './pipelines-panel.css';
+import './dialogs.css';
