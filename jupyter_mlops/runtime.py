@@ -21,6 +21,7 @@ from .services.context import Context
 from .services.drivers import Drivers
 from .services.launch import info_key
 from .services.layout import Layout
+from .services.pipelines.alerts import Alerts
 from .services.pipelines.manager import BEAT_SECONDS, PipelineRuns
 from .services.pipelines.scheduler import Scheduler
 from .settings import MlopsSettings
@@ -68,6 +69,8 @@ class Runtime:
         self.pipeline_runs = PipelineRuns(self.context, self.drivers)
         self._stack.push_async_callback(self.pipeline_runs.close)
         self.scheduler = Scheduler(self.context)
+        self.alerts = Alerts(self.context, lambda: self.pipeline_runs.lost)
+        self._stack.push_async_callback(self.alerts.close)
         return self
 
     async def __aexit__(self, *details: object) -> None:
@@ -144,6 +147,7 @@ class Runtime:
 
     async def _keep_up(self) -> None:
         """What is done beside the sweeps every few seconds."""
+        await self.alerts.turn()
         await self.context.catch_up()
         self.context.tracking.keep()
         for target in self.context.targets.used():

@@ -42,6 +42,7 @@ class PipelineRuns:
         self.store = context.store
         self.drivers = drivers
         self.environments = Environments(context.store)
+        self.lost: set[str] = set()  # services whose heartbeat stands still
         self.waiting = False  # whether some run waits for what no change in the store will tell of
         self._drivers: dict[str, tuple[PipelineDriver, asyncio.Task[None]]] = {}
         self._concurrency: dict[tuple[str, int], int] = {}
@@ -155,9 +156,9 @@ class PipelineRuns:
 
     def look_after_others(self) -> None:
         """Take over the runs of services whose heartbeat stands still."""
-        lost = self._lost_services()
+        self.lost = self._lost_services()
         for run in self.store.pipeline_runs(states=[PipelineRunState.RUNNING]):
-            if run.service in lost and Path(self.store.pipeline(run.pipeline_id).project).is_dir():
+            if run.service in self.lost and Path(self.store.pipeline(run.pipeline_id).project).is_dir():
                 self._take_over(run)
 
     def _lost_services(self) -> set[str]:
