@@ -14,7 +14,14 @@ import { Graph } from './graph';
 import type { Attempts, IPipelineActions } from './parts';
 import { StateIcon } from './states';
 import { StepPane } from './step';
-import { causeWord, isRunOver, runWord, secondsOf, valueText } from './words';
+import {
+  causeWord,
+  isRepeatable,
+  isRunOver,
+  runWord,
+  secondsOf,
+  valueText
+} from './words';
 
 export interface IRunProps {
   details: PipelineRunDetails;
@@ -166,15 +173,18 @@ function Head(props: IRunProps): JSX.Element {
       </span>
       <Took run={run} trans={trans} />
       <span className="jp-MlopsHead-tools">
-        {button(
-          CommandIDs.retryPipelineRun,
-          run.state === 'failed'
-            ? trans.__('Retry from Failed Step')
-            : trans.__('Go On'),
-          { id: run.id },
-          true
-        )}
-        {button(CommandIDs.stopPipelineRun, trans.__('Stop'))}
+        {isRepeatable(run.state) &&
+          button(
+            CommandIDs.retryPipelineRun,
+            run.state === 'failed'
+              ? trans.__('Retry from Failed Step')
+              : trans.__('Go On'),
+            { id: run.id },
+            true
+          )}
+        {!isRunOver(run.state) &&
+          !run.stop_requested &&
+          button(CommandIDs.stopPipelineRun, trans.__('Stop'))}
         {button(
           CommandIDs.runPipeline,
           trans.__('Run with Other Parameters…'),

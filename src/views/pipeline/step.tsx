@@ -11,7 +11,14 @@ import { CommandIDs } from '../../tokens';
 import { CommandButton, Facts, useNow } from '../parts';
 import type { Attempts, IPipelineActions } from './parts';
 import { StateIcon } from './states';
-import { edgeWords, isStepOver, secondsOf, stepWord, valueText } from './words';
+import {
+  edgeWords,
+  isRepeatable,
+  isStepOver,
+  secondsOf,
+  stepWord,
+  valueText
+} from './words';
 
 export interface IStepProps {
   details: PipelineRunDetails;
@@ -96,12 +103,14 @@ function Head(props: IStepProps): JSX.Element {
           )}
         {run?.notebook_run &&
           tool(trans.__('MLflow'), () => actions.openMlflow(run))}
-        <CommandButton
-          command={CommandIDs.retryPipelineRun}
-          args={{ id: details.run.id, step: step.name }}
-          commands={actions.commands}
-          label={trans.__('Retry from This Step')}
-        />
+        {isRepeatable(details.run.state) && (
+          <CommandButton
+            command={CommandIDs.retryPipelineRun}
+            args={{ id: details.run.id, step: step.name }}
+            commands={actions.commands}
+            label={trans.__('Retry from This Step')}
+          />
+        )}
       </span>
     </div>
   );

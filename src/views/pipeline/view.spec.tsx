@@ -212,6 +212,26 @@ describe('PipelineView', () => {
     expect(allByRole('button', /^Retry/)).toEqual([]);
   });
 
+  it('offers to stop what runs, and to repeat only what is over', async () => {
+    server.pipelines.putRun({ id: 'r1', pipeline_id: 'p', state: 'running' });
+    await open();
+    (await byRole('button', 'Stop')).click();
+    expect(allByRole('button', /^Retry|^Go On/)).toEqual([]);
+    server.pipelines.putRun({
+      id: 'r1',
+      pipeline_id: 'p',
+      state: 'stopped',
+      ended_at: '2026-11-24T06:01:00Z'
+    });
+    await model.refresh();
+    (await byRole('button', 'Go On')).click();
+    expect(allByRole('button', 'Stop')).toEqual([]);
+    expect(executed).toEqual([
+      [CommandIDs.stopPipelineRun, { id: 'r1' }],
+      [CommandIDs.retryPipelineRun, { id: 'r1' }]
+    ]);
+  });
+
   it('opens the executed notebook of a step, or the one it would execute', async () => {
     ran();
     await open();

@@ -89,6 +89,11 @@ export function isRunOver(state: PipelineRunState): boolean {
   return state !== 'queued' && state !== 'running';
 }
 
+/** Whether a run can go on from a step. */
+export function isRepeatable(state: PipelineRunState): boolean {
+  return state === 'failed' || state === 'stopped';
+}
+
 export function isStepOver(state: StepState): boolean {
   return state !== 'waiting' && state !== 'running';
 }
