@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from ..core.errors import UnavailableError
 from ..core.records import Run, RunResult, Sweep
 from ..environments import packages
 from .address import check_answers, external_uri
+from .registry import Registry, is_there
 from .server import EmbeddedServer, State
 from .values import below, file_name, log_parameters, log_values, milliseconds, sweep_tags
 
@@ -46,6 +47,7 @@ class Tracking:
         self.server = EmbeddedServer(data_dir)
         self._made: MlflowClient | None = None
         self._lock = threading.RLock()
+        self._registry = Registry()
         self._logged: set[tuple[str, str]] = set()
         self._patience = {name: os.environ.get(name, value) for name, value in _KERNEL_PATIENCE.items()}
 
@@ -223,6 +225,26 @@ class Tracking:
         with self._mlflow() as client:
             client.set_terminated(run_id, _STATUS[state], milliseconds(ended_at))
 
+    def drop_runs(self, run_ids: Collection[str]) -> None:
+        """Delete runs, as MLflow deletes; those that are gone already stay so.
+
+        Raises:
+            UnavailableError: MLflow does not answer.
+        """
+        with self._mlflow() as client:
+            for run_id in run_ids:
+                if is_there(client, run_id):
+                    client.delete_run(run_id)
+
+    def linked_to_model(self, run_ids: Collection[str]) -> set[str]:
+        """Those of some runs that a registered model comes from, be it from a run below them.
+
+        Raises:
+            UnavailableError: MLflow does not answer.
+        """
+        with self._mlflow() as client:
+            return self._registry.linked(client, set(run_ids))
+
     # -- runs --------------------------------------------------------------------------------
 
     def begin_run(self, sweep: Sweep, run: Run) -> str:
@@ -325,7 +347,7 @@ class Tracking:
 
     def _environment(self, client: MlflowClient, sweep: Sweep) -> str:
         """Short hash of the kernel's package list, which the parent run holds; empty where there is none."""
-        found = packages(sweep.kernel, sweep.id)
+        found = packages(sweep.kernel, sweep.pipeline_run or sweep.id)
         if found is None or sweep.mlflow_run_id is None:
             return ""
         text, short = found
