@@ -60,6 +60,12 @@ export abstract class Questions<T> extends ReactWidget {
         : String(error);
     if (!this.isDisposed) {
       this.update();
+      // once it is drawn; it may be out of sight
+      setTimeout(() =>
+        this.node
+          .querySelector('[role=alert]')
+          ?.scrollIntoView({ block: 'nearest' })
+      );
     }
   }
 

@@ -350,7 +350,12 @@ export class MlopsModel implements IMlopsModel {
       !this._disposed &&
       JSON.stringify(status) !== JSON.stringify(this._status)
     ) {
+      const before = this._status?.service;
       this._status = status;
+      if (before?.pid !== status.service.pid) {
+        // which process fires pipelines is in their details
+        this._pipelines.lookAgain();
+      }
       this._changed.emit({ ...newChange(), status: true });
     }
   }

@@ -140,6 +140,22 @@ describe('pipelines in the model', () => {
     ]);
   });
 
+  it('are looked at again when another service fires them', async () => {
+    server.pipelines.put({ id: 'p' });
+    await model.refresh();
+    model.watchPipeline('p');
+    await model.refresh();
+    server.pipelines.keeper = { keeper: 'Another one.', keeper_ends: false };
+    server.status = {
+      ...server.status,
+      service: { ...server.status.service, state: 'ready', pid: 7 }
+    };
+    model.watchStatus();
+    await vi.waitFor(() =>
+      expect(model.pipelineDetails('p')?.keeper).toBe('Another one.')
+    );
+  });
+
   it('are forgotten where another store stands behind the server', async () => {
     server.pipelines.put({ id: 'p' });
     server.pipelines.putRun({ id: 'r', pipeline_id: 'p' });

@@ -107,6 +107,16 @@ export class PipelineModel {
     }
   }
 
+  /** What is watched may be different without a new revision. */
+  lookAgain(): void {
+    for (const watched of this._watched.values()) {
+      watched.stale = true;
+    }
+    if (this._watched.size > 0) {
+      this._refresh();
+    }
+  }
+
   /** Take what is new; what is watched of it is fetched next. */
   take(pipelines: readonly Pipeline[], change: IChange): void {
     for (const pipeline of pipelines) {

@@ -37,6 +37,12 @@ export function PromoteForm(props: IPromoteFormProps): JSX.Element {
   const { said, isFile, errors, trans, onChange } = props;
   const id = React.useId();
   const [open, setOpen] = React.useState(false);
+  const more = React.useRef<HTMLButtonElement>(null);
+  React.useEffect(() => {
+    if (open) {
+      more.current?.scrollIntoView({ block: 'start' });
+    }
+  }, [open]);
   const wrong = MORE_FIELDS.some(field => errors[field]);
   const shown = open || wrong;
   return (
@@ -75,6 +81,7 @@ export function PromoteForm(props: IPromoteFormProps): JSX.Element {
         <Keeper client={props.client} commands={props.commands} trans={trans} />
       )}
       <button
+        ref={more}
         type="button"
         className="jp-MlopsLink jp-MlopsAsk-more"
         aria-expanded={shown}
