@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 from conftest import kernels_of, wait_until
 from pipeline_helpers import PipelineService
 
@@ -247,3 +249,24 @@ def test_code_is_frozen_and_inputs_are_live(piped: PipelineService) -> None:
     assert steps["job"].outputs == {"said": "first", "read": "new", "fixed": "as it was"}
     assert (piped.folder / "made.txt").read_text() == "new"
     assert "data.txt" in {file.path for file in steps["job"].inputs}
+
+
+def test_a_notebook_beside_and_a_package_of_the_project_are_frozen_too(piped: PipelineService) -> None:
+    package = piped.folder / "src" / "tools"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "maths.py").write_text("def double(x):\n    return 2 * x\n")
+    (piped.folder / "data").mkdir()
+    (piped.folder / "data" / "x.txt").write_text("21")
+    piped.notebook(
+        "notebooks/job.ipynb",
+        "a = 1",
+        "import sys; sys.path.insert(0, '../src')\nfrom tools.maths import double\n"
+        "value = double(int(open('../data/x.txt').read()))",
+    )
+    subprocess.run(["git", "init", "-q"], cwd=piped.folder, check=True)
+    pipeline = piped.promote("steps:\n  job: {notebook: ./notebooks/job.ipynb, outputs: [value]}\n")
+    (package / "maths.py").write_text("def double(x):\n    return 0\n")
+    run, steps = piped.run(pipeline)
+    assert run.state is PipelineRunState.SUCCEEDED, steps
+    assert steps["job"].outputs["value"] == 42

@@ -90,6 +90,7 @@ class PipelineDriver:
             project=project.path,
             live=project.live,
             settings=self.context.settings,
+            import_paths=tuple(project.import_paths),
         )
         self._project = project
         self._waits = edges(version.definition)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,6 +12,7 @@ from uuid import uuid4
 import msgspec
 
 from ...core import notebook as notebooks
+from ...core.code_paths import normal
 from ...core.errors import InvalidInputError, MlopsError
 from ...core.pipeline_order import references_of
 from ...core.pipelines import Pipeline, PipelineRun, Step, StepRun, Version
@@ -24,6 +26,16 @@ from ...store import Store
 from ..requests import best_run
 
 
+def notebook_path(folder: str, notebook: str) -> str:
+    """Path of a notebook relative to the project, under which its version has it.
+
+    Args:
+        folder: of the pipeline file, relative to the project.
+        notebook: relative to that folder.
+    """
+    return normal(str(PurePosixPath(folder) / notebook))
+
+
 @dataclass(frozen=True)
 class Place:
     """What all steps of one run have in common.
@@ -31,6 +43,7 @@ class Place:
     Attributes:
         service: that runs it.
         project: folder made for the version; live: the person's own that it shows.
+        import_paths: folders in it with packages, which count before those that are installed.
     """
 
     pipeline: Pipeline
@@ -40,10 +53,11 @@ class Place:
     project: Path
     live: Path
     settings: MlopsSettings
+    import_paths: tuple[str, ...] = ()
 
     def notebook(self, step: Step) -> str:
         """Path of a step's notebook, relative to the project."""
-        return str(PurePosixPath(self.version.folder) / step.notebook)
+        return notebook_path(self.version.folder, step.notebook)
 
 
 @dataclass(frozen=True)
@@ -153,6 +167,9 @@ def metric_names(name: str, step: Step, place: Place, suggested: list[str]) -> l
 
 def _extras(name: str, step: Step, place: Place, outputs: Outputs) -> RunExtras:
     env = {key: resolve_text(text, place.run.parameters, outputs, name) for key, text in step.env.items()}
+    if place.import_paths:
+        known = env.get("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+        env["PYTHONPATH"] = os.pathsep.join([*place.import_paths, *filter(None, [known])])
     return RunExtras(
         outputs=step.outputs,
         files=step.files,

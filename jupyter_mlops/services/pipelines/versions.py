@@ -21,6 +21,7 @@ def prepared(context: Context, pipeline: Pipeline, version: Version) -> ProjectF
         version.files,
         version.data,
         context.store.blob,
+        own=context.layout.data,
     )
     folder.make()
     return folder
