@@ -1,0 +1,204 @@
+"""Removes past runs that are not to be kept, and folders in which nothing runs any more."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+from ...core.errors import NotFoundError, UnavailableError
+from ...core.pipelines import Pipeline, PipelineRun, Retention
+from ...core.records import Sweep
+from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
+from ...store import Store
+from ..context import Context
+from ..removal import remove_sweep
+
+log = logging.getLogger(__name__)
+
+MOST = 200  # runs of one pipeline at a time; the next time goes on
+# warm kernels may stand in a folder for a while
+REST = timedelta(days=1)
+
+
+async def apply(context: Context) -> None:
+    """Do for all pipelines what their retention says.
+
+    Each service does so for the runs that it ran, as their files lie with it. Where MLflow cannot be asked what
+    registered models come from, nothing is removed.
+    """
+    try:
+        for pipeline in context.store.pipelines():
+            await _keep_few(context, pipeline)
+            await _remove_projects(context, pipeline)
+        await _remove_deleted(context)
+    except UnavailableError as error:
+        log.warning("What is not to be kept of pipelines stays for now: %s", error.message)
+
+
+# -- runs --------------------------------------------------------------------------------------
+
+
+async def _keep_few(context: Context, pipeline: Pipeline) -> None:
+    store = context.store
+    retention = store.version(pipeline.id, pipeline.version).definition.retention
+    if retention.runs is None and retention.days is None:
+        return
+    runs = store.pipeline_runs(pipeline.id)
+    doomed = [run for run in surplus(runs, retention) if run.service in ("", context.service)]
+    doomed = doomed[-MOST:]
+    models = await _with_model(context, doomed)
+    doomed = await _not_taken(store, pipeline, [run for run in doomed if run.id not in models])
+    for run in doomed:
+        await _remove_run(context, run)
+    if doomed:
+        log.info("%s past runs of pipeline “%s” were removed", len(doomed), pipeline.name)
+
+
+def surplus(runs: Collection[PipelineRun], retention: Retention, moment: datetime | None = None) -> list[PipelineRun]:
+    """Those of a pipeline's runs that retention does not keep, newest first.
+
+    Args:
+        runs: all of them, newest first.
+        moment: now, where it is given.
+    """
+    oldest = None
+    if retention.days is not None:
+        oldest = (moment or datetime.now(UTC)) - timedelta(days=retention.days)
+    found = []
+    newer = 0  # runs that ran: those skipped say little, and push out none
+    for run in runs:
+        if run.state not in PIPELINE_RUN_OVER:
+            continue
+        ended = datetime.fromisoformat(run.ended_at or run.created_at)
+        too_many = retention.runs is not None and newer >= retention.runs
+        if too_many or (oldest is not None and ended < oldest):
+            found.append(run)
+        newer += run.state is not PipelineRunState.SKIPPED
+    return found
+
+
+async def _not_taken(store: Store, pipeline: Pipeline, doomed: list[PipelineRun]) -> list[PipelineRun]:
+    """Those of some runs, newest first, that no run which stays took a result of, nor will."""
+    untaken = _untaken(doomed, await asyncio.to_thread(_takers, store, pipeline))
+    # from here on nothing is taken of them: a step looks for a result and takes it without a pause
+    steps = [step for run in untaken for step in store.steps(run.id) if step.fingerprint]
+    for step in steps:
+        store.change_step(step.id, fingerprint="")
+        await asyncio.sleep(0)
+    return _untaken(untaken, await asyncio.to_thread(_takers, store, pipeline)) if steps else untaken
+
+
+def _takers(store: Store, pipeline: Pipeline) -> dict[str, set[str]]:
+    """By id of a run, ids of those that took a result of it."""
+    takers: dict[str, set[str]] = defaultdict(set)
+    for run in store.pipeline_runs(pipeline.id):
+        if run.steps.get(StepState.REUSED):
+            for step in store.steps(run.id):
+                takers[step.reused].add(run.id)
+    return takers
+
+
+def _untaken(doomed: list[PipelineRun], takers: dict[str, set[str]]) -> list[PipelineRun]:
+    found: list[PipelineRun] = []
+    going: set[str] = set()
+    # the newest first: what it took from older ones is needed no more then
+    for run in doomed:
+        if takers.get(run.id, set()) <= going:
+            going.add(run.id)
+            found.append(run)
+    return found
+
+
+async def _with_model(context: Context, runs: list[PipelineRun]) -> set[str]:
+    """Ids of those runs of pipelines that a registered model comes from."""
+    owners: dict[str, str] = {}
+    for run in runs:
+        owners |= dict.fromkeys(_mlflow_runs(context.store, run), run.id)
+    if not owners:
+        return set()
+    linked = await context.call(context.tracking.linked_to_model, list(owners))
+    return {owners[run_id] for run_id in linked}
+
+
+def _mlflow_runs(store: Store, run: PipelineRun) -> list[str]:
+    found = [run.mlflow_run_id]
+    for sweep in _sweeps(store, run):
+        found.append(sweep.mlflow_run_id)
+        found += [each.mlflow_run_id for each in store.runs(sweep.id)]
+    return [run_id for run_id in found if run_id]
+
+
+def _sweeps(store: Store, run: PipelineRun) -> list[Sweep]:
+    """Those that executed a run's steps; a step that took an earlier result shows another run's."""
+    found = []
+    for sweep_id in {sweep_id for step in store.steps(run.id) for sweep_id in step.sweeps}:
+        try:
+            sweep = store.sweep(sweep_id)
+        except NotFoundError:
+            continue
+        if sweep.pipeline_run == run.id:
+            found.append(sweep)
+    return found
+
+
+async def _remove_run(context: Context, run: PipelineRun, *, mlflow: bool = True) -> None:
+    for sweep in _sweeps(context.store, run):
+        await remove_sweep(context, sweep, mlflow=mlflow)
+    if run.mlflow_run_id and mlflow:
+        await context.call(context.tracking.drop_runs, [run.mlflow_run_id])
+    context.store.purge_pipeline_run(run.id)
+
+
+# -- folders -----------------------------------------------------------------------------------
+
+
+async def _remove_projects(context: Context, pipeline: Pipeline) -> None:
+    """Remove folders of versions in which nothing runs; one that is needed again is made again."""
+    versions = context.layout.project(pipeline.id, 1).parent.parent
+    if not versions.is_dir():
+        return
+    for folder in list(versions.iterdir()):
+        number = int(folder.name) if folder.name.isdecimal() else 0
+        if number == context.store.pipeline(pipeline.id).version or (number and not _rests(context, pipeline, number)):
+            continue
+        if number:
+            # at once, as nothing is awaited in between: what begins now makes the folder anew
+            folder = folder.rename(versions / f".{number}-{uuid4().hex}")  # noqa: PLW2901
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _rests(context: Context, pipeline: Pipeline, number: int) -> bool:
+    """Whether nothing of a version runs, nor has for a while."""
+    before = datetime.now(UTC) - REST
+    for run in context.store.pipeline_runs(pipeline.id):
+        if run.version != number:
+            continue
+        if run.state not in PIPELINE_RUN_OVER or datetime.fromisoformat(run.ended_at or run.created_at) > before:
+            return False
+    return True
+
+
+# -- deleted pipelines ---------------------------------------------------------------------------
+
+
+async def _remove_deleted(context: Context) -> None:
+    """Remove for good what was deleted long ago; runs in MLflow that a model comes from stay there."""
+    store = context.store
+    before = datetime.now(UTC) - timedelta(days=context.settings.keep_deleted_days)
+    for pipeline_id in store.purgeable_pipelines(before.isoformat()):
+        runs = store.pipeline_runs(pipeline_id)
+        ours = [run for run in runs if run.service in ("", context.service) and run.state in PIPELINE_RUN_OVER]
+        models = await _with_model(context, ours)
+        for run in ours:
+            await _remove_run(context, run, mlflow=run.id not in models)
+        folder: Path = context.layout.project(pipeline_id, 1).parent.parent
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        # the files of others lie with them: the last one removes the pipeline
+        if not store.pipeline_runs(pipeline_id, limit=1):
+            store.purge_pipeline(pipeline_id)
