@@ -22,7 +22,7 @@ from jupyter_mlops.services.requests import Sweeps
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
 
-pytest_plugins = ("pytest_jupyter.jupyter_server", "postgresql_helpers", "pipeline_helpers")
+pytest_plugins = ("pytest_jupyter.jupyter_server", "postgresql_helpers", "pipeline_helpers", "api_helpers")
 BASE_URL = "/user/ada/"
 
 

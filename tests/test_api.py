@@ -5,102 +5,34 @@ from __future__ import annotations
 import copy
 import json
 import os
-import re
 import socket
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from api_helpers import DOCUMENT, OPERATIONS, PIPELINE_OPERATIONS, Api
 from conftest import write_notebook
-from jsonschema import Draft202012Validator
 from jupyter_server.auth.authorizer import Authorizer
 
 from jupyter_mlops import __version__
 from jupyter_mlops.api.handlers import ROUTES
-from jupyter_mlops.api.openapi import document
-from jupyter_mlops.core.records import Run
+from jupyter_mlops.core.pipelines import Pipeline, PipelineDefinition, PipelineRun, Step, Trigger, Version
+from jupyter_mlops.core.records import Run, now
 from jupyter_mlops.core.states import RunState, SweepState
 from jupyter_mlops.services.layout import Layout
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
 
-DOCUMENT = document()
-OPERATIONS = {
-    (path.removeprefix("/mlops/"), verb.upper())
-    for path, described in DOCUMENT["paths"].items()
-    for verb in described
-    if verb != "parameters"
-}
 WRITES = {("notebook/draft", "PUT"), ("sweeps", "POST"), ("sweeps/{sweep_id}", "PATCH")} | {
     ("sweeps/{sweep_id}", "DELETE"),
     ("sweeps/{sweep_id}/{action}", "POST"),
     ("runs/{run_id}/stop", "POST"),
-}
-
-
-def valid(value: Any, schema: dict[str, Any]) -> None:
-    Draft202012Validator(schema | {"components": DOCUMENT["components"]}).validate(value)
-
-
-def operation_of(method: str, path: str) -> tuple[str, str] | None:
-    """The described operation that a request is one of; fixed words go before what stands in braces."""
-    for template in sorted(DOCUMENT["paths"], key=lambda path: path.count("{")):
-        place = template.removeprefix("/mlops/")
-        pattern = re.sub(r"{\w+}", r"[\\w-]+", place.replace(".", r"\."))
-        if re.fullmatch(pattern, path) and (place, method) in OPERATIONS:
-            return place, method
-    return None
-
-
-@dataclass
-class Api:
-    """Asks the server, and holds every answer to the description."""
-
-    fetch: Callable[..., Awaitable[Any]]
-    succeeded: set[tuple[str, str]] = field(default_factory=set)
-
-    async def ask(self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, **options: Any) -> Any:
-        sent = raw if raw is not None else None if body is None else json.dumps(body).encode()
-        answer = await self.fetch(
-            "mlops", path, method=method, body=sent, allow_nonstandard_methods=True, raise_error=False, **options
-        )
-        content = json.loads(answer.body) if answer.body else None
-        operation = operation_of(method, path)
-        if answer.code >= 400:
-            assert answer.headers["Content-Type"] == "application/json"
-            valid(content, {"$ref": "#/components/schemas/ErrorBody"})
-            assert content["message"].strip(), answer
-        else:
-            assert operation is not None, f"{method} {path} is not described"
-            described = DOCUMENT["paths"][f"/mlops/{operation[0]}"][method.lower()]["responses"][str(answer.code)]
-            if "content" in described:
-                valid(content, described["content"]["application/json"]["schema"])
-            else:
-                assert content is None
-            self.succeeded.add(operation)
-        return answer.code, content
-
-    async def done(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
-        code, content = await self.ask(method, path, body, **options)
-        assert code < 400, content
-        return content
-
-    async def refused(self, method: str, path: str, body: Any = None, **options: Any) -> tuple[int, str]:
-        code, content = await self.ask(method, path, body, **options)
-        assert code >= 400, content
-        return code, content["message"]
-
-
-@pytest.fixture
-def api(jp_fetch: Any) -> Api:
-    return Api(jp_fetch)
-
-
-@pytest.fixture
-def train(jp_root_dir: Path) -> Path:
-    return write_notebook(jp_root_dir / "sub" / "train.ipynb", "depth: int = 3  # how deep\nrate = 0.1", "auc = 1")
+    ("service/keep", "POST"),
+    ("service/keep", "DELETE"),
+    *(operation for operation in PIPELINE_OPERATIONS if operation[1] != "GET"),
+} - {("cron", "POST"), ("pipeline-text/check", "POST"), ("pipeline-text/step", "POST")}
+# whoever calls it has the trigger's token instead of an account
+BY_TOKEN = ("triggers/{trigger_id}/call", "POST")
 
 
 PATH = "sub/train.ipynb"
@@ -133,6 +65,7 @@ async def test_every_route(api: Api, train: Path, store: Store, data_dir: Path) 
     assert (status["confirm_runs"], status["warnings"]) == (100, [])
     assert {target["name"]: target["state"] for target in status["targets"]}["local"] == "idle"
     assert (await api.done("GET", "service/log")) == {"text": ""}
+    assert (await api.done("GET", "service/keep"))["installed"] is False
     assert (await api.done("GET", "openapi.json")) == DOCUMENT
 
     info = await api.done("GET", "notebook", params={"path": PATH})
@@ -188,7 +121,7 @@ async def test_every_route(api: Api, train: Path, store: Store, data_dir: Path) 
     assert [found["id"] for found in (await api.done("GET", "sweeps", params={"deleted": 1}))["sweeps"]] == [sweep_id]
     assert (await api.done("POST", f"sweeps/{sweep_id}/restore"))["deleted_at"] is None
 
-    assert api.succeeded == OPERATIONS
+    assert api.succeeded == OPERATIONS - PIPELINE_OPERATIONS - {("service/keep", "POST"), ("service/keep", "DELETE")}
 
 
 async def test_the_form_is_remembered_and_the_notebooks_own_is_read(api: Api, train: Path) -> None:
@@ -233,7 +166,20 @@ async def test_choosing_the_metric_finds_the_best(api: Api, train: Path, store: 
 
 
 def concrete(path: str, sweep_id: str, run_id: str) -> str:
-    return path.format(sweep_id=sweep_id, run_id=run_id, action="pause")
+    if path.startswith("pipeline-runs"):
+        run_id = "prun"
+    return path.format(
+        sweep_id=sweep_id, run_id=run_id, action="pause", pipeline_id="pipe", trigger_id="trig", number="1"
+    )
+
+
+def with_a_pipeline(store: Store, folder: Path) -> None:
+    """A pipeline of a notebook below a folder, with a run and a schedule."""
+    definition = PipelineDefinition(steps={"train": Step(notebook="train.ipynb")})
+    pipeline = Pipeline(id="pipe", name="depth", path=str(folder / "train.ipynb"), project=str(folder))
+    store.create_pipeline(pipeline, Version(pipeline_id="", number=0, definition=definition))
+    store.create_pipeline_run(PipelineRun(id="prun", pipeline_id="pipe", version=1, created_at=now()))
+    store.create_trigger(Trigger(id="trig", pipeline_id="pipe", cron="0 6 * * *", created_at=now()))
 
 
 BODIES = {
@@ -241,12 +187,24 @@ BODIES = {
     ("space", "POST"): REQUEST,
     ("sweeps", "POST"): REQUEST,
     ("sweeps/{sweep_id}", "PATCH"): {"name": "x"},
+    ("pipelines", "POST"): {"path": PATH},
+    ("pipelines/{pipeline_id}/backfill", "POST"): {"start": "2026-01-01", "end": "2026-01-02"},
+    ("pipelines/{pipeline_id}/triggers", "POST"): {"cron": "0 6 * * *"},
+    ("cron", "POST"): {"cron": "0 6 * * *"},
+    ("pipeline-text/check", "POST"): {"path": "sub/x.pipeline.yaml", "text": ""},
+    ("pipeline-text/step", "POST"): {
+        "path": "sub/x.pipeline.yaml",
+        "text": "",
+        "name": "a",
+        "step": {"notebook": "train.ipynb"},
+    },
 }
-QUERIES = {"notebook": {"path": PATH}}
+QUERIES = {"notebook": {"path": PATH}, "pipelines/{pipeline_id}/diff": {"older": "1", "newer": "1"}}
 
 
 async def test_who_is_not_signed_in_gets_nothing(api: Api, train: Path, store: Store) -> None:
     sweep_id, run_id = await with_a_run(api, store)
+    with_a_pipeline(store, train.parent)
     before = store.revision()
     for path, method in [*OPERATIONS, ("mlflow/", "GET"), ("mlflow/ajax-api/x", "POST")]:
         code, content = await api.ask(
@@ -291,8 +249,9 @@ class TestAuthorizers:
 
         sweep = sweeps.create(train, SweepRequest(path=str(train)), kernelspecs)
         sweeps.store.add_runs(sweep.id, [Run(id="run0", sweep_id=sweep.id, index=0)])
+        with_a_pipeline(sweeps.store, train.parent)
         reads = isinstance(jp_serverapp.authorizer, ReadOnly)
-        for path, method in sorted(OPERATIONS, reverse=backwards):
+        for path, method in sorted(OPERATIONS - {BY_TOKEN}, reverse=backwards):
             code, content = await api.ask(
                 method, concrete(path, sweep.id, "run0"), BODIES.get((path, method)), params=QUERIES.get(path)
             )
@@ -486,7 +445,7 @@ async def test_queries_that_make_no_sense(api: Api) -> None:
 async def test_what_is_not_there(api: Api, train: Path) -> None:
     sweep_id = "0" * 32
     codes = {}
-    for path, method in OPERATIONS:
+    for path, method in OPERATIONS - {BY_TOKEN}:
         if "{" in path:
             answer = await api.refused(method, concrete(path, sweep_id, "none"), BODIES.get((path, method)))
             codes[path, method] = answer
@@ -530,8 +489,9 @@ async def test_sweeps_of_another_root_do_not_exist_here(
     other = write_notebook(tmp_path / "elsewhere" / "train.ipynb", "depth = 1")
     sweep = sweeps.create(other, SweepRequest(path=str(other)), kernelspecs)
     sweeps.store.add_runs(sweep.id, [Run(id="run0", sweep_id=sweep.id, index=0)])
+    with_a_pipeline(sweeps.store, other.parent)
     before = sweeps.store.revision()
-    for path, method in OPERATIONS:
+    for path, method in OPERATIONS - {BY_TOKEN}:
         if "{" in path:
             code, _ = await api.refused(method, concrete(path, sweep.id, "run0"), BODIES.get((path, method)))
             assert code == 404, (method, path)
