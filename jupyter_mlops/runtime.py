@@ -21,6 +21,7 @@ from .services.context import Context
 from .services.drivers import Drivers
 from .services.launch import info_key
 from .services.layout import Layout
+from .services.pipelines import retention
 from .services.pipelines.alerts import Alerts
 from .services.pipelines.manager import BEAT_SECONDS, PipelineRuns
 from .services.pipelines.scheduler import Scheduler
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
 UPKEEP_SECONDS = 5.0
+TIDY_SECONDS = 3600.0
 
 
 class Runtime:
@@ -47,6 +49,7 @@ class Runtime:
         self._upkeep: asyncio.Task[None] | None = None
         self._beating: asyncio.Task[None] | None = None
         self._kept_up = 0.0
+        self._tidied = -TIDY_SECONDS
         self._busy = False
         self._wanted = True
 
@@ -150,6 +153,9 @@ class Runtime:
         await self.alerts.turn()
         await self.context.catch_up()
         self.context.tracking.keep()
+        if time.monotonic() - self._tidied > TIDY_SECONDS:
+            self._tidied = time.monotonic()
+            await retention.apply(self.context)
         for target in self.context.targets.used():
             idle = time.monotonic() - target.used_at
             if not target.info().busy and idle > self.settings.target_idle_timeout:
