@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import shutil
 import socket
 import sys
 import time
@@ -23,8 +22,9 @@ from .services.launch import info_key
 from .services.layout import Layout
 from .services.pipelines import retention
 from .services.pipelines.alerts import Alerts
-from .services.pipelines.manager import BEAT_SECONDS, PipelineRuns
+from .services.pipelines.manager import PipelineRuns
 from .services.pipelines.scheduler import Scheduler
+from .services.removal import remove_sweep
 from .settings import MlopsSettings
 from .store import StaleEpochError, Store, StoreFailedError
 from .tracking import Tracking
@@ -124,7 +124,7 @@ class Runtime:
                 return
             except StoreFailedError as error:
                 log.error("%s", error.message)
-            await asyncio.sleep(BEAT_SECONDS)
+            await asyncio.sleep(self.pipeline_runs.beat_seconds)
 
     def _turn(self) -> float:
         """Do what there is to do; seconds until the next turn."""
@@ -200,13 +200,8 @@ class Runtime:
     async def _purge(self) -> None:
         """Remove for good what was deleted long ago; MLflow is told, and keeps it in its own bin."""
         before = datetime.now(UTC) - timedelta(days=self.settings.keep_deleted_days)
-        store, layout = self.context.store, self.context.layout
-        for sweep_id in store.purgeable(before.isoformat()):
-            await self.context.call(self.context.tracking.drop_sweep, store.sweep(sweep_id))
-            for run in store.runs(sweep_id):
-                shutil.rmtree(layout.run(run.id), ignore_errors=True)
-            shutil.rmtree(layout.sweep(sweep_id), ignore_errors=True)
-            store.purge_sweep(sweep_id)
+        for sweep_id in self.context.store.purgeable(before.isoformat()):
+            await remove_sweep(self.context, self.context.store.sweep(sweep_id))
 
     async def _close_targets(self) -> None:
         self._busy = bool(self.context.store.live_runs(self.context.service))
