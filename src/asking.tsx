@@ -39,12 +39,13 @@ export abstract class Questions<T> extends ReactWidget {
       this.result = await this.submit();
       return true;
     } catch (error) {
-      this._refuse(error);
+      this.refuse(error);
       return false;
     }
   }
 
-  private _refuse(error: unknown): void {
+  /** Say what is wrong, beside its field where it has one here. */
+  protected refuse(error: unknown): void {
     const fields = error instanceof ApiError ? error.fields : {};
     // the field of a schedule within something else is called as that of a schedule
     const named = Object.entries(fields).map(

@@ -7,6 +7,7 @@ import type { PromoteAnswer } from './api/schema';
 import { ask, Questions } from './asking';
 import { CommandIDs, PIPELINE_SUFFIX, type IMlopsModel } from './tokens';
 import {
+  inherited,
   MORE_FIELDS,
   nameOf,
   newPromotion,
@@ -109,6 +110,7 @@ class Promotion extends Questions<PromoteAnswer> {
       name: this._isFile ? '' : nameOf(path),
       schedule: own ? null : newSchedule()
     });
+    void this._inherit();
   }
 
   protected readonly fields = [
@@ -144,9 +146,32 @@ class Promotion extends Questions<PromoteAnswer> {
         onChange={change => {
           this._said = { ...this._said, ...change };
           this.changed();
+          if (change.pipelineId !== undefined) {
+            void this._inherit();
+          }
         }}
       />
     );
+  }
+
+  /** Begin with what the version before says. */
+  private async _inherit(): Promise<void> {
+    const { pipelineId: id } = this._said;
+    if (!id || this._isFile) {
+      return;
+    }
+    let said: Partial<IPromotion>;
+    try {
+      said = inherited(await this._options.model.client.pipeline(id));
+    } catch (error) {
+      this.refuse(error);
+      return;
+    }
+    // another one may have been chosen meanwhile
+    if (this._said.pipelineId === id && !this.isDisposed) {
+      this._said = { ...this._said, ...said };
+      this.update();
+    }
   }
 
   private readonly _isFile: boolean;

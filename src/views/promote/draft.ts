@@ -1,5 +1,11 @@
 /** What a person says of a promotion, and the request that it is. */
-import type { Alerts, PromoteRequest, ScheduleRequest } from '../../api/schema';
+import type {
+  Alerts,
+  PipelineDetails,
+  PromoteRequest,
+  ScheduleRequest,
+  SecretRef
+} from '../../api/schema';
 
 /** Exactly one is given. */
 export interface IPromoted {
@@ -22,7 +28,11 @@ export interface IPromotion {
   outputs: string;
   /** One a line. */
   addresses: string;
+  /** Addresses that are secrets: known by where they are found, and not to be edited here. */
+  secretAddresses: readonly SecretRef[];
   alerts: Alerts['on'];
+  /** Seconds after which a run is slow; null lets past runs tell. */
+  slow: number | null;
   keepRuns: number | null;
   keepDays: number | null;
 }
@@ -38,7 +48,9 @@ export function newPromotion(change: Partial<IPromotion>): IPromotion {
     environment: 'warn',
     outputs: '',
     addresses: '',
+    secretAddresses: [],
     alerts: ['failure', 'recovery'],
+    slow: null,
     keepRuns: null,
     keepDays: null,
     ...change
@@ -71,14 +83,43 @@ export function requestOf(
     environment: said.environment,
     outputs: said.outputs.split(/[\s,]+/).filter(Boolean),
     alerts: {
-      to: said.addresses
-        .split('\n')
-        .map(line => line.trim())
-        .filter(Boolean),
+      to: [
+        ...said.addresses
+          .split('\n')
+          .map(line => line.trim())
+          .filter(Boolean),
+        ...said.secretAddresses
+      ],
       on: said.alerts,
-      slow: null
+      slow: said.slow
     },
     retention: { runs: said.keepRuns, days: said.keepDays }
+  };
+}
+
+/** What the version before says, so that a new one does not forget it; of a notebook's pipeline. */
+export function inherited(details: PipelineDetails): Partial<IPromotion> {
+  const { pipeline, versions } = details;
+  const definition = versions.find(
+    ({ number }) => number === pipeline.version
+  )?.definition;
+  const [step, ...more] = Object.values(definition?.steps ?? {});
+  if (!definition || !step || more.length > 0) {
+    return {};
+  }
+  const { alerts, retention, environment } = definition;
+  const addresses = alerts.to.filter(to => typeof to === 'string');
+  return {
+    retries: step.retries,
+    timeout: step.timeout === null ? null : step.timeout / 60,
+    outputs: step.outputs.join(', '),
+    environment,
+    addresses: addresses.join('\n'),
+    secretAddresses: alerts.to.filter(to => typeof to !== 'string'),
+    alerts: alerts.on,
+    slow: alerts.slow,
+    keepRuns: retention.runs,
+    keepDays: retention.days
   };
 }
 

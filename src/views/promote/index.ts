@@ -1,4 +1,5 @@
 export {
+  inherited,
   nameOf,
   newPromotion,
   requestOf,
