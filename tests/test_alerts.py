@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from conftest import wait_until
+from pipeline_helpers import PipelineService
 
 from jupyter_mlops.compute import Targets
 from jupyter_mlops.core.pipelines import (
@@ -486,3 +487,25 @@ async def test_many_old_runs_cost_nothing_each_time(watched: Watched, receiver: 
     for _ in range(5):
         await watched.tell()
     assert sum(read) == 0
+
+
+# -- in a real service -------------------------------------------------------------------------------
+
+
+def test_a_service_that_is_killed_before_it_could_tell_is_followed_by_one_that_does(
+    own_piped: PipelineService, receiver: Receiver
+) -> None:
+    own_piped.notebook("train.ipynb", "x = 1", "raise ValueError('no flights in January')")
+    receiver.refusals = 1
+    text = f"name: delays\nsteps:\n  train:\n    notebook: train.ipynb\nalerts:\n  to: ['{receiver.address}']\n"
+    run, _ = own_piped.run(own_piped.promote(text))
+    assert run.state is FAILED
+    wait_until(lambda: receiver.seen)
+    # it waits before it tries again
+    own_piped.service.kill()
+    assert receiver.told == []
+    own_piped.service.start()
+    wait_until(lambda: receiver.told, 60)
+    assert receiver.titles == ["delays · run 1 failed"]
+    assert receiver.told[0]["message"].startswith("Step train: Cell 2 of 2 raised ValueError: no flights in January\n")
+    wait_until(lambda: own_piped.store.pipeline_run(run.id).alerted == ["failure"])

@@ -73,8 +73,9 @@ def _standing(run: PipelineRun, over: bool) -> str:
 def _error(step: StepRun) -> str:
     if step.error is None or not step.error.message:
         return step.message or "failed"
-    name = "" if step.error.message.startswith(step.error.name) else f"{step.error.name}: "
-    return f"{name}{step.error.message.splitlines()[0]}"
+    line = step.error.message.splitlines()[0]
+    # errors of cells name themselves
+    return line if step.error.name in line else f"{step.error.name}: {line}"
 
 
 def _duration(seconds: float) -> str:
