@@ -2,6 +2,7 @@ import { sweepPlugin, toolsPlugin } from './documents';
 import { commandsPlugin, modelPlugin } from './main';
 import { notebooksPlugin } from './notebooks';
 import { panelPlugin } from './panel';
+import { pipelineFilePlugin } from './pipelinefile';
 import { pipelinePlugin } from './pipelines';
 
 export default [
@@ -10,6 +11,7 @@ export default [
   panelPlugin,
   sweepPlugin,
   pipelinePlugin,
+  pipelineFilePlugin,
   notebooksPlugin,
   toolsPlugin
 ];
