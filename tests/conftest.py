@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -110,6 +111,19 @@ def serving(settings: MlopsSettings) -> Iterator[Service]:
 def notebook(tmp_path: Path) -> Path:
     """Where the test's own notebook is to lie."""
     return tmp_path / "work" / "train.ipynb"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(place)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a small file system can be mounted by root only")
+    yield place
+    # whatever still writes there has been ended by now
+    subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 def wait_until(what: Callable[[], Any], seconds: float = 60, why: Callable[[], Any] = str) -> Any:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -93,19 +91,6 @@ def test_a_kernel_that_goes_away_after_the_start(
 
 
 # -- the disk ------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 24 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(place)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
-        pytest.skip("a small file system can be mounted by root only")
-    yield place
-    # whatever still writes there has been ended by now
-    subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 @pytest.mark.slow

@@ -9,17 +9,18 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ..compute.hardware import memory_free
 from ..core.errors import MlopsError, UnavailableError
 from ..core.notebook import inspect, mlflow_usage, read_notebook
 from ..core.records import Run, Sweep, now
 from ..core.samplers import make_sampler
 from ..core.space import build_space
-from ..core.states import RUN_LIVE, RUN_OVER, RunState, SweepState
+from ..core.states import RUN_LIVE, RUN_OVER, SWEEP_OVER, RunState, SweepState
 from ..store import StoreFailedError
 from .attempts import Attempts
 from .context import Context
-from .ending import settle
 from .layout import size_of
 from .learning import better, measured, slots_by_memory
 from .requests import best_run
@@ -30,7 +31,7 @@ PLAN_AHEAD = 200
 SAME_FAILURES = 3
 NAP_SECONDS = 5.0
 INTERNAL = "An internal error ended it"
-_WAITING = "Waiting: "
+WAITING = "Waiting: "
 _NEVER_STARTED: dict[str, Any] = {"state": RunState.STOPPED, "message": "Stopped before it started"}
 
 
@@ -100,8 +101,14 @@ class SweepDriver:
             await self.target.start(self._say)
         frozen = self.context.layout.frozen(self.id)
         if not frozen.exists():
-            frozen.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            frozen.write_bytes(self.store.notebook(self.id))
+            try:
+                frozen.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                frozen.write_bytes(self.store.notebook(self.id))
+            except OSError as error:
+                frozen.unlink(missing_ok=True)
+                raise UnavailableError(
+                    f"The notebook cannot be stored in {self.context.layout.data} ({error.strerror}); free disk space."
+                ) from error
         await self._check_target(frozen)
         experiment, parent = sweep.mlflow_experiment_id, sweep.mlflow_run_id
         if parent is None:
@@ -138,11 +145,11 @@ class SweepDriver:
 
     async def _reached(self) -> bool:
         """Whether the target can be used now; says what it waits for where it cannot."""
-        waiting = self.sweep.message.startswith(_WAITING)
+        waiting = self.sweep.message.startswith(WAITING)
         try:
             await self.target.start(_silent if waiting else self._say)
         except UnavailableError as error:
-            self._say(f"{_WAITING}{error.message}")
+            self._say(f"{WAITING}{error.message}")
             return False
         self._say("")
         await self.attempts.recover_orphans(self.sweep)
@@ -157,7 +164,8 @@ class SweepDriver:
             self._set(state=self._stopping(), message=self._last_word("Stopping"))
         if self.sweep.state is SweepState.STOPPING:
             return await self._step_stopping()
-        if self.sweep.state is SweepState.STOPPED:
+        if self.sweep.state in SWEEP_OVER:
+            await self._leave()
             return True
         await self._stop_asked_runs()
         if sweep.pause_requested and sweep.state is SweepState.RUNNING:
@@ -312,6 +320,13 @@ class SweepDriver:
         await self._close(SweepState.STOPPED, self._last_word("Stopped"))
         return True
 
+    async def _leave(self) -> None:
+        """Another service ended the sweep while this one stood still: nobody waits for what its workers still do."""
+        for run in self.store.runs(self.id):
+            if run.id in self.attempts:
+                await self.target.stop(run.id, run.attempt)
+        self.attempts.forget()
+
     async def _finish_if_over(self) -> bool:
         sweep = self.sweep = self.store.sweep(self.id)
         over = sum(sweep.counts.get(state, 0) for state in RUN_OVER)
@@ -334,22 +349,18 @@ class SweepDriver:
         if self.sweep.objective:
             best_id, best_value = best_run(runs, self.sweep.objective)
             fields = {"best_run_id": best_id, "best_value": best_value}
-        self._set(state=state, message=message, ended_at=now(), occupies=occupies, **fields)
-        await self._finish_in_mlflow()
-
-    async def _finish_in_mlflow(self) -> None:
-        # a notebook's step stands directly below its pipeline's run, which ends later
-        if not self.sweep.pipeline_run or self.sweep.space:
-            await self.context.finish_sweep(self.sweep)
+        fields |= {"state": state, "message": message, "ended_at": now(), "occupies": occupies}
+        # in this order: who is killed in between does it once more
+        await self.context.finish_sweep(msgspec.structs.replace(self.sweep, **fields))
+        self._set(**fields)
 
     async def _give_up(self, why: str) -> None:
         """End with a sentence a sweep that cannot go on."""
         self.attempts.forget()
         for run in self.store.runs(self.id, states=RUN_LIVE):
             await self.target.stop(run.id, run.attempt)
-        self.sweep = settle(self.store, self.epoch, self.id, why)
-        self.context.behind = True
-        await self._finish_in_mlflow()
+        self.sweep = self.context.settle(self.id, why)
+        await self.context.finish_sweep(self.sweep)
 
 
 def _silent(line: str) -> None:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from ...core.conditions import Condition
 from ...core.errors import ConflictError, MlopsError, NotFoundError, UnavailableError
 from ...core.pipeline_order import edges
 from ...core.pipelines import LogLine, PipelineRun, Step, StepRun
-from ...core.records import RunError, now
+from ...core.records import RunError, Sweep, now
 from ...core.references import SCHEDULED_TIME
 from ...core.states import STEP_OVER, SWEEP_OVER, PipelineRunState, StepState
 from ...store import StaleEpochError, StoreFailedError
 from ..context import Context
+from ..driver import WAITING
 from ..drivers import Drivers
 from .installed import Environments
 from .ready import Verdict, judge
@@ -105,12 +109,10 @@ class PipelineDriver:
         self._steps = {step.step: step for step in store.steps(run.id)}
         for step in self._steps.values():
             if step.state is StepState.RUNNING:
-                self._follow(step)
+                self._attend_to(step, self._attend(step))
 
     async def _begin_in_mlflow(self, name: str, experiment: str) -> None:
         run = self.run
-        if run.mlflow_run_id is not None:
-            return
         tags = {"mlops.pipeline_run": run.id, "mlops.pipeline": name, "mlops.version": str(run.version)}
         title = f"{name} · {run.number}"
         tracking = self.context.tracking
@@ -120,7 +122,9 @@ class PipelineDriver:
             log.warning("Pipeline run %s goes on without MLflow: %s", run.id, error.message)
             self._say(f"MLflow does not know of this run: {error.message}")
             return
-        self._change(mlflow_experiment_id=number, mlflow_run_id=child)
+        if (number, child) != (run.mlflow_experiment_id, run.mlflow_run_id):
+            # new, or taken over from a service that has another MLflow
+            self._change(mlflow_experiment_id=number, mlflow_run_id=child)
 
     async def _look_at_environment(self) -> None:
         """Say what is installed otherwise than at promotion.
@@ -154,7 +158,9 @@ class PipelineDriver:
         if self._ending is None and self._is_late():
             limit = self._place.version.definition.deadline
             self._end(PipelineRunState.FAILED, f"It took longer than its deadline of {limit:g} s")
-        if self._ending is None:
+        if self._ending is not None:
+            self._begin_nothing()
+        else:
             # what ends at once may let others begin
             while self._start_ready():
                 pass
@@ -172,13 +178,20 @@ class PipelineDriver:
     def _end(self, state: PipelineRunState, message: str) -> None:
         """Stop what runs and begin nothing more."""
         self._ending = (state, message)
+        for step in self._steps.values():
+            self._stop_step(step)
+
+    def _stop_step(self, step: StepRun) -> None:
+        if step.state is StepState.RUNNING and step.sweeps:
+            with contextlib.suppress(ConflictError, NotFoundError):
+                self.store.request_stop_sweep(step.sweeps[-1])
+            self.drivers.wake(step.sweeps[-1])
+
+    def _begin_nothing(self) -> None:
+        """See to the steps that wait; one that ran may do so again where it turns out that it never began."""
         for step in list(self._steps.values()):
             if step.state is StepState.WAITING:
                 self._set(step, state=StepState.STOPPED, message="It was not begun", retry_at=None)
-            elif step.state is StepState.RUNNING and step.sweeps:
-                with contextlib.suppress(ConflictError, NotFoundError):
-                    self.store.request_stop_sweep(step.sweeps[-1])
-                self.drivers.wake(step.sweeps[-1])
 
     def _start_ready(self) -> int:
         """Begin, skip or refuse each step whose turn it is; how many moved."""
@@ -213,34 +226,44 @@ class PipelineDriver:
         except MlopsError as error:
             self._take(step, refusal(error))
             return
-        print_ = ""
         if definition.reuse:
-            lock = self._place.version.lock.get(sweep.kernel, "")
-            print_ = fingerprint(definition, self._place, values, lock)
-            if self._reuse(step, print_, sweep.fixed):
-                return
+            self._attend_to(step, self._reuse_or_begin(step, definition, sweep, data))
+        else:
+            step = self._begin_attempt(step, sweep, data)
+            self._attend_to(step, self._attend(step))
+
+    def _begin_attempt(self, step: StepRun, sweep: Sweep, data: bytes, mark: str = "") -> StepRun:
+        """Write down that an attempt begins, and its sweep.
+
+        Args:
+            mark: its fingerprint, empty where it is never reused.
+        """
         step = self._set(
             step,
             state=StepState.RUNNING,
             sweeps=[*step.sweeps, sweep.id],
             parameters=sweep.fixed,
-            fingerprint=print_,
+            fingerprint=mark,
             started_at=step.started_at or now(),
             ended_at=None,
             retry_at=None,
             error=None,
             message="",
         )
-        frozen = self.context.layout.frozen(sweep.id)
-        frozen.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        frozen.write_bytes(data)
         self.store.create_sweep(sweep, data)
-        self._follow(step)
+        return step
 
-    def _reuse(self, step: StepRun, print_: str, parameters: dict[str, Any]) -> bool:
-        earlier = self.store.reusable(self.run.pipeline_id, print_)
-        if earlier is None or not unchanged(earlier, self._place.live):
-            return False
+    async def _reuse_or_begin(self, step: StepRun, definition: Step, sweep: Sweep, data: bytes) -> None:
+        place = self._place
+        mark = fingerprint(definition, place, sweep.fixed, place.version.lock.get(sweep.kernel, ""))
+        earlier = self.store.reusable(self.run.pipeline_id, mark)
+        # what it read may be large
+        if earlier is not None and await asyncio.to_thread(unchanged, earlier, place.live):
+            self._reuse(step, earlier, sweep.fixed)
+            return
+        await self._attend(self._begin_attempt(step, sweep, data, mark))
+
+    def _reuse(self, step: StepRun, earlier: StepRun, parameters: dict[str, Any]) -> None:
         number = self.store.pipeline_run(earlier.run_id).number
         self._set(
             step,
@@ -255,15 +278,14 @@ class PipelineDriver:
             ended_at=now(),
             message=f"Taken from run {number}: nothing that it depends on has changed",
         )
-        return True
 
     def _outputs(self) -> dict[str, dict[str, Any]]:
         return {name: step.outputs for name, step in self._steps.items() if step.state in _GOOD}
 
     # -- a step's attempt ------------------------------------------------------------------------
 
-    def _follow(self, step: StepRun) -> None:
-        self._tasks[step.step] = asyncio.create_task(self._attend(step))
+    def _attend_to(self, step: StepRun, attempt: Coroutine[Any, Any, None]) -> None:
+        self._tasks[step.step] = asyncio.create_task(attempt)
         self._tasks[step.step].add_done_callback(lambda _: self.wake.set())
 
     async def _attend(self, step: StepRun) -> None:
@@ -279,7 +301,7 @@ class PipelineDriver:
                 return
             if sweep.state in SWEEP_OVER:
                 break
-            message = sweep.message if sweep.message.startswith("Waiting") else ""
+            message = sweep.message if sweep.message.startswith(WAITING) else ""
             if message != said:
                 step = self._set(step, message=message)
                 said = message
@@ -385,14 +407,10 @@ class PipelineDriver:
     async def _finish(self, state: PipelineRunState, message: str) -> None:
         for step in self.store.steps(self.run.id):
             if step.state not in STEP_OVER:
+                self._stop_step(step)
                 error = RunError(name="Internal", message=message)
                 self._set(step, state=StepState.STOPPED, message=message, error=error, ended_at=now())
-        self._change(state=state, message=message, ended_at=now(), stop_requested=False)
-        if self.run.mlflow_run_id is None:
-            return
-        try:
-            await self.context.call(
-                self.context.tracking.finish_pipeline, self.run.mlflow_run_id, state.value, self.run.ended_at
-            )
-        except UnavailableError as error:
-            log.warning("Pipeline run %s could not be closed in MLflow: %s", self.run.id, error.message)
+        fields: dict[str, Any] = {"state": state, "message": message, "ended_at": now(), "stop_requested": False}
+        # in this order: who is killed in between does it once more
+        await self.context.finish_pipeline(msgspec.structs.replace(self.run, **fields))
+        self._change(**fields)
