@@ -497,3 +497,11 @@ def test_what_is_wrong_with_the_whole(fields: dict[str, Any], place: str, said: 
     ((found, sentence),) = wrong(PipelineDefinition(**{"steps": {"a": step()}, **fields})).items()
     assert found == place
     assert said in sentence
+
+
+@pytest.mark.parametrize(
+    ("gpus", "target", "wrong"), [(1, "", False), (1, "cuda", False), (2, "", True), (1, "local", True)]
+)
+def test_a_run_has_one_device_at_most(gpus: int, target: str, wrong: bool) -> None:
+    definition = PipelineDefinition(steps={"a": Step(notebook="a.ipynb", gpus=gpus, target=target)})
+    assert bool(problems_of(definition)) is wrong

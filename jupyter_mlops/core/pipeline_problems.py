@@ -110,6 +110,10 @@ def _policies(step: Step) -> Found:
     yield from _numbers({"retries": step.retries, "retry_delay": step.retry_delay, "gpus": step.gpus}, least=0)
     yield from _numbers({"retry_backoff": step.retry_backoff, "cpus": step.cpus}, least=1)
     yield from _numbers({"timeout": step.timeout, "cell_timeout": step.cell_timeout, "memory": step.memory}, above=0)
+    if step.gpus is not None and step.gpus > 1:
+        yield ("gpus",), "A run has one CUDA device at most; gpus is 0 or 1."
+    if step.gpus and step.target == "local":
+        yield ("gpus",), "The local target has no CUDA devices; leave the target out, or name cuda."
     if step.sweep is None:
         return
     for path, sentence in _numbers({"slots": step.sweep.slots}, least=1):

@@ -275,7 +275,7 @@ class RunExtras(Record, frozen=True, kw_only=True):
         inputs: patterns of files, relative to the notebook's folder, that are recorded beside those seen to be opened.
         env: added to the kernel's environment.
         secrets: added to the kernel's environment once their values have been found, and hidden in whatever is kept.
-        cpus, gpus: threads and CUDA devices of one run, None for what the target gives; memory: bytes it may take.
+        cpus: threads of one run's libraries, None for what the target gives; memory: bytes it may take.
         repeat_lost: whether a run whose worker was lost is repeated.
         project: folder made for the version, see :class:`~.pipelines.Version`; live: the person's own that it shows.
     """
@@ -286,7 +286,6 @@ class RunExtras(Record, frozen=True, kw_only=True):
     env: dict[str, str] = {}
     secrets: dict[str, SecretRef] = {}
     cpus: int | None = None
-    gpus: int | None = None
     memory: int | None = None
     repeat_lost: bool = True
     project: str = ""
