@@ -20,8 +20,14 @@ function floor(files, ...forbidden) {
 }
 
 const VIEWS = ['^\\..*/views/', 'views are put together by those above'];
-const COMMANDS = ['^\\..*/(commands|start)$', 'execute commands by their ids'];
-const MODEL = ['^\\..*/model$', 'use the IMlopsModel of tokens.ts'];
+const COMMANDS = [
+  '^\\..*/(commands|start|pipelinecommands|promoting)$',
+  'execute commands by their ids'
+];
+const MODEL = [
+  '^\\..*/(model|pipelinemodel)$',
+  'use the IMlopsModel of tokens.ts'
+];
 const TOKENS = ['^\\..*/tokens$', 'the tokens stand above'];
 const TOP = [
   '^(\\./|(\\.\\./)+)(main|panel|documents)$',
@@ -58,7 +64,24 @@ export default ts.config(
     }
   },
   floor(['src/api/**'], VIEWS, COMMANDS, MODEL, TOP, TOKENS),
-  floor(['src/tokens.ts', 'src/model.ts'], VIEWS, COMMANDS, TOP),
+  floor(
+    ['src/tokens.ts', 'src/model.ts', 'src/pipelinemodel.ts'],
+    VIEWS,
+    COMMANDS,
+    TOP
+  ),
+  floor(
+    [
+      'src/asking.tsx',
+      'src/promote.tsx',
+      'src/scheduling.tsx',
+      'src/backfill.tsx',
+      'src/rerun.tsx'
+    ],
+    COMMANDS,
+    MODEL,
+    TOP
+  ),
   floor(['src/commands.ts', 'src/start.tsx'], VIEWS, MODEL, TOP),
   floor(['src/sharing.tsx'], VIEWS, COMMANDS, MODEL, TOP),
   floor(['src/views/**'], COMMANDS, MODEL, [

@@ -6,9 +6,10 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Client } from './api/client';
 import { addCommands, announceEnds } from './commands';
+import { announceFailures } from './failures';
 import { MlopsModel } from './model';
 import { localPaths } from './paths';
-import { addPipelineCommands, announceFailures } from './pipelinecommands';
+import { addPipelineCommands } from './pipelinecommands';
 import { CommandIDs, IMlopsModel } from './tokens';
 
 /** The model, shared by everything else. */

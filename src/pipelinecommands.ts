@@ -1,7 +1,5 @@
 /** Commands on pipelines, their runs and what fires them; those that open something are beside what they open. */
-import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { InputDialog, Notification } from '@jupyterlab/apputils';
-import type { TranslationBundle } from '@jupyterlab/translation';
 import {
   type LabIcon,
   pauseIcon,
@@ -16,13 +14,13 @@ import { notifying } from './notifying';
 import { addPromoteCommand, type IPromoteCommandOptions } from './promoting';
 import { runAsked } from './rerun';
 import { schedule } from './scheduling';
-import { CommandIDs, isOver, type IMlopsModel } from './tokens';
+import { CommandIDs, isOver } from './tokens';
 
-export type IPipelineCommandOptions = IPromoteCommandOptions;
+type IPipelineCommandOptions = IPromoteCommandOptions;
 
 type Args = ReadonlyPartialJSONObject;
 
-/** Commands on pipelines, and what is said when one of their runs failed. */
+/** Commands on pipelines. */
 export function addPipelineCommands(options: IPipelineCommandOptions): void {
   addPromoteCommand(options);
   addOwnCommands(options);
@@ -307,41 +305,4 @@ async function rollback(
       ]
     }
   );
-}
-
-/** Tell a person that runs of a pipeline failed; one notification a pipeline, however many did. */
-export function announceFailures(
-  app: JupyterFrontEnd,
-  model: IMlopsModel,
-  trans: TranslationBundle
-): void {
-  model.changed.connect((_, { pipelinesEnded }) => {
-    const failed = pipelinesEnded.filter(({ run }) => run.state === 'failed');
-    for (const id of new Set(failed.map(({ pipeline }) => pipeline))) {
-      const pipeline = model.pipeline(id);
-      const runs = failed.filter(end => end.pipeline === id);
-      const last = runs.at(-1)?.run;
-      if (!pipeline || pipeline.deleted_at || !last) {
-        continue;
-      }
-      Notification.warning(
-        runs.length === 1
-          ? trans.__('Run %1 of “%2” failed.', last.number, pipeline.name)
-          : trans.__('%1 runs of “%2” failed.', runs.length, pipeline.name),
-        {
-          autoClose: false,
-          actions: [
-            {
-              label: trans.__('Open'),
-              callback: () =>
-                void app.commands.execute(CommandIDs.openPipelineRun, {
-                  id,
-                  run: last.id
-                })
-            }
-          ]
-        }
-      );
-    }
-  });
 }
