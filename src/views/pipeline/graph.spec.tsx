@@ -24,7 +24,11 @@ const GRAPH = graphOf(
   }
 );
 
-function show(graph: readonly GraphStep[] = GRAPH, steps: StepRun[] = []) {
+function show(
+  graph: readonly GraphStep[] = GRAPH,
+  steps: StepRun[] = [],
+  fill = false
+) {
   const opened: string[] = [];
   const seen = { selected: null as string | null };
   const { draw } = render(() => (
@@ -32,6 +36,7 @@ function show(graph: readonly GraphStep[] = GRAPH, steps: StepRun[] = []) {
       graph={graph}
       runs={new Map(steps.map(step => [step.step, step]))}
       selected={seen.selected}
+      fill={fill}
       trans={trans}
       onSelect={name => {
         seen.selected = name;
@@ -128,6 +133,21 @@ describe('Graph', () => {
     press(list, 'ArrowRight');
     document.body.removeEventListener('keydown', heard);
     expect(heard).toHaveBeenCalledTimes(1);
+  });
+
+  it('goes down where it is to fill what is narrow, and so do the keys', async () => {
+    vi.spyOn(Element.prototype, 'clientWidth', 'get').mockReturnValue(400);
+    vi.spyOn(Element.prototype, 'clientHeight', 'get').mockReturnValue(700);
+    show(GRAPH, [], true);
+    const list = await byRole('listbox', 'Steps');
+    await vi.waitFor(() =>
+      expect(list.getAttribute('aria-orientation')).toBe('vertical')
+    );
+    await go('ArrowDown', 'collect');
+    await go('ArrowDown', 'clean');
+    await go('ArrowRight', 'weather');
+    await go('ArrowDown', 'train');
+    await go('ArrowUp', 'clean');
   });
 
   it('selects by click and opens by double click', async () => {

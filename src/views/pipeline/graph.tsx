@@ -3,7 +3,7 @@ import * as React from 'react';
 import type { GraphStep, StepRun } from '../../api/schema';
 import { layOut, type ILayout, type IPlacedEdge } from './layout';
 import { StepNode } from './node';
-import { toward, useZoom } from './moves';
+import { toward, useRoom, useZoom } from './moves';
 import { edgeWords } from './words';
 
 export interface IGraphProps {
@@ -23,11 +23,19 @@ export interface IGraphProps {
 export function Graph(props: IGraphProps): JSX.Element {
   const { graph, runs, selected, trans, onSelect, onOpen } = props;
   const id = React.useId();
-  const layout = React.useMemo(
-    () => layOut(graph, step => edgeWords(step, trans)),
-    [graph, trans]
-  );
-  const zoom = useZoom(layout, props.fill ?? false);
+  const view = React.useRef<HTMLDivElement>(null);
+  const room = useRoom(view);
+  const fill = props.fill ?? false;
+  // what is too wide for where it is to fit in goes down instead
+  const narrow = fill && room.width > 0 && room.height > room.width * 0.7;
+  const layout = React.useMemo(() => {
+    const words = (step: GraphStep) => edgeWords(step, trans);
+    const across = layOut(graph, words);
+    return narrow && across.width > room.width
+      ? layOut(graph, words, true)
+      : across;
+  }, [graph, trans, narrow, room.width]);
+  const zoom = useZoom(view, layout, room, fill);
   const optionOf = (name: string) => `${id}-${name}`;
   React.useEffect(() => {
     if (selected !== null) {
@@ -61,13 +69,13 @@ export function Graph(props: IGraphProps): JSX.Element {
     event.stopPropagation();
   };
   return (
-    <div className="jp-MlopsGraph" data-fill={props.fill || undefined}>
+    <div className="jp-MlopsGraph" data-fill={fill || undefined}>
       <div
-        ref={zoom.view}
+        ref={view}
         role="listbox"
         tabIndex={0}
         aria-label={trans.__('Steps')}
-        aria-orientation="horizontal"
+        aria-orientation={layout.down ? 'vertical' : 'horizontal'}
         {...(selected !== null && {
           'aria-activedescendant': optionOf(selected)
         })}
@@ -166,7 +174,13 @@ const Lines = React.memo(function Lines(props: {
               data-state={runs.get(edge.to)?.state}
             >
               <path d={edge.path} />
-              <path d={`M${x - 6} ${y - 4}L${x} ${y}L${x - 6} ${y + 4}`} />
+              <path
+                d={
+                  layout.down
+                    ? `M${x - 4} ${y - 6}L${x} ${y}L${x + 4} ${y - 6}`
+                    : `M${x - 6} ${y - 4}L${x} ${y}L${x - 6} ${y + 4}`
+                }
+              />
             </g>
           );
         })}

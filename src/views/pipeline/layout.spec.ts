@@ -24,11 +24,11 @@ function overlapping({ steps }: ILayout): string[] {
 function along(path: string): [number, number][] {
   const points: [number, number][] = [];
   let [x, y] = [0, 0];
-  for (const [, letter, rest] of path.matchAll(/([MHC])([^MHC]*)/g)) {
+  for (const [, letter, rest] of path.matchAll(/([MLC])([^MLC]*)/g)) {
     const numbers = rest!.trim().split(/\s+/).map(Number);
     const from: [number, number] = [x, y];
-    if (letter === 'H') {
-      x = numbers[0]!;
+    if (letter === 'L') {
+      [x, y] = numbers as [number, number];
       points.push(from, [x, y]);
     } else if (letter === 'M') {
       [x, y] = numbers as [number, number];
@@ -130,7 +130,13 @@ const FLIGHTS = graphOf({
 
 describe('layOut', () => {
   it('draws nothing of nothing', () => {
-    expect(layOut([])).toEqual({ steps: [], edges: [], width: 0, height: 0 });
+    expect(layOut([])).toEqual({
+      steps: [],
+      edges: [],
+      width: 0,
+      height: 0,
+      down: false
+    });
   });
 
   it('puts a chain on one level line', () => {
@@ -156,6 +162,24 @@ describe('layOut', () => {
       expect(overlapping(layout)).toEqual([]);
       expect(beneath(layout)).toEqual([]);
     }
+  });
+
+  it('goes from top to bottom where that is asked for', () => {
+    const graph = tangle(6, 80);
+    graph[70] = { ...graph[70]!, when: 's1.auc > 0.7 and s1.rows > 100' };
+    const layout = layOut(graph, step => step.when, true);
+    expect(overlapping(layout)).toEqual([]);
+    expect(beneath(layout)).toEqual([]);
+    const top = new Map(layout.steps.map(({ step, y }) => [step.name, y]));
+    for (const { from, to, points } of layout.edges) {
+      expect(top.get(from)! + SIZES.height).toBeLessThan(top.get(to)!);
+      const places = points.map(([, y]) => y);
+      expect(places).toEqual([...places].sort((a, b) => a - b));
+    }
+    const across = layOut(FLIGHTS);
+    const down = layOut(FLIGHTS, step => step.when, true);
+    expect(down.height).toBeGreaterThan(down.width);
+    expect(across.width).toBeGreaterThan(across.height);
   });
 
   it('keeps everything on the sheet', () => {

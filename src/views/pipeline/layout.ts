@@ -1,7 +1,8 @@
 /**
  * Where the steps of a graph are drawn, and along which lines.
  *
- * Layers are columns from left to right. An edge over several columns takes a lane of its own in each that it
+ * Layers are columns from left to right, or rows from top to bottom: that is worked out as columns, too, and turned
+ * over their diagonal at the end, so `x` means along the lines and `y` across them until then. An edge over several columns takes a lane of its own in each that it
  * crosses, so that no line runs beneath a step. The order within columns comes from barycentre sweeps, the
  * heights from least squares under that order. The same graph always gives the same drawing.
  */
@@ -25,6 +26,14 @@ export const SIZES: ISizes = {
   between: 18
 };
 
+/** Turned over the diagonal. */
+const DOWN: ISizes = {
+  ...SIZES,
+  width: SIZES.height,
+  height: SIZES.width,
+  across: 34
+};
+
 export interface IPlacedStep {
   step: GraphStep;
   layer: number;
@@ -35,13 +44,15 @@ export interface IPlacedStep {
   y: number;
 }
 
+type Point = readonly [number, number];
+
 export interface IPlacedEdge {
   from: string;
   to: string;
   /** For the `d` of an SVG path. */
   path: string;
   /** Ends of the level pieces, from left to right; curves lead from each to the next. */
-  points: readonly (readonly [number, number])[];
+  points: readonly Point[];
   /** What has to be so that the second is run; empty on all edges to a step but one. */
   label: string;
   labelX: number;
@@ -53,6 +64,8 @@ export interface ILayout {
   edges: readonly IPlacedEdge[];
   width: number;
   height: number;
+  /** From top to bottom, instead of from left to right. */
+  down: boolean;
 }
 
 /** A step, or the lane of an edge in a column that it crosses. */
@@ -74,6 +87,7 @@ const LANE = 8;
 const MARGIN = 12;
 const LETTER = 6.1;
 const LONGEST_LABEL = 190;
+const LINE_OF_WORDS = 28;
 
 /** The words on the way to a step; empty where it simply follows. */
 export type LabelOf = (step: GraphStep) => string;
@@ -81,8 +95,9 @@ export type LabelOf = (step: GraphStep) => string;
 export function layOut(
   graph: readonly GraphStep[],
   labelOf: LabelOf = step => step.when,
-  sizes: ISizes = SIZES
+  down = false
 ): ILayout {
+  const sizes = down ? DOWN : SIZES;
   const { layers, ways } = network(graph, sizes);
   orderLayers(layers);
   place(layers, sizes.between);
@@ -95,26 +110,29 @@ export function layOut(
     node.y = Math.round(node.y - top + MARGIN);
   }
   const columns = columnsOf(layers, labelOf, sizes);
+  const turn = ([x, y]: Point): Point => (down ? [y, x] : [x, y]);
   const steps = layers.flatMap((nodes, layer) =>
     nodes
       .filter(({ step }) => step !== null)
-      .map((node, order) => ({
-        step: node.step!,
-        layer,
-        order,
-        x: columns[layer]!.left,
-        y: node.y - node.height / 2
-      }))
+      .map((node, order) => {
+        const [x, y] = turn([columns[layer]!.left, node.y - node.height / 2]);
+        return { step: node.step!, layer, order, x, y };
+      })
   );
   const bottom = all.reduce(
     (most, { y, height }) => Math.max(most, y + height / 2),
     0
   );
+  const [width, height] =
+    steps.length > 0
+      ? turn([columns.at(-1)!.left + sizes.width + MARGIN, bottom + MARGIN])
+      : [0, 0];
   return {
     steps,
-    edges: ways.map(way => draw(way, columns, labelOf, sizes)),
-    width: steps.length > 0 ? columns.at(-1)!.left + sizes.width + MARGIN : 0,
-    height: steps.length > 0 ? bottom + MARGIN : 0
+    edges: ways.map(way => draw(way, columns, labelOf, sizes, turn)),
+    width,
+    height,
+    down
   };
 }
 
@@ -205,7 +223,13 @@ function columnsOf(
     );
     const level = right + sizes.across;
     const left =
-      level + (words > 0 ? Math.min(words * LETTER + 24, LONGEST_LABEL) : 0);
+      level +
+      // from top to bottom, words lie across the line
+      (words === 0
+        ? 0
+        : sizes === DOWN
+          ? LINE_OF_WORDS
+          : Math.min(words * LETTER + 24, LONGEST_LABEL));
     columns.push({ left: Math.round(left), level: Math.round(level) });
     right = Math.round(left) + sizes.width;
   }
@@ -217,33 +241,39 @@ function draw(
   way: IWay,
   columns: readonly IColumn[],
   labelOf: LabelOf,
-  sizes: ISizes
+  sizes: ISizes,
+  turn: (point: Point) => Point
 ): IPlacedEdge {
   const { nodes, from, to } = way;
-  const points: (readonly [number, number])[] = [];
+  const points: Point[] = [];
   let path = '';
+  const go = (letter: string, ...stops: Point[]) => {
+    path += letter + stops.map(stop => turn(stop).join(' ')).join(' ');
+    points.push(turn(stops.at(-1)!));
+  };
+  let before: Point = [0, 0];
   for (const [index, node] of nodes.entries()) {
     const { left, level } = columns[node.layer]!;
+    const { y } = node;
     if (index > 0) {
-      const [x, y] = points.at(-1)!;
-      const middle = (x + level) / 2;
-      path += `C${middle} ${y} ${middle} ${node.y} ${level} ${node.y}`;
-      points.push([level, node.y]);
+      const middle = (before[0] + level) / 2;
+      go('C', [middle, before[1]], [middle, y], [level, y]);
     }
     const last = index === nodes.length - 1;
-    const end = last ? left : left + sizes.width;
-    path += index === 0 ? `M${end} ${node.y}` : `H${end}`;
-    points.push([end, node.y]);
+    before = [last ? left : left + sizes.width, y];
+    go(index === 0 ? 'M' : 'L', before);
   }
-  const { left, level } = columns[nodes.at(-1)!.layer]!;
+  const end = nodes.at(-1)!;
+  const { left, level } = columns[end.layer]!;
+  const [labelX, labelY] = turn([(left + level) / 2 - 3, end.y]);
   return {
     from: from.name,
     to: to.name,
     path,
     points,
     label: labelledBy(to, nodes) === from.name ? labelOf(to) : '',
-    labelX: (left + level) / 2 - 3,
-    labelY: nodes.at(-1)!.y
+    labelX,
+    labelY
   };
 }
 

@@ -30,15 +30,18 @@ export function toward(
   if (!present) {
     return steps[0]?.step.name ?? null;
   }
-  if (key === 'ArrowUp' || key === 'ArrowDown') {
-    const order = present.order + (key === 'ArrowUp' ? -1 : 1);
+  const [back, on, less] = layout.down
+    ? ['ArrowUp', 'ArrowDown', 'ArrowLeft']
+    : ['ArrowLeft', 'ArrowRight', 'ArrowUp'];
+  if (key !== back && key !== on) {
+    const order = present.order + (key === less ? -1 : 1);
     return (
       steps.find(step => step.layer === present.layer && step.order === order)
         ?.step.name ?? null
     );
   }
   const names = new Set(
-    key === 'ArrowRight'
+    key === on
       ? edges.filter(edge => edge.from === from).map(({ to }) => to)
       : edges.filter(edge => edge.to === from).map(edge => edge.from)
   );
@@ -48,18 +51,17 @@ export function toward(
   );
 }
 
-/** The nearest column first, then the least up or down. */
+/** The nearest layer first, then the least aside. */
 function nearest(
   steps: readonly IPlacedStep[],
   from: IPlacedStep
 ): string | null {
-  const far = ({ layer, y }: IPlacedStep) =>
-    Math.abs(layer - from.layer) * 1e6 + Math.abs(y - from.y);
+  const far = ({ layer, x, y }: IPlacedStep) =>
+    Math.abs(layer - from.layer) * 1e6 + Math.hypot(x - from.x, y - from.y);
   return [...steps].sort((a, b) => far(a) - far(b))[0]?.step.name ?? null;
 }
 
 export interface IZoom {
-  view: React.RefObject<HTMLDivElement>;
   scale: number;
   /** Of the view; null where its parent says. */
   height: number | null;
@@ -71,14 +73,12 @@ export interface IZoom {
   >;
 }
 
-/** As large as there is room for, until a person says otherwise. */
-export function useZoom(
-  { width, height }: Pick<ILayout, 'width' | 'height'>,
-  fill: boolean
-): IZoom {
-  const view = React.useRef<HTMLDivElement>(null);
+/** The size of the view, kept current; 0 until it is known. */
+export function useRoom(view: React.RefObject<HTMLElement>): {
+  width: number;
+  height: number;
+} {
   const [room, setRoom] = React.useState({ width: 0, height: 0 });
-  const [chosen, setChosen] = React.useState<number | null>(null);
   React.useLayoutEffect(() => {
     const node = view.current!;
     const measure = () =>
@@ -91,7 +91,18 @@ export function useZoom(
     const observer = new ResizeObserver(measure);
     observer.observe(node);
     return () => observer.disconnect();
-  }, []);
+  }, [view]);
+  return room;
+}
+
+/** As large as there is room for, until a person says otherwise. */
+export function useZoom(
+  view: React.RefObject<HTMLDivElement>,
+  { width, height }: Pick<ILayout, 'width' | 'height'>,
+  room: { width: number; height: number },
+  fill: boolean
+): IZoom {
+  const [chosen, setChosen] = React.useState<number | null>(null);
   const across = room.width > 0 && width > 0 ? room.width / width : 1;
   const tall = fill ? room.height || height : TALLEST;
   const fitting = clamp(Math.min(1, across, height > 0 ? tall / height : 1));
@@ -111,9 +122,8 @@ export function useZoom(
     };
     node.addEventListener('wheel', onWheel, { passive: false });
     return () => node.removeEventListener('wheel', onWheel);
-  }, []);
+  }, [view]);
   return {
-    view,
     scale,
     height: fill ? null : Math.min(Math.ceil(height * scale) + 2, TALLEST),
     by,
