@@ -207,6 +207,20 @@ def test_a_backfill_that_makes_no_sense_is_refused(
         pipelines.backfill("p", BackfillRequest(start=start, end=end))
 
 
+def test_what_was_missed_and_let_go_can_be_filled_in(pipelines: Pipelines, tmp_path: Path) -> None:
+    store = pipelines.store
+    stored(store, tmp_path)
+    trigger = pipelines.add_trigger("p", ScheduleRequest(cron="0 6 * * *", missed="skip")).trigger
+    trigger = store.change_trigger(trigger.id, next_at="2026-03-02T06:00:00.000000+00:00")
+    assert store.fire([due(trigger, NOON)], now(), "here") == []
+    asked = BackfillRequest(start="2026-03-02", end="2026-03-10")
+    assert pipelines.backfill("p", asked).known == 0
+    assert pipelines.backfill("p", asked).known == 9
+    runs = store.pipeline_runs("p")
+    assert [run.cause for run in runs] == ["backfill"] * 9
+    assert {fire.run_id for fire in store.fired(trigger.id)} == {run.id for run in runs}
+
+
 def test_a_call_needs_the_token_and_fires_once_each(pipelines: Pipelines, tmp_path: Path) -> None:
     stored(pipelines.store, tmp_path)
     answer = pipelines.add_trigger("p", ScheduleRequest(kind="http", parameters={"x": 2}))

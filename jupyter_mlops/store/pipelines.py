@@ -34,6 +34,9 @@ _FIRST_LIVE = select(func.min(pipeline_runs.c.number)).where(*_OF_LIVE)
 _LIVE_RUNS = select(pipeline_runs.c.record, pipeline_runs.c.revision).where(*_OF_LIVE)
 _STEP = select(step_runs.c.record).where(step_runs.c.id == bindparam("key"))
 _TRIGGER = select(triggers.c.record).where(triggers.c.id == bindparam("key"))
+_DELETE_FIRE = delete(fires).where(
+    fires.c.trigger_id == bindparam("trigger"), fires.c.scheduled_at == bindparam("time")
+)
 _NEXT_AT = select(func.min(triggers.c.next_at)).where(
     triggers.c.pipeline_id == bindparam("key"), triggers.c.kind == "cron"
 )
@@ -570,12 +573,18 @@ def _fire(
     made: list[PipelineRun] = []
     fired: list[Fire] = []
     moved: list[Trigger] = []
+    made_up: list[dict[str, str]] = []
     for firing in firings:
         # once: with its second firing it is not as the service read it
         trigger = present.pop(firing.trigger.id, None)
         if trigger is None or not _may_fire(firing, trigger, owners[trigger.pipeline_id]):
             continue
-        due = {time: (run, reason) for time, run, reason in firing.due if (trigger.id, time) not in known}
+        due = {
+            time: (run, reason)
+            for time, run, reason in firing.due
+            if (trigger.id, time) not in known or _makes_up(run, known[trigger.id, time])
+        }
+        made_up += [{"trigger": trigger.id, "time": time} for time in due if (trigger.id, time) in known]
         wanted = [run for run, _ in due.values() if run is not None]
         owners[trigger.pipeline_id], runs = _add_runs(connection, owners[trigger.pipeline_id], wanted, number)
         made += runs
@@ -585,6 +594,8 @@ def _fire(
         moved.append(msgspec.structs.replace(trigger, **fields))
         if firing.state is not None:
             replace(connection, infos, {"key": _state_key(trigger.id)}, {"value": firing.state})
+    if made_up:
+        connection.execute(_DELETE_FIRE, made_up)
     _put_fired(connection, fired, moved, owners, number)
     return made
 
@@ -597,17 +608,23 @@ def _may_fire(firing: Firing, trigger: Trigger, pipeline: Pipeline) -> bool:
     return by_person or not pipeline.paused
 
 
-def _known_fires(connection: Connection, firings: Sequence[Firing]) -> set[tuple[str, str]]:
+def _known_fires(connection: Connection, firings: Sequence[Firing]) -> dict[tuple[str, str], str]:
+    """By trigger and time, the id of the run that was made, empty where none was."""
     times = [time for firing in firings for time, _, _ in firing.due]
     if not times:
-        return set()
-    query = select(fires.c.trigger_id, fires.c.scheduled_at).where(
+        return {}
+    query = select(fires.c.trigger_id, fires.c.scheduled_at, fires.c.record).where(
         fires.c.trigger_id.in_([firing.trigger.id for firing in firings]),
         # a backfill has more times than a statement may have parameters
         fires.c.scheduled_at >= min(times),
         fires.c.scheduled_at <= max(times),
     )
-    return {(trigger_id, time) for trigger_id, time in connection.execute(query)}
+    return {(trigger_id, time): record.get("run_id", "") for trigger_id, time, record in connection.execute(query)}
+
+
+def _makes_up(run: PipelineRun | None, earlier: str) -> bool:
+    """Whether a person asks for a time that was let go without a run."""
+    return not earlier and run is not None and run.cause == "backfill"
 
 
 def _fires_of(

@@ -386,7 +386,7 @@ class Pipelines:
         trigger, times = times_of(self.store, pipeline_id, request)
         if not times:
             return BackfillAnswer()
-        known = {fire.scheduled_at for fire in self.store.fired(trigger.id, since=times[0])} & set(times)
+        known = self._fired(trigger, times)
         if request.dry_run:
             return BackfillAnswer(times=times, known=len(known))
         at = now()
@@ -394,11 +394,15 @@ class Pipelines:
         for _ in range(10):
             self.store.fire([Firing(trigger, trigger.next_at, due, trigger.message)], at, self.layout.service)
             present = self.store.trigger(trigger.id)
-            if {fire.scheduled_at for fire in self.store.fired(trigger.id, since=times[0])} >= set(times):
+            if self._fired(trigger, times) >= set(times):
                 return BackfillAnswer(times=times, known=len(known))
             # it fired, or was changed, in between
             trigger = present
         raise ConflictError("The schedule is changed too often at once; try again.")
+
+    def _fired(self, trigger: Trigger, times: list[str]) -> set[str]:
+        """Which of some times made a run; those that were missed or let go did not."""
+        return {fire.scheduled_at for fire in self.store.fired(trigger.id, since=times[0]) if fire.run_id} & set(times)
 
 
 def _outward(trigger: Trigger) -> Trigger:
