@@ -51,6 +51,12 @@ class MlopsSettings(SingletonConfigurable):
         config=True
     )
     keep_deleted_days = Float(30.0, help="Days for which a deleted sweep can be restored.").tag(config=True)
+    service_lost_after = Float(
+        30.0,
+        min=0.5,
+        help="Seconds without a sign of life after which another service on the same store takes a service's runs "
+        "over. The same for all services on one store.",
+    ).tag(config=True)
     start_service = Bool(
         True,
         help="Whether the Jupyter server starts the service when there is work. Off: start it yourself.",

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 TOPIC = "jupyter-mlops"
 CONNECT_SECONDS = 5.0
 CHECK_AGAIN = 60.0  # s
+_TASK_OVER = (None, "memory", "erred", "released", "forgotten")
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -160,7 +161,7 @@ class Target:
         key = (spec.run_id, spec.attempt)
         self._listeners[key] = on_event
         try:
-            future = self._client.submit(run_attempt, spec, key=f"{spec.run_id}-{spec.attempt}", pure=False, retries=0)
+            future = self._client.submit(run_attempt, spec, key=task_key(*key), pure=False, retries=0)
             # it must finish on its worker even when this process does not live to see it
             fire_and_forget(future)
             with self._client.as_current():
@@ -200,18 +201,35 @@ class Target:
                     if spooled is not None:
                         return spooled
                     await asyncio.sleep(0.5)
-                missing = 0 if key in await self.live() else missing + 1
+                missing = 0 if key in await self.live([key]) else missing + 1
         finally:
             self._listeners.pop(key, None)
             self.used_at = time.monotonic()
         raise WorkerLostError("The worker ended in the middle of the run.")
 
-    async def live(self) -> set[tuple[str, int]]:
-        """Attempts that workers have at present."""
+    async def live(self, asked: Collection[tuple[str, int]] = ()) -> set[tuple[str, int]]:
+        """Attempts that workers have at present.
+
+        Args:
+            asked: attempts of which it is to be told, too, whether they are still on their way to a worker.
+        """
         from ..worker import live_attempts
 
+        # in this order: what a worker takes from the scheduler in between is seen by either
+        waiting = await self._on_their_way(asked)
         replies = await self._ask(live_attempts)
-        return {(run_id, attempt) for reply in replies for run_id, attempt in reply}
+        return waiting | {(run_id, attempt) for reply in replies for run_id, attempt in reply}
+
+    async def _on_their_way(self, asked: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
+        if self._client is None or not self.connected or not asked:
+            return set()
+        keys = {task_key(*attempt): attempt for attempt in asked}
+        try:
+            states = await self._client.scheduler.get_task_status(keys=list(keys))
+        except OSError as error:
+            log.info("%s could not be asked: %s", self.name, error)
+            return set()
+        return {keys[key] for key, state in states.items() if state not in _TASK_OVER}
 
     async def stop(self, run_id: str, attempt: int) -> bool:
         """End an attempt's kernel; False where no worker has it."""
@@ -272,6 +290,11 @@ class SchedulerTarget(Target):
             problem = _problem(report, kernel, __version__)
             if problem:
                 raise InvalidInputError(f"The worker {worker} {problem}")
+
+
+def task_key(run_id: str, attempt: int) -> str:
+    """By which Dask knows an attempt."""
+    return f"{run_id}-{attempt}"
 
 
 def spooled_result(spec: RunSpec) -> RunResult | None:

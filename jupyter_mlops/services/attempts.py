@@ -105,7 +105,7 @@ class Attempts:
         """
         if not runs:
             return
-        with_workers = await self.target.live()
+        with_workers = await self.target.live([(run.id, run.attempt) for run in runs])
         for run in runs:
             spec = self.spec(sweep, run, {})
             if spooled_result(spec) is not None or (run.id, run.attempt) in with_workers:

@@ -14,17 +14,20 @@ import msgspec
 from ..compute import Target, Targets
 from ..core.errors import ConflictError, NotFoundError, UnavailableError
 from ..core.notebook import MlflowUsage
+from ..core.pipelines import PipelineRun
 from ..core.records import Run, RunResult, Sweep
-from ..core.states import RunState
+from ..core.states import PIPELINE_RUN_OVER, SWEEP_OVER, RunState
 from ..settings import MlopsSettings
 from ..store import Epoch, Store
 from ..tracking import Tracking
+from .ending import settle
 from .layout import Layout
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 UNCLOSED_KEY = "mlflow-unclosed"  # of the services on one store each has its own
+PIPELINE_RUN = "pipeline-run:"  # before the id of a pipeline's run and its id in MLflow
 BATCH = 100
 _NOT_YET = "Not in MLflow yet"
 
@@ -50,9 +53,8 @@ class Context:
     behind: bool = True
     _telling: set[str] = field(default_factory=set)
 
-    @property
-    def _unclosed(self) -> str:
-        return f"{UNCLOSED_KEY}:{self.service}"
+    def _unclosed(self, service: str = "") -> str:
+        return f"{UNCLOSED_KEY}:{service or self.service}"
 
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call something of MLflow's in its thread."""
@@ -95,18 +97,58 @@ class Context:
         return self._change(run, metrics=metrics, tracked=True, message=message)
 
     async def finish_sweep(self, sweep: Sweep) -> None:
-        """Close a sweep's parent run; where MLflow is gone that follows."""
-        unclosed = set(self.store.info(self._unclosed) or ())
-        known = frozenset(unclosed)
+        """Close the parent run of a sweep, given as it is at its end; where MLflow is gone that follows."""
+        if not _has_parent_of_its_own(sweep):
+            return
         try:
             await self.call(self.tracking.finish_sweep, sweep)
-            unclosed.discard(sweep.id)
         except UnavailableError as error:
             log.warning("Sweep %s could not be closed in MLflow: %s", sweep.id, error.message)
-            self.behind = True
-            unclosed.add(sweep.id)
-        if unclosed != known:
-            self.store.put_info(self._unclosed, sorted(unclosed))
+            self.finish_later(sweep)
+        else:
+            self._forget_unclosed(sweep.id)
+
+    async def finish_pipeline(self, run: PipelineRun) -> None:
+        """Close a pipeline's run, as :meth:`finish_sweep` does a sweep."""
+        if run.mlflow_run_id is None:
+            return
+        try:
+            await self.call(self.tracking.finish_pipeline, run.mlflow_run_id, run.state.value, run.ended_at)
+        except UnavailableError as error:
+            log.warning("Pipeline run %s could not be closed in MLflow: %s", run.id, error.message)
+            self.finish_later(run)
+        else:
+            self._forget_unclosed(_unclosed_name(run))
+
+    def finish_later(self, what: Sweep | PipelineRun, service: str = "") -> None:
+        """Have something closed in MLflow once it is over.
+
+        Args:
+            service: whose MLflow holds it; empty means this one's.
+        """
+        key, name = self._unclosed(service), _unclosed_name(what)
+        unclosed = self.store.info(key) or []
+        if name not in unclosed:
+            self.store.put_info(key, [*unclosed, name])
+        self.behind = True
+
+    def settle(self, sweep_id: str, why: str, service: str = "") -> Sweep:
+        """End with a sentence a sweep that cannot go on; MLflow is told later.
+
+        Args:
+            service: whose MLflow holds it; empty means this one's.
+        """
+        sweep = self.store.sweep(sweep_id)
+        if _has_parent_of_its_own(sweep):
+            # first: whoever is killed in between knows it
+            self.finish_later(sweep, service)
+        self.behind = True
+        return settle(self.store, self.epoch, sweep_id, why)
+
+    def shares_mlflow(self, service: str) -> bool:
+        """Whether another service writes to the same MLflow, as far as it said; each has an embedded one of its own."""
+        said = self.store.info(f"service:{service}")
+        return bool(self.tracking.external and said and said["mlflow_message"] == self.tracking.external)
 
     async def catch_up(self) -> None:
         """Tell MLflow of the runs and the ends of sweeps it could not be told of."""
@@ -116,8 +158,8 @@ class Context:
         try:
             while await self._tell(self.store.untracked(BATCH, self.service)) == BATCH:
                 log.info("MLflow was told of %s more runs", BATCH)
-            for sweep_id in self.store.info(self._unclosed) or ():
-                await self._finish(sweep_id)
+            for name in self.store.info(self._unclosed()) or ():
+                await self._finish(name)
         except BaseException:
             self.behind = True
             raise
@@ -136,12 +178,26 @@ class Context:
                 log.info("Run %s moved on while MLflow was told of it", run.id, exc_info=True)
         return len(runs)
 
-    async def _finish(self, sweep_id: str) -> None:
+    async def _finish(self, name: str) -> None:
+        """Close in MLflow what is over by now; what goes on is closed at its end."""
         try:
-            await self.finish_sweep(self.store.sweep(sweep_id))
+            if name.startswith(PIPELINE_RUN):
+                run_id, _, mlflow_run_id = name.removeprefix(PIPELINE_RUN).partition(":")
+                run = self.store.pipeline_run(run_id)
+                if run.state in PIPELINE_RUN_OVER:
+                    # it may have another one by now, in the MLflow of another service
+                    await self.finish_pipeline(msgspec.structs.replace(run, mlflow_run_id=mlflow_run_id))
+            else:
+                sweep = self.store.sweep(name)
+                if sweep.state in SWEEP_OVER:
+                    await self.finish_sweep(sweep)
         except NotFoundError:
-            left = [other for other in self.store.info(self._unclosed) if other != sweep_id]
-            self.store.put_info(self._unclosed, left)
+            self._forget_unclosed(name)
+
+    def _forget_unclosed(self, name: str) -> None:
+        unclosed = self.store.info(self._unclosed()) or []
+        if name in unclosed:
+            self.store.put_info(self._unclosed(), [other for other in unclosed if other != name])
 
     def _change(self, run: Run, **fields: Any) -> Run:
         return self.store.change_run(run.id, expect_attempt=run.attempt, epoch=self.epoch, **fields)
@@ -160,3 +216,12 @@ class Context:
                 error=run.error,
             )
         return msgspec.json.decode(data, type=RunResult)
+
+
+def _has_parent_of_its_own(sweep: Sweep) -> bool:
+    """A notebook's step stands directly below its pipeline's run, which ends later."""
+    return bool(sweep.space) or not sweep.pipeline_run
+
+
+def _unclosed_name(what: Sweep | PipelineRun) -> str:
+    return what.id if isinstance(what, Sweep) else f"{PIPELINE_RUN}{what.id}:{what.mlflow_run_id}"

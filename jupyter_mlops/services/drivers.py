@@ -11,7 +11,6 @@ from ..core.states import SWEEP_OVER
 from ..store import StaleEpochError, StoreFailedError
 from .context import Context
 from .driver import INTERNAL, SweepDriver
-from .ending import settle
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +45,7 @@ class Drivers:
             raise
         except MlopsError as error:
             # read otherwise by an earlier version, or changed by hand: nobody can drive it
-            settle(self.context.store, self.context.epoch, sweep.id, error.message)
+            self.context.settle(sweep.id, error.message)
             return None
         task = asyncio.create_task(driver.drive(), name=f"sweep-{sweep.id}")
         self._drivers[sweep.id] = (driver, task)

@@ -97,9 +97,11 @@ class Tracking:
                 from mlflow import MlflowClient
 
                 file = self.data / "mlflow.sqlite"
+                if not self.external and not file.exists():
+                    _make_database(file, self.data / "mlartifacts")
                 client = MlflowClient(tracking_uri=self.external or f"sqlite:///{file}")
                 if not self.external:
-                    client.search_experiments(max_results=1)  # makes and migrates the file
+                    client.search_experiments(max_results=1)  # migrates the file
                     _set_wal(file)
                 self._made = client
             return self._made
@@ -223,7 +225,8 @@ class Tracking:
             UnavailableError: MLflow does not answer.
         """
         with self._mlflow() as client:
-            client.set_terminated(run_id, _STATUS[state], milliseconds(ended_at))
+            if is_there(client, run_id):
+                client.set_terminated(run_id, _STATUS[state], milliseconds(ended_at))
 
     def drop_runs(self, run_ids: Collection[str]) -> None:
         """Delete runs, as MLflow deletes; those that are gone already stay so.
@@ -362,6 +365,19 @@ def _drop_children(client: MlflowClient, sweep: Sweep, run_id: str, but: str | N
     for found in client.search_runs([sweep.mlflow_experiment_id], f"tags.`mlops.run_id` = '{run_id}'"):
         if found.info.run_id != but:
             client.delete_run(found.info.run_id)
+
+
+def _make_database(file: Path, artifacts: Path) -> None:
+    """Make MLflow's file beside its place: whoever is killed in the middle must not leave one that is half made."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    beside = file.with_name(f"{file.name}.new")
+    for name in ("", "-journal", "-wal", "-shm"):
+        beside.with_name(f"{beside.name}{name}").unlink(missing_ok=True)
+    store = SqlAlchemyStore(f"sqlite:///{beside}", artifacts.as_uri())
+    store.engine.dispose()
+    _set_wal(beside)
+    beside.replace(file)
 
 
 def _set_wal(file: Path) -> None:

@@ -26,6 +26,7 @@ from ..drivers import Drivers
 from .installed import Environments
 from .ready import Verdict, judge
 from .steps import Outcome, Place, fingerprint, make_sweep, outcome_of, refusal, unchanged, values_of
+from .takeover import give_up
 from .versions import prepared
 
 log = logging.getLogger(__name__)
@@ -106,7 +107,7 @@ class PipelineDriver:
             for i, name in enumerate(version.definition.steps)
         ]
         store.add_steps(run.id, new, epoch=self.context.epoch)
-        self._steps = {step.step: step for step in store.steps(run.id)}
+        self._steps = {step.step: give_up(self.context, step) for step in store.steps(run.id)}
         for step in self._steps.values():
             if step.state is StepState.RUNNING:
                 self._attend_to(step, self._attend(step))

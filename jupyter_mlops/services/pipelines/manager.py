@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...core.errors import ConflictError, MlopsError, NotFoundError
-from ...core.pipelines import LogLine, Pipeline, PipelineRun, StepRun
-from ...core.records import RunError, now
+from ...core.pipelines import LogLine, Pipeline, PipelineRun
+from ...core.records import now
 from ...core.states import PIPELINE_RUN_OVER, SWEEP_OVER, PipelineRunState, StepState
 from ...store import StaleEpochError, StoreFailedError
 from ..context import Context
 from ..drivers import Drivers
-from ..ending import settle
 from .driver import PipelineDriver
 from .installed import Environments
 
@@ -23,8 +22,7 @@ log = logging.getLogger(__name__)
 
 MOST_RUNS = 32  # at once in one service; more would only wait for the same slots
 MOST_LOOKED_AT = 500
-BEAT_SECONDS = 5.0
-LOST_SECONDS = 30.0
+BEATS = 6  # at least, before a service is held to be lost
 # a run that its own machine does not take by then is anybody's who can
 PATIENCE_SECONDS = 3.0
 
@@ -43,6 +41,7 @@ class PipelineRuns:
         self.drivers = drivers
         self.environments = Environments(context.store)
         self.lost: set[str] = set()  # services whose heartbeat stands still
+        self.beat_seconds = context.settings.service_lost_after / BEATS
         self.waiting = False  # whether some run waits for what no change in the store will tell of
         self._drivers: dict[str, tuple[PipelineDriver, asyncio.Task[None]]] = {}
         self._concurrency: dict[tuple[str, int], int] = {}
@@ -136,6 +135,8 @@ class PipelineRuns:
                 self.store.change_step(step.id, state=StepState.STOPPED, message=message, ended_at=now())
             if step.state is StepState.RUNNING and step.sweeps:
                 self._stop_sweep(step.sweeps[-1])
+        if run.mlflow_run_id is not None:
+            self.context.finish_later(run)
         self.store.change_pipeline_run(run_id, state=PipelineRunState.FAILED, message=message, ended_at=now())
 
     def _stop_sweep(self, sweep_id: str) -> None:
@@ -170,11 +171,13 @@ class PipelineRuns:
             if known is None or known[0] != beat:
                 # judged by our own clock alone: machines sleep, and clocks differ
                 self._beats[name] = (beat, moment)
-            elif moment - known[1] > LOST_SECONDS:
+            elif moment - known[1] > self.context.settings.service_lost_after:
                 lost.add(name.removeprefix("service:"))
         return lost - {self.context.service}
 
     def _take_over(self, run: PipelineRun) -> None:
+        if run.mlflow_run_id is not None and not self.context.shares_mlflow(run.service):
+            self.context.finish_later(run, run.service)
         line = LogLine(at=now(), text="The service that ran it was lost; another one goes on with it")
         try:
             taken = self.store.change_pipeline_run(
@@ -187,35 +190,5 @@ class PipelineRuns:
             )
         except ConflictError:
             return
-        for step in self.store.steps(run.id):
-            if step.state is StepState.RUNNING:
-                self._lose_step(step)
         log.warning("Pipeline run %s was left behind by service %s, and is taken over", run.id, run.service)
         self._drive(taken)
-
-    def _lose_step(self, step: StepRun) -> None:
-        why = "The service that ran it was lost"
-        repeat = True
-        if step.sweeps:
-            try:
-                sweep = self.store.sweep(step.sweeps[-1])
-                if sweep.state in SWEEP_OVER:
-                    # its end is known; the driver reads it
-                    return
-                repeat = sweep.extras is None or sweep.extras.repeat_lost
-                settle(self.store, self.context.epoch, sweep.id, why)
-            except NotFoundError:
-                log.info("Step %s was lost before it began", step.id)
-        if repeat:
-            self.store.change_step(
-                step.id,
-                epoch=self.context.epoch,
-                state=StepState.WAITING,
-                attempt=step.attempt + 1,
-                message=f"{why}; it is repeated",
-            )
-        else:
-            error = RunError(name="WorkerLost", message=f"{why}. It is not to be repeated.")
-            self.store.change_step(
-                step.id, epoch=self.context.epoch, state=StepState.FAILED, error=error, message=error.message
-            )

@@ -1,0 +1,62 @@
+"""What a lost service was in the middle of, when another one goes on with its runs."""
+
+from __future__ import annotations
+
+import logging
+
+from ...core.errors import NotFoundError
+from ...core.pipelines import StepRun
+from ...core.records import RunError, Sweep, now
+from ...core.states import SWEEP_OVER, StepState
+from ..context import Context
+
+log = logging.getLogger(__name__)
+
+_WHY = "The service that ran it was lost"
+
+
+def give_up(context: Context, step: StepRun) -> StepRun:
+    """Give up the attempt of a step that another service has; the step as it stands then.
+
+    Whoever is killed in its middle does the rest when it starts again: the step moves first, and its sweep is known
+    by its service.
+    """
+    sweep = _left_behind(context, step)
+    if sweep is None:
+        return step
+    if step.state is StepState.RUNNING:
+        step = _moved(context, step, sweep)
+    owner = sweep.service
+    if context.shares_mlflow(owner):
+        # so that we tell of its runs: the other one may never come back
+        context.store.change_sweep(sweep.id, epoch=context.epoch, service=context.service)
+        owner = ""
+    context.settle(sweep.id, _WHY, owner)
+    return step
+
+
+def _left_behind(context: Context, step: StepRun) -> Sweep | None:
+    if not step.sweeps or step.state is StepState.REUSED:
+        return None
+    try:
+        sweep = context.store.sweep(step.sweeps[-1])
+    except NotFoundError:
+        log.info("Step %s was lost before it began", step.id)
+        return None
+    ours = sweep.service in ("", context.service)
+    return None if ours or sweep.state in SWEEP_OVER else sweep
+
+
+def _moved(context: Context, step: StepRun, sweep: Sweep) -> StepRun:
+    if sweep.extras is None or sweep.extras.repeat_lost:
+        return context.store.change_step(
+            step.id,
+            epoch=context.epoch,
+            state=StepState.WAITING,
+            attempt=step.attempt + 1,
+            message=f"{_WHY}; it is repeated",
+        )
+    error = RunError(name="WorkerLost", message=f"{_WHY}. It is not to be repeated.")
+    return context.store.change_step(
+        step.id, epoch=context.epoch, state=StepState.FAILED, error=error, message=error.message, ended_at=now()
+    )
