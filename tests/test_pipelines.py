@@ -156,6 +156,7 @@ def test_a_failed_run_goes_on_from_the_failed_step(piped: PipelineService) -> No
     piped.notebook("second.ipynb", "stamp = 0.0\npath = ''", "import os\nassert os.path.exists(path), 'not yet'")
     pipeline = piped.promote(
         f"""\
+deadline: 300
 steps:
   first: {{notebook: first.ipynb, outputs: [stamp]}}
   second: {{notebook: second.ipynb, parameters: {{stamp: "${{first.stamp}}", path: {switch}}}}}
@@ -167,10 +168,15 @@ steps:
     assert steps["third"].state is StepState.SKIPPED
     stamp = steps["first"].outputs["stamp"]
     switch.touch()
+    # as if it had failed yesterday: neither deadline nor duration count from then
+    piped.store.change_pipeline_run(run.id, started_at="2026-01-01T00:00:00+00:00")
+    piped.store.change_step(steps["second"].id, started_at="2026-01-01T00:00:00+00:00")
     piped.pipelines.retry(run.id, RetryRequest())
     again = piped.wait(run.id)
     steps = piped.steps(run.id)
     assert again.state is PipelineRunState.SUCCEEDED, steps
+    assert again.started_at is not None and again.started_at > (run.ended_at or "")
+    assert (steps["second"].started_at or "") > (run.ended_at or "")
     assert steps["first"].outputs["stamp"] == stamp
     assert (steps["first"].attempt, steps["second"].attempt, steps["third"].attempt) == (1, 2, 1)
     assert len(steps["second"].sweeps) == 2

@@ -245,7 +245,7 @@ class PipelineDriver:
             sweeps=[*step.sweeps, sweep.id],
             parameters=sweep.fixed,
             fingerprint=mark,
-            started_at=step.started_at or now(),
+            started_at=now(),
             ended_at=None,
             retry_at=None,
             error=None,

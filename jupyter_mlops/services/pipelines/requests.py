@@ -380,6 +380,8 @@ class Pipelines:
     def backfill(self, pipeline_id: str, request: BackfillRequest) -> BackfillAnswer:
         """Run a schedule's times in a range; those that were fired already are not repeated.
 
+            # its deadline and its duration count from when it goes on
+            started_at=None,
         Raises:
             InvalidInputError: the range makes no sense, or the pipeline has no such schedule.
         """
