@@ -233,6 +233,22 @@ steps:
     assert fourth["read"].outputs["value"] == 7
 
 
+def test_a_file_more_under_a_steps_pattern_is_a_change(piped: PipelineService) -> None:
+    folder = piped.folder / "parts"
+    folder.mkdir()
+    (folder / "1.txt").write_text("1")
+    piped.notebook("read.ipynb", "a = 1", "from pathlib import Path\nsaid = len(list(Path('parts').iterdir()))")
+    pipeline = piped.promote(
+        "steps:\n  read: {notebook: read.ipynb, outputs: [said], inputs: ['parts/*.txt'], reuse: true}\n"
+    )
+    piped.run(pipeline)
+    _, second = piped.run(pipeline)
+    assert second["read"].state is StepState.REUSED
+    (folder / "2.txt").write_text("2")
+    _, third = piped.run(pipeline)
+    assert (third["read"].state, third["read"].outputs["said"]) == (StepState.SUCCEEDED, 2)
+
+
 def test_code_is_frozen_and_inputs_are_live(piped: PipelineService) -> None:
     (piped.folder / "helper.py").write_text("def answer():\n    return 'first'\n")
     (piped.folder / "data.txt").write_text("old")

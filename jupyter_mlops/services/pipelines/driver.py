@@ -259,7 +259,7 @@ class PipelineDriver:
         mark = fingerprint(definition, place, sweep.fixed, place.version.lock.get(sweep.kernel, ""))
         earlier = self.store.reusable(self.run.pipeline_id, mark)
         # what it read may be large
-        if earlier is not None and await asyncio.to_thread(unchanged, earlier, place.live):
+        if earlier is not None and await asyncio.to_thread(unchanged, earlier, place):
             self._reuse(step, earlier, sweep.fixed)
             return
         await self._attend(self._begin_attempt(step, sweep, data, mark))

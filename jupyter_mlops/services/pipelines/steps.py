@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 from dataclasses import dataclass
@@ -264,8 +265,11 @@ def fingerprint(step: Step, place: Place, values: dict[str, Any], lock: str) -> 
     return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
 
 
-def unchanged(earlier: StepRun, live: Path) -> bool:
-    """Whether the files that a step read, and those it handed on, are as they were."""
+def unchanged(earlier: StepRun, place: Place) -> bool:
+    """Whether the files that a step read or would read now, and those it handed on, are as they were."""
+    step, live = place.version.definition.steps[earlier.step], place.live
+    if not _named_now(step, place) <= {os.path.normpath(live / file.path) for file in earlier.inputs}:
+        return False
     handed_on = [value for value in earlier.outputs.values() if isinstance(value, str) and value.startswith("/")]
     if not all(Path(path).exists() for path in handed_on):
         return False
@@ -278,3 +282,14 @@ def unchanged(earlier: StepRun, live: Path) -> bool:
         except OSError:
             return False
     return True
+
+
+def _named_now(step: Step, place: Place) -> set[str]:
+    """Files that the patterns of a step's inputs match now."""
+    folder = (place.live / place.notebook(step)).parent
+    found = (path for pattern in step.inputs for path in glob.iglob(_at(folder, pattern), recursive=True))
+    return {os.path.normpath(path) for path in found if os.path.isfile(path)}
+
+
+def _at(folder: Path, pattern: str) -> str:
+    return os.path.join(glob.escape(str(folder)), os.path.expanduser(pattern))
