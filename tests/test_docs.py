@@ -38,6 +38,34 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_every_variable_that_a_step_gets_is_documented_and_no_other() -> None:
+    sources = [
+        "services/attempts.py",
+        "services/pipelines/steps.py",
+        "worker/environment.py",
+    ]
+    given = {
+        name for path in sources for name in re.findall(r"\bMLOPS_[A-Z_]+", (ROOT / "jupyter_mlops" / path).read_text())
+    }
+    page = (ROOT / "docs" / "pipelines.md").read_text().partition("## What a step finds in its environment")[2]
+    rows = re.findall(r"^\| (`.*?`) \|", page.partition("\n## ")[0], re.M)
+    named = {name for row in rows for name in re.findall(r"`(MLOPS_\w+)`", row)}
+    # between a host and its workers alone
+    assert named == given - {"MLOPS_ONE_DEVICE"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_within_pages_lead_to_headings(page: Path) -> None:
+    for path, anchor in re.findall(r"\]\(([^)#\s]*)#([^)]+)\)", page.read_text()):
+        if "://" not in path:
+            text = (page.parent / path if path else page).read_text()
+            headings = {
+                re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+                for heading in re.findall(r"^#+ (.*)$", text, re.M)
+            }
+            assert anchor in headings, f"{page.name} links to {path}#{anchor}"
+
+
 def test_versions_are_one() -> None:
     import json
 
