@@ -98,7 +98,7 @@ export function buildColumns(
     ...metricNames(sweep, runs).map(name =>
       make('metric', name, widthOf(Math.max(name.length + 2, 9)))
     ),
-    make('note', '', 180),
+    make('note', '', 130),
     make('worker', '', workerWidth(runs))
   ];
   return columns.length === before.length &&
