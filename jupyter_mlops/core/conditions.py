@@ -99,6 +99,11 @@ class Condition:
         """What a name in its tree stands for."""
         return self._by_name[name]
 
+    @property
+    def tree(self) -> ast.expr:
+        """As Python reads it; a name in it stands for :meth:`reference` of it."""
+        return self._tree
+
     def _placeholder(self, match: re.Match[str]) -> str:
         if match["odd"]:
             raise InvalidInputError(f"The condition {show(self.text)} cannot be read; “{match['odd']}” is no number.")

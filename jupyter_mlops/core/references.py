@@ -73,6 +73,20 @@ def find_references(text: str) -> list[Reference]:
     return list(dict.fromkeys(found))
 
 
+def split(text: str) -> list[str | Reference]:
+    """A text as what stands in it by itself and what is referred to, in order.
+
+    Raises:
+        InvalidInputError: a reference is none.
+    """
+    parts: list[str | Reference] = []
+    end = 0
+    for match in _PATTERN.finditer(text):
+        parts += [text[end : match.start()], "${" if match[0] == "$${" else read_reference(match[1])]
+        end = match.end()
+    return [part for part in (*parts, text[end:]) if part]
+
+
 def texts(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """Every text in a JSON value, with its place; keys of mappings are none."""
     match value:
