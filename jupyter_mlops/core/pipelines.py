@@ -61,7 +61,8 @@ class Step(Record, frozen=True, kw_only=True):
         retry_delay: seconds before the first repetition; ``retry_backoff`` times as long before each next one.
         repeat_lost: whether it is repeated when the process or machine that executed it was lost in its middle.
         timeout, cell_timeout: seconds, None for no limit.
-        cpus, gpus: threads and CUDA devices of one run, None for what the target gives.
+        cpus: threads of one run's libraries, None for what the target gives.
+        gpus: CUDA devices of one run, 0 or 1; with 1, a step that names no target runs on ``cuda``.
         memory: bytes that one run may take, None for no limit.
         target: where it runs; empty means the pipeline's.
         env: variables of its kernel's environment.
@@ -470,6 +471,10 @@ class PromoteRequest(Record, frozen=True, kw_only=True):
         run_id: a finished run: its notebook with its values.
         sweep_id: the sweep's best run.
         path: a pipeline file, or a notebook as it stands.
+        files: contents, by path relative to the project, of all that is frozen: so a commit is promoted that is
+            checked out nowhere. ``path`` ends with one of these paths, and says where the project is; it is made where
+            it is not there yet.
+        commit: that ``files`` are of.
         pipeline_id: make it a version of this one; empty: of the one made from the same file, else a new one.
         name: of a new pipeline; empty means the file's.
         alerts, environment, retries, timeout, …: of a notebook's pipeline; a pipeline file says them itself.
@@ -479,6 +484,8 @@ class PromoteRequest(Record, frozen=True, kw_only=True):
     run_id: str = ""
     sweep_id: str = ""
     path: str = ""
+    files: dict[str, bytes] = {}
+    commit: str = ""
     pipeline_id: str = ""
     name: str = ""
     note: str = ""

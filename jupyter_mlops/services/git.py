@@ -43,6 +43,37 @@ def diff_of(folder: Path, limit: int) -> bytes | None:
         return b""
 
 
+def commit_named(folder: Path, revision: str) -> str:
+    """Full id of the commit that a branch, a tag or the beginning of an id names; empty where none does."""
+    return _ask(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+
+
+def check_out(folder: Path, commit: str, destination: Path) -> str:
+    """Lay out a commit's files below a folder, as a work tree has them; what is wrong, empty where nothing is.
+
+    The repository, its index and its work tree stay as they are.
+    """
+    index = destination.with_name(destination.name + ".index")
+    destination.mkdir(parents=True, exist_ok=True)
+    try:
+        for arguments in (["read-tree", commit], ["checkout-index", "--all", "--force", f"--prefix={destination}/"]):
+            done = subprocess.run(
+                ["git", *arguments],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                env=_env() | {"GIT_INDEX_FILE": str(index)},
+            )
+            if done.returncode:
+                return done.stderr.strip().removeprefix("fatal: ") or f"git {arguments[0]} failed"
+    finally:
+        index.unlink(missing_ok=True)
+    return ""
+
+
 def _ask(folder: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(

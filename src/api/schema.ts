@@ -261,6 +261,8 @@ export interface PromoteRequest {
   run_id: string;
   sweep_id: string;
   path: string;
+  files: Record<string, string>;
+  commit: string;
   pipeline_id: string;
   name: string;
   note: string;
@@ -332,7 +334,6 @@ export interface RunExtras {
   env: Record<string, string>;
   secrets: Record<string, SecretRef>;
   cpus: number | null;
-  gpus: number | null;
   memory: number | null;
   repeat_lost: boolean;
   project: string;

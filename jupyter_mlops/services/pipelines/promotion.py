@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from ...core import notebook as notebooks
@@ -17,6 +17,7 @@ from ...environments import packages
 from ...store import Store
 from ..reading import KernelSpecs, kernel_problem, read_file
 from .freeze import collect, project_root
+from .steps import notebook_path
 from .text import check
 
 SUFFIXES = (".pipeline.yaml", ".pipeline.yml")
@@ -31,6 +32,9 @@ class Source:
         contents: bytes of notebooks by their path relative to the file's folder, where these count and not the file's.
         seen: what a run was seen to import, see :class:`~jupyter_mlops.core.records.Run`.
         said: as the version keeps it.
+        project: whose code is frozen; None: the one that the file lies in.
+        commit: of git, where the project is no work tree.
+        home: of the file, where that is read from somewhere else.
     """
 
     file: Path
@@ -38,6 +42,14 @@ class Source:
     said: str
     contents: dict[str, bytes] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)
+    project: Path | None = None
+    commit: str = ""
+    home: Path | None = None
+
+    @property
+    def path(self) -> Path:
+        """Of the pipeline that is made."""
+        return self.home or self.file
 
 
 def source_of(store: Store, request: PromoteRequest, root: Path) -> Source:
@@ -132,18 +144,18 @@ def freeze(
     """Freeze code and environment of what is promoted.
 
     Returns:
-        the project's folder, and the version, not numbered yet.
+        the folder that was frozen, and the version, not numbered yet.
 
     Raises:
         InvalidInputError: a notebook is missing, cannot be run, or does not take the parameters it is given.
         ForbiddenError: a notebook lies outside the server's root.
     """
-    project = project_root(source.file, root)
+    project = source.project or project_root(source.file, root)
     folder = source.file.parent.relative_to(project).as_posix()
     folder = "" if folder == "." else folder
     steps = source.definition.steps
-    paths = {name: str(PurePosixPath(folder) / step.notebook) for name, step in steps.items()}
-    contents = {str(PurePosixPath(folder) / path): data for path, data in source.contents.items()}
+    paths = {name: notebook_path(folder, step.notebook) for name, step in steps.items()}
+    contents = {notebook_path(folder, path): data for path, data in source.contents.items()}
     kernels: dict[str, str] = {}
     for name, path in paths.items():
         data = contents.get(path)
@@ -174,7 +186,7 @@ def freeze(
         data=frozen.data,
         kernels=kernels,
         lock=lock,
-        git_commit=frozen.git_commit,
+        git_commit=source.commit or frozen.git_commit,
         git_diff=frozen.git_diff,
         source=source.said,
         note=note.strip(),

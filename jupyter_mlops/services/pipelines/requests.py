@@ -47,8 +47,9 @@ from ..layout import Layout
 from ..reading import KernelSpecs
 from .backfill import times_of
 from .firing import next_at, run_of
-from .promotion import freeze, source_of
+from .promotion import Source, freeze, source_of
 from .triggers import check_trigger, trigger_of
+from .uploads import uploaded
 
 _REPEATED = frozenset({StepState.FAILED, StepState.STOPPED, StepState.SKIPPED})
 _PAGE = 500
@@ -76,22 +77,29 @@ class Pipelines:
         Raises:
             InvalidInputError: it cannot run as it stands; says why.
         """
-        source = source_of(self.store, request, root)
+        if request.files or request.commit:
+            with uploaded(self.store, request, root) as (source, project):
+                _, version = freeze(self.store, source, source.project, kernelspecs, request.note)
+        else:
+            source = source_of(self.store, request, root)
+            project, version = freeze(self.store, source, root, kernelspecs, request.note)
         if request.schedule is not None:
             # before anything is made
-            check_trigger(request.schedule, source.file.parent)
-        project, version = freeze(self.store, source, root, kernelspecs, request.note)
+            check_trigger(request.schedule, source.path.parent)
+        return self._kept(request, source, project, version)
+
+    def _kept(self, request: PromoteRequest, source: Source, project: Path, version: Version) -> PromoteAnswer:
         definition = version.definition
-        known = self._known(request, str(source.file), definition.name)
+        known = self._known(request, str(source.path), definition.name)
         fields: dict[str, Any] = {
-            "name": request.name.strip() or definition.name or source.file.name.partition(".")[0],
+            "name": request.name.strip() or definition.name or source.path.name.partition(".")[0],
             "project": str(project),
             "target": definition.target,
             "steps": len(definition.steps),
             "service": self.layout.service,
         }
         if known is None:
-            made = Pipeline(id=uuid4().hex, path=str(source.file), created_at=now(), **fields)
+            made = Pipeline(id=uuid4().hex, path=str(source.path), created_at=now(), **fields)
             pipeline = self.store.create_pipeline(made, version)
             version = msgspec.structs.replace(version, pipeline_id=pipeline.id, number=1)
         else:
@@ -141,7 +149,7 @@ class Pipelines:
         pipeline = self.store.pipeline(pipeline_id)
         versions = self.store.versions(pipeline_id)
         current = next(version for version in versions if version.number == pipeline.version)
-        sentence, ends = keeper(self.settings)
+        sentence, ends = keeper(self.settings, self.store)
         return PipelineDetails(
             pipeline=pipeline,
             triggers=[_outward(trigger) for trigger in self.store.triggers(pipeline_id)],
@@ -372,6 +380,8 @@ class Pipelines:
             expect=[run.state],
             state=PipelineRunState.QUEUED,
             stop_requested=False,
+            # its deadline and its duration count from when it goes on
+            started_at=None,
             ended_at=None,
             alerted=[],
             message="Waiting for the service",
@@ -380,8 +390,6 @@ class Pipelines:
     def backfill(self, pipeline_id: str, request: BackfillRequest) -> BackfillAnswer:
         """Run a schedule's times in a range; those that were fired already are not repeated.
 
-            # its deadline and its duration count from when it goes on
-            started_at=None,
         Raises:
             InvalidInputError: the range makes no sense, or the pipeline has no such schedule.
         """

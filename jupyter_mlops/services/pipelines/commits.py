@@ -1,0 +1,79 @@
+"""All that a version of a commit holds, taken from git and from no work tree."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ...core.errors import InvalidInputError
+from ...core.pipelines import PromoteRequest
+from ...store import Store
+from .. import git
+from .freeze import collect
+from .promotion import source_of
+
+
+@dataclass(frozen=True)
+class CommitFiles:
+    """What is promoted of a commit.
+
+    Attributes:
+        path: of the pipeline file or notebook, relative to the repository's top.
+        contents: bytes by path relative to the top.
+        warnings: one sentence each on what is not among them.
+    """
+
+    commit: str
+    path: str
+    contents: dict[str, bytes]
+    warnings: list[str]
+
+
+def files_of_commit(store: Store, file: Path, revision: str) -> CommitFiles:
+    """What promotion of a file as it is in a commit needs.
+
+    Args:
+        file: absolute; it need not be in the work tree any more.
+
+    Raises:
+        InvalidInputError: there is no such commit, or the file in it makes no pipeline.
+        NotFoundError: the commit has no such file.
+    """
+    there = next(folder for folder in file.parents if folder.is_dir())
+    top = git.top_of(there)
+    if top is None:
+        raise InvalidInputError(f"{there} is in no git repository, so that it has no commit {revision}.")
+    # git's top is a real path
+    path = (there.resolve() / file.relative_to(there)).relative_to(top)
+    commit = git.commit_named(top, revision)
+    if not commit:
+        raise InvalidInputError(f"There is no commit “{revision}” in {top}; a shallow clone may lack it.")
+    with tempfile.TemporaryDirectory(prefix="mlops-") as folder:
+        tree = Path(folder).resolve() / "tree"
+        problem = git.check_out(top, commit, tree)
+        if problem:
+            raise InvalidInputError(f"git cannot lay out commit {commit[:12]}: {problem}")
+        return _read(store, tree, path.as_posix(), commit)
+
+
+def _read(store: Store, tree: Path, path: str, commit: str) -> CommitFiles:
+    source = source_of(store, PromoteRequest(path=path), tree)
+    blobs: dict[str, bytes] = {}
+
+    def keep(data: bytes) -> str:
+        name = hashlib.sha256(data).hexdigest()
+        blobs[name] = data
+        return name
+
+    folder = PurePosixPath(path).parent
+    frozen = collect(
+        tree,
+        dict.fromkeys(str(folder / step.notebook) for step in source.definition.steps.values()),
+        keep,
+        patterns=source.definition.frozen,
+        folder="" if str(folder) == "." else str(folder),
+    )
+    contents = {name: blobs[digest] for name, digest in frozen.files.items()}
+    return CommitFiles(commit, path, {path: source.file.read_bytes(), **contents}, frozen.warnings)

@@ -1,0 +1,75 @@
+"""Promotion of files that come with the request: a commit that is checked out nowhere."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from ...core.code_paths import normal
+from ...core.errors import InvalidInputError, UnavailableError
+from ...core.pipelines import PromoteRequest
+from ...store import Store
+from .promotion import Source, source_of
+
+MOST_FILES = 20_000
+
+
+@contextmanager
+def uploaded(store: Store, request: PromoteRequest, root: Path) -> Iterator[tuple[Source, Path]]:
+    """What a request with files means, while they lie in a folder of their own.
+
+    Args:
+        root: folder in which the pipeline has its place.
+
+    Yields:
+        the source, and the project's folder, which is made where it is not there: steps read and leave files in it.
+
+    Raises:
+        InvalidInputError: the request makes no sense.
+        UnavailableError: the files or the project's folder cannot be written.
+    """
+    file, name = _place(request, root)
+    project = file.parents[len(PurePosixPath(name).parts) - 1]
+    with tempfile.TemporaryDirectory(prefix="mlops-") as folder:
+        tree = Path(folder).resolve()
+        try:
+            for path, data in request.files.items():
+                place = tree / path
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(data)
+        except OSError as error:
+            raise UnavailableError(f"The files cannot be written: {error.strerror}.") from error
+        inside = msgspec.structs.replace(request, path=name, files={}, commit="")
+        source = source_of(store, inside, tree)
+        said = f"commit {request.commit}" if request.commit else source.said
+        yield replace(source, project=tree, commit=request.commit, home=file, said=said), project
+    try:
+        project.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnavailableError(f"The folder {project} cannot be made: {error.strerror}.") from error
+
+
+def _place(request: PromoteRequest, root: Path) -> tuple[Path, str]:
+    """Where the file that is promoted has its place, and its path in the project."""
+    if not request.path or request.run_id or request.sweep_id:
+        raise InvalidInputError("A commit's files are promoted by the path of one of them.")
+    if not request.files:
+        raise InvalidInputError("The commit's files are missing from the request.", {"files": "are missing"})
+    if len(request.files) > MOST_FILES:
+        raise InvalidInputError(f"More than {MOST_FILES:,} files are more than a version may hold.")
+    for path in request.files:
+        if not path or "\0" in path or normal(path) != path or path.startswith(("/", "..")):
+            raise InvalidInputError(f"“{path}” is no path in a project.", {"files": f"{path} is no path"})
+    file = (root / request.path.lstrip("/")).resolve()
+    tail = f"/{file.relative_to(root).as_posix()}" if file.is_relative_to(root) else file.as_posix()
+    names = [path for path in request.files if tail.endswith(f"/{path}")]
+    if not names:
+        raise InvalidInputError(
+            f"None of the files is {request.path}, which is to be promoted.", {"path": "is none of the files"}
+        )
+    return file, max(names, key=len)
