@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ..core.errors import InvalidInputError, UnavailableError
 from ..core.records import Run, Sweep
 from ..core.states import RUN_OVER, SWEEP_OVER, SweepState
-from . import starting
+from . import pipeline_runs, pipelines, schedules, starting
 from .output import console, note, print_json, say_state
 from .session import Session, load_settings
 from .tables import last_word, run_details, runs_table, short_id, sweep_details, sweeps_table
@@ -34,6 +34,10 @@ def run_command(arguments: argparse.Namespace, overrides: list[str]) -> int:
 
 
 def _runs(session: Session, arguments: argparse.Namespace) -> int:
+    if arguments.pipeline:
+        if arguments.sweep or arguments.all:
+            raise InvalidInputError("--pipeline lists the runs of one pipeline; leave out what belongs to sweeps.")
+        return pipeline_runs.runs(session, arguments)
     if arguments.sweep:
         sweep = session.find_sweep(arguments.sweep)
         runs = session.sweeps.runs(sweep.id).runs
@@ -146,4 +150,8 @@ _COMMANDS: dict[str, Callable[[Session, argparse.Namespace], int]] = {
     "pause": _pause,
     "resume": _resume,
     "retry": starting.retry,
+    "pipeline": pipelines.pipeline,
+    "pipelines": pipelines.pipelines,
+    "schedules": schedules.schedules,
+    "backfill": schedules.backfill,
 }

@@ -1,7 +1,7 @@
 """Entry of ``jupyter mlops``: from words to an exit code.
 
 ====  ==================================================================================
-0     done; for a sweep: every run succeeded
+0     done; for a sweep: every run succeeded; for a pipeline's run: it succeeded
 1     asked for rightly, but a run failed or was stopped, or something outside did not answer
 2     what was asked for makes no sense as it stands
 130   Ctrl-C; the sweep goes on
@@ -15,6 +15,7 @@ import sys
 
 from ..core.errors import MlopsError, UnavailableError
 from .parser import make_parser, split_settings
+from .pipeline_parser import with_action
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
 
@@ -30,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     try:
         words, overrides = split_settings(sys.argv[1:] if argv is None else argv)
-        arguments = make_parser().parse_args(words)
+        arguments = make_parser().parse_args(with_action(words))
         # only now: a mistyped word, or --help, needs neither configuration nor store
         from .commands import run_command
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from typing import Any, NoReturn
+from typing import Any
 
 from .. import __version__
 from ..core.errors import InvalidInputError
+from .arguments import Parser, add_command, seconds, whole
+from .pipeline_parser import add_pipeline_commands
 
 _SETTINGS = "--MlopsSettings."
 
 _DESCRIPTION = """\
-Run a notebook many times with different parameters, in parallel, without a browser.
+Run a notebook many times with different parameters, and pipelines of notebooks by schedule, without a browser.
 
-What is started here shows in JupyterLab's MLOps panel, too, and the other way round. Sweeps belong to
-a service in the background: they go on when this command, the terminal or JupyterLab ends.
+What is started here shows in JupyterLab's MLOps panel, too, and the other way round. It belongs to a
+service in the background, and goes on when this command, the terminal or JupyterLab ends.
 """
 
 _EXAMPLES = """\
@@ -25,6 +26,8 @@ examples:
   jupyter mlops runs latest          the runs of the newest
   jupyter mlops show 3fa8-2          run 2 of the sweep whose id begins with 3fa8: values, error, traceback
   jupyter mlops stop latest
+  jupyter mlops pipeline promote flights.pipeline.yaml --cron "0 6 * * *"
+  jupyter mlops pipelines            all pipelines: how their last runs went, when they fire next
 
 “jupyter mlops COMMAND --help” says more about each.
 
@@ -70,14 +73,6 @@ ends with exit code 1.
 _WHICH = "SWEEP is an id, as much of its beginning as is unambiguous, or “latest”; RUN is SWEEP-N, as tables show it."
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says in one sentence what is wrong, instead of the whole usage."""
-
-    def error(self, message: str) -> NoReturn:
-        print(f"{message[:1].upper()}{message[1:]}. “{self.prog} --help” shows what there is.", file=sys.stderr)
-        raise SystemExit(2)
-
-
 def split_settings(words: list[str]) -> tuple[list[str], list[str]]:
     """Words without ``--MlopsSettings.NAME=VALUE``, and those.
 
@@ -93,7 +88,7 @@ def split_settings(words: list[str]) -> tuple[list[str], list[str]]:
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of all commands; ``command`` names the one that was given."""
-    parser = _Parser(
+    parser = Parser(
         prog="jupyter mlops",
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
@@ -101,31 +96,19 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     _add_sweep(commands)
     _add_reading(commands)
     _add_acting(commands)
+    add_pipeline_commands(commands)
     _add_service(commands)
     return parser
 
 
-def _add(commands: Any, name: str, text: str, *, description: str = "", epilog: str = "", json: bool = True) -> Any:
-    parser = commands.add_parser(
-        name,
-        help=text,
-        description=description or f"{text[:1].upper()}{text[1:]}.",
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--data-dir", metavar="FOLDER", help="folder of the store (default: as configured for Jupyter)")
-    if json:
-        parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
-    return parser
-
-
 def _add_sweep(commands: Any) -> None:
-    parser = _add(commands, "sweep", "start a sweep and wait for its end", description=_SWEEP, epilog=_SWEEP_EXAMPLES)
+    parser = add_command(
+        commands, "sweep", "start a sweep and wait for its end", description=_SWEEP, epilog=_SWEEP_EXAMPLES
+    )
     parser.add_argument("notebook", metavar="NOTEBOOK")
     parser.add_argument(
         "-p", "--param", action="append", default=[], metavar="NAME=VALUES", help="what to try; see below; repeatable"
@@ -143,13 +126,13 @@ def _add_sweep(commands: Any) -> None:
     parser.add_argument(
         "--target", default="local", help="where: local (default), cuda or tcp://host:port of a Dask scheduler"
     )
-    parser.add_argument("--slots", type=_whole, metavar="N", help="at most N runs at once")
-    parser.add_argument("--random", type=_whole, metavar="N", help="draw N different combinations instead of all")
+    parser.add_argument("--slots", type=whole, metavar="N", help="at most N runs at once")
+    parser.add_argument("--random", type=whole, metavar="N", help="draw N different combinations instead of all")
     parser.add_argument("--seed", type=int, metavar="N", help="draw the same ones again (default: 0)")
     parser.add_argument("--name", default="", help="of the sweep (default: notebook and time)")
     parser.add_argument("--experiment", default="", help="of MLflow (default: the notebook's folder and name)")
-    parser.add_argument("--cell-timeout", type=_seconds, metavar="SECONDS", help="a cell may take this long")
-    parser.add_argument("--run-timeout", type=_seconds, metavar="SECONDS", help="a run may take this long")
+    parser.add_argument("--cell-timeout", type=seconds, metavar="SECONDS", help="a cell may take this long")
+    parser.add_argument("--run-timeout", type=seconds, metavar="SECONDS", help="a run may take this long")
     parser.add_argument(
         "--share-prefix",
         action="store_true",
@@ -162,12 +145,15 @@ def _add_sweep(commands: Any) -> None:
 
 
 def _add_reading(commands: Any) -> None:
-    parser = _add(commands, "runs", "list sweeps, or the runs of one", epilog=_WHICH)
+    parser = add_command(commands, "runs", "list sweeps, or the runs of one, or of a pipeline", epilog=_WHICH)
     parser.add_argument("sweep", metavar="SWEEP", nargs="?")
+    parser.add_argument("--pipeline", metavar="PIPELINE", help="runs of this pipeline; as “pipeline runs PIPELINE”")
     parser.add_argument("--all", action="store_true", help="archived sweeps, too")
-    parser = _add(commands, "show", "all about a sweep or a run: values, errors, where its files are", epilog=_WHICH)
+    parser = add_command(
+        commands, "show", "all about a sweep or a run: values, errors, where its files are", epilog=_WHICH
+    )
     parser.add_argument("item", metavar="SWEEP|RUN")
-    parser = _add(
+    parser = add_command(
         commands,
         "open",
         "print the path of a run's executed notebook, and open it in JupyterLab",
@@ -185,27 +171,27 @@ def _add_reading(commands: Any) -> None:
 
 
 def _add_acting(commands: Any) -> None:
-    parser = _add(commands, "wait", "wait for the end of a sweep, as “sweep” does", epilog=_WHICH)
+    parser = add_command(commands, "wait", "wait for the end of a sweep, as “sweep” does", epilog=_WHICH)
     parser.add_argument("sweep", metavar="SWEEP")
-    parser = _add(commands, "stop", "stop a sweep or one run; kernels end within two seconds", epilog=_WHICH)
+    parser = add_command(commands, "stop", "stop a sweep or one run; kernels end within two seconds", epilog=_WHICH)
     parser.add_argument("item", metavar="SWEEP|RUN")
-    parser = _add(commands, "pause", "start no more runs of a sweep; those running go on", epilog=_WHICH)
+    parser = add_command(commands, "pause", "start no more runs of a sweep; those running go on", epilog=_WHICH)
     parser.add_argument("sweep", metavar="SWEEP")
-    parser = _add(commands, "resume", "go on with a paused sweep", epilog=_WHICH)
+    parser = add_command(commands, "resume", "go on with a paused sweep", epilog=_WHICH)
     parser.add_argument("sweep", metavar="SWEEP")
-    parser = _add(commands, "retry", "repeat the failed and stopped runs of a sweep, and wait", epilog=_WHICH)
+    parser = add_command(commands, "retry", "repeat the failed and stopped runs of a sweep, and wait", epilog=_WHICH)
     parser.add_argument("sweep", metavar="SWEEP")
     parser.add_argument("--no-wait", action="store_true", help="return at once")
 
 
 def _add_service(commands: Any) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "service",
         "run the background service here, or ask how it is",
         description="The service runs sweeps and pipelines, and fires schedules. It starts by itself when there is\n"
-        "work, and ends when there is none and nothing is scheduled. Without ACTION it runs in the foreground and stays\n"
-        "until Ctrl-C, for supervisors such as systemd; “install” makes a systemd user unit that does so.",
+        "work, and ends when there is none and nothing is scheduled. Without ACTION it runs in the foreground\n"
+        "and stays until Ctrl-C, for supervisors such as systemd; “install” makes a systemd user unit that does so.",
     )
     parser.add_argument(
         "action",
@@ -218,20 +204,3 @@ def _add_service(commands: Any) -> None:
     )
     parser.add_argument("--until-idle", action="store_true", help="end by itself, as it does in the background")
     parser.add_argument("--replace", action="store_true", help="end a service that runs already and go on in its place")
-
-
-def _whole(text: str) -> int:
-    value = int(text) if text.isdecimal() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"“{text}” is no whole number of 1 or more")
-    return value
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"“{text}” is no number of seconds above 0")
-    return value

@@ -13,9 +13,11 @@ from traitlets import TraitError
 from ..core.errors import InvalidInputError, NotFoundError
 from ..core.records import Run, Sweep
 from ..services.launch import ensure_service, is_running
+from ..services.pipelines.requests import Pipelines
 from ..services.requests import Sweeps
 from ..settings import MlopsSettings
 from ..store import Store
+from .finding import pick_sweep
 
 # as the server does it: the extension's own file first, then the server's
 _CONFIG_FILES = ("jupyter_jupyter_mlops_config", "jupyter_server_config")
@@ -70,6 +72,7 @@ class Session:
         self.settings = settings
         self.app = app
         self.sweeps = Sweeps(Store(settings.store_url), settings)
+        self.pipelines = Pipelines(self.sweeps.store, settings)
 
     def __enter__(self) -> Session:
         return self
@@ -107,18 +110,7 @@ class Session:
             NotFoundError: there is none.
             InvalidInputError: several begin so.
         """
-        known = self.all_sweeps()
-        if text == "latest":
-            if not known:
-                raise NotFoundError("There is no sweep yet.")
-            return known[0]
-        found = [sweep for sweep in known if text and sweep.id.startswith(text)]
-        if not found:
-            raise NotFoundError(f"There is no sweep “{text}”; “jupyter mlops runs” lists those there are.")
-        if len(found) > 1:
-            some = ", ".join(sweep.id[: max(8, len(text) + 2)] for sweep in found[:4])
-            raise InvalidInputError(f"“{text}” may be any of {some}{', …' if len(found) > 4 else ''}; give more of it.")
-        return found[0]
+        return pick_sweep(self.all_sweeps(), text)
 
     def find_run(self, text: str) -> Run:
         """The run that ``SWEEP-N`` names.

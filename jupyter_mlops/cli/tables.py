@@ -27,6 +27,7 @@ _STYLES = {
     "paused": "yellow",
     "stopping": "yellow",
     "running": "cyan",
+    "reused": "green",
     "starting": "cyan",
 }
 
@@ -79,7 +80,11 @@ def shared_cells(prefix: PrefixCheck) -> list[str]:
     """Lines that tell a person which cells a sweep shares."""
     count = len(prefix.cells)
     cells = "The first code cell runs" if count == 1 else f"The first {count} code cells run"
-    return [f"{cells} once a slot, not in each run:", *(f"  {_line(line)}" for line in prefix.cells), prefix.reason]
+    return [
+        f"{cells} once a slot, not in each run:",
+        *(f"  {first_line(line)}" for line in prefix.cells),
+        prefix.reason,
+    ]
 
 
 def took(record: Sweep | Run) -> float | None:
@@ -110,15 +115,15 @@ def best_text(sweep: Sweep) -> str:
 
 def sweeps_table(sweeps: list[Sweep]) -> Table:
     """Sweeps, one a row."""
-    table = _table("sweep", "name", "state", "runs", "best", "created", "notebook")
+    table = new_table("sweep", "name", "state", "runs", "best", "created", "notebook")
     for sweep in sweeps:
         table.add_row(
             short_id(sweep),
             Text(sweep.name),
-            _state(sweep.state),
+            state_cell(sweep.state),
             f"{finished(sweep)}/{sweep.total}",
             Text(best_text(sweep)),
-            _when(sweep.created_at),
+            when_text(sweep.created_at),
             Text(Path(sweep.path).name),
         )
     return table
@@ -128,16 +133,16 @@ def runs_table(sweep: Sweep, runs: list[Run]) -> Table:
     """Runs, one a row, with the parameters that differ."""
     metrics = _metric_names(sweep, runs)
     failed = any(run.message for run in runs)
-    table = _table("run", "state", *sweep.varied, *metrics, "took", *(["message"] if failed else []))
+    table = new_table("run", "state", *sweep.varied, *metrics, "took", *(["message"] if failed else []))
     for run in runs:
         best = run.id == sweep.best_run_id
         table.add_row(
             short_id(run),
-            _state(run.state),
+            state_cell(run.state),
             *(Text(value_text(run.parameters[name]) if name in run.parameters else "") for name in sweep.varied),
             *(Text(value_text(run.metrics[name]) if name in run.metrics else "") for name in metrics),
             duration_text(took(run)),
-            *([Text(_line(run.message))] if failed else []),
+            *([Text(first_line(run.message))] if failed else []),
             style="bold" if best else "",
         )
     return table
@@ -166,8 +171,8 @@ def last_word(sweep: Sweep, runs: list[Run]) -> list[str]:
     if sweep.objective and best is None and sweep.counts.get(RunState.SUCCEEDED):
         known = ", ".join(dict.fromkeys(name for run in runs for name in run.metrics)) or "none"
         lines.append(f"No run has a metric “{sweep.objective.metric}”; those there are: {known}.")
-    errors = Counter(_line(run.error.message) for run in runs if run.error)
-    first = {_line(run.error.message): run for run in reversed(runs) if run.error}
+    errors = Counter(first_line(run.error.message) for run in runs if run.error)
+    first = {first_line(run.error.message): run for run in reversed(runs) if run.error}
     lines += [
         f"{count} × {error} (jupyter mlops show {short_id(first[error])})"
         for error, count in errors.most_common(_MOST_ERRORS)
@@ -182,7 +187,7 @@ def sweep_details(sweep: Sweep, layout: Layout) -> Table:
     )
     objective = f"{sweep.objective.metric} ({sweep.objective.direction})" if sweep.objective else ""
     counts = ", ".join(f"{count} {state}" for state, count in sweep.counts.items())
-    return _details(
+    return new_details(
         ("sweep", sweep.id),
         ("name", sweep.name),
         ("state", state_text(sweep)),
@@ -199,7 +204,7 @@ def sweep_details(sweep: Sweep, layout: Layout) -> Table:
         ("shares", f"the first {sweep.shared_cells} code cells, once a slot" if sweep.prefix else ""),
         ("experiment", sweep.experiment),
         ("MLflow run", sweep.mlflow_run_id or ""),
-        *_times(("created", sweep.created_at), ("started", sweep.started_at), ("ended", sweep.ended_at)),
+        *time_rows(("created", sweep.created_at), ("started", sweep.started_at), ("ended", sweep.ended_at)),
         ("took", duration_text(took(sweep))),
         ("occupies", _bytes(sweep.occupies)),
     )
@@ -209,7 +214,7 @@ def run_details(run: Run, sweep: Sweep, layout: Layout) -> Table:
     """All about a run."""
     output = layout.output(run.id, run.attempt)
     files = layout.run(run.id) / "files"
-    return _details(
+    return new_details(
         ("run", run.id),
         ("sweep", f"{short_id(sweep)} {sweep.name}"),
         ("state", state_text(run)),
@@ -221,7 +226,7 @@ def run_details(run: Run, sweep: Sweep, layout: Layout) -> Table:
         *(("warning", warning) for warning in run.warnings),
         ("cells", f"{run.cell}/{run.cells}" if run.cells else ""),
         ("attempt", str(run.attempt) if run.attempt > 1 else ""),
-        *_times(("queued", run.queued_at), ("started", run.started_at), ("ended", run.ended_at)),
+        *time_rows(("queued", run.queued_at), ("started", run.started_at), ("ended", run.ended_at)),
         ("took", duration_text(took(run))),
         ("time", timing_text(run.timing)),
         ("kernel", kernel_text(run)),
@@ -234,14 +239,16 @@ def run_details(run: Run, sweep: Sweep, layout: Layout) -> Table:
     )
 
 
-def _table(*names: str) -> Table:
+def new_table(*names: str) -> Table:
+    """A table with these columns and no rows yet."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in names:
         table.add_column(Text(name), overflow="fold")
     return table
 
 
-def _details(*rows: tuple[str, str]) -> Table:
+def new_details(*rows: tuple[str, str]) -> Table:
+    """Names and texts below each other; what is empty is left out."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -251,8 +258,9 @@ def _details(*rows: tuple[str, str]) -> Table:
     return table
 
 
-def _times(*times: tuple[str, str | None]) -> Iterable[tuple[str, str]]:
-    return [(name, _when(time, seconds=True)) for name, time in times if time]
+def time_rows(*times: tuple[str, str | None]) -> Iterable[tuple[str, str]]:
+    """Rows for :func:`new_details` of the times that there are."""
+    return [(name, when_text(time, seconds=True)) for name, time in times if time]
 
 
 def _metric_names(sweep: Sweep, runs: list[Run]) -> list[str]:
@@ -262,16 +270,19 @@ def _metric_names(sweep: Sweep, runs: list[Run]) -> list[str]:
     return list(ordered)[:_MOST_METRICS]
 
 
-def _state(state: str) -> Text:
+def state_cell(state: str) -> Text:
+    """A state in its colour."""
     return Text(str(state), style=_STYLES.get(state, ""))
 
 
-def _line(text: str) -> str:
+def first_line(text: str) -> str:
+    """A text's first line, cut where it is long."""
     first = text.strip().split("\n", 1)[0]
     return first if len(first) <= 120 else first[:119] + "…"
 
 
-def _when(time: str, *, seconds: bool = False) -> str:
+def when_text(time: str, *, seconds: bool = False) -> str:
+    """A time as the clock on the wall shows it."""
     local = datetime.fromisoformat(time).astimezone()
     return local.strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
 

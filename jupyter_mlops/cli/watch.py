@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol
 
@@ -112,7 +113,8 @@ def wait_for(session: Session, sweep_id: str, *, definite: bool) -> Sweep:
     """
     view: View = Bar() if sys.stderr.isatty() else Lines()
     watched = _Watched(session, view, definite)
-    seen, looked = -1, time.monotonic()
+    service = ServiceWatch(session, view.say)
+    seen = -1
     with view:
         while True:
             revision = session.store.revision()
@@ -123,9 +125,7 @@ def wait_for(session: Session, sweep_id: str, *, definite: bool) -> Sweep:
                 if sweep.state in SWEEP_OVER:
                     return sweep
                 watched.look_at(sweep)
-            if time.monotonic() - looked > SERVICE_SECONDS:
-                watched.keep_service()
-                looked = time.monotonic()
+            service.look()
             time.sleep(POLL_SECONDS)
 
 
@@ -137,7 +137,6 @@ class _Watched:
         self.view = view
         self.definite = definite
         self._paused = False
-        self._missed = False
 
     def look_at(self, sweep: Sweep) -> None:
         """Act on a pause, once each."""
@@ -164,18 +163,38 @@ class _Watched:
             # it ended in this moment, which the next look shows
             return
 
-    def keep_service(self) -> None:
-        """Start the service again where it ended in the middle."""
+
+class ServiceWatch:
+    """Starts the service again where it ended in the middle.
+
+    Args:
+        say: what a person must not miss.
+    """
+
+    def __init__(self, session: Session, say: Callable[[str], None]) -> None:
+        self.session = session
+        self.say = say
+        self._looked = time.monotonic()
+        self._missed = False
+
+    def look(self) -> None:
+        """Look, not more often than now and then."""
+        if time.monotonic() - self._looked <= SERVICE_SECONDS:
+            return
+        self._keep()
+        self._looked = time.monotonic()
+
+    def _keep(self) -> None:
         from ..services.launch import is_held_back, is_running
 
         if is_running(self.session.settings):
             self._missed = False
         elif self.session.settings.start_service and not is_held_back(self.session.settings):
-            self.view.say("The service ended; it is started again.")
+            self.say("The service ended; it is started again.")
             self.session.wake()
         elif not self._missed:
             self._missed = True
-            self.view.say("The service ended; start it again with “jupyter mlops service”.")
+            self.say("The service ended; start it again with “jupyter mlops service”.")
 
 
 def _more(sweep: Sweep) -> str:

@@ -1,0 +1,101 @@
+"""Writing a pipeline for another program."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from ..core.errors import InvalidInputError, UnavailableError
+from ..core.pipelines import PromoteRequest, Trigger, Version
+from ..services.pipelines.airflow import Exported, export
+from ..services.pipelines.promotion import source_of
+from ..services.reading import read_file
+from .output import note
+from .pipeline_finding import find_pipeline
+from .pipeline_runs import is_file
+from .session import Session
+from .zones import cron_request
+
+
+def write_dag(session: Session, arguments: argparse.Namespace) -> int:
+    """Write a DAG for Airflow, and say what it does not do."""
+    out = Path(arguments.output).absolute() if arguments.output else None
+    wanted = _of_file(session, arguments) if is_file(arguments.what) else _of_pipeline(session, arguments, out)
+    written = export(wanted)
+    if out is None:
+        print(written.text, end="")
+    else:
+        _write(out, written.text.encode())
+        note(f"“{wanted.name}” is written to {arguments.output}.")
+    for remark in written.remarks:
+        note(f"Not translated: {remark}")
+    return 0
+
+
+def _asked(arguments: argparse.Namespace) -> list[Trigger]:
+    asked = cron_request(arguments)
+    if asked is None:
+        return []
+    from ..services.pipelines.triggers import check_trigger, trigger_of
+
+    check_trigger(asked, Path("/"))
+    return [trigger_of("", asked, Path("/"), "")]
+
+
+def _of_file(session: Session, arguments: argparse.Namespace) -> Exported:
+    file = Path(arguments.what).absolute()
+    source = source_of(session.store, PromoteRequest(path=str(file)), Path("/"))
+    definition = source.definition
+    contents = {
+        step.notebook: read_file(file.parent / step.notebook, f"notebook of step “{name}”")
+        for name, step in definition.steps.items()
+    }
+    return Exported(
+        definition=definition,
+        name=definition.name or file.name.partition(".")[0],
+        source=file.name,
+        folder=repr(str(file.parent)),
+        notebooks=contents,
+        triggers=_asked(arguments),
+        day=datetime.now(UTC).date(),
+    )
+
+
+def _of_pipeline(session: Session, arguments: argparse.Namespace, out: Path | None) -> Exported:
+    """The version that fires; its frozen files are written beside the DAG."""
+    pipeline = find_pipeline(session, arguments.what)
+    if out is None:
+        raise InvalidInputError(
+            f"Say with --output where to write the DAG: the frozen files of “{pipeline.name}” are written beside it."
+        )
+    version = session.pipelines.version(pipeline.id, pipeline.version)
+    place = f"{out.stem}_files"
+    for path, digest in version.files.items():
+        _write(out.parent / place / path, session.store.blob(digest))
+    note(f"The files of version {version.number} are in {place}, beside it; put there what else its steps read.")
+    folder = f"Path(__file__).resolve().parent / {place!r}{' / ' + repr(version.folder) if version.folder else ''}"
+    return Exported(
+        definition=version.definition,
+        name=pipeline.name,
+        source=f"version {version.number} of “{pipeline.name}”",
+        folder=folder,
+        notebooks=_notebooks(session, version),
+        triggers=_asked(arguments) or [trigger for trigger in session.store.triggers(pipeline.id) if trigger.enabled],
+        day=datetime.now(UTC).date(),
+    )
+
+
+def _notebooks(session: Session, version: Version) -> dict[str, bytes]:
+    return {
+        step.notebook: session.store.blob(version.files[str(PurePosixPath(version.folder) / step.notebook)])
+        for step in version.definition.steps.values()
+    }
+
+
+def _write(file: Path, data: bytes) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    except OSError as error:
+        raise UnavailableError(f"{file} cannot be written: {error.strerror}.") from error

@@ -1,0 +1,124 @@
+"""A Jupyter server at an address, asked over its REST API."""
+
+from __future__ import annotations
+
+import re
+from types import TracebackType
+from typing import TypeVar
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+import httpx
+import msgspec
+
+from ..core.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidInputError,
+    MlopsError,
+    NotFoundError,
+    UnavailableError,
+)
+from ..core.pipelines import Changes, Pipeline, PromoteAnswer, PromoteRequest
+from ..core.records import ErrorBody, Record, Sweep
+from .finding import pick
+
+# promotion freezes code and asks kernels which packages they have
+PATIENCE = httpx.Timeout(15.0, read=300.0, write=300.0)
+_ERRORS: dict[int, type[MlopsError]] = {
+    error.status: error for error in (InvalidInputError, ForbiddenError, NotFoundError, ConflictError, UnavailableError)
+}
+R = TypeVar("R", bound=Record)
+
+
+class Server:
+    """A Jupyter server.
+
+    Args:
+        address: as a browser shows it; a token in it, and what follows ``/lab`` or ``/tree``, are understood.
+        token: empty: the one in the address.
+
+    Raises:
+        InvalidInputError: it is no address.
+    """
+
+    def __init__(self, address: str, token: str) -> None:
+        parts = urlsplit(address if "://" in address else f"http://{address}")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InvalidInputError(f"“{address}” is no address of a Jupyter server, such as http://localhost:8888/.")
+        token = token or parse_qs(parts.query).get("token", [""])[0]
+        path = re.sub(r"/(lab|tree|doc)(/.*)?$", "", parts.path.rstrip("/"))
+        self.address = urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+        self._token = token
+        headers = {"Authorization": f"token {token}"} if token else {}
+        self._client = httpx.Client(base_url=f"{self.address}/mlops/", headers=headers, timeout=PATIENCE)
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def promote(self, request: PromoteRequest) -> PromoteAnswer:
+        """Make a pipeline, or the next version of one."""
+        return self._ask("POST", "pipelines", PromoteAnswer, request)
+
+    def sweeps(self) -> list[Sweep]:
+        """Every sweep of notebooks below its root, newest first."""
+        found = self._ask("GET", "changes", Changes).sweeps
+        return sorted(found, key=lambda sweep: sweep.created_at, reverse=True)
+
+    def find_pipeline(self, text: str) -> Pipeline:
+        """The pipeline that a name, where one alone has it, or the beginning of an id names."""
+        known = [found for found in self._ask("GET", "changes", Changes).pipelines if found.deleted_at is None]
+        same = [found for found in known if found.name == text]
+        return same[0] if len(same) == 1 else pick(known, text, f"{self.address} has no pipeline “{text}”.")
+
+    def _ask(self, method: str, path: str, kind: type[R], body: Record | None = None) -> R:
+        content = msgspec.json.encode(body) if body is not None else None
+        try:
+            answer = self._client.request(method, path, content=content)
+        except httpx.TimeoutException:
+            raise UnavailableError(f"{self.address} does not answer in time.") from None
+        except (httpx.WriteError, httpx.RemoteProtocolError, httpx.ReadError) as error:
+            raise self._cut_off(content, error) from None
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise UnavailableError(f"{self.address} does not answer: {error}.") from None
+        if answer.is_success and answer.headers.get("content-type", "").startswith("application/json"):
+            return msgspec.json.decode(answer.content, type=kind)
+        raise self._refused(answer, content)
+
+    def _refused(self, answer: httpx.Response, content: bytes | None) -> MlopsError:
+        try:
+            said = msgspec.json.decode(answer.content, type=ErrorBody)
+        except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
+            said = ErrorBody(message="")
+        lets_in = answer.status_code not in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN) and not answer.is_redirect
+        if not lets_in and (not self._token or not said.message):
+            return ForbiddenError(
+                f"{self.address} does not let us in; give a token that it accepts, with --token or JUPYTER_TOKEN."
+            )
+        # tornado says no more than that where a request is too long
+        too_large = (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE)
+        if content is not None and answer.status_code in too_large and not said.message:
+            return self._too_large(content)
+        if said.message:
+            error = _ERRORS.get(answer.status_code, UnavailableError)
+            return error(said.message, said.fields)
+        return UnavailableError(
+            f"No Jupyter server with jupyter-mlops is at {self.address}: it answers {answer.status_code} "
+            f"{answer.reason_phrase}."
+        )
+
+    def _cut_off(self, content: bytes | None, error: httpx.TransportError) -> MlopsError:
+        if content is not None and len(content) > 1_000_000:
+            return self._too_large(content)
+        return UnavailableError(f"{self.address} ended the connection: {error or type(error).__name__}.")
+
+    def _too_large(self, content: bytes) -> MlopsError:
+        size = len(content) / 1e6
+        return InvalidInputError(
+            f"The files make a request of {size:,.0f} MB, more than {self.address} takes; freeze less, or raise its "
+            "ServerApp.max_body_size."
+        )

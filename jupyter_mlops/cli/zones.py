@@ -1,0 +1,28 @@
+"""Schedules as the words of a command ask for them, in this machine's zone where they name no other."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from ..core.pipelines import ScheduleRequest
+
+
+def local_zone() -> str:
+    """Name of this machine's zone; UTC where it has none that others know."""
+    place = os.environ.get("TZ", "").removeprefix(":") or str(Path("/etc/localtime").resolve())
+    name = place.rpartition("zoneinfo/")[2]
+    try:
+        return ZoneInfo(name).key
+    except (ValueError, OSError):
+        # not one of the database's, or nothing at all
+        return "UTC"
+
+
+def cron_request(arguments: argparse.Namespace) -> ScheduleRequest | None:
+    """The schedule that ``--cron`` and ``--zone`` ask for, None where they ask for none."""
+    if arguments.cron is None:
+        return None
+    return ScheduleRequest(kind="cron", cron=arguments.cron, zone=arguments.zone or local_zone())
