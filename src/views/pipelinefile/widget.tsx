@@ -20,6 +20,7 @@ import type { Client } from '../../api/client';
 import type { GraphStep, Problem } from '../../api/schema';
 import { CommandIDs } from '../../tokens';
 import { Checker } from './checker';
+import { undoKeys } from './keys';
 import { problemMarks } from './marks';
 import { Side } from './side';
 import { placeOf, replaceText, stepLine } from './text';
@@ -70,7 +71,10 @@ export class PipelineFile extends SplitPanel {
       editorOptions: { config: { lineNumbers: true } }
     });
     this._editor.addClass('jp-MlopsPipelineFile-editor');
-    this._editor.editor.injectExtension(this._marks.extension);
+    this._editor.editor.injectExtension([
+      this._marks.extension,
+      undoKeys(() => this._editor.editor)
+    ]);
     this._side = new SideWidget(
       () => (
         <Side
