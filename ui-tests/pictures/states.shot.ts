@@ -1,38 +1,7 @@
 /** What the panel and a sweep look like, from nothing to a finished sweep of the example. */
 import { join } from 'node:path';
 import { expect, test, type Lab } from '../tests/fixtures';
-
-const README = join(__dirname, '..', '..', 'docs', 'images', 'sweep.png');
-const FOLDER = process.env.MLOPS_PICTURES;
-const SIZES = [
-  { width: 1280, height: 800 },
-  { width: 1920, height: 1080 }
-];
-const THEMES = { light: 'JupyterLab Light', dark: 'JupyterLab Dark' };
-
-/** A picture of the present state in each theme and size. */
-async function picture(lab: Lab, state: string): Promise<void> {
-  if (!FOLDER) {
-    return;
-  }
-  for (const [name, theme] of Object.entries(THEMES)) {
-    await lab.command('apputils:change-theme', { theme });
-    await expect(lab.page.locator('body')).toHaveAttribute(
-      'data-jp-theme-name',
-      theme
-    );
-    for (const size of SIZES) {
-      await lab.page.setViewportSize(size);
-      // layout and transitions come to rest
-      await lab.page.waitForTimeout(400);
-      await lab.page.screenshot({
-        path: join(FOLDER, `${state}-${name}-${size.width}.png`)
-      });
-    }
-  }
-  await lab.command('apputils:change-theme', { theme: THEMES.light });
-  await lab.page.setViewportSize(SIZES[0]!);
-}
+import { FOLDER, IMAGES, picture } from './picture';
 
 /** The first cells are asked for, shown and thought better of. */
 async function sharing(lab: Lab): Promise<void> {
@@ -101,7 +70,7 @@ test('pictures', async ({ lab, page }) => {
     timeout: 20_000
   });
   await page.waitForTimeout(500);
-  await page.screenshot({ path: README });
+  await page.screenshot({ path: join(IMAGES, 'sweep.png') });
   await picture(lab, 'finished');
   if (!FOLDER) {
     return;
