@@ -24,6 +24,19 @@ describe('whenWords', () => {
     expect(at(2027, 1, 4, 6, 0)).toContain('2027');
   });
 
+  it('goes by the clock of a zone where one is given', () => {
+    const now = Date.parse('2026-11-24T20:00:00Z');
+    const words = (zone: string) =>
+      whenWords('2026-11-24T20:30:00Z', now, trans, zone);
+    expect(words('Asia/Tokyo')).toMatch(/^today at 0?5:30/);
+    expect(words('America/New_York')).toMatch(/^today at (15:30|0?3:30)/);
+    expect(
+      whenWords('2026-11-24T23:30:00Z', now, trans, 'Europe/Berlin')
+    ).toMatch(/^tomorrow at (00:30|12:30)/);
+    // the browser's own, rather than nothing
+    expect(words('Nowhere/Land')).toMatch(/today|tomorrow/);
+  });
+
   it('calls a time after midnight tomorrow, however near it is', () => {
     expect(
       whenWords(

@@ -2,26 +2,33 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Trigger } from '../../api/schema';
 
-/** A moment to come as a person says it: `in a minute`, `today at 06:00`, `tomorrow at 06:00`, `Fri, 28 Nov, 06:00`. */
+/**
+ * A moment to come as a person says it: `in a minute`, `today at 06:00`, `tomorrow at 06:00`, `Fri, 28 Nov, 06:00`.
+ *
+ * By the clock of a time zone where one is given, and then always as a time of day.
+ */
 export function whenWords(
   iso: string,
   now: number,
-  trans: TranslationBundle
+  trans: TranslationBundle,
+  zone?: string
 ): string {
   const date = new Date(iso);
   const seconds = (date.getTime() - now) / 1000;
-  if (seconds < 90) {
+  if (!zone && seconds < 90) {
     return seconds < 20 ? trans.__('now') : trans.__('in a minute');
   }
-  if (seconds < 3570) {
+  if (!zone && seconds < 3570) {
     const minutes = Math.round(seconds / 60);
     return trans._n('in %1 minute', 'in %1 minutes', minutes);
   }
+  const clock = zone && knows(zone) ? { timeZone: zone } : {};
   const time = date.toLocaleTimeString([], {
     hour: '2-digit',
-    minute: '2-digit'
+    minute: '2-digit',
+    ...clock
   });
-  switch (daysBetween(new Date(now), date)) {
+  switch (dayOf(date, clock) - dayOf(new Date(now), clock)) {
     case 0:
       return trans.__('today at %1', time);
     case 1:
@@ -35,16 +42,35 @@ export function whenWords(
         minute: '2-digit',
         ...(date.getFullYear() !== new Date(now).getFullYear() && {
           year: 'numeric'
-        })
+        }),
+        ...clock
       });
   }
 }
 
-/** Midnights between two moments. */
-function daysBetween(from: Date, to: Date): number {
-  const day = (date: Date) =>
-    Date.UTC(date.getFullYear(), date.getMonth(), date.getDate()) / 86_400_000;
-  return day(to) - day(from);
+/** Days since 1970 by a clock. */
+function dayOf(date: Date, clock: { timeZone?: string }): number {
+  const parts = new Intl.DateTimeFormat('en', {
+    year: 'numeric',
+    month: 'numeric',
+    day: 'numeric',
+    ...clock
+  }).formatToParts(date);
+  const part = (type: string) =>
+    Number(parts.find(other => other.type === type)?.value);
+  return Date.UTC(part('year'), part('month') - 1, part('day')) / 86_400_000;
+}
+
+/** Whether the browser knows a time zone; the server may know others. */
+function knows(zone: string): boolean {
+  try {
+    return !!new Intl.DateTimeFormat('en', { timeZone: zone });
+  } catch (error) {
+    if (error instanceof RangeError) {
+      return false;
+    }
+    throw error;
+  }
 }
 
 /** What a trigger waits for; of a cron line its own words, which the server knows. */

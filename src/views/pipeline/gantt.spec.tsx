@@ -104,7 +104,28 @@ describe('timesOf', () => {
     );
     expect(spans(running, 99, attempts)['collect']).toEqual([
       ['try', 'failed', 0, 4],
+      ['wait', 'waiting', 4, 9],
       ['try', 'succeeded', 9, 20]
+    ]);
+    // where the step's beginning is that of its first try, its last sweep knows
+    const again = detailsOf(
+      [
+        ran('collect', 0, 20, {
+          attempt: 2,
+          failures: 1,
+          sweeps: ['s1', 's2']
+        })
+      ],
+      20
+    );
+    const both = new Map([
+      ...attempts,
+      ['s2', sweepOf('s2', { state: 'running', started_at: iso(7) })] as const
+    ]);
+    expect(spans(again, 99, both)['collect']).toEqual([
+      ['try', 'failed', 0, 4],
+      ['wait', 'waiting', 4, 7],
+      ['try', 'succeeded', 7, 20]
     ]);
     const waiting = detailsOf(
       [

@@ -16,5 +16,5 @@ export interface IPipelineActions {
   showRun(id: string | null): void;
 }
 
-/** Sweeps that executed earlier attempts, by id; they are over and change no more. */
+/** Sweeps that executed the tries of steps tried more than once, by id. */
 export type Attempts = ReadonlyMap<string, Sweep>;

@@ -8,9 +8,10 @@ import type {
 } from '../../api/schema';
 import { formatDuration, fullTime } from '../../format';
 import { CommandIDs } from '../../tokens';
-import { CommandButton, Facts, useNow } from '../parts';
+import { CommandButton, useNow } from '../parts';
 import { Gantt } from './gantt';
 import { Graph } from './graph';
+import { Log, Parameters } from './log';
 import type { Attempts, IPipelineActions } from './parts';
 import { StateIcon } from './states';
 import { StepPane } from './step';
@@ -19,8 +20,7 @@ import {
   isRepeatable,
   isRunOver,
   runWord,
-  secondsOf,
-  valueText
+  secondsOf
 } from './words';
 
 export interface IRunProps {
@@ -262,53 +262,5 @@ function Notes(props: {
         </div>
       )}
     </>
-  );
-}
-
-function Parameters(props: {
-  run: PipelineRun;
-  trans: TranslationBundle;
-}): JSX.Element | null {
-  const { run, trans } = props;
-  const entries = Object.entries(run.parameters);
-  return entries.length === 0 ? null : (
-    <div>
-      <h4>{trans.__('Parameters of the run')}</h4>
-      <Facts
-        facts={entries.map(([name, value]) => [
-          name,
-          <span key={name} className="jp-MlopsValue">
-            {valueText(value)}
-          </span>
-        ])}
-      />
-    </div>
-  );
-}
-
-function Log(props: {
-  run: PipelineRun;
-  trans: TranslationBundle;
-}): JSX.Element | null {
-  const { run, trans } = props;
-  return run.log.length === 0 ? null : (
-    <div>
-      <h4>{trans.__('What happened')}</h4>
-      <ol
-        className="jp-MlopsRunLog"
-        tabIndex={0}
-        aria-label={trans.__('What happened')}
-      >
-        {run.log.map((line, index) => (
-          <li key={index}>
-            <time dateTime={line.at} title={fullTime(line.at)}>
-              {new Date(line.at).toLocaleTimeString()}
-            </time>
-            {line.step && <strong>{line.step}</strong>}
-            <span>{line.text}</span>
-          </li>
-        ))}
-      </ol>
-    </div>
   );
 }

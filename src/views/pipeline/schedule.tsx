@@ -155,7 +155,12 @@ function Next(props: {
     <ol className="jp-MlopsTrigger-next" aria-label={trans.__('Next times')}>
       {shown.map(time => (
         <li key={time} title={fullTime(time)}>
-          {whenWords(time, now, trans)}
+          {whenWords(
+            time,
+            now,
+            trans,
+            trigger.kind === 'cron' ? trigger.zone : undefined
+          )}
         </li>
       ))}
     </ol>

@@ -97,35 +97,35 @@ function spansOf(
     }
     return spans;
   }
-  // where its beginning is that of its first try, the last one began when the one before ended
-  const begun = last ? Math.max(started, last.end) : started;
-  const first = last ? Math.min(started, spans[0]!.start) : started;
-  if (ready !== null && first > ready) {
-    spans.unshift({
-      kind: 'wait',
-      state: 'waiting',
-      attempt: 1,
-      start: ready,
-      end: first
-    });
-  }
-  const end = ended ?? now ?? begun;
-  if (state === 'waiting') {
-    spans.push({
-      kind: 'wait',
-      state,
-      attempt,
-      start: last?.end ?? begun,
-      end
-    });
-  } else {
-    spans.push({
-      kind: 'try',
-      state,
-      attempt,
-      start: begun,
-      end: Math.max(begun, end)
-    });
-  }
-  return spans;
+  const own = attempts.get(step.sweeps.at(-1) ?? '')?.started_at;
+  const begun = last
+    ? // where its beginning is that of its first try
+      Math.max(last.end, own ? Date.parse(own) : started)
+    : started;
+  const end = Math.max(begun, ended ?? now ?? begun);
+  spans.push(
+    state === 'waiting'
+      ? { kind: 'wait', state, attempt, start: last?.end ?? begun, end }
+      : { kind: 'try', state, attempt, start: begun, end }
+  );
+  return withWaits(spans, ready ?? spans[0]!.start);
+}
+
+/** What lies between, from when it could have begun. */
+function withWaits(spans: readonly ISpan[], ready: number): ISpan[] {
+  return spans.flatMap((span, index) => {
+    const before = index === 0 ? ready : spans[index - 1]!.end;
+    return before < span.start
+      ? [
+          {
+            kind: 'wait' as const,
+            state: 'waiting' as const,
+            attempt: span.attempt,
+            start: before,
+            end: span.start
+          },
+          span
+        ]
+      : [span];
+  });
 }

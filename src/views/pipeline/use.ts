@@ -65,14 +65,18 @@ export function useDiff(
   );
 }
 
-/** The sweeps of earlier attempts of steps; over, so each is asked for once. */
+/** The sweeps of steps that were tried more than once, so that each try has its time. */
 export function useAttempts(
   steps: readonly StepRun[],
   client: Client
 ): Attempts {
-  const ids = steps.flatMap(({ sweeps }) => sweeps.slice(0, -1));
+  const repeated = steps.filter(({ sweeps }) => sweeps.length > 1);
+  const ids = repeated.flatMap(({ sweeps }) => sweeps);
   const { answer } = useAnswer(
-    ids.length > 0 ? ids.join('|') : null,
+    // asked again when a try began or ended
+    ids.length > 0
+      ? repeated.flatMap(({ sweeps, state }) => [...sweeps, state]).join('|')
+      : null,
     async () => {
       const found = await Promise.allSettled(ids.map(id => client.sweep(id)));
       return new Map(
