@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ..core.errors import InvalidInputError, UnavailableError
 from ..core.pipelines import PromoteRequest, Trigger, Version
 from ..services.pipelines.airflow import Exported, export
 from ..services.pipelines.promotion import source_of
+from ..services.pipelines.steps import notebook_path
 from ..services.reading import read_file
 from .output import note
 from .pipeline_finding import find_pipeline
@@ -88,7 +89,7 @@ def _of_pipeline(session: Session, arguments: argparse.Namespace, out: Path | No
 
 def _notebooks(session: Session, version: Version) -> dict[str, bytes]:
     return {
-        step.notebook: session.store.blob(version.files[str(PurePosixPath(version.folder) / step.notebook)])
+        step.notebook: session.store.blob(version.files[notebook_path(version.folder, step.notebook)])
         for step in version.definition.steps.values()
     }
 

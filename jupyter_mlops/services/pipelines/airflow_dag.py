@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from ...core.pipeline_order import order
-from ...core.pipelines import Step, Trigger
+from ...core.pipelines import Step
+from .airflow_remarks import airflow_cron
 
 if TYPE_CHECKING:
     from .airflow import Exported
@@ -120,12 +121,13 @@ def _dag_id(name: str) -> str:
 
 
 def _schedule(wanted: Exported) -> Iterator[str]:
-    schedule: Trigger | None = next((trigger for trigger in wanted.triggers if trigger.kind == "cron"), None)
-    if schedule is None:
+    schedule = next((trigger for trigger in wanted.triggers if trigger.kind == "cron"), None)
+    line = airflow_cron(schedule.cron) if schedule else None
+    if schedule is None or line is None:
         yield "    schedule=None,"
         yield "    catchup=False,"
     else:
-        yield f"    schedule=CronTriggerTimetable({schedule.cron!r}, timezone={schedule.zone!r}),"
+        yield f"    schedule=CronTriggerTimetable({line!r}, timezone={schedule.zone!r}),"
         yield f"    catchup={schedule.missed == 'all'},"
     day = wanted.day
     yield f"    start_date=datetime({day.year}, {day.month}, {day.day}, tzinfo=timezone.utc),"

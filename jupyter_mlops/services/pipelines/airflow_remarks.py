@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from ...core.pipelines import PipelineDefinition, Step, Trigger
@@ -22,6 +23,18 @@ def remarks_of(definition: PipelineDefinition, triggers: list[Trigger], sizes: M
     return found
 
 
+def airflow_cron(line: str) -> str | None:
+    """A cron line as Airflow has it, None where it has none such."""
+    fields = line.split()
+    if len(fields) != 5:
+        return line
+    if "w" in fields[2].lower():
+        return None
+    # the last Friday is 5L here and L5 there
+    fields[4] = re.sub(r"(?<![\w])(\d)[lL](?!\w)", r"L\1", fields[4])
+    return " ".join(fields)
+
+
 def _of_pipeline(definition: PipelineDefinition) -> Iterator[str]:
     yield "Runs are not written to MLflow; what notebooks log themselves goes where MLFLOW_TRACKING_URI says."
     if definition.alerts.to:
@@ -38,6 +51,11 @@ def _of_triggers(triggers: list[Trigger]) -> Iterator[str]:
     schedules = [trigger for trigger in triggers if trigger.kind == "cron"]
     for trigger in schedules[1:]:
         yield f"The schedule {trigger.cron} ({trigger.zone}) is left out: a DAG has one."
+    for trigger in schedules[:1]:
+        if airflow_cron(trigger.cron) is None:
+            yield f"The schedule {trigger.cron} is left out: Airflow knows no working days in a cron line."
+        elif trigger.zone not in ("UTC", "Etc/UTC"):
+            yield "On the days when clocks are changed Airflow has rules of its own for the schedule's times."
     for trigger in triggers:
         match trigger.kind:
             case "files":

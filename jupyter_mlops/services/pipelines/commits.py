@@ -13,6 +13,7 @@ from ...store import Store
 from .. import git
 from .freeze import collect
 from .promotion import source_of
+from .steps import notebook_path
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,14 @@ def _read(store: Store, tree: Path, path: str, commit: str) -> CommitFiles:
         blobs[name] = data
         return name
 
-    folder = PurePosixPath(path).parent
+    parent = PurePosixPath(path).parent.as_posix()
+    folder = "" if parent == "." else parent
     frozen = collect(
         tree,
-        dict.fromkeys(str(folder / step.notebook) for step in source.definition.steps.values()),
+        dict.fromkeys(notebook_path(folder, step.notebook) for step in source.definition.steps.values()),
         keep,
         patterns=source.definition.frozen,
-        folder="" if str(folder) == "." else str(folder),
+        folder=folder,
     )
     contents = {name: blobs[digest] for name, digest in frozen.files.items()}
     return CommitFiles(commit, path, {path: source.file.read_bytes(), **contents}, frozen.warnings)
