@@ -65,7 +65,7 @@ function Next(props: IHeaderProps): JSX.Element {
   if (pipeline.paused) {
     words = trans.__('Paused: nothing fires it but you');
   } else if (pipeline.next_at) {
-    words = trans.__('next %1', whenWords(pipeline.next_at, now, trans));
+    words = trans.__('next run %1', whenWords(pipeline.next_at, now, trans));
   } else if (details?.triggers.some(({ enabled }) => enabled)) {
     words = trans.__('waits for its triggers');
   } else {

@@ -135,8 +135,7 @@ function Runs(props: IPipelinePageProps): JSX.Element {
         runs={runs}
         selected={runId}
         trans={trans}
-        // the newest is followed, so that the next one is shown when it comes
-        onSelect={id => actions.showRun(id === runs[0]?.id ? null : id)}
+        onSelect={id => actions.showRun(id)}
       />
       {run ? (
         <RunPane

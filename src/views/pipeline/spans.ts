@@ -1,5 +1,6 @@
 /** Which times of a run belong to which step. */
 import type { PipelineRunDetails, StepRun, Sweep } from '../../api/schema';
+import { tryState } from './words';
 
 export interface ISpan {
   kind: 'wait' | 'try' | 'mark';
@@ -78,7 +79,7 @@ function spansOf(
     if (sweep?.started_at && sweep.ended_at) {
       spans.push({
         kind: 'try',
-        state: sweep.state === 'stopped' ? 'stopped' : 'failed',
+        state: tryState(sweep),
         attempt: index + 1,
         start: Date.parse(sweep.started_at),
         end: Date.parse(sweep.ended_at)

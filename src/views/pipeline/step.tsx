@@ -17,6 +17,7 @@ import {
   isStepOver,
   secondsOf,
   stepWord,
+  tryState,
   valueText
 } from './words';
 
@@ -232,6 +233,7 @@ function Attempted(props: IStepProps): JSX.Element | null {
       <ol className="jp-MlopsTries">
         {run.sweeps.map((id, index) => {
           const sweep = attempts.get(id);
+          const last = index === run.sweeps.length - 1;
           return (
             <li key={id}>
               <button
@@ -245,7 +247,18 @@ function Attempted(props: IStepProps): JSX.Element | null {
                 <span>
                   {[
                     fullTime(sweep.started_at),
-                    sweep.message || sweep.state
+                    stepWord(tryState(sweep), trans),
+                    sweep.message
+                  ]
+                    .filter(part => part !== '')
+                    .join(' · ')}
+                </span>
+              )}
+              {last && run.state !== 'waiting' && (
+                <span>
+                  {[
+                    fullTime(run.started_at),
+                    stepWord(run.state, trans).toLowerCase()
                   ].join(' · ')}
                 </span>
               )}

@@ -243,10 +243,28 @@ describe('PipelineView', () => {
       expect(publish.getAttribute('aria-selected')).toBe('true')
     );
     (await byRole('button', 'Open Notebook')).click();
-    expect(executed).toEqual([
-      [CommandIDs.openRun, { id: 'n2' }],
-      ['docmanager:open', { path: 'flights/publish.ipynb' }]
-    ]);
+    await vi.waitFor(() =>
+      expect(executed).toEqual([
+        [CommandIDs.openRun, { id: 'n2' }],
+        ['docmanager:open', { path: 'flights/publish.ipynb' }]
+      ])
+    );
+  });
+
+  it('opens the notebook of a step while it is being executed', async () => {
+    server.put({ id: 's1', pipeline_run: 'r1' });
+    server.putRun({ id: 'n1', sweep_id: 's1', state: 'running' });
+    const step = stepRunOf('collect', 'r1', {
+      state: 'running',
+      sweeps: ['s1']
+    });
+    server.pipelines.steps.set(step.id, step);
+    server.pipelines.putRun({ id: 'r1', pipeline_id: 'p', state: 'running' });
+    await open();
+    (await byRole('button', 'Open Notebook')).click();
+    await vi.waitFor(() =>
+      expect(executed).toEqual([[CommandIDs.openRun, { id: 'n1' }]])
+    );
   });
 
   it('says what a step read and handed on', async () => {

@@ -7,7 +7,7 @@ import type { IDisposable } from '@lumino/disposable';
 import type { Message } from '@lumino/messaging';
 import * as React from 'react';
 import type { Client } from '../../api/client';
-import type { GraphStep, StepRun } from '../../api/schema';
+import type { GraphStep, PipelineRun, StepRun } from '../../api/schema';
 import { CommandIDs, type IMlopsModel, type IModelChange } from '../../tokens';
 import { PipelinePage } from './page';
 import type { IPipelineActions } from './parts';
@@ -48,14 +48,18 @@ export class PipelineView extends ReactWidget implements IPipelineActions {
   }
 
   openNotebook(step: GraphStep, run: StepRun | undefined): void {
-    if (run?.notebook_run) {
-      this.execute(CommandIDs.openRun, { id: run.notebook_run });
-      return;
-    }
-    const { model, pipelineId } = this._options;
-    const path = model.pipeline(pipelineId)?.path ?? '';
-    this.execute('docmanager:open', {
-      path: PathExt.join(PathExt.dirname(path), step.notebook)
+    void this._say(async () => {
+      const { commands } = this._options;
+      const id = run?.notebook_run || (await this._executing(step, run));
+      if (id) {
+        await commands.execute(CommandIDs.openRun, { id });
+        return;
+      }
+      const { model, pipelineId } = this._options;
+      const path = model.pipeline(pipelineId)?.path ?? '';
+      await commands.execute('docmanager:open', {
+        path: PathExt.join(PathExt.dirname(path), step.notebook)
+      });
     });
   }
 
@@ -72,7 +76,8 @@ export class PipelineView extends ReactWidget implements IPipelineActions {
   }
 
   showRun(id: string | null): void {
-    this._chosen = id;
+    // what is followed stays so, in order that the next one is shown when it comes
+    this._chosen = id === this._followed ? null : id;
     this._follow();
     this._redraw();
   }
@@ -118,10 +123,30 @@ export class PipelineView extends ReactWidget implements IPipelineActions {
     );
   }
 
-  /** Watch the run that was chosen, else the newest. */
-  private _follow(): void {
+  /** The run that goes on, else the newest. */
+  private get _followed(): string | null {
     const { model, pipelineId } = this._options;
-    const id = this._chosen ?? model.pipelineRuns(pipelineId)[0]?.id ?? null;
+    const runs = model.pipelineRuns(pipelineId);
+    return (runs.find(isRunning) ?? runs[0])?.id ?? null;
+  }
+
+  /** The run that executes a step which is no sweep; empty before there is one. */
+  private async _executing(
+    step: GraphStep,
+    run: StepRun | undefined
+  ): Promise<string> {
+    const sweep = run?.sweeps.at(-1);
+    if (!sweep || step.sweep) {
+      return '';
+    }
+    const { runs } = await this._options.model.client.runs(sweep);
+    return runs[0]?.id ?? '';
+  }
+
+  /** Watch the run that was chosen, else the one that tells most. */
+  private _follow(): void {
+    const { model } = this._options;
+    const id = this._chosen ?? this._followed;
     if (id !== this._shown) {
       this._shown = id;
       const before = this._runWatch;
@@ -162,4 +187,8 @@ export class PipelineView extends ReactWidget implements IPipelineActions {
   private _chosen: string | null = null;
   private _shown: string | null = null;
   private _refused = '';
+}
+
+function isRunning({ state }: PipelineRun): boolean {
+  return state === 'running';
 }

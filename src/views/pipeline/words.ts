@@ -5,7 +5,8 @@ import type {
   PipelineRun,
   PipelineRunState,
   StepRun,
-  StepState
+  StepState,
+  Sweep
 } from '../../api/schema';
 
 export function stepWord(state: StepState, trans: TranslationBundle): string {
@@ -87,6 +88,22 @@ export function edgeWords(step: GraphStep, trans: TranslationBundle): string {
 
 export function isRunOver(state: PipelineRunState): boolean {
   return state !== 'queued' && state !== 'running';
+}
+
+/** How one try of a step ended, by the sweep that executed it. */
+export function tryState(sweep: Sweep): StepState {
+  switch (sweep.state) {
+    case 'succeeded':
+    case 'failed':
+    case 'stopped':
+      return sweep.state;
+    case 'queued':
+    case 'starting':
+    case 'running':
+    case 'paused':
+    case 'stopping':
+      return 'running';
+  }
 }
 
 /** Whether a run can go on from a step. */
