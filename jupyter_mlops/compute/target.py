@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -73,7 +73,8 @@ class Target:
                     self.state, self.message = "starting", ""
                     self._client = await self._connect(progress)
                     self._client.subscribe_topic(TOPIC, self._on_event)
-                self.slots = await self._count_slots()
+                with self._told():
+                    self.slots = await self._count_slots()
             except MlopsError as error:
                 await self._let_go()
                 self.state, self.message = "failed", error.message
@@ -202,6 +203,8 @@ class Target:
                         return spooled
                     await asyncio.sleep(0.5)
                 missing = 0 if key in await self.live([key]) else missing + 1
+        except UnavailableError as error:
+            raise WorkerLostError(error.message) from error
         finally:
             self._listeners.pop(key, None)
             self.used_at = time.monotonic()
@@ -212,6 +215,9 @@ class Target:
 
         Args:
             asked: attempts of which it is to be told, too, whether they are still on their way to a worker.
+
+        Raises:
+            UnavailableError: it cannot be asked now, so that nothing is known of any.
         """
         from ..worker import live_attempts
 
@@ -221,31 +227,40 @@ class Target:
         return waiting | {(run_id, attempt) for reply in replies for run_id, attempt in reply}
 
     async def _on_their_way(self, asked: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
-        if self._client is None or not self.connected or not asked:
-            return set()
         keys = {task_key(*attempt): attempt for attempt in asked}
-        try:
-            states = await self._client.scheduler.get_task_status(keys=list(keys))
-        except OSError as error:
-            log.info("%s could not be asked: %s", self.name, error)
-            return set()
+        with self._told():
+            states = await self._reached().scheduler.get_task_status(keys=list(keys))
         return {keys[key] for key, state in states.items() if state not in _TASK_OVER}
 
     async def stop(self, run_id: str, attempt: int) -> bool:
-        """End an attempt's kernel; False where no worker has it."""
+        """End an attempt's kernel; False where no worker is known to have it."""
         from ..worker import stop_attempt
 
-        return any(await self._ask(stop_attempt, run_id, attempt))
+        try:
+            return any(await self._ask(stop_attempt, run_id, attempt))
+        except UnavailableError as error:
+            log.info("%s", error.message)
+            return False
 
     async def _ask(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
-        if self._client is None or not self.connected:
-            return []
-        try:
-            replies = await self._client.run(function, *arguments, on_error="ignore")
-        except OSError as error:
-            log.info("%s could not be asked: %s", self.name, error)
-            return []
+        with self._told():
+            replies = await self._reached().run(function, *arguments, on_error="ignore")
         return list(replies.values())
+
+    def _reached(self) -> Client:
+        if self._client is None or not self.connected:
+            raise UnavailableError(f"The target {self.name} cannot be reached now.")
+        return self._client
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """A connection that breaks while it is used, or is being made, raises whatever it happens to stumble over."""
+        try:
+            yield
+        except MlopsError:
+            raise
+        except Exception as error:
+            raise UnavailableError(f"The target {self.name} cannot be reached now ({_first_line(error)}).") from error
 
     def _on_event(self, event: tuple[float, dict[str, Any]]) -> None:
         _, message = event

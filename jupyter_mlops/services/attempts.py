@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ..compute import Target, WorkerLostError, spooled_result
-from ..core.errors import ConflictError
+from ..core.errors import ConflictError, UnavailableError
 from ..core.pipelines import LogLine
 from ..core.records import Run, RunError, RunResult, RunSpec, Sweep, now, seconds_between
 from ..core.states import RUN_LIVE, RunState
@@ -105,7 +105,12 @@ class Attempts:
         """
         if not runs:
             return
-        with_workers = await self.target.live([(run.id, run.attempt) for run in runs])
+        try:
+            with_workers = await self.target.live([(run.id, run.attempt) for run in runs])
+        except UnavailableError:
+            # that nobody can be asked does not mean that nobody has them
+            self._orphans.update({run.id: (run, why) for run in runs})
+            return
         for run in runs:
             spec = self.spec(sweep, run, {})
             if spooled_result(spec) is not None or (run.id, run.attempt) in with_workers:
@@ -115,9 +120,8 @@ class Attempts:
 
     async def recover_orphans(self, sweep: Sweep) -> None:
         """Take up again what the target lost hold of, now that it can be asked."""
-        while self._orphans:
-            run_id, (run, why) = next(iter(self._orphans.items()))
-            del self._orphans[run_id]
+        for run_id in list(self._orphans):
+            run, why = self._orphans.pop(run_id)
             await self.recover(sweep, [run], why)
 
     def forget(self) -> None:
@@ -213,7 +217,8 @@ class Attempts:
             try:
                 self.store.change_run(run.id, expect=RUN_LIVE, expect_attempt=run.attempt, epoch=self.epoch, **fields)
             except ConflictError:
-                log.info("Progress of run %s came late", run.id)
+                # a fast run has ended before its last cells are written
+                log.debug("Progress of run %s came late", run.id)
 
         def listen(event: dict[str, Any]) -> None:
             if event["kind"] not in ("started", "cell"):

@@ -21,6 +21,7 @@ from ..core.states import RUN_LIVE, RUN_OVER, SWEEP_OVER, RunState, SweepState
 from ..store import StoreFailedError
 from .attempts import Attempts
 from .context import Context
+from .ending import INTERNAL
 from .layout import size_of
 from .learning import better, measured, slots_by_memory
 from .requests import best_run
@@ -30,7 +31,6 @@ log = logging.getLogger(__name__)
 PLAN_AHEAD = 200
 SAME_FAILURES = 3
 NAP_SECONDS = 5.0
-INTERNAL = "An internal error ended it"
 WAITING = "Waiting: "
 _NEVER_STARTED: dict[str, Any] = {"state": RunState.STOPPED, "message": "Stopped before it started"}
 
@@ -186,8 +186,9 @@ class SweepDriver:
         self.wake.clear()
 
     def _say(self, line: str) -> None:
-        # a paused sweep says why it is paused
-        if self.sweep.state is not SweepState.PAUSED and self.sweep.message != line:
+        # a paused sweep says why it is paused, one that cannot go on why it cannot
+        silent = self.sweep.state is SweepState.PAUSED or self.sweep.message.startswith(INTERNAL)
+        if not silent and self.sweep.message != line:
             self._set(message=line)
 
     def _set(self, **fields: Any) -> Sweep:

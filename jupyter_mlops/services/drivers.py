@@ -10,7 +10,8 @@ from ..core.records import Sweep
 from ..core.states import SWEEP_OVER
 from ..store import StaleEpochError, StoreFailedError
 from .context import Context
-from .driver import INTERNAL, SweepDriver
+from .driver import SweepDriver
+from .ending import INTERNAL
 
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,8 @@ from ..store import Epoch, Store
 
 log = logging.getLogger(__name__)
 
+INTERNAL = "An internal error ended it"  # how the last word on what a defect of ours ended begins
+
 
 def settle(store: Store, epoch: Epoch, sweep_id: str, why: str) -> Sweep:
     """Write down that a sweep and all its unfinished runs are over.

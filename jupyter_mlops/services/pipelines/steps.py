@@ -24,6 +24,7 @@ from ...core.space import build_space
 from ...core.states import RunState, StepState, SweepState
 from ...settings import MlopsSettings
 from ...store import Store
+from ..ending import INTERNAL
 from ..requests import best_run
 
 
@@ -197,6 +198,8 @@ def _extras(name: str, step: Step, place: Place, outputs: Outputs) -> RunExtras:
 def outcome_of(store: Store, sweep: Sweep, step: Step) -> Outcome:
     """What became of an attempt whose sweep is over."""
     runs = store.runs(sweep.id)
+    if sweep.message.startswith(INTERNAL):
+        return Outcome(StepState.FAILED, message=sweep.message, error=_internal(sweep.message))
     return _of_sweep(sweep, runs, step.sweep.objective) if step.sweep else _of_notebook(sweep, runs)
 
 
