@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from jupyter_mlops import __version__
+from jupyter_mlops.cli.parser import make_parser
 from jupyter_mlops.settings import MlopsSettings
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +32,32 @@ def test_defaults_are_those_of_the_code() -> None:
         name: str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
         for name, value in defaults.items()
     }
+
+
+def _commands(parser: argparse.ArgumentParser, words: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Every command and action with its parser."""
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    for group in groups:
+        for name, inner in group.choices.items():
+            yield from _commands(inner, f"{words} {name}".strip())
+    if not groups:
+        yield words, parser
+
+
+def test_every_command_and_option_is_documented_and_no_other() -> None:
+    text = (ROOT / "docs" / "command-line.md").read_text()
+    known = dict(_commands(make_parser()))
+    for words, parser in known.items():
+        assert re.search(rf"`{words}[` ]", text), words
+        options = [option for action in parser._actions for option in action.option_strings if option != "--help"]
+        for option in options:
+            if option.startswith("--"):
+                assert option in text, f"{words} {option}"
+    first = {words.split()[0] for words in known}
+    for row in re.findall(r"^\| (`.*?) \|", text, re.M):
+        for words in re.findall(r"`([a-z]+)(?: ([a-z]+))?(?=[` ])", row):
+            if words[0] in first and words[1]:
+                assert " ".join(words) in known or words[0] in known, words
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

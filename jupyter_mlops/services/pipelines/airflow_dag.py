@@ -14,16 +14,24 @@ if TYPE_CHECKING:
     from .airflow import Exported
 
 _IMPORTS = '''\
+import inspect
 from datetime import datetime, timedelta, timezone
 
 try:
-    from airflow.sdk import dag, get_current_context, task
+    from airflow.sdk import BaseOperator, dag, get_current_context, task
     from airflow.sdk.exceptions import AirflowSkipException
 except ImportError:  # Airflow 2
     from airflow.decorators import dag, task
     from airflow.exceptions import AirflowSkipException
+    from airflow.models.baseoperator import BaseOperator
     from airflow.operators.python import get_current_context
 from airflow.timetables.trigger import CronTriggerTimetable
+
+
+def backoff(factor):
+    """How many times as long each next wait is; older versions of Airflow know only whether it grows."""
+    known = inspect.signature(BaseOperator.__init__).parameters["retry_exponential_backoff"].default
+    return factor > 1 if isinstance(known, bool) else factor
 
 
 def current_run(sources):
@@ -169,8 +177,8 @@ def _options(step: Step) -> Iterator[tuple[str, str]]:
     if step.retries:
         yield "retries", repr(step.retries)
         yield "retry_delay", f"timedelta(seconds={step.retry_delay!r})"
-        # Airflow 2 takes it for yes or no
-        yield "retry_exponential_backoff", repr(step.retry_backoff if step.retry_backoff != 1 else 0)
+        if step.retry_backoff != 1:
+            yield "retry_exponential_backoff", f"backoff({step.retry_backoff!r})"
     if step.timeout is not None:
         yield "execution_timeout", f"timedelta(seconds={step.timeout!r})"
 
