@@ -6,6 +6,7 @@ import { CommandIDs } from '../../tokens';
 import { CommandButton, useNow } from '../parts';
 import { whenWords } from './fires';
 import type { IPipelineActions } from './parts';
+import { useKeep } from './use';
 
 export interface IHeaderProps {
   pipeline: Pipeline;
@@ -84,6 +85,10 @@ function Next(props: IHeaderProps): JSX.Element {
 function Notes(props: IHeaderProps): JSX.Element {
   const { pipeline, details, actions, trans } = props;
   const fires = details?.triggers.some(({ enabled }) => enabled) ?? false;
+  const ends = fires && (details?.keeper_ends ?? false);
+  const keep = useKeep(actions.client, ends && details ? details.keeper : null);
+  // no more than said where there is nothing that one could do here
+  const installable = ends && keep !== null && keep.possible;
   return (
     <>
       {pipeline.deleted_at && (
@@ -103,9 +108,9 @@ function Notes(props: IHeaderProps): JSX.Element {
       )}
       {pipeline.message && <Note severity="warning">{pipeline.message}</Note>}
       {details?.keeper && fires && (
-        <Note severity={details.keeper_ends ? 'warning' : 'plain'}>
-          {details.keeper}
-          {details.keeper_ends && (
+        <Note severity={installable ? 'warning' : 'plain'}>
+          <span title={keep?.message}>{details.keeper}</span>
+          {installable && (
             <CommandButton
               command={CommandIDs.installService}
               args={{}}

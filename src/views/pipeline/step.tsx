@@ -233,7 +233,6 @@ function Attempted(props: IStepProps): JSX.Element | null {
       <ol className="jp-MlopsTries">
         {run.sweeps.map((id, index) => {
           const sweep = attempts.get(id);
-          const last = index === run.sweeps.length - 1;
           return (
             <li key={id}>
               <button
@@ -252,14 +251,6 @@ function Attempted(props: IStepProps): JSX.Element | null {
                   ]
                     .filter(part => part !== '')
                     .join(' · ')}
-                </span>
-              )}
-              {last && run.state !== 'waiting' && (
-                <span>
-                  {[
-                    fullTime(run.started_at),
-                    stepWord(run.state, trans).toLowerCase()
-                  ].join(' · ')}
                 </span>
               )}
             </li>

@@ -3,6 +3,7 @@ import * as React from 'react';
 import type { Client } from '../../api/client';
 import type {
   CronCheck,
+  ServiceKeep,
   StepRun,
   Sweep,
   Trigger,
@@ -63,6 +64,14 @@ export function useDiff(
     older === newer ? null : [pipelineId, older, newer].join('|'),
     () => client.versionDiff(pipelineId, older, newer)
   );
+}
+
+/** Whether a service can be installed; asked where it would make a difference. */
+export function useKeep(
+  client: Client,
+  keeper: string | null
+): ServiceKeep | null {
+  return useAnswer(keeper, () => client.serviceKeep()).answer;
 }
 
 /** The sweeps of steps that were tried more than once, so that each try has its time. */

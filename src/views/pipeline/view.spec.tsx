@@ -155,7 +155,7 @@ describe('PipelineView', () => {
       next_at: new Date(Date.now() + 60_000).toISOString()
     });
     await open();
-    await text('delaysversion 2 of 3next in a minute');
+    await text('delaysversion 2 of 3next run in a minute');
     await text('The service on this machine fires it.');
     (await byRole('button', 'Install Service')).click();
     expect(executed).toEqual([[CommandIDs.installService, {}]]);
@@ -288,7 +288,7 @@ describe('PipelineView', () => {
     );
   });
 
-  it('shows the run that is chosen, and follows the newest again', async () => {
+  it('shows the run that is chosen, else the one that goes on, else the newest', async () => {
     ran();
     await open();
     (await byRole('option', /^Run 1/)).click();
@@ -302,7 +302,17 @@ describe('PipelineView', () => {
     await model.refresh();
     (await byRole('option', /^Run 3/)).click();
     await text('Run 3Running');
+    // one that only waits does not take its place, but is shown when it is over
     server.pipelines.putRun({ id: 'r4', pipeline_id: 'p', number: 4 });
+    await model.refresh();
+    await byRole('option', /^Run 4/);
+    await text('Run 3Running');
+    server.pipelines.putRun({
+      id: 'r3',
+      pipeline_id: 'p',
+      state: 'succeeded',
+      ended_at: '2026-11-24T06:01:00Z'
+    });
     await model.refresh();
     await text('Run 4Waiting');
   });
