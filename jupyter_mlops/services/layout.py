@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import time
+import contextlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
+
+from ..core.errors import UnavailableError
 
 
 @dataclass(frozen=True)
@@ -40,17 +43,27 @@ class Layout:
 
     @property
     def service(self) -> str:
-        """Name of the service of this data folder among those on one store; made where there is none."""
+        """Name of the service of this data folder among those on one store; made where there is none.
+
+        Raises:
+            UnavailableError: it cannot be.
+        """
         path = self.data / "service.id"
         try:
-            # whoever comes second finds it
-            with path.open("x", encoding="utf-8") as file:
-                file.write(uuid4().hex[:12])
-        except FileExistsError:
+            return path.read_text(encoding="utf-8")
+        except FileNotFoundError:
             pass
-        while not (name := path.read_text(encoding="utf-8")):
-            time.sleep(0.01)
-        return name
+        # whole or not there, whoever is killed in between; who comes second finds it
+        beside = path.with_name(f"{path.name}.{uuid4().hex}")
+        try:
+            beside.write_text(uuid4().hex[:12], encoding="utf-8")
+            with contextlib.suppress(FileExistsError):
+                os.link(beside, path)
+        except OSError as error:
+            raise UnavailableError(f"{self.data} cannot be written ({error}); free disk space.") from error
+        finally:
+            beside.unlink(missing_ok=True)
+        return path.read_text(encoding="utf-8")
 
     @property
     def scheduled(self) -> Path:
