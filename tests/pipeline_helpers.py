@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,8 @@ class PipelineService:
             return run if run.state in PIPELINE_RUN_OVER else None
 
         def why() -> str:
-            return f"{self.store.pipeline_run(run_id)}\n{self.store.steps(run_id)}\n{service_log(self.service.settings, 3000)}"
+            log = service_log(self.service.settings, 3000)
+            return f"{self.store.pipeline_run(run_id)}\n{self.store.steps(run_id)}\n{log}"
 
         found: PipelineRun = wait_until(over, seconds, why)
         return found
@@ -69,12 +69,12 @@ class PipelineService:
 
 
 @pytest.fixture
-def piped(service: Service, tmp_path: Path) -> Iterator[PipelineService]:
+def piped(service: Service, tmp_path: Path) -> PipelineService:
     """The shared service with a folder for this test."""
-    yield PipelineService(service, tmp_path / "project")
+    return PipelineService(service, tmp_path / "project")
 
 
 @pytest.fixture
-def own_piped(own_service: Service, tmp_path: Path) -> Iterator[PipelineService]:
+def own_piped(own_service: Service, tmp_path: Path) -> PipelineService:
     """A service of this test alone, that it may kill."""
-    yield PipelineService(own_service, tmp_path / "project")
+    return PipelineService(own_service, tmp_path / "project")
