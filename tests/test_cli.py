@@ -27,7 +27,8 @@ from jupyter_mlops.cli.starting import sweep_request
 from jupyter_mlops.core.errors import InvalidInputError
 from jupyter_mlops.core.parameters import read_parameters
 from jupyter_mlops.core.space import build_space
-from jupyter_mlops.services.launch import is_held_back
+from jupyter_mlops.services.launch import info_key, is_held_back
+from jupyter_mlops.services.layout import Layout
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
 
@@ -74,6 +75,25 @@ class Cli:
         assert process.returncode == code, f"{process.returncode}: {output}{self.said}"
         assert "Traceback" not in self.said
         return output
+
+    def in_terminal(self, *words: str, typed: str = "", kind: str = "dumb") -> tuple[int, str]:
+        """Exit code and what a terminal of that kind shows, where ``typed`` answers each question."""
+        child, terminal = pty.fork()
+        if child == 0:
+            os.chdir(self.folder)
+            os.execve(CLI[0], [*CLI, *words], self.env | {"TERM": kind})
+        shown, asked = b"", 0
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and select.select([terminal], [], [], 60)[0]:
+            try:
+                shown += os.read(terminal, 65536)
+            except OSError:
+                break  # Linux says so when the other end is closed
+            if shown.count(b"[y/N] ") > asked:
+                asked += 1
+                os.write(terminal, typed.encode() + b"\n")
+        _, status = os.waitpid(child, 0)
+        return os.waitstatus_to_exitcode(status), shown.decode().replace("\r", "")
 
     def json(self, *words: str, code: int = 0) -> Any:
         return json.loads(self(*words, "--json", code=code))
@@ -400,20 +420,8 @@ def test_a_service_that_dies_meanwhile_is_started_again(cli: Cli, finished: Any)
 
 def test_in_a_terminal(cli: Cli, finished: Any) -> None:
     """A bar while it runs, the table at the end."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(cli.folder)
-        os.execve(CLI[0], [*CLI, "sweep", "work/train.ipynb", "-p", "a=1:2"], cli.env | {"TERM": "xterm-256color"})
-    shown = b""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and select.select([terminal], [], [], 60)[0]:
-        try:
-            shown += os.read(terminal, 65536)
-        except OSError:
-            break  # Linux says so when the other end is closed
-    _, status = os.waitpid(child, 0)
-    text = shown.decode()
-    assert os.waitstatus_to_exitcode(status) == 0, text
+    code, text = cli.in_terminal("sweep", "work/train.ipynb", "-p", "a=1:2", kind="xterm-256color")
+    assert code == 0, text
     assert "━" in text
     assert "2/2" in text
     assert "2 of 2 runs succeeded" in text
@@ -431,9 +439,10 @@ def _until(holds: Callable[[], bool]) -> None:
 
 def test_service_in_the_foreground_and_its_end(tmp_path: Path) -> None:
     cli = Cli(tmp_path)
+    key = info_key(Layout(cli.settings.data_path))
     try:
         foreground = cli.start("service")
-        _until(lambda: cli.store.info("service") is not None)
+        _until(lambda: cli.store.info(key) is not None)
         info = cli.json("service", "status")["service"]
         assert (info["state"], info["pid"]) == ("ready", foreground.pid)
         cli("service", code=2)
@@ -446,7 +455,7 @@ def test_service_in_the_foreground_and_its_end(tmp_path: Path) -> None:
         assert "off already" in cli("service", "stop")
         # Ctrl-C says the same as “stop”; whoever starts one by hand takes it back
         foreground = cli.start("service")
-        _until(lambda: cli.store.info("service") is not None)
+        _until(lambda: cli.store.info(key) is not None)
         assert not is_held_back(cli.settings)
         foreground.send_signal(signal.SIGINT)
         foreground.communicate(timeout=20)

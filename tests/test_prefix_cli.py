@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
-import select
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_cli import CLI, Cli
+from test_cli import Cli
 
 from jupyter_mlops.core.records import KernelStart, Run, Timing
 from jupyter_mlops.core.states import RunState
@@ -37,26 +33,6 @@ def cli(tmp_path: Path) -> Iterator[Cli]:
     cli.close()
 
 
-def in_terminal(cli: Cli, *words: str, typed: str) -> tuple[int, str]:
-    """Exit code and what a terminal shows, where ``typed`` answers each question."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(cli.folder)
-        os.execve(CLI[0], [*CLI, *words], cli.env | {"TERM": "dumb"})
-    shown, asked = b"", 0
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and select.select([terminal], [], [], 60)[0]:
-        try:
-            shown += os.read(terminal, 65536)
-        except OSError:
-            break  # Linux says so when the other end is closed
-        if shown.count(b"[y/N] ") > asked:
-            asked += 1
-            os.write(terminal, typed.encode() + b"\n")
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status), shown.decode().replace("\r", "")
-
-
 def test_a_script_is_told_and_not_asked(cli: Cli) -> None:
     sweep_id = cli(*WORDS).strip()
     assert cli.said.splitlines()[-4:] == SHOWN
@@ -78,7 +54,7 @@ def test_without_the_word_nothing_is_shared(cli: Cli) -> None:
 
 @pytest.mark.parametrize(("typed", "code", "prefixes"), [("y", 0, [2]), ("n", 2, []), ("", 2, [])])
 def test_a_person_is_shown_the_cells_and_asked(cli: Cli, typed: str, code: int, prefixes: list[int]) -> None:
-    ended, shown = in_terminal(cli, *WORDS, typed=typed)
+    ended, shown = cli.in_terminal(*WORDS, typed=typed)
     assert ended == code, shown
     assert "\n".join(SHOWN) in shown
     assert shown.count("Share these cells? [y/N]") == 1
@@ -87,14 +63,14 @@ def test_a_person_is_shown_the_cells_and_asked(cli: Cli, typed: str, code: int, 
 
 
 def test_who_says_yes_beforehand_is_not_asked(cli: Cli) -> None:
-    ended, shown = in_terminal(cli, *WORDS, "--yes", typed="n")
+    ended, shown = cli.in_terminal(*WORDS, "--yes", typed="n")
     assert (ended, "[y/N]" in shown) == (0, False), shown
     assert "\n".join(SHOWN) in shown
 
 
 def test_many_runs_are_asked_about_as_well(cli: Cli) -> None:
     words = [word.replace("1:3", "1:9") for word in WORDS]
-    ended, shown = in_terminal(cli, *words, typed="y")
+    ended, shown = cli.in_terminal(*words, typed="y")
     assert ended == 0, shown
     assert shown.index("Share these cells?") < shown.index("This makes 9 runs. Start them?")
 
