@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -17,7 +15,7 @@ import msgspec
 import psutil
 import pytest
 from conftest import wait_until
-from warm_helpers import Notebook, gone
+from warm_helpers import Notebook, gone, start_worker
 from worker_helpers import alive, text_of
 
 from jupyter_mlops.core.records import RunResult
@@ -320,20 +318,8 @@ def test_a_worker_killed_with_signal_9_takes_all_with_it(tmp_path: Path) -> None
         "pids.append(os.getpid()); subprocess.Popen(['setsid', 'sleep', '1000'])\n"
         "open('pids', 'w').write(' '.join(map(str, pids)))\nif a == 2: time.sleep(1000)",
     )
-    path = tmp_path / "specs.json"
-    path.write_bytes(msgspec.json.encode([notebook.next_spec(parameters={"a": a}) for a in (1, 2)]))
-    program = (
-        "import sys, msgspec, pathlib\n"
-        "from jupyter_mlops.core.records import RunSpec\nfrom jupyter_mlops.worker import run_attempt\n"
-        "for spec in msgspec.json.decode(pathlib.Path(sys.argv[1]).read_bytes(), type=list[RunSpec]): run_attempt(spec)"
-    )
     folder = tmp_path / "t"
-    folder.mkdir()
-    root = str(Path(__file__).resolve().parents[1])
-    worker = subprocess.Popen(
-        [sys.executable, "-c", program, str(path)],
-        env={**os.environ, "PYTHONPATH": root, "TMPDIR": str(folder)},
-    )
+    worker = start_worker(folder, *(notebook.next_spec(parameters={"a": a}) for a in (1, 2)))
     file = tmp_path / "project" / "pids"
     second = tmp_path / "data" / "notebook-2" / "1" / "kernel.log"
     wait_until(lambda: second.exists() and file.exists() and len(file.read_text().split()) == 3)

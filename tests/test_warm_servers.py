@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 from conftest import wait_until
-from warm_helpers import WHO, Notebook, gone
+from warm_helpers import WHO, Notebook, gone, start_worker
 from warm_kernels import OtherEnvironment
 from worker_helpers import alive
 
@@ -180,20 +177,8 @@ def test_a_worker_killed_with_signal_9_takes_its_servers_along(tmp_path: Path) -
         "open('pids', 'w').write(' '.join(map(str, [os.getppid(), os.getpid(), *children])))\n"
         "time.sleep(1000)",
     )
-    path = tmp_path / "spec.json"
-    path.write_bytes(msgspec.json.encode(notebook.next_spec()))
-    program = (
-        "import sys, msgspec, pathlib\n"
-        "from jupyter_mlops.core.records import RunSpec\nfrom jupyter_mlops.worker import run_attempt\n"
-        "run_attempt(msgspec.json.decode(pathlib.Path(sys.argv[1]).read_bytes(), type=RunSpec))"
-    )
     folder = tmp_path / "t"
-    folder.mkdir()
-    root = str(Path(__file__).resolve().parents[1])
-    worker = subprocess.Popen(
-        [sys.executable, "-c", program, str(path)],
-        env={**os.environ, "PYTHONPATH": root, "TMPDIR": str(folder)},
-    )
+    worker = start_worker(folder, notebook.next_spec())
     file = tmp_path / "project" / "pids"
     wait_until(lambda: file.exists() and len(file.read_text().split()) == 4)
     pids = [int(pid) for pid in file.read_text().split()]

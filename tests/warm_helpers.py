@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +61,25 @@ class Notebook:
         """Execute it, and read that."""
         self.texts(**fields)
         return self.read()
+
+
+_WORKER = """
+import sys, msgspec
+from jupyter_mlops.core.records import RunSpec
+from jupyter_mlops.worker import run_attempt
+
+for spec in msgspec.json.decode(sys.argv[1], type=list[RunSpec]):
+    run_attempt(spec)
+"""
+
+
+def start_worker(temporary: Path, *specs: RunSpec) -> subprocess.Popen[bytes]:
+    """A process that executes runs one after the other, and may be killed; its temporary files lie in a folder."""
+    temporary.mkdir()
+    return subprocess.Popen(
+        [sys.executable, "-c", _WORKER, msgspec.json.encode(specs)],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1]), "TMPDIR": str(temporary)},
+    )
 
 
 def gone(*pids: int, seconds: float = 5) -> None:
