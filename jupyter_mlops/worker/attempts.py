@@ -48,6 +48,7 @@ class Attempt:
     """What is known of an attempt while it lives. ``end`` may be called from any thread.
 
     Attributes:
+        kernelspec: what its kernel is started by; known once it is executed.
         finished: whether all cells were executed.
         language: that its kernel speaks, known at the end.
         loaded: files that modules were loaded from.
@@ -68,7 +69,7 @@ class Attempt:
         self.metrics: dict[str, float] = {}
         self.warnings: list[str] = []
         self.clock = Clock()
-        self.kernelspec: KernelSpec | None = None
+        self.kernelspec: KernelSpec
         self.files: Snapshot = {}
         self.kernel_start: KernelStart = ""
         self.kernel_reason = ""

@@ -21,7 +21,7 @@ from .environment import kernel_environment, own_variables
 from .forks import ForkServerLostError, NoForkError
 from .hiding import SHORTEST, Hiding
 from .imports import remembered_imports
-from .kernels import Kernel, Launch, find_kernel, log_is_empty, start_kernel
+from .kernels import Kernel, Launch, log_is_empty, start_kernel
 from .metrics import language_of, read_kernel
 from .outputs import OutputKeeper, new_output
 from .places import attempt_folder
@@ -86,7 +86,7 @@ def _launch(recorder: Recorder, kernel_name: str, attempt: Attempt) -> Launch:
     own = own_variables(environ, extras, secrets)
     return Launch(
         name=kernel_name,
-        spec=attempt.kernelspec or find_kernel(kernel_name),
+        spec=attempt.kernelspec,
         folder=Path(spec.folder),
         environ=environ,
         log=attempt_folder(spec) / "kernel.log",
