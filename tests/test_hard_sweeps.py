@@ -131,9 +131,7 @@ def test_a_data_folder_that_takes_nothing(small_disk: Path, notebook: Path) -> N
     store.close()
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     store = Store(settings.store_url)
-    with pytest.raises(
-        UnavailableError, match=r"cannot be read or written \(.*\); free disk space, make its folder"
-    ):
+    with pytest.raises(UnavailableError, match=r"cannot be read or written \(.*\); free disk space, make its folder"):
         store.put_info("name", 1)
     store.close()
 
