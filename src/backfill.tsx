@@ -11,7 +11,7 @@ import type {
 import { ask, Questions } from './asking';
 import type { IMlopsModel } from './tokens';
 import { Field } from './views/schedule';
-import { wallTime } from './views/schedule/presets';
+import { timeIn } from './views/schedule/presets';
 
 export interface IBackfillOptions {
   model: IMlopsModel;
@@ -130,7 +130,7 @@ class Backfill extends Questions<BackfillAnswer> {
         )}
         {date('start', trans.__('From'))}
         {date('end', trans.__('To, included'))}
-        <Counted counted={this._counted} trans={trans} />
+        <Counted counted={this._counted} zone={this._zone} trans={trans} />
         <p className="jp-MlopsAsk-help">
           {trans.__(
             'Each run gets its time as scheduled_time. As many go at once as the pipeline allows.'
@@ -168,6 +168,11 @@ class Backfill extends Questions<BackfillAnswer> {
     }
   }
 
+  private get _zone(): string {
+    const id = this._asked.trigger_id;
+    return this._schedules.find(schedule => schedule.id === id)?.zone ?? 'UTC';
+  }
+
   private _asked: BackfillRequest;
   private _counted: BackfillAnswer | string | null = null;
   private _timer: ReturnType<typeof setTimeout> | undefined;
@@ -176,9 +181,10 @@ class Backfill extends Questions<BackfillAnswer> {
 /** How many times lie in the range, and which; or why that cannot be told. */
 function Counted(props: {
   counted: BackfillAnswer | string | null;
+  zone: string;
   trans: TranslationBundle;
 }): JSX.Element {
-  const { counted, trans } = props;
+  const { counted, zone, trans } = props;
   if (counted === null) {
     return <p className="jp-MlopsAsk-help">{trans.__('Counting…')}</p>;
   }
@@ -207,6 +213,9 @@ function Counted(props: {
               known
             )}
       </p>
+      <span className="jp-MlopsAsk-help">
+        {trans.__('By the clock of %1:', zone)}
+      </span>
       <ol aria-label={trans.__('Times')}>
         {shown.map((iso, index) => (
           <React.Fragment key={iso}>
@@ -216,7 +225,7 @@ function Counted(props: {
               </li>
             )}
             <li title={iso}>
-              <time dateTime={iso}>{wallTime(iso)}</time>
+              <time dateTime={iso}>{timeIn(zone, iso)}</time>
             </li>
           </React.Fragment>
         ))}

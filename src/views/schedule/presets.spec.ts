@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { cronOf, MORNING, presetOf, wallTime, type IPreset } from './presets';
+import {
+  cronOf,
+  MORNING,
+  presetOf,
+  timeIn,
+  wallTime,
+  type IPreset
+} from './presets';
 
 describe('presets', () => {
   it.each<[Partial<IPreset>, string]>([
@@ -36,5 +43,14 @@ describe('presets', () => {
   it('times are shown as the clock of their zone shows them', () => {
     expect(wallTime('2026-12-01T06:00:00+09:00')).toMatch(/0?6:00/);
     expect(wallTime('2026-12-01T06:00:00+09:00')).toMatch(/Tue/);
+  });
+
+  it('times are shown by the clock of a schedule, on both sides of a change of clocks', () => {
+    const berlin = (iso: string) => timeIn('Europe/Berlin', iso);
+    expect(berlin('2026-03-28T05:30:00+00:00')).toMatch(/0?6:30/);
+    expect(berlin('2026-03-29T04:30:00+00:00')).toMatch(/0?6:30/);
+    expect(timeIn('Europe/Atlantis', '2026-03-29T04:30:00+00:00')).toMatch(
+      /0?4:30/
+    );
   });
 });

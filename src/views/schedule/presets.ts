@@ -79,17 +79,30 @@ function pad(text: string): string {
   return text.padStart(2, '0');
 }
 
+const MOMENT = {
+  weekday: 'short',
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit'
+} as const;
+
 /** A moment as the clock of its own zone shows it, whatever zones this browser knows. */
 export function wallTime(iso: string): string {
   const shown = new Date(`${iso.slice(0, 16)}Z`);
-  return shown.toLocaleString([], {
-    weekday: 'short',
-    day: 'numeric',
-    month: 'short',
-    hour: '2-digit',
-    minute: '2-digit',
-    timeZone: 'UTC'
-  });
+  return shown.toLocaleString([], { ...MOMENT, timeZone: 'UTC' });
+}
+
+/** A moment by the clock of a zone; by that of its own where this browser does not know the zone. */
+export function timeIn(zone: string, iso: string): string {
+  try {
+    return new Date(iso).toLocaleString([], { ...MOMENT, timeZone: zone });
+  } catch (error) {
+    if (error instanceof RangeError) {
+      return wallTime(iso);
+    }
+    throw error;
+  }
 }
 
 /** The zone of this browser. */
