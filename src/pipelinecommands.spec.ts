@@ -229,10 +229,27 @@ describe('commands on pipelines', () => {
       server.pipelines.putRun({ id: 'b', pipeline_id: 'p', state: 'failed' });
       server.pipelines.putRun({ id: 'c', pipeline_id: 'p', state: 'failed' });
       await model.refresh();
-      expect(said().sort()).toEqual([
-        '2 runs of “delays” failed.',
-        'Run 1 of “delays” failed.'
-      ]);
+      expect(said()).toEqual(['3 runs of “delays” failed.']);
+      // what was read is not told again
+      Notification.dismiss();
+      server.pipelines.putRun({ id: 'd', pipeline_id: 'p', number: 4 });
+      await model.refresh();
+      server.pipelines.putRun({ id: 'd', pipeline_id: 'p', state: 'failed' });
+      await model.refresh();
+      expect(said()).toEqual(['Run 4 of “delays” failed.']);
+    });
+
+    it('are told no more once they went on to a good end', async () => {
+      const put = (state: 'running' | 'failed' | 'succeeded') => {
+        server.pipelines.putRun({ id: 'a', pipeline_id: 'p', state });
+        return model.refresh();
+      };
+      await put('running');
+      await put('failed');
+      expect(said()).toEqual(['Run 1 of “delays” failed.']);
+      await put('running');
+      await put('succeeded');
+      expect(said()).toEqual([]);
     });
 
     it('are not told of successes and stops', async () => {
