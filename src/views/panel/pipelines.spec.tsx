@@ -63,7 +63,7 @@ describe('PipelineList', () => {
   });
 
   it.each<[Partial<Pipeline>, string | RegExp]>([
-    [{}, 'no schedule'],
+    [{}, 'no set time'],
     [{ paused: true, next_at: '2099-01-01T06:00:00+00:00' }, 'paused'],
     [{ next_at: '2099-01-01T06:00:00+00:00' }, /next .*\d\d:00/],
     [{ message: 'numpy 1.0 → 2.0' }, 'numpy 1.0 → 2.0'],

@@ -186,7 +186,7 @@ function nextOf(pipeline: Pipeline, trans: TranslationBundle): string {
   }
   return pipeline.next_at
     ? trans.__('next %1', formatMoment(pipeline.next_at))
-    : trans.__('no schedule');
+    : trans.__('no set time');
 }
 
 function tooltip(pipeline: Pipeline, trans: TranslationBundle): string {

@@ -161,6 +161,15 @@ describe('PipelineView', () => {
     expect(executed).toEqual([[CommandIDs.installService, {}]]);
   });
 
+  it('offers no service where none can be installed', async () => {
+    server.pipelines.putTrigger({ id: 't', pipeline_id: 'p' });
+    server.pipelines.keep = { ...server.pipelines.keep, possible: false };
+    await open();
+    await text('The service on this machine fires it.');
+    await new Promise(resolve => setTimeout(resolve));
+    expect(allByRole('button', 'Install Service')).toEqual([]);
+  });
+
   it('offers to run it where it has not run yet', async () => {
     await open();
     await text('It has not run yet.');
