@@ -48,7 +48,7 @@ from ..reading import KernelSpecs
 from .backfill import times_of
 from .firing import next_at, run_of
 from .promotion import Source, freeze, source_of
-from .triggers import check_trigger, trigger_of
+from .triggers import check_trigger, short_pattern, trigger_of
 from .uploads import uploaded
 
 _REPEATED = frozenset({StepState.FAILED, StepState.STOPPED, StepState.SKIPPED})
@@ -152,7 +152,7 @@ class Pipelines:
         sentence, ends = keeper(self.settings, self.store)
         return PipelineDetails(
             pipeline=pipeline,
-            triggers=[_outward(trigger) for trigger in self.store.triggers(pipeline_id)],
+            triggers=[self._outward(trigger) for trigger in self.store.triggers(pipeline_id)],
             versions=versions,
             graph=graph(current.definition),
             keeper=sentence,
@@ -200,7 +200,7 @@ class Pipelines:
 
     def trigger(self, trigger_id: str) -> Trigger:
         """One schedule or trigger."""
-        return _outward(self.store.trigger(trigger_id))
+        return self._outward(self.store.trigger(trigger_id))
 
     def add_trigger(self, pipeline_id: str, request: ScheduleRequest) -> ScheduleAnswer:
         """Add a schedule or trigger.
@@ -217,7 +217,7 @@ class Pipelines:
         trigger = trigger_of(pipeline_id, request, folder, _hash(token) if token else "")
         if pipeline.paused or pipeline.deleted_at:
             trigger = msgspec.structs.replace(trigger, next_at=None)
-        return ScheduleAnswer(trigger=_outward(self.store.create_trigger(trigger)), token=token)
+        return ScheduleAnswer(trigger=self._outward(self.store.create_trigger(trigger)), token=token)
 
     def _check_upstream(self, pipeline_id: str, upstream: str) -> None:
         followed, todo = {pipeline_id}, [upstream]
@@ -248,9 +248,14 @@ class Pipelines:
         rests = pipeline.paused or pipeline.deleted_at is not None
         moved = {"cron", "zone", "enabled", "pattern"} & set(fields)
         at = (None if rests else checked.next_at) if moved else trigger.next_at
-        return _outward(
+        return self._outward(
             self.store.change_trigger(trigger_id, **fields | {"pattern": checked.pattern}, next_at=at, message="")
         )
+
+    def _outward(self, trigger: Trigger) -> Trigger:
+        folder = Path(self.store.pipeline(trigger.pipeline_id).path).parent
+        # a hash, too, is nobody's business
+        return msgspec.structs.replace(trigger, token_hash="", pattern=short_pattern(trigger.pattern, folder))
 
     def delete_trigger(self, trigger_id: str) -> None:
         """Remove a schedule or trigger; what it fired stays."""
@@ -413,11 +418,6 @@ class Pipelines:
     def _fired(self, trigger: Trigger, times: list[str]) -> set[str]:
         """Which of some times made a run; those that were missed or let go did not."""
         return {fire.scheduled_at for fire in self.store.fired(trigger.id, since=times[0]) if fire.run_id} & set(times)
-
-
-def _outward(trigger: Trigger) -> Trigger:
-    # a hash, too, is nobody's business
-    return msgspec.structs.replace(trigger, token_hash="")
 
 
 def _hash(token: str) -> str:

@@ -60,6 +60,11 @@ def whole_pattern(pattern: str, folder: Path) -> str:
     return pattern if "://" in pattern or "::" in pattern else str(folder / Path(pattern).expanduser())
 
 
+def short_pattern(pattern: str, folder: Path) -> str:
+    """A whole pattern as a person wrote it, where it lies below the pipeline's folder."""
+    return pattern.removeprefix(f"{folder}/")
+
+
 def trigger_of(pipeline_id: str, request: ScheduleRequest, folder: Path, token_hash: str) -> Trigger:
     """The trigger that a checked request makes."""
     fields = {name: getattr(request, name) for name in ScheduleRequest.__struct_fields__}
