@@ -156,9 +156,14 @@ test.describe('a pipeline', () => {
     await lab.showPanel();
     await expect(pipelines.listed('scores')).toBeVisible();
     // by keyboard from beginning to end
-    await page.locator('.jp-Notebook .jp-CodeCell').first().focus();
-    await page.keyboard.press('Control+Shift+C');
-    await expect(page.locator('.lm-CommandPalette-input')).toBeFocused();
+    await expect(async () => {
+      // keys have no meaning yet while the page is loading
+      await page.locator('.jp-Notebook .jp-CodeCell').first().focus();
+      await page.keyboard.press('Control+Shift+C');
+      await expect(page.locator('.lm-CommandPalette-input')).toBeFocused({
+        timeout: 1000
+      });
+    }).toPass({ timeout: 15_000 });
     await page.keyboard.type('Promote to Pipeline');
     await expect(
       page.locator('.lm-CommandPalette-item.lm-mod-active')

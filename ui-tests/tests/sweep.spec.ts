@@ -183,16 +183,16 @@ test.describe('a sweep', () => {
     await lab.reaches(id, 'succeeded');
     await choose(lab, 'shelf', 'Rename Sweep…');
     const dialog = page.getByRole('dialog');
-    await dialog.getByRole('textbox').fill('nightly');
+    await dialog.getByRole('textbox').fill('evening');
     await dialog.getByRole('button', { name: 'Rename' }).click();
-    await expect(lab.listed('nightly')).toBeVisible();
-    await lab.openSweep('nightly');
+    await expect(lab.listed('evening')).toBeVisible();
+    await lab.openSweep('evening');
     await expect(
-      page.getByRole('main').getByRole('tab', { name: 'nightly' })
+      page.getByRole('main').getByRole('tab', { name: 'evening' })
     ).toBeVisible();
 
-    await choose(lab, 'nightly', 'Archive Sweep');
-    await expect(lab.listed('nightly')).toHaveCount(0);
+    await choose(lab, 'evening', 'Archive Sweep');
+    await expect(lab.listed('evening')).toHaveCount(0);
     await lab.panel
       .getByRole('button', { name: 'Show archived and deleted sweeps' })
       .click();
@@ -200,17 +200,17 @@ test.describe('a sweep', () => {
       lab.panel
         .getByRole('list', { name })
         .getByRole('listitem')
-        .filter({ hasText: 'nightly' });
+        .filter({ hasText: 'evening' });
     await expect(shelf('Archived')).toBeVisible();
 
-    await choose(lab, 'nightly', 'Delete Sweep');
+    await choose(lab, 'evening', 'Delete Sweep');
     await expect(
       page.getByText('“nightly” is deleted; it can be restored for 30 days.')
     ).toBeVisible();
     await expect(shelf('Deleted')).toContainText('deleted');
     await shelf('Deleted').getByRole('button', { name: 'Restore' }).click();
     await expect(shelf('Archived')).toBeVisible();
-    await choose(lab, 'nightly', 'Unarchive Sweep');
+    await choose(lab, 'evening', 'Unarchive Sweep');
     await expect(shelf('Sweeps')).toBeVisible();
   });
 
