@@ -30,16 +30,21 @@ export abstract class Questions<T> extends ReactWidget {
   protected changed(): void {
     this.errors = {};
     this._problem = '';
+    this._changes++;
     this.update();
   }
 
   /** Whether it was done; where not, the body says why. */
   async finish(): Promise<boolean> {
+    const changes = this._changes;
     try {
       this.result = await this.submit();
       return true;
     } catch (error) {
-      this.refuse(error);
+      // of what was said otherwise meanwhile it says nothing
+      if (changes === this._changes) {
+        this.refuse(error);
+      }
       return false;
     }
   }
@@ -84,6 +89,7 @@ export abstract class Questions<T> extends ReactWidget {
   }
 
   private _problem = '';
+  private _changes = 0;
 }
 
 const CANCEL = 0;

@@ -76,6 +76,37 @@ describe('dialogs of a pipeline', () => {
       });
     });
 
+    it('says nothing of what was mended while it was being refused', async () => {
+      const done = begin();
+      await text('Schedule “delays”');
+      const isAsked = ({ method, path }: { method: string; path: string }) =>
+        method === 'POST' && path === 'pipelines/p/triggers';
+      server.refuse = asked =>
+        isAsked(asked)
+          ? {
+              status: 400,
+              body: { message: 'No such zone.', fields: { zone: 'is unknown' } }
+            }
+          : undefined;
+      server.hold = isAsked;
+      await press('Schedule');
+      await drawn();
+      await fill('textbox', 'Time zone', 'Asia/Tokyo');
+      server.release();
+      await drawn();
+      expect((await dialog()).textContent).not.toContain('is unknown');
+      server.hold = () => false;
+      await press('Schedule');
+      await text('is unknown');
+      server.refuse = () => undefined;
+      await fill('textbox', 'Time zone', 'Asia/Seoul');
+      await press('Schedule');
+      await done;
+      expect([...server.pipelines.triggers.values()]).toMatchObject([
+        { zone: 'Asia/Seoul' }
+      ]);
+    });
+
     it('refuses one that is gone', async () => {
       await expect(begin('gone')).rejects.toThrow('removed meanwhile');
     });

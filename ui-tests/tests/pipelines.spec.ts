@@ -322,6 +322,7 @@ test.describe('a pipeline', () => {
     await zone.fill('Asia/Tokyo');
     await expect(zone).toHaveAttribute('aria-invalid', 'false');
     await expect(times.getByRole('listitem').first()).toContainText('06:00');
+    await expect(dialog).not.toHaveClass(/jp-mod-busy/);
     await dialog.getByRole('button', { name: 'Schedule' }).click();
 
     await expect(dialog).toHaveCount(0);
