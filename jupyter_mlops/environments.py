@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 import sys
+import threading
+import time
 from functools import lru_cache
 
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
@@ -24,7 +26,15 @@ _OWN = re.compile(r"^python(3(\.\d+)?)?$")
 _PATIENCE = 60.0
 
 
-@lru_cache(maxsize=32)
+LOOK_AGAIN = 10.0  # s
+_one_at_a_time = threading.Lock()
+
+
+def packages_of_late(kernel: str) -> tuple[str, str] | None:
+    """As :func:`packages`, for those who ask again and again: looked at anew every few seconds."""
+    return packages(kernel, str(int(time.monotonic() // LOOK_AGAIN)))
+
+
 def packages(kernel: str, occasion: str) -> tuple[str, str] | None:
     """Package list of a kernel's own interpreter and a short hash of it; None for other languages.
 
@@ -32,6 +42,13 @@ def packages(kernel: str, occasion: str) -> tuple[str, str] | None:
         kernel: name of its kernelspec.
         occasion: each, such as a sweep, looks once; packages are installed between them.
     """
+    # whoever asks meanwhile asks the same: a process of its own would only make both wait longer
+    with _one_at_a_time:
+        return _packages(kernel, occasion)
+
+
+@lru_cache(maxsize=32)
+def _packages(kernel: str, occasion: str) -> tuple[str, str] | None:
     listed = list_packages(kernel)
     return None if listed is None else (listed, hashlib.sha256(listed.encode()).hexdigest()[:12])
 

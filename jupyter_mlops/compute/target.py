@@ -51,6 +51,7 @@ class Target:
         self.used_at = time.monotonic()
         self._client: Client | None = None
         self._listeners: dict[tuple[str, int], OnEvent] = {}
+        self._line: dict[str, Callable[[], None]] = {}
         self._lock = asyncio.Lock()
         self._checked: dict[tuple[str, ...], float] = {}
 
@@ -140,6 +141,37 @@ class Target:
         """Threads for one run's libraries."""
         return 1
 
+    # -- slots -------------------------------------------------------------------------------
+
+    @property
+    def free(self) -> int:
+        """Slots that nobody uses."""
+        return self.slots - len(self._listeners)
+
+    def reserve(self, run_id: str, attempt: int) -> None:
+        """Take a slot for an attempt that is about to be handed over."""
+        self._listeners.setdefault((run_id, attempt), _nobody)
+
+    def release(self, run_id: str, attempt: int) -> None:
+        """Give an attempt's slot back, where it still has one."""
+        if self._listeners.pop((run_id, attempt), None) is not None:
+            self.used_at = time.monotonic()
+            self.pass_on()
+
+    def stand_in_line(self, who: str, wake: Callable[[], None]) -> None:
+        """Have somebody woken when it is their turn to take a slot."""
+        self._line.setdefault(who, wake)
+
+    def pass_on(self) -> None:
+        """Wake the first in the line where a slot is free; who does not take it passes it on."""
+        if self._line and self.free > 0:
+            self._line.pop(next(iter(self._line)))()
+
+    def leave_line(self, who: str) -> None:
+        """Wait no more."""
+        self._line.pop(who, None)
+        self.pass_on()
+
     # -- attempts ----------------------------------------------------------------------------
 
     async def run(self, spec: RunSpec, on_event: OnEvent) -> RunResult:
@@ -183,8 +215,7 @@ class Target:
             log.warning("Attempt %s of run %s failed outside its notebook", spec.attempt, spec.run_id, exc_info=True)
             raise WorkerLostError(f"The worker could not execute the run ({type(error).__name__}: {error}).") from error
         finally:
-            self._listeners.pop(key, None)
-            self.used_at = time.monotonic()
+            self.release(*key)
 
     async def adopt(self, spec: RunSpec, on_event: OnEvent) -> RunResult:
         """Wait for an attempt that was handed out over another connection.
@@ -206,8 +237,7 @@ class Target:
         except UnavailableError as error:
             raise WorkerLostError(error.message) from error
         finally:
-            self._listeners.pop(key, None)
-            self.used_at = time.monotonic()
+            self.release(*key)
         raise WorkerLostError("The worker ended in the middle of the run.")
 
     async def live(self, asked: Collection[tuple[str, int]] = ()) -> set[tuple[str, int]]:
@@ -305,6 +335,10 @@ class SchedulerTarget(Target):
             problem = _problem(report, kernel, __version__)
             if problem:
                 raise InvalidInputError(f"The worker {worker} {problem}")
+
+
+def _nobody(event: dict[str, Any]) -> None:
+    """For an attempt of which there is nothing to hear yet."""
 
 
 def task_key(run_id: str, attempt: int) -> str:

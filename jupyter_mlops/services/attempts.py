@@ -184,7 +184,10 @@ class Attempts:
     # -- while it runs -----------------------------------------------------------------------
 
     def _attend(self, run: Run, attempt: Coroutine[Any, Any, RunResult]) -> None:
-        self._tasks[run.id] = asyncio.create_task(self._follow(run, attempt))
+        self.target.reserve(run.id, run.attempt)
+        task = self._tasks[run.id] = asyncio.create_task(self._follow(run, attempt))
+        # also where it was cancelled before it began
+        task.add_done_callback(lambda _: self.target.release(run.id, run.attempt))
 
     async def _follow(self, run: Run, attempt: Coroutine[Any, Any, RunResult]) -> None:
         try:

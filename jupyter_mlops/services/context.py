@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ..compute import Target, Targets
+from ..compute import Targets
 from ..core.errors import ConflictError, NotFoundError, UnavailableError
 from ..core.notebook import MlflowUsage
 from ..core.pipelines import PipelineRun
@@ -59,10 +59,6 @@ class Context:
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call something of MLflow's in its thread."""
         return await asyncio.get_running_loop().run_in_executor(self.thread, function, *arguments)
-
-    def free_slots(self, target: Target) -> int:
-        """Slots of a target that no sweep uses."""
-        return target.slots - target.info().busy
 
     async def begin_run(self, sweep: Sweep, run: Run, usage: MlflowUsage) -> tuple[str | None, dict[str, str]]:
         """Child run of an attempt and its kernel's environment; no child where MLflow is gone."""

@@ -81,6 +81,8 @@ class SweepDriver:
             raise
         except MlopsError as error:
             await self._give_up(error.message)
+        finally:
+            self.target.leave_line(self.id)
 
     @property
     def resting(self) -> bool:
@@ -163,6 +165,7 @@ class SweepDriver:
         if sweep.stop_requested and sweep.state is not SweepState.STOPPING:
             self._set(state=self._stopping(), message=self._last_word("Stopping"))
         if self.sweep.state is SweepState.STOPPING:
+            self.target.leave_line(self.id)
             return await self._step_stopping()
         if self.sweep.state in SWEEP_OVER:
             await self._leave()
@@ -173,10 +176,13 @@ class SweepDriver:
         elif not sweep.pause_requested and sweep.state is SweepState.PAUSED:
             self._failures.clear()
             self._set(state=SweepState.RUNNING, message="")
-        working = self.sweep.state is SweepState.RUNNING
+        working = self.sweep.state is SweepState.RUNNING and self._left()
         if (working or len(self.attempts)) and await self._reached() and working:
             self._plan()
             await self._hand_out()
+        else:
+            # a slot that was offered is for others
+            self.target.leave_line(self.id)
         self.attempts.tell()
         return await self._finish_if_over()
 
@@ -230,11 +236,14 @@ class SweepDriver:
         if slots != self.sweep.slots_open:
             self._set(slots_open=slots)
         taken = len(self.attempts) if self.sweep.confirmed else self.attempts.open
-        free = min(slots - taken, self.context.free_slots(self.target))
-        if free <= 0:
-            return
-        for run in self.store.runs(self.id, states=[RunState.QUEUED], limit=free):
+        wanted = min(slots - taken, self.sweep.counts.get(RunState.QUEUED, 0))
+        if wanted > 0 and self.target.free <= 0:
+            self.target.stand_in_line(self.id, self.wake.set)
+        free = min(wanted, self.target.free)
+        for run in self.store.runs(self.id, states=[RunState.QUEUED], limit=free) if free > 0 else ():
             await self._begin(run)
+        # those behind us may have the rest
+        self.target.pass_on()
 
     def _slots(self) -> int:
         """Runs at once: one alone first, then what target, person and memory allow."""
@@ -251,6 +260,18 @@ class SweepDriver:
         if run.stop_requested:
             self.attempts.end(run, tracked=True, **_NEVER_STARTED)
             return
+        if self.target.free <= 0:
+            # another sweep took it while we told MLflow of the run before
+            self.target.stand_in_line(self.id, self.wake.set)
+            return
+        self.target.reserve(run.id, run.attempt)
+        try:
+            await self._give(run)
+        except BaseException:
+            self.target.release(run.id, run.attempt)
+            raise
+
+    async def _give(self, run: Run) -> None:
         run = self.store.change_run(
             run.id,
             expect=[RunState.QUEUED],
@@ -293,11 +314,13 @@ class SweepDriver:
     # -- stopping and ending -----------------------------------------------------------------
 
     async def _stop_asked_runs(self) -> None:
-        revision = self.store.revision()
-        for run in self.store.runs(self.id, states=[RunState.QUEUED, *RUN_LIVE], since=self._looked_at):
-            if run.stop_requested:
-                self._to_stop[run.id] = run
-        self._looked_at = revision
+        unfinished = [RunState.QUEUED, *RUN_LIVE]
+        if any(self.sweep.counts.get(state) for state in unfinished):
+            revision = self.store.revision()
+            for run in self.store.runs(self.id, states=unfinished, since=self._looked_at):
+                if run.stop_requested:
+                    self._to_stop[run.id] = run
+            self._looked_at = revision
         for run_id in list(self._to_stop):
             run = self.store.run(run_id)
             if run.state in RUN_OVER:

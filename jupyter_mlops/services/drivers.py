@@ -30,11 +30,12 @@ class Drivers:
 
     def take_up(self) -> None:
         """Drive what is live in the store and ours, and have each look at what changed."""
-        for sweep in self.context.store.sweeps(live=True):
-            if sweep.id in self._drivers:
-                self._drivers[sweep.id][0].wake.set()
-            elif sweep.service in ("", self.context.service):
+        for sweep in self.context.store.sweeps(live=True, service=self.context.service):
+            if sweep.id not in self._drivers:
                 self.drive(sweep)
+            elif sweep.revision != self._drivers[sweep.id][0].sweep.revision:
+                # changed by a person, or by what became of one of its runs
+                self._drivers[sweep.id][0].wake.set()
 
     def drive(self, sweep: Sweep) -> asyncio.Task[None] | None:
         """Drive one sweep; None where nobody can, which is written down then."""

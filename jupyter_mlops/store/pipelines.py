@@ -302,6 +302,7 @@ class PipelineStore(Base):
         *,
         since: int = 0,
         states: Collection[PipelineRunState] | None = None,
+        service: str | None = None,
         limit: int | None = None,
     ) -> list[PipelineRun]:
         """Runs of one pipeline, newest first, or of all, those first that changed last.
@@ -309,9 +310,12 @@ class PipelineStore(Base):
         Args:
             since: only those changed after this revision, or of which a step changed.
             states: only those in one of these.
+            service: only those that this service has.
             limit: at most so many.
         """
         query = select(pipeline_runs.c.record, pipeline_runs.c.revision).limit(limit)
+        if service is not None:
+            query = query.where(pipeline_runs.c.service == service)
         if since:
             query = query.where(pipeline_runs.c.revision > since)
         if pipeline_id is None:

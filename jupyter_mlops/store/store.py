@@ -63,6 +63,7 @@ class Store(PipelineStore):
         folder: str | None = None,
         live: bool | None = None,
         steps: bool | None = None,
+        service: str | None = None,
         limit: int | None = None,
     ) -> list[Sweep]:
         """Sweeps, newest first.
@@ -72,6 +73,7 @@ class Store(PipelineStore):
             since: only those changed after this revision.
             archived, deleted, live: only those that are, or are not; None for both.
             folder: only those of notebooks below this absolute folder.
+            service: only those of this service, and those of none.
             limit: at most so many.
         """
         query = select(sweeps.c.record).where(sweeps.c.revision > since)
@@ -84,6 +86,8 @@ class Store(PipelineStore):
             # LIKE would take /srv/Ada for /srv/ada
             prefix = folder.rstrip("/") + "/"
             query = query.where(func.substr(sweeps.c.path, 1, len(prefix)) == prefix)
+        if service is not None:
+            query = query.where(sweeps.c.service.in_(["", service]))
         if steps is not None:
             query = query.where((sweeps.c.pipeline_run != "") if steps else (sweeps.c.pipeline_run == ""))
         if live is not None:
@@ -251,6 +255,8 @@ class Store(PipelineStore):
             number = next_revision(connection)
             changed = msgspec.structs.replace(run, stop_requested=True, revision=number)
             connection.execute(_PUT_RUN, _run_row(changed) | {"key": run_id})
+            # by which whoever drives it sees that there is something to do
+            _put_sweep(connection, _sweep(connection, run.sweep_id), number)
 
     def live_runs(self, service: str = "") -> list[Run]:
         """Runs that are with a worker, over all sweeps of a service."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import UnavailableError
 from ..core.records import Run, RunResult, Sweep
-from ..environments import packages
+from ..environments import packages, packages_of_late
 from .address import check_answers, external_uri
 from .registry import Registry, is_there
 from .server import EmbeddedServer, State
@@ -350,7 +350,7 @@ class Tracking:
 
     def _environment(self, client: MlflowClient, sweep: Sweep) -> str:
         """Short hash of the kernel's package list, which the parent run holds; empty where there is none."""
-        found = packages(sweep.kernel, sweep.pipeline_run or sweep.id)
+        found = packages_of_late(sweep.kernel) if sweep.pipeline_run else packages(sweep.kernel, sweep.id)
         if found is None or sweep.mlflow_run_id is None:
             return ""
         text, short = found

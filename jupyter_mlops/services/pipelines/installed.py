@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import time
 
 from ...core.pipelines import Version
-from ...environments import packages
+from ...environments import packages_of_late
 from ...store import Store
 from .environment import drift, sentence
-
-LOOK_AGAIN = 10.0  # s
 
 
 class Environments:
@@ -27,7 +24,7 @@ class Environments:
         """What differs from a version's lock in one sentence, empty where nothing does."""
         said = []
         for kernel, locked in version.lock.items():
-            found = packages(kernel, str(int(time.monotonic() // LOOK_AGAIN)))
+            found = packages_of_late(kernel)
             if found is None:
                 said.append(f"the kernel {kernel} is not there any more")
             elif hashlib.sha256(found[0].encode()).hexdigest() != locked:

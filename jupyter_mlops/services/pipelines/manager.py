@@ -54,9 +54,7 @@ class PipelineRuns:
 
     def take_up(self) -> None:
         """Drive what is ours, wake what people asked something of, and begin what has its turn."""
-        for run in self.store.pipeline_runs(states=[PipelineRunState.RUNNING]):
-            if run.service != self.context.service:
-                continue
+        for run in self.store.pipeline_runs(states=[PipelineRunState.RUNNING], service=self.context.service):
             if run.id not in self._drivers:
                 self._drive(run)
             elif run.stop_requested:
