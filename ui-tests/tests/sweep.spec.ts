@@ -205,7 +205,7 @@ test.describe('a sweep', () => {
 
     await choose(lab, 'evening', 'Delete Sweep');
     await expect(
-      page.getByText('“nightly” is deleted; it can be restored for 30 days.')
+      page.getByText('“evening” is deleted; it can be restored for 30 days.')
     ).toBeVisible();
     await expect(shelf('Deleted')).toContainText('deleted');
     await shelf('Deleted').getByRole('button', { name: 'Restore' }).click();
