@@ -65,6 +65,7 @@ class Runtime:
         targets = Targets(data, self.settings.local_slots, per_device=self.settings.slots_per_device)
         self.context = Context(store, layout.service, epoch, self.settings, layout, targets, tracking)
         self._stack.callback(self.context.thread.shutdown)
+        self._stack.push_async_callback(self.context.close)
         self._stack.push_async_callback(self._close_targets)
         self._stack.callback(store.put_info, info_key(layout), None)
         self.drivers = Drivers(self.context)

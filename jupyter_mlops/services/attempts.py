@@ -48,6 +48,7 @@ class Attempts:
         sweep_id: whose runs they are.
         target: where they are executed.
         over: told of each run that ended.
+        known: whether all is known of a run that ended, so that nothing has to wait until MLflow was told of it.
         wake: called whenever an attempt is no longer attended to.
 
     Attributes:
@@ -60,6 +61,8 @@ class Attempts:
         sweep_id: str,
         target: Target,
         over: Callable[[Run], None],
+        *,
+        known: Callable[[Run], bool],
         wake: Callable[[], None],
     ) -> None:
         self.context = context
@@ -69,6 +72,7 @@ class Attempts:
         self.target = target
         self.failure: BaseException | None = None
         self._over = over
+        self._known = known
         self._wake = wake
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ended: list[Run] = []
@@ -253,6 +257,10 @@ class Attempts:
             message=result.error.message if result.error else "",
             **fields,
         )
+        if self._known(run):
+            self._over(run)
+            self.context.track_beside(self.store.sweep(self.sweep_id), run)
+            return
         if run.state is not RunState.SUCCEEDED:
             self._over(run)
         self._ended.append(run)

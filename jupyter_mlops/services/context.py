@@ -29,6 +29,7 @@ T = TypeVar("T")
 UNCLOSED_KEY = "mlflow-unclosed"  # of the services on one store each has its own
 PIPELINE_RUN = "pipeline-run:"  # before the id of a pipeline's run and its id in MLflow
 BATCH = 100
+BESIDE_SECONDS = 0.1
 _NOT_YET = "Not in MLflow yet"
 
 
@@ -52,6 +53,7 @@ class Context:
     # whether MLflow may lack something; an earlier service may have ended before telling it
     behind: bool = True
     _telling: set[str] = field(default_factory=set)
+    _beside: dict[str, set[asyncio.Task[None]]] = field(default_factory=dict)
 
     def _unclosed(self, service: str = "") -> str:
         return f"{UNCLOSED_KEY}:{service or self.service}"
@@ -91,6 +93,35 @@ class Context:
             self._telling.discard(run.id)
         message = "" if run.message.startswith(_NOT_YET) else run.message
         return self._change(run, metrics=metrics, tracked=True, message=message)
+
+    def track_beside(self, sweep: Sweep, run: Run) -> None:
+        """Tell MLflow of a step's finished run while the next step begins; :meth:`told` waits for it."""
+        task = asyncio.create_task(self._track_beside(sweep, run))
+        tasks = self._beside.setdefault(sweep.pipeline_run, set())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    async def _track_beside(self, sweep: Sweep, run: Run) -> None:
+        # MLflow's part is done while the next notebook is executed, not while that is made ready
+        await asyncio.sleep(BESIDE_SECONDS)
+        try:
+            await self.track(sweep, run)
+        except ConflictError:
+            log.info("Run %s moved on while MLflow was told of it", run.id, exc_info=True)
+        except Exception:
+            log.exception("MLflow could not be told of run %s; that is tried again", run.id)
+            self.behind = True
+
+    async def told(self, pipeline_run: str) -> None:
+        """Wait until MLflow was told of all steps of a pipeline's run, or could not be."""
+        await asyncio.gather(*self._beside.pop(pipeline_run, ()))
+
+    async def close(self) -> None:
+        """Tell nothing more; the next service does."""
+        tasks = [task for tasks in self._beside.values() for task in tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def finish_sweep(self, sweep: Sweep) -> None:
         """Close the parent run of a sweep, given as it is at its end; where MLflow is gone that follows."""

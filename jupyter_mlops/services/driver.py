@@ -60,7 +60,7 @@ class SweepDriver:
         self.sampler = make_sampler(space, sweep.sampler)
         self.usage = mlflow_usage(notebook)
         self.wake = asyncio.Event()
-        self.attempts = Attempts(context, sweep.id, self.target, self._note, self.wake.set)
+        self.attempts = Attempts(context, sweep.id, self.target, self._note, known=self._is_known, wake=self.wake.set)
         self._failures: Counter[str] = Counter()
         self._succeeded = sweep.counts.get(RunState.SUCCEEDED, 0)
         self._looked_at = 0
@@ -307,6 +307,12 @@ class SweepDriver:
                     state=SweepState.PAUSED,
                     message=f"{SAME_FAILURES} runs failed alike and none succeeded: {run.error.message}",
                 )
+
+    def _is_known(self, run: Run) -> bool:
+        """Whether what MLflow has of a run adds nothing: neither a notebook nor a module of the project logs there."""
+        sweep = self.sweep
+        alone = bool(sweep.pipeline_run) and not sweep.space
+        return alone and sweep.language == "python" and not self.usage.uses_mlflow and not run.code
 
     def _left(self) -> bool:
         return self.sweep.planned < self.sweep.total or bool(self.sweep.counts.get(RunState.QUEUED))

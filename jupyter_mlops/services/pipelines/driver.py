@@ -25,7 +25,7 @@ from ..driver import WAITING
 from ..drivers import Drivers
 from .installed import Environments
 from .ready import Verdict, judge
-from .steps import Outcome, Place, fingerprint, make_sweep, outcome_of, refusal, unchanged, values_of
+from .steps import Outcome, Place, asked_of_steps, fingerprint, make_sweep, outcome_of, refusal, unchanged, values_of
 from .takeover import give_up
 from .versions import prepared
 
@@ -96,6 +96,7 @@ class PipelineDriver:
             live=project.live,
             settings=self.context.settings,
             import_paths=tuple(project.import_paths),
+            asked=asked_of_steps(version.definition),
         )
         self._project = project
         self._waits = edges(version.definition)
@@ -411,6 +412,7 @@ class PipelineDriver:
                 self._stop_step(step)
                 error = RunError(name="Internal", message=message)
                 self._set(step, state=StepState.STOPPED, message=message, error=error, ended_at=now())
+        await self.context.told(self.run.id)
         fields: dict[str, Any] = {"state": state, "message": message, "ended_at": now(), "stop_requested": False}
         # in this order: who is killed in between does it once more
         await self.context.finish_pipeline(msgspec.structs.replace(self.run, **fields))

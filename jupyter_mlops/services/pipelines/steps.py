@@ -5,7 +5,9 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
@@ -16,7 +18,7 @@ from ...core import notebook as notebooks
 from ...core.code_paths import normal
 from ...core.errors import InvalidInputError, MlopsError
 from ...core.pipeline_order import references_of
-from ...core.pipelines import Pipeline, PipelineRun, Step, StepRun, Version
+from ...core.pipelines import Pipeline, PipelineDefinition, PipelineRun, Step, StepRun, Version
 from ...core.records import InputFile, Objective, Run, RunError, RunExtras, Sampler, Sweep, now
 from ...core.references import SCHEDULED_TIME, Outputs, resolve, resolve_text
 from ...core.samplers import make_sampler
@@ -46,6 +48,7 @@ class Place:
         service: that runs it.
         project: folder made for the version; live: the person's own that it shows.
         import_paths: folders in it with packages, which count before those that are installed.
+        asked: by step, names that others refer to.
     """
 
     pipeline: Pipeline
@@ -56,6 +59,7 @@ class Place:
     live: Path
     settings: MlopsSettings
     import_paths: tuple[str, ...] = ()
+    asked: Mapping[str, list[str]] = field(default_factory=dict)
 
     def notebook(self, step: Step) -> str:
         """Path of a step's notebook, relative to the project."""
@@ -154,15 +158,19 @@ def _check_names(notebook: str, values: dict[str, Any], declared: set[str], open
         raise InvalidInputError(f"{notebook} has no parameter “{unknown[0]}”; {has}.")
 
 
+def asked_of_steps(definition: PipelineDefinition) -> dict[str, list[str]]:
+    """By step, the names of its outputs that others refer to."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for step in definition.steps.values():
+        for reference in references_of(step):
+            found[reference.step].append(reference.name)
+    return found
+
+
 def metric_names(name: str, step: Step, place: Place, suggested: list[str]) -> list[str]:
     """Variables to read at the notebook's end as numbers: what it compares by, and what others ask for."""
     known = {*step.outputs, *step.files, *step.parameters, *(step.sweep.space if step.sweep else ())}
-    asked = [
-        reference.name
-        for other in place.version.definition.steps.values()
-        for reference in references_of(other)
-        if reference.step == name and reference.name not in known
-    ]
+    asked = [other for other in place.asked.get(name, ()) if other not in known]
     objective = [step.sweep.objective.metric] if step.sweep else []
     return list(dict.fromkeys([*objective, *asked, *suggested]))
 
