@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,9 @@ from worker_helpers import run
 import jupyter_mlops
 from jupyter_mlops.compute import hardware
 from jupyter_mlops.compute.machine import HostTarget
+from jupyter_mlops.compute.target import SchedulerTarget, Target, task_key
 from jupyter_mlops.compute.targets import Targets
+from jupyter_mlops.core.errors import UnavailableError
 from jupyter_mlops.core.states import SweepState
 from jupyter_mlops.services.launch import is_running, service_info
 from jupyter_mlops.services.learning import slots_by_memory
@@ -257,6 +260,57 @@ def test_a_host_that_is_lost_is_started_again(own_service: Service, notebook: Pa
     assert (sweep.state, sweep.message) == (SweepState.SUCCEEDED, "")
     assert [run.metrics["score"] for run in service.store.runs(sweep_id)] == [1, 2, 3]
     assert len(mlflow_runs(service, sweep_id)) == 3
+
+
+# -- slots -----------------------------------------------------------------------------------------
+
+
+def test_a_free_slot_is_offered_to_who_has_waited_longest() -> None:
+    target = Target("local")
+    target.slots = 1
+    woken: list[str] = []
+    target.reserve("a", 1)
+    for name in ("x", "y", "z"):
+        target.stand_in_line(name, lambda name=name: woken.append(name))
+    target.pass_on()
+    assert woken == []
+    target.leave_line("y")
+    target.release("a", 1)
+    target.release("a", 1)
+    assert woken == ["x"]
+    # x has nothing to do by now
+    target.pass_on()
+    assert woken == ["x", "z"]
+
+
+def test_what_cannot_be_asked_knows_nothing_of_any_attempt() -> None:
+    target = SchedulerTarget("tcp://127.0.0.1:1")
+    with pytest.raises(UnavailableError, match="cannot be reached now"):
+        asyncio.run(target.live([("a", 1)]))
+    assert not asyncio.run(target.stop("a", 1))
+
+
+def test_a_task_that_waits_at_the_scheduler_is_no_lost_attempt(foreign: Scheduler) -> None:
+    foreign.add_worker()
+
+    async def ask() -> set[tuple[str, int]]:
+        target = SchedulerTarget(foreign.address)
+        await target.start(lambda _: None)
+        client = target._client
+        assert client is not None
+        busy = client.submit(time.sleep, 5, pure=False)
+        waiting = client.submit(time.sleep, 0, key=task_key("a", 1), pure=False)
+        try:
+            async with asyncio.timeout(5):
+                # what is submitted is on its way to the scheduler first
+                while not (found := await target.live([("a", 1), ("b", 1)])):
+                    await asyncio.sleep(0.05)
+            return found
+        finally:
+            await client.gather([busy, waiting])
+            await target.close()
+
+    assert asyncio.run(ask()) == {("a", 1)}
 
 
 @pytest.mark.parametrize(
