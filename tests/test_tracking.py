@@ -244,6 +244,8 @@ def server(tmp_path: Path) -> Iterator[MlflowServer]:
 def test_an_external_mlflow_that_is_gone_for_a_while(server: MlflowServer, data_dir: Path, notebook: Path) -> None:
     settings = MlopsSettings(data_dir=str(data_dir), mlflow_tracking_uri=server.uri, local_slots=1)
     with serving(settings) as service:
+        # its import takes longer than the second run
+        client = mlflow_client(service, server.uri)
         cell = (
             "import time\nscore = a\nif a == 4:\n    import mlflow\n    mlflow.log_metric('logged', a)\n"
             "time.sleep(1 if a < 3 else 0)"
@@ -254,7 +256,7 @@ def test_an_external_mlflow_that_is_gone_for_a_while(server: MlflowServer, data_
         # a server may do what it is asked and end before it says so
         sweep = service.store.sweep(sweep_id)
         unsaid = {"mlops.sweep_id": sweep_id, "mlops.kind": "run", "mlops.run_id": f"{sweep_id[:12]}-4"}
-        mlflow_client(service, server.uri).create_run(sweep.mlflow_experiment_id, tags=unsaid)
+        client.create_run(sweep.mlflow_experiment_id, tags=unsaid)
         server.kill()
         service.wait(sweep_id, lambda sweep: sweep.counts.get("succeeded", 0) >= 2)
         # an outage does not end a sweep that is taken up in it, either
