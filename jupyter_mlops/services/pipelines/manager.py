@@ -21,7 +21,9 @@ from .installed import Environments
 log = logging.getLogger(__name__)
 
 MOST_RUNS = 32  # at once in one service; more would only wait for the same slots
+MOST_BEGUN = 4  # in one turn: what is due next must not wait until all of many have begun
 MOST_LOOKED_AT = 500
+LOOK_SECONDS = 2.0  # between two looks at what waits while nothing more can be begun
 BEATS = 6  # at least, before a service is held to be lost
 # a run that its own machine does not take by then is anybody's who can
 PATIENCE_SECONDS = 3.0
@@ -44,6 +46,7 @@ class PipelineRuns:
         self.beat_seconds = context.settings.service_lost_after / BEATS
         self.waiting = False  # whether some run waits for what no change in the store will tell of
         self._drivers: dict[str, tuple[PipelineDriver, asyncio.Task[None]]] = {}
+        self._looked_at = 0.0
         self._concurrency: dict[tuple[str, int], int] = {}
         self._beats: dict[str, tuple[tuple[int, int], float]] = {}
 
@@ -63,13 +66,20 @@ class PipelineRuns:
 
     def _claim(self) -> None:
         self.waiting = False
+        full = len(self._drivers) >= MOST_RUNS
+        if full and time.monotonic() - self._looked_at < LOOK_SECONDS:
+            # whichever ends first has us look again
+            self.waiting = True
+            return
+        self._looked_at = time.monotonic()
+        most = min(MOST_RUNS, len(self._drivers) + MOST_BEGUN)
         for run in self.store.queued_pipeline_runs(MOST_LOOKED_AT):
             if run.stop_requested:
                 self.store.change_pipeline_run(
                     run.id, state=PipelineRunState.STOPPED, message=run.message or "Stopped", ended_at=now()
                 )
                 continue
-            if len(self._drivers) >= MOST_RUNS:
+            if len(self._drivers) >= most:
                 self.waiting = True
                 return
             try:

@@ -34,6 +34,8 @@ async def apply(context: Context) -> None:
     """
     try:
         for pipeline in context.store.pipelines():
+            # there may be thousands, and what is due must not wait for them
+            await asyncio.sleep(0)
             await _keep_few(context, pipeline)
             await _remove_projects(context, pipeline)
         await _remove_deleted(context)
