@@ -38,6 +38,16 @@ def write_notebook(path: Path, *sources: str, kernel: str = "python3", language:
     return path
 
 
+@pytest.fixture(autouse=True)
+def _environment_is_left_as_it_was() -> Iterator[None]:
+    """What only the service sets, such as how long MLflow is waited for, would reach the kernels of later tests."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+
+
 @pytest.fixture
 def jp_base_url() -> str:
     return BASE_URL

@@ -18,6 +18,7 @@ from jupyter_mlops.core.states import RunState
 from jupyter_mlops.worker import forks
 from jupyter_mlops.worker.forks import ForkServer, ForkServerLostError
 from jupyter_mlops.worker.pool import fork_servers
+from jupyter_mlops.worker.sharing import templates
 
 
 @pytest.fixture(autouse=True)
@@ -195,6 +196,7 @@ def test_descriptors_and_threads_of_the_worker_do_not_grow(tmp_path: Path) -> No
 
     def held() -> tuple[int, int]:
         fork_servers.close()
+        templates.close()
         names = [thread.name for thread in threading.enumerate() if thread.name.startswith("fork-server")]
         return len(os.listdir("/proc/self/fd")), len(names)
 

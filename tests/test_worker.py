@@ -21,6 +21,7 @@ from worker_helpers import alive, make_spec, output, run, text_of
 from jupyter_mlops.core.records import RunResult
 from jupyter_mlops.core.states import RunState
 from jupyter_mlops.worker import live_attempts, run_attempt, stop_attempt
+from jupyter_mlops.worker.pool import fork_servers
 
 GRANDCHILD = (
     "import os, subprocess\n"
@@ -204,10 +205,12 @@ def test_two_attempts_at_once_in_one_process(tmp_path: Path) -> None:
         make_spec(tmp_path, code, run_id=one, parameters={"name": one, "other": two}, metrics=["met"])
         for one, two in (("a", "b"), ("b", "a"))
     ]
+    before = set(threading.enumerate())
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda spec: run_attempt(spec, lambda event: None), specs))
     assert [result.metrics for result in results] == [{"met": 1}, {"met": 1}]
-    assert threading.active_count() < 10
+    fork_servers.close()
+    wait_until(lambda: set(threading.enumerate()) <= before, 30, lambda: set(threading.enumerate()) - before)
 
 
 def test_the_executed_notebook_can_be_read_while_it_runs(tmp_path: Path) -> None:
