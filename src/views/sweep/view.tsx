@@ -1,49 +1,30 @@
-import type { TranslationBundle } from '@jupyterlab/translation';
-import { ReactWidget } from '@jupyterlab/ui-components';
-import type { CommandRegistry } from '@lumino/commands';
-import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
-import type { Message } from '@lumino/messaging';
 import * as React from 'react';
 import type { Run, SweepChange } from '../../api/schema';
-import { CommandIDs, type IMlopsModel, type IModelChange } from '../../tokens';
+import { CommandIDs, type IModelChange } from '../../tokens';
+import { type IModelViewOptions, ModelView } from '../modelview';
 import { SweepPage } from './page';
 import type { IPageActions } from './parts';
 import { canOpen, type IRunActions } from './row';
 
-export interface ISweepViewOptions {
+export interface ISweepViewOptions extends IModelViewOptions {
   sweepId: string;
-  model: IMlopsModel;
-  commands: CommandRegistry;
-  trans: TranslationBundle;
 }
 
 /** One sweep in the main area. */
 export class SweepView
-  extends ReactWidget
+  extends ModelView<ISweepViewOptions>
   implements IPageActions, IRunActions
 {
-  constructor(private readonly _options: ISweepViewOptions) {
-    super();
+  constructor(options: ISweepViewOptions) {
+    super(options);
     this.addClass('jp-MlopsSweepView');
-    this._watch = _options.model.watchRuns(_options.sweepId);
-    _options.model.changed.connect(this._onChanged, this);
-    _options.commands.commandChanged.connect(this._redraw, this);
-  }
-
-  get commands(): CommandRegistry {
-    return this._options.commands;
-  }
-
-  execute(command: string, args: ReadonlyPartialJSONObject = {}): void {
-    void this._say(async () => {
-      await this._options.commands.execute(command, args);
-    });
+    this._watch = options.model.watchRuns(options.sweepId);
   }
 
   change(change: Partial<SweepChange>): void {
-    const { model, sweepId } = this._options;
-    void this._say(async () => {
+    const { model, sweepId } = this.options;
+    void this.attempt(async () => {
       await model.client.changeSweep(sweepId, change);
       await model.refresh();
     });
@@ -64,7 +45,7 @@ export class SweepView
   }
 
   mlflow(run: Run): void {
-    const { model, sweepId } = this._options;
+    const { model, sweepId } = this.options;
     this.execute(CommandIDs.openMlflow, {
       experimentId: model.sweep(sweepId)?.mlflow_experiment_id ?? '',
       runId: run.mlflow_run_id ?? ''
@@ -72,7 +53,7 @@ export class SweepView
   }
 
   canPromote(run: Run): boolean {
-    const sweep = this._options.model.sweep(run.sweep_id);
+    const sweep = this.options.model.sweep(run.sweep_id);
     // one of a step is in a pipeline already
     return run.state === 'succeeded' && !!sweep && !sweep.pipeline_run;
   }
@@ -86,13 +67,8 @@ export class SweepView
     super.dispose();
   }
 
-  protected override onAfterShow(message: Message): void {
-    super.onAfterShow(message);
-    this.update();
-  }
-
   protected override render(): JSX.Element {
-    const { model, sweepId, trans } = this._options;
+    const { model, sweepId, trans } = this.options;
     const sweep = model.sweep(sweepId);
     if (!sweep) {
       return (
@@ -111,7 +87,7 @@ export class SweepView
         sweep={sweep}
         runs={model.runs(sweepId)}
         loaded={model.runsLoaded(sweepId)}
-        error={this._refused || model.error}
+        error={this.problem}
         actions={this}
         runActions={this}
         trans={trans}
@@ -119,37 +95,10 @@ export class SweepView
     );
   }
 
-  private _onChanged(_: IMlopsModel, change: IModelChange): void {
-    const { sweepId } = this._options;
-    if (
-      change.status ||
-      change.sweeps.has(sweepId) ||
-      change.runs.has(sweepId)
-    ) {
-      this._redraw();
-    }
-  }
-
-  private _redraw(): void {
-    // a tab in the back is drawn when it comes to the front
-    if (this.isVisible) {
-      this.update();
-    }
-  }
-
-  private async _say(action: () => Promise<void>): Promise<void> {
-    let refused = '';
-    try {
-      await action();
-    } catch (error) {
-      refused = error instanceof Error ? error.message : String(error);
-    }
-    if (refused !== this._refused && !this.isDisposed) {
-      this._refused = refused;
-      this.update();
-    }
+  protected override concerns(change: IModelChange): boolean {
+    const { sweepId } = this.options;
+    return change.sweeps.has(sweepId) || change.runs.has(sweepId);
   }
 
   private readonly _watch: IDisposable;
-  private _refused = '';
 }
