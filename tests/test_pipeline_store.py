@@ -34,7 +34,7 @@ from jupyter_mlops.core.states import (
     StepState,
 )
 from jupyter_mlops.store import Epoch, Firing, StaleEpochError, Store
-from jupyter_mlops.store.pipelines import MOST_LINES, RECENT
+from jupyter_mlops.store.pipeline_queue import MOST_LINES, RECENT
 
 NUMBERS = itertools.count()
 NOON = "2026-11-24T12:00:00.000000+00:00"
@@ -342,14 +342,6 @@ def test_what_is_paused_or_deleted_is_not_due(store: Store, how: dict[str, Any])
     changed = store.change_pipeline(pipeline.id, **dict.fromkeys(how))
     assert {found.id for found in store.triggers(due=NOON)} >= {files.id}
     assert changed.next_at == NOON
-
-
-def test_triggers_that_follow_a_pipeline(store: Store) -> None:
-    first, second = new_pipeline(store), new_pipeline(store)
-    follows = new_trigger(store, second, None, kind="pipeline", upstream=first.id)
-    new_trigger(store, second, kind="cron")
-    assert store.triggers(upstream=first.id) == [follows]
-    assert store.triggers(upstream=second.id) == []
 
 
 # -- fires -----------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ attempt they belong to, the service's writes the epoch of its lease; a late one 
 from __future__ import annotations
 
 from .base import Epoch, StaleEpochError, StoreFailedError
-from .pipelines import Firing
+from .firing import Firing
 from .store import Store
 
 __all__ = ["Epoch", "Firing", "StaleEpochError", "Store", "StoreFailedError"]

@@ -1,0 +1,75 @@
+"""The line that a pipeline’s runs stand in, within a transaction of the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import Connection, bindparam, func, insert, select
+
+from ..core.pipelines import LogLine, Pipeline, PipelineRun
+from ..core.states import PIPELINE_RUN_OVER, PipelineRunState
+from .pipeline_rows import PUT_RUN, mark_of, run_row, stamped
+from .tables import pipeline_runs
+
+RECENT = 14
+MOST_LINES = 200
+LIVE = [PipelineRunState.QUEUED.value, PipelineRunState.RUNNING.value]
+_OF_LIVE = (pipeline_runs.c.pipeline_id == bindparam("key"), pipeline_runs.c.state.in_(LIVE))
+_FIRST_LIVE = select(func.min(pipeline_runs.c.number)).where(*_OF_LIVE)
+_LIVE_RUNS = select(pipeline_runs.c.record, pipeline_runs.c.revision).where(*_OF_LIVE)
+
+
+def add_runs(
+    connection: Connection, pipeline: Pipeline, wanted: Sequence[PipelineRun], number: int
+) -> tuple[Pipeline, list[PipelineRun]]:
+    """Store runs under a pipeline's next numbers; what they find going on decides whether they have their turn.
+
+    Returns:
+        the pipeline as the caller has to store it, once for all of them, and the runs.
+    """
+    made: list[PipelineRun] = []
+    for asked in wanted:
+        run = msgspec.structs.replace(
+            asked, number=pipeline.runs + len(made) + 1, version=asked.version or pipeline.version, revision=number
+        )
+        if run.overlap == "skip":
+            live = (other.number for other in made if other.state is not PipelineRunState.SKIPPED)
+            run = _skipped_after(
+                connection.execute(_FIRST_LIVE, {"key": pipeline.id}).scalar() or next(live, None), run
+            )
+        if run.overlap == "replace":
+            if not any(other.overlap == "replace" for other in made):
+                _replace_live(connection, run, number)
+            made = [_replaced(other, run) for other in made]
+        made.append(run)
+    if made:
+        rows = [{"id": run.id, "pipeline_id": pipeline.id, "number": run.number, **run_row(run)} for run in made]
+        connection.execute(insert(pipeline_runs), rows)
+    recent = [*pipeline.recent, *(mark_of(run) for run in made[-RECENT:])][-RECENT:]
+    return msgspec.structs.replace(pipeline, runs=pipeline.runs + len(made), recent=recent), made
+
+
+def _skipped_after(earlier: int | None, run: PipelineRun) -> PipelineRun:
+    if earlier is None:
+        return run
+    message = f"Run {earlier} went on, and runs do not overlap"
+    return msgspec.structs.replace(run, state=PipelineRunState.SKIPPED, message=message, ended_at=run.created_at)
+
+
+def _replace_live(connection: Connection, run: PipelineRun, number: int) -> None:
+    """Have all stopped that a new run takes the place of."""
+    for row in connection.execute(_LIVE_RUNS, {"key": run.pipeline_id}).all():
+        other = stamped(row, PipelineRun)
+        replaced = _replaced(other, run)
+        if replaced is not other:
+            written = msgspec.structs.replace(replaced, revision=number)
+            connection.execute(PUT_RUN, run_row(written) | {"key": other.id})
+
+
+def _replaced(other: PipelineRun, run: PipelineRun) -> PipelineRun:
+    if other.stop_requested or other.state in PIPELINE_RUN_OVER:
+        return other
+    line = LogLine(at=run.created_at, text=f"Run {run.number} takes its place")
+    message = f"Replaced by run {run.number}"
+    return msgspec.structs.replace(other, stop_requested=True, message=message, log=[*other.log, line][-MOST_LINES:])

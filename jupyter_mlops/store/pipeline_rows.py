@@ -1,0 +1,185 @@
+"""Records of pipelines and their runs as rows, read and written within a transaction of the caller."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from ..core.errors import NotFoundError
+from ..core.pipelines import Pipeline, PipelineRun, RunMark, StepRun, Trigger, Version
+from ..core.states import StepState
+from .base import next_revision, putting
+from .tables import pipeline_runs, pipelines, step_runs, triggers, versions
+
+_PIPELINE = select(pipelines.c.record, pipelines.c.revision).where(pipelines.c.id == bindparam("key"))
+_PIPELINE_RUN = select(pipeline_runs.c.record, pipeline_runs.c.revision).where(pipeline_runs.c.id == bindparam("key"))
+_STEP = select(step_runs.c.record).where(step_runs.c.id == bindparam("key"))
+_TRIGGER = select(triggers.c.record).where(triggers.c.id == bindparam("key"))
+_NEXT_AT = select(func.min(triggers.c.next_at)).where(
+    triggers.c.pipeline_id == bindparam("key"), triggers.c.kind == "cron"
+)
+PUT_PIPELINE = putting(pipelines, "path", "created_at", "deleted_at", "revision", "record")
+PUT_RUN = putting(pipeline_runs, "state", "service", "revision", "record")
+PUT_STEP = putting(step_runs, "state", "fingerprint", "revision", "record")
+PUT_TRIGGER = putting(triggers, "kind", "upstream", "next_at", "revision", "record")
+STAMP_RUN = update(pipeline_runs).where(pipeline_runs.c.id == bindparam("key")).values(revision=bindparam("stamp"))
+STAMP_PIPELINE = update(pipelines).where(pipelines.c.id == bindparam("key")).values(revision=bindparam("stamp"))
+
+
+def stamped(row: Any, kind: type[Any]) -> Any:
+    """A record of some kind from its row, of record and revision."""
+    # a change of a step stamps its run and pipeline without writing their records anew
+    return msgspec.structs.replace(msgspec.convert(row[0], kind), revision=row[1])
+
+
+def read_pipeline(connection: Connection, pipeline_id: str) -> Pipeline:
+    """One pipeline; raises :class:`NotFoundError` where there is none of this id."""
+    row = connection.execute(_PIPELINE, {"key": pipeline_id}).first()
+    if row is None:
+        raise NotFoundError(f"There is no pipeline {pipeline_id}.")
+    found: Pipeline = stamped(row, Pipeline)
+    return found
+
+
+def read_pipeline_run(connection: Connection, run_id: str) -> PipelineRun:
+    """One run; raises :class:`NotFoundError` where there is none of this id."""
+    row = connection.execute(_PIPELINE_RUN, {"key": run_id}).first()
+    if row is None:
+        raise NotFoundError(f"There is no pipeline run {run_id}.")
+    found: PipelineRun = stamped(row, PipelineRun)
+    return found
+
+
+def read_step(connection: Connection, step_id: str) -> StepRun:
+    """One step of a run; raises :class:`NotFoundError` where there is none of this id."""
+    record = connection.execute(_STEP, {"key": step_id}).scalar()
+    if record is None:
+        raise NotFoundError(f"There is no step {step_id}.")
+    return msgspec.convert(record, StepRun)
+
+
+def read_trigger(connection: Connection, trigger_id: str) -> Trigger:
+    """One trigger; raises :class:`NotFoundError` where there is none of this id."""
+    record = connection.execute(_TRIGGER, {"key": trigger_id}).scalar()
+    if record is None:
+        raise NotFoundError("There is no such schedule or trigger.")
+    return msgspec.convert(record, Trigger)
+
+
+def add_version(connection: Connection, version: Version) -> None:
+    """Store a version under its number."""
+    connection.execute(
+        insert(versions).values(
+            pipeline_id=version.pipeline_id, number=version.number, record=msgspec.to_builtins(version)
+        )
+    )
+
+
+def put_pipeline(connection: Connection, pipeline: Pipeline, number: int | None = None) -> Pipeline:
+    """Write a pipeline, stamped with a revision, which is a new one where none is given."""
+    written = msgspec.structs.replace(pipeline, revision=number or next_revision(connection))
+    connection.execute(PUT_PIPELINE, pipeline_row(written) | {"key": pipeline.id})
+    return written
+
+
+def put_trigger(connection: Connection, trigger: Trigger, number: int) -> Trigger:
+    """Write a trigger, stamped with a revision, and what its pipeline shows of it."""
+    written = msgspec.structs.replace(trigger, revision=number)
+    pipeline = read_pipeline(connection, trigger.pipeline_id)
+    connection.execute(PUT_TRIGGER, trigger_row(written, pipeline) | {"key": trigger.id})
+    follow_triggers(connection, pipeline, number)
+    return written
+
+
+def follow_triggers(connection: Connection, pipeline: Pipeline, number: int) -> Pipeline:
+    """A pipeline shows when a schedule fires it next."""
+    next_at = connection.execute(_NEXT_AT, {"key": pipeline.id}).scalar()
+    return put_pipeline(connection, msgspec.structs.replace(pipeline, next_at=next_at), number)
+
+
+def put_run(connection: Connection, run: PipelineRun, number: int) -> PipelineRun:
+    """Write a run, stamped with a revision, and what its pipeline shows of it."""
+    written = msgspec.structs.replace(run, revision=number)
+    connection.execute(PUT_RUN, run_row(written) | {"key": run.id})
+    pipeline = read_pipeline(connection, run.pipeline_id)
+    recent = [mark_of(run) if mark.id == run.id else mark for mark in pipeline.recent]
+    put_pipeline(connection, msgspec.structs.replace(pipeline, recent=recent), number)
+    return written
+
+
+def mark_of(run: PipelineRun) -> RunMark:
+    """What its pipeline shows of a run."""
+    seconds = None
+    if run.started_at and run.ended_at:
+        ended, started = datetime.fromisoformat(run.ended_at), datetime.fromisoformat(run.started_at)
+        seconds = round((ended - started).total_seconds(), 3)
+    return RunMark(id=run.id, number=run.number, state=run.state, at=run.started_at or run.created_at, seconds=seconds)
+
+
+def count_steps(
+    connection: Connection,
+    run_id: str,
+    number: int,
+    before: StepState | None = None,
+    after: StepState | None = None,
+) -> None:
+    """Write how many steps of a run are in which state; both states of the one that moved spare counting them all."""
+    run = read_pipeline_run(connection, run_id)
+    if before is None or after is None:
+        query = select(step_runs.c.state, func.count()).where(step_runs.c.run_id == run_id).group_by(step_runs.c.state)
+        counts = {state: count for state, count in connection.execute(query).all()}  # noqa: C416
+    else:
+        counts = dict(run.steps)
+        counts[before.value] = counts.get(before.value, 0) - 1
+        counts[after.value] = counts.get(after.value, 0) + 1
+    counts = {state: count for state, count in counts.items() if count}
+    written = msgspec.structs.replace(run, steps=counts, revision=number)
+    connection.execute(PUT_RUN, run_row(written) | {"key": run_id})
+    connection.execute(STAMP_PIPELINE, {"key": run.pipeline_id, "stamp": number})
+
+
+def state_key(trigger_id: str) -> str:
+    """Name under which is kept what a trigger remembers."""
+    return f"trigger:{trigger_id}"
+
+
+def pipeline_row(pipeline: Pipeline) -> dict[str, Any]:
+    """The columns of a pipeline."""
+    names = ("path", "created_at", "deleted_at", "revision")
+    return {name: getattr(pipeline, name) for name in names} | {"record": msgspec.to_builtins(pipeline)}
+
+
+def trigger_row(trigger: Trigger, pipeline: Pipeline) -> dict[str, Any]:
+    """The columns of a trigger of a pipeline."""
+    fires_now = trigger.enabled and not pipeline.paused and pipeline.deleted_at is None
+    return {
+        "kind": trigger.kind,
+        "upstream": trigger.upstream,
+        # what does not fire is not found among what is due
+        "next_at": trigger.next_at if fires_now else None,
+        "revision": trigger.revision,
+        "record": msgspec.to_builtins(trigger),
+    }
+
+
+def run_row(run: PipelineRun) -> dict[str, Any]:
+    """The columns of a run that may change."""
+    return {
+        "state": run.state.value,
+        "service": run.service,
+        "revision": run.revision,
+        "record": msgspec.to_builtins(run),
+    }
+
+
+def step_row(step: StepRun) -> dict[str, Any]:
+    """The columns of a step that may change."""
+    return {
+        "state": step.state.value,
+        "fingerprint": step.fingerprint,
+        "revision": step.revision,
+        "record": msgspec.to_builtins(step),
+    }

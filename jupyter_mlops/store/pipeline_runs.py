@@ -1,0 +1,246 @@
+"""Runs of pipelines, and their steps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import delete, insert, select
+
+from ..core.errors import ConflictError
+from ..core.pipelines import LogLine, PipelineRun, StepRun
+from ..core.states import PIPELINE_RUN_MOVES, PIPELINE_RUN_OVER, STEP_MOVES, PipelineRunState, StepState
+from .base import Base, Epoch, check_move, next_revision
+from .firing import fire_followers
+from .pipeline_queue import LIVE, MOST_LINES, add_runs
+from .pipeline_rows import (
+    PUT_STEP,
+    STAMP_PIPELINE,
+    STAMP_RUN,
+    count_steps,
+    put_pipeline,
+    put_run,
+    read_pipeline,
+    read_pipeline_run,
+    read_step,
+    stamped,
+    step_row,
+)
+from .tables import pipeline_runs, step_runs
+
+
+class PipelineRunStore(Base):
+    """All of the store that is about runs of pipelines."""
+
+    def create_pipeline_run(self, run: PipelineRun) -> PipelineRun:
+        """Store a run that waits for its turn."""
+        with self._write() as connection:
+            number = next_revision(connection)
+            pipeline, (added,) = add_runs(connection, read_pipeline(connection, run.pipeline_id), [run], number)
+            put_pipeline(connection, pipeline, number)
+            return added
+
+    def pipeline_run(self, run_id: str) -> PipelineRun:
+        """One run of a pipeline.
+
+        Raises:
+            NotFoundError: there is none of this id.
+        """
+        with self._read() as connection:
+            return read_pipeline_run(connection, run_id)
+
+    def pipeline_runs(
+        self,
+        pipeline_id: str | None = None,
+        *,
+        since: int = 0,
+        states: Collection[PipelineRunState] | None = None,
+        service: str | None = None,
+        limit: int | None = None,
+    ) -> list[PipelineRun]:
+        """Runs of one pipeline, newest first, or of all, those first that changed last.
+
+        Args:
+            since: only those changed after this revision, or of which a step changed.
+            states: only those in one of these.
+            service: only those that this service has.
+            limit: at most so many.
+        """
+        query = select(pipeline_runs.c.record, pipeline_runs.c.revision).limit(limit)
+        if service is not None:
+            query = query.where(pipeline_runs.c.service == service)
+        if since:
+            query = query.where(pipeline_runs.c.revision > since)
+        if pipeline_id is None:
+            query = query.order_by(pipeline_runs.c.revision.desc(), pipeline_runs.c.number.desc(), pipeline_runs.c.id)
+        else:
+            query = query.order_by(pipeline_runs.c.number.desc()).where(pipeline_runs.c.pipeline_id == pipeline_id)
+        if states is not None:
+            query = query.where(pipeline_runs.c.state.in_([state.value for state in states]))
+        with self._read() as connection:
+            return [stamped(row, PipelineRun) for row in connection.execute(query)]
+
+    def queued_pipeline_runs(self, limit: int) -> list[PipelineRun]:
+        """Runs that wait for their turn, those first that have waited longest."""
+        query = (
+            select(pipeline_runs.c.record, pipeline_runs.c.revision)
+            .where(pipeline_runs.c.state == PipelineRunState.QUEUED.value)
+            .order_by(pipeline_runs.c.revision, pipeline_runs.c.number)
+            .limit(limit)
+        )
+        with self._read() as connection:
+            return [stamped(row, PipelineRun) for row in connection.execute(query)]
+
+    def change_pipeline_run(
+        self,
+        run_id: str,
+        *,
+        expect: Collection[PipelineRunState] | None = None,
+        expect_service: str | None = None,
+        epoch: Epoch | None = None,
+        say: Sequence[LogLine] = (),
+        **fields: Any,
+    ) -> PipelineRun:
+        """Change fields of a run, and what its pipeline shows of it.
+
+        Args:
+            expect: states in which it must be.
+            expect_service: that must have it.
+            epoch: of the writer's lease.
+            say: lines to add to its log.
+            fields: by the names of :class:`~jupyter_mlops.core.pipelines.PipelineRun`.
+
+        Raises:
+            ConflictError: another service has it, it is in another state, or may not move so.
+        """
+        with self._write(epoch) as connection:
+            run = read_pipeline_run(connection, run_id)
+            if expect_service is not None and run.service != expect_service:
+                raise ConflictError("Another service has this run by now.")
+            check_move("run", run.state, fields.get("state", run.state), expect, PIPELINE_RUN_MOVES)
+            if say:
+                fields["log"] = [*run.log, *say][-MOST_LINES:]
+            number = next_revision(connection)
+            changed = put_run(connection, msgspec.structs.replace(run, **fields), number)
+            if changed.state in PIPELINE_RUN_OVER and run.state not in PIPELINE_RUN_OVER:
+                fire_followers(connection, changed, number)
+            return changed
+
+    def claim_pipeline_run(self, run_id: str, concurrency: int, service: str, epoch: Epoch) -> PipelineRun | None:
+        """Take a run whose turn it is; None where it is not.
+
+        Args:
+            concurrency: how many runs of its pipeline may go on at once.
+        """
+        with self._write(epoch) as connection:
+            run = read_pipeline_run(connection, run_id)
+            if run.state is not PipelineRunState.QUEUED:
+                return None
+            others = select(pipeline_runs.c.number, pipeline_runs.c.state).where(
+                pipeline_runs.c.pipeline_id == run.pipeline_id, pipeline_runs.c.state.in_(LIVE)
+            )
+            rows = connection.execute(others).all()
+            running = sum(state == PipelineRunState.RUNNING.value for _, state in rows)
+            first = min(number for number, state in rows if state == PipelineRunState.QUEUED.value)
+            if running >= concurrency or first != run.number:
+                return None
+            taken = msgspec.structs.replace(run, state=PipelineRunState.RUNNING, service=service, message="")
+            return put_run(connection, taken, next_revision(connection))
+
+    def purge_pipeline_run(self, run_id: str) -> None:
+        """Remove a run that is over and its steps for good; its fires stay."""
+        with self._write() as connection:
+            run = read_pipeline_run(connection, run_id)
+            if run.state not in PIPELINE_RUN_OVER:
+                raise ConflictError("This run goes on; stop it first.")
+            connection.execute(delete(pipeline_runs).where(pipeline_runs.c.id == run_id))
+            pipeline = read_pipeline(connection, run.pipeline_id)
+            recent = [mark for mark in pipeline.recent if mark.id != run_id]
+            put_pipeline(connection, msgspec.structs.replace(pipeline, recent=recent))
+
+    def add_steps(self, run_id: str, new: Sequence[StepRun], *, epoch: Epoch | None = None) -> None:
+        """Store the steps of a run that begins; those that are there already stay as they are."""
+        with self._write(epoch) as connection:
+            read_pipeline_run(connection, run_id)
+            known = set(connection.execute(select(step_runs.c.id).where(step_runs.c.run_id == run_id)).scalars())
+            number = next_revision(connection)
+            missing = [msgspec.structs.replace(step, revision=number) for step in new if step.id not in known]
+            if missing:
+                rows = [
+                    {
+                        "id": s.id,
+                        "run_id": s.run_id,
+                        "pipeline_id": s.pipeline_id,
+                        "position": s.position,
+                        **step_row(s),
+                    }
+                    for s in missing
+                ]
+                connection.execute(insert(step_runs), rows)
+                count_steps(connection, run_id, number)
+
+    def steps(self, run_id: str) -> list[StepRun]:
+        """The steps of a run, in their order."""
+        query = select(step_runs.c.record).where(step_runs.c.run_id == run_id).order_by(step_runs.c.position)
+        return self._records(query, StepRun)
+
+    def step(self, step_id: str) -> StepRun:
+        """One step of one run.
+
+        Raises:
+            NotFoundError: there is none of this id.
+        """
+        with self._read() as connection:
+            return read_step(connection, step_id)
+
+    def change_step(
+        self,
+        step_id: str,
+        *,
+        expect: Collection[StepState] | None = None,
+        expect_attempt: int | None = None,
+        epoch: Epoch | None = None,
+        **fields: Any,
+    ) -> StepRun:
+        """Change fields of a step.
+
+        Args:
+            expect: states in which it must be.
+            expect_attempt: which the writer believes to be the present one.
+            epoch: of the writer's lease.
+
+        Raises:
+            ConflictError: another attempt counts, it is in another state, or may not move so.
+        """
+        with self._write(epoch) as connection:
+            step = read_step(connection, step_id)
+            if expect_attempt is not None and step.attempt != expect_attempt:
+                raise ConflictError(f"Attempt {expect_attempt} of this step was given up; {step.attempt} counts.")
+            check_move("step", step.state, fields.get("state", step.state), expect, STEP_MOVES)
+            number = next_revision(connection)
+            changed = msgspec.structs.replace(step, **fields, revision=number)
+            connection.execute(PUT_STEP, step_row(changed) | {"key": step_id})
+            if changed.state is not step.state:
+                count_steps(connection, step.run_id, number, step.state, changed.state)
+            else:
+                connection.execute(STAMP_RUN, {"key": step.run_id, "stamp": number})
+                connection.execute(STAMP_PIPELINE, {"key": step.pipeline_id, "stamp": number})
+            return changed
+
+    def reusable(self, pipeline_id: str, fingerprint: str) -> StepRun | None:
+        """The newest step that succeeded with a fingerprint, None where none did."""
+        if not fingerprint:
+            return None
+        query = (
+            select(step_runs.c.record)
+            .where(
+                step_runs.c.fingerprint == fingerprint,
+                step_runs.c.pipeline_id == pipeline_id,
+                step_runs.c.state == StepState.SUCCEEDED.value,
+            )
+            .order_by(step_runs.c.revision.desc())
+            .limit(1)
+        )
+        found = self._records(query, StepRun)
+        return found[0] if found else None
