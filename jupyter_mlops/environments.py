@@ -23,9 +23,7 @@ print("\\n".join(sorted(names, key=str.lower)))
 """
 # as jupyter_client has it: such a name stands for the interpreter that starts the kernel
 _OWN = re.compile(r"^python(3(\.\d+)?)?$")
-_PATIENCE = 60.0
-
-
+_PATIENCE = 60.0  # s
 LOOK_AGAIN = 10.0  # s
 _one_at_a_time = threading.Lock()
 

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import json
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -132,6 +133,22 @@ def declared(notebook: Notebook) -> list[Parameter]:
     """
     index = parameters_cell(notebook)
     return [] if index is None else read_parameters(source_of(notebook["cells"][index]), language_of(notebook))
+
+
+def unknown_parameters(info: NotebookInfo, shown: str, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Names that a notebook does not declare as parameters, each with a sentence that says what it has.
+
+    Args:
+        shown: how the sentence calls the notebook.
+        names: that it is to be given.
+    """
+    if info.open_names:
+        return
+    declared = {parameter.name for parameter in info.parameters}
+    has = f"it has {', '.join(sorted(declared))}" if declared else "no cell of it is tagged “parameters”"
+    for name in names:
+        if name not in declared:
+            yield name, f"{shown} has no parameter “{name}”; {has}."
 
 
 def parameters_cell(notebook: Notebook) -> int | None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 
-from ..core.errors import MlopsError
+from ..core.errors import ConflictError, MlopsError, NotFoundError
 from ..core.records import Sweep
 from ..core.states import SWEEP_OVER
 from ..store import StaleEpochError, StoreFailedError
 from .context import Context
 from .driver import SweepDriver
-from .ending import INTERNAL
+from .ending import defect
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,12 @@ class Drivers:
         if sweep_id in self._drivers:
             self._drivers[sweep_id][0].wake.set()
 
+    def stop(self, sweep_id: str) -> None:
+        """Ask for the end of a sweep; one that is over, or was never begun, needs none."""
+        with contextlib.suppress(ConflictError, NotFoundError):
+            self.context.store.request_stop_sweep(sweep_id)
+        self.wake(sweep_id)
+
     def reap(self) -> None:
         """Let go of drivers that ended, and see how they did."""
         for sweep_id, (driver, task) in list(self._drivers.items()):
@@ -93,4 +100,4 @@ class Drivers:
         if store.sweep(sweep_id).state in SWEEP_OVER:
             return
         store.request_stop_sweep(sweep_id)
-        store.change_sweep(sweep_id, message=f"{INTERNAL} ({type(error).__name__}: {error}); see the service's log")
+        store.change_sweep(sweep_id, message=defect(error))

@@ -13,6 +13,11 @@ log = logging.getLogger(__name__)
 INTERNAL = "An internal error ended it"  # how the last word on what a defect of ours ended begins
 
 
+def defect(error: BaseException) -> str:
+    """The last word on what a defect of ours ended."""
+    return f"{INTERNAL} ({type(error).__name__}: {error}); see the service's log"
+
+
 def settle(store: Store, epoch: Epoch, sweep_id: str, why: str) -> Sweep:
     """Write down that a sweep and all its unfinished runs are over.
 

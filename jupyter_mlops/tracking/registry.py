@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from .values import PARENT
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
 T = TypeVar("T")
-_UPWARD = ("mlflow.parentRunId", "mlops.owner")
+_UPWARD = (PARENT, "mlops.owner")
 _MODEL = "models:/"
 _PAGE = 1000
 

@@ -17,7 +17,7 @@ from ..environments import packages, packages_of_late
 from .address import check_answers, external_uri
 from .registry import Registry, is_there
 from .server import EmbeddedServer, State
-from .values import below, file_name, log_parameters, log_values, milliseconds, sweep_tags
+from .values import PARENT, below, file_name, log_parameters, log_values, milliseconds, sweep_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
 # kernels inherit this process's environment, and a notebook that logs waits minutes for a server to come back
 _KERNEL_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "120", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "7"}
-_PARENT = "mlflow.parentRunId"
 Begun = tuple[str, str]  # experiment and run
 _STATUS = {"succeeded": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
 
@@ -265,7 +264,7 @@ class Tracking:
                 run_name=f"{sweep.name} · {run.index + 1}" if sweep.space or not sweep.pipeline_run else sweep.name,
                 tags={
                     **sweep_tags(sweep),
-                    _PARENT: sweep.mlflow_run_id or "",
+                    PARENT: sweep.mlflow_run_id or "",
                     "mlops.kind": "run",
                     "mlops.run_id": run.id,
                     "mlops.attempt": str(run.attempt),
@@ -297,7 +296,7 @@ class Tracking:
             **self._patience,
             "MLFLOW_DISABLE_TELEMETRY": "true",
             # runs that the notebook starts itself bear these, in whichever experiment or server it chooses
-            "MLFLOW_RUN_CONTEXT": json.dumps({_PARENT: owner, "mlops.owner": owner}),
+            "MLFLOW_RUN_CONTEXT": json.dumps({PARENT: owner, "mlops.owner": owner}),
             "MLOPS_MLFLOW_OWNER": owner,
             # by name: a server of its own knows another one, or none, by our number
             "MLFLOW_EXPERIMENT_NAME": sweep.experiment,

@@ -10,6 +10,7 @@ from ..core.records import Run, RunResult, Sweep
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+PARENT = "mlflow.parentRunId"  # the tag by which MLflow shows one run below another
 _MAX_PARAM = 6000
 
 
@@ -68,7 +69,7 @@ def log_parameters(client: MlflowClient, run_id: str, parameters: dict[str, Any]
 
 def below(parent: str) -> dict[str, str]:
     """The tag that makes MLflow show a run below another; none where there is no other."""
-    return {"mlflow.parentRunId": parent} if parent else {}
+    return {PARENT: parent} if parent else {}
 
 
 def sweep_tags(sweep: Sweep) -> dict[str, str]:

@@ -185,9 +185,7 @@ class PipelineDriver:
 
     def _stop_step(self, step: StepRun) -> None:
         if step.state is StepState.RUNNING and step.sweeps:
-            with contextlib.suppress(ConflictError, NotFoundError):
-                self.store.request_stop_sweep(step.sweeps[-1])
-            self.drivers.wake(step.sweeps[-1])
+            self.drivers.stop(step.sweeps[-1])
 
     def _begin_nothing(self) -> None:
         """See to the steps that wait; one that ran may do so again where it turns out that it never began."""

@@ -11,10 +11,11 @@ from pathlib import Path
 from ...core.errors import ConflictError, MlopsError, NotFoundError
 from ...core.pipelines import LogLine, Pipeline, PipelineRun
 from ...core.records import now
-from ...core.states import PIPELINE_RUN_OVER, SWEEP_OVER, PipelineRunState, StepState
+from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
 from ...store import StaleEpochError, StoreFailedError
 from ..context import Context
 from ..drivers import Drivers
+from ..ending import defect
 from .driver import PipelineDriver
 from .installed import Environments
 
@@ -137,22 +138,15 @@ class PipelineRuns:
         run = self.store.pipeline_run(run_id)
         if run.state in PIPELINE_RUN_OVER or run.service != self.context.service:
             return
-        message = f"An internal error ended it ({type(error).__name__}: {error}); see the service's log"
+        message = defect(error)
         for step in self.store.steps(run_id):
             if step.state in (StepState.RUNNING, StepState.WAITING):
                 self.store.change_step(step.id, state=StepState.STOPPED, message=message, ended_at=now())
             if step.state is StepState.RUNNING and step.sweeps:
-                self._stop_sweep(step.sweeps[-1])
+                self.drivers.stop(step.sweeps[-1])
         if run.mlflow_run_id is not None:
             self.context.finish_later(run)
         self.store.change_pipeline_run(run_id, state=PipelineRunState.FAILED, message=message, ended_at=now())
-
-    def _stop_sweep(self, sweep_id: str) -> None:
-        try:
-            if self.store.sweep(sweep_id).state not in SWEEP_OVER:
-                self.store.request_stop_sweep(sweep_id)
-        except NotFoundError:
-            log.info("Sweep %s was never begun", sweep_id)
 
     async def close(self) -> None:
         """Let go of all; the next service takes them up."""

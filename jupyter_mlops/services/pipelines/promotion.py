@@ -208,10 +208,7 @@ def _check_step(name: str, step: Step, data: bytes, kernelspecs: KernelSpecs) ->
     if problem:
         raise InvalidInputError(f"Step “{name}”: {problem}")
     notebooks.declared(notebook)
-    declared = {parameter.name for parameter in info.parameters}
     given = [*step.parameters, *(step.sweep.space if step.sweep else ())]
-    unknown = [key for key in given if key not in declared]
-    if unknown and not info.open_names:
-        has = f"it has {', '.join(sorted(declared))}" if declared else "no cell of it is tagged “parameters”"
-        raise InvalidInputError(f"Step “{name}”: {step.notebook} has no parameter “{unknown[0]}”; {has}.")
+    for _, problem in notebooks.unknown_parameters(info, step.notebook, given):
+        raise InvalidInputError(f"Step “{name}”: {problem}")
     return info.kernel

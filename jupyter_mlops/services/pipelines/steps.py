@@ -104,10 +104,10 @@ def make_sweep(name: str, step: Step, place: Place, *, values: dict[str, Any], o
     notebook = notebooks.read_notebook(data)
     path = place.live / place.notebook(step)
     info = notebooks.inspect(notebook, str(path))
-    declared = {parameter.name for parameter in info.parameters}
-    if SCHEDULED_TIME in declared:
+    if any(parameter.name == SCHEDULED_TIME for parameter in info.parameters):
         values = {SCHEDULED_TIME: place.run.parameters[SCHEDULED_TIME], **values}
-    _check_names(step.notebook, values, declared, info.open_names)
+    for _, problem in notebooks.unknown_parameters(info, step.notebook, values):
+        raise InvalidInputError(problem)
     space: dict[str, str] = {}
     if step.sweep is not None:
         # a list goes into a field as JSON, which is how a space writes one
@@ -149,13 +149,6 @@ def make_sweep(name: str, step: Step, place: Place, *, values: dict[str, Any], o
         git_commit=place.version.git_commit,
         message="Waiting for its turn",
     )
-
-
-def _check_names(notebook: str, values: dict[str, Any], declared: set[str], open_names: bool) -> None:
-    unknown = [name for name in values if name not in declared]
-    if unknown and not open_names:
-        has = f"it has {', '.join(sorted(declared))}" if declared else "no cell of it is tagged “parameters”"
-        raise InvalidInputError(f"{notebook} has no parameter “{unknown[0]}”; {has}.")
 
 
 def asked_of_steps(definition: PipelineDefinition) -> dict[str, list[str]]:

@@ -40,13 +40,7 @@ def _look_at(folder: Path, name: str, step: Step) -> Iterator[tuple[Place, str]]
     except MlopsError as error:
         yield place, error.message
         return
-    if info.open_names:
-        return
-    declared = [parameter.name for parameter in info.parameters]
-    has = f"it has {', '.join(sorted(declared))}" if declared else "no cell of it is tagged “parameters”"
-    for key in step.parameters:
-        if key not in declared:
-            yield ("steps", name, "parameters", key), f"{step.notebook} has no parameter “{key}”; {has}."
-    for key in step.sweep.space if step.sweep else ():
-        if key not in declared:
-            yield ("steps", name, "sweep", "space", key), f"{step.notebook} has no parameter “{key}”; {has}."
+    for key, problem in notebooks.unknown_parameters(info, step.notebook, step.parameters):
+        yield ("steps", name, "parameters", key), problem
+    for key, problem in notebooks.unknown_parameters(info, step.notebook, step.sweep.space if step.sweep else ()):
+        yield ("steps", name, "sweep", "space", key), problem
