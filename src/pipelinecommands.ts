@@ -87,7 +87,8 @@ function addOwnCommands(options: IPipelineCommandOptions): void {
   add(CommandIDs.pausePipeline, {
     label: trans.__('Pause Schedules'),
     icon: pauseIcon,
-    enabled: pipeline => !pipeline.deleted_at && !pipeline.paused,
+    enabled: pipeline =>
+      !pipeline.deleted_at && !pipeline.paused && pipeline.triggers > 0,
     execute: ({ id }) => client.changePipeline(id, { paused: true })
   });
   add(CommandIDs.resumePipeline, {

@@ -309,12 +309,17 @@ def test_what_is_due(store: Store) -> None:
 def test_a_pipeline_shows_when_a_schedule_fires_it_next(store: Store) -> None:
     pipeline = new_pipeline(store)
     assert store.pipeline(pipeline.id).next_at is None
+    assert store.pipeline(pipeline.id).triggers == 0
     later = new_trigger(store, pipeline, ONE)
     sooner = new_trigger(store, pipeline, NOON)
-    new_trigger(store, pipeline, "2026-01-01", kind="files")
+    files = new_trigger(store, pipeline, "2026-01-01", kind="files")
     known = store.revision()
     assert store.pipeline(pipeline.id).next_at == NOON
+    assert store.pipeline(pipeline.id).triggers == 3
+    store.fire([Firing(files, ONE, [])], NOON, "a")
+    assert store.pipeline(pipeline.id).triggers == 3
     store.change_trigger(sooner.id, enabled=False)
+    assert store.pipeline(pipeline.id).triggers == 2
     assert [(found.id, found.next_at) for found in store.pipelines(since=known)] == [(pipeline.id, ONE)]
     store.delete_trigger(later.id)
     assert store.pipeline(pipeline.id).next_at is None

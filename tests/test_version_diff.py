@@ -90,6 +90,7 @@ def test_parameters_and_steps_are_named(blobs: Blobs) -> None:
             "evaluate": Step(notebook="evaluate.ipynb"),
         },
         concurrency=2,
+        deadline=600.0,
         alerts=Alerts(to=["slack://secret-token/x", SecretRef(env="WHERE")]),
     )
     found = diff(version(1, older), version(2, newer), blobs.__getitem__)
@@ -107,6 +108,7 @@ def test_parameters_and_steps_are_named(blobs: Blobs) -> None:
         'train.secrets.TOKEN.keyring: "" → service/ada',
         "evaluate: a new step, evaluate.ipynb",
         "concurrency: 1 → 2",
+        "deadline: absent → 600",
         'alerts.to: ["mailto://…"] → ["slack://…", {"env": "WHERE", "keyring": "", "file": ""}]',
     ]
 

@@ -60,10 +60,18 @@ def pipelines_table(pipelines: list[Pipeline]) -> Table:
             _version(pipeline),
             str(pipeline.runs),
             _marks(pipeline.recent),
-            "paused" if pipeline.paused else when_text(pipeline.next_at) if pipeline.next_at else "",
+            _next(pipeline),
             Text(Path(pipeline.path).name),
         )
     return table
+
+
+def _next(pipeline: Pipeline) -> str:
+    if pipeline.paused:
+        return "paused"
+    if pipeline.next_at:
+        return when_text(pipeline.next_at)
+    return "when triggered" if pipeline.triggers else "by hand"
 
 
 def _version(pipeline: Pipeline) -> str:

@@ -225,6 +225,7 @@ class Pipeline(Record, frozen=True, kw_only=True):
         paused: whether nothing fires it but a person.
         runs: how many runs there were.
         recent: the last runs, oldest first.
+        triggers: how many of its schedules and triggers are switched on.
         next_at: when a schedule fires it next, None where none does.
         message: one line on what a person should know (a target that is gone, an environment that drifted).
         service: name of the service on whose machine it was made; another one takes its runs where that
@@ -240,6 +241,7 @@ class Pipeline(Record, frozen=True, kw_only=True):
     paused: bool = False
     runs: int = 0
     recent: list[RunMark] = []
+    triggers: int = 0
     next_at: str | None = None
     message: str = ""
     target: str = "local"

@@ -18,6 +18,7 @@ _PIPELINE = select(pipelines.c.record, pipelines.c.revision).where(pipelines.c.i
 _PIPELINE_RUN = select(pipeline_runs.c.record, pipeline_runs.c.revision).where(pipeline_runs.c.id == bindparam("key"))
 _STEP = select(step_runs.c.record).where(step_runs.c.id == bindparam("key"))
 _TRIGGER = select(triggers.c.record).where(triggers.c.id == bindparam("key"))
+_TRIGGERS_OF = select(triggers.c.record).where(triggers.c.pipeline_id == bindparam("key"))
 _NEXT_AT = select(func.min(triggers.c.next_at)).where(
     triggers.c.pipeline_id == bindparam("key"), triggers.c.kind == "cron"
 )
@@ -95,9 +96,11 @@ def put_trigger(connection: Connection, trigger: Trigger, number: int) -> Trigge
 
 
 def follow_triggers(connection: Connection, pipeline: Pipeline, number: int) -> Pipeline:
-    """A pipeline shows when a schedule fires it next."""
+    """A pipeline shows how many triggers it has, and when a schedule fires it next."""
     next_at = connection.execute(_NEXT_AT, {"key": pipeline.id}).scalar()
-    return put_pipeline(connection, msgspec.structs.replace(pipeline, next_at=next_at), number)
+    records = connection.execute(_TRIGGERS_OF, {"key": pipeline.id}).scalars()
+    enabled = sum(record["enabled"] for record in records)
+    return put_pipeline(connection, msgspec.structs.replace(pipeline, triggers=enabled, next_at=next_at), number)
 
 
 def put_run(connection: Connection, run: PipelineRun, number: int) -> PipelineRun:

@@ -135,6 +135,7 @@ export interface Pipeline {
   paused: boolean;
   runs: number;
   recent: RunMark[];
+  triggers: number;
   next_at: string | null;
   message: string;
   target: string;

@@ -71,7 +71,10 @@ export class FakePipelines {
       triggerOf(trigger.id, trigger.pipeline_id);
     const after = { ...before, ...trigger, revision: this._next() };
     this.triggers.set(after.id, after);
-    this.put({ id: trigger.pipeline_id });
+    const enabled = [...this.triggers.values()].filter(
+      other => other.pipeline_id === trigger.pipeline_id && other.enabled
+    );
+    this.put({ id: trigger.pipeline_id, triggers: enabled.length });
     return after;
   }
 

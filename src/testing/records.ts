@@ -25,6 +25,7 @@ export function pipelineOf(
     paused: false,
     runs: 0,
     recent: [],
+    triggers: 0,
     next_at: null,
     message: '',
     target: 'local',

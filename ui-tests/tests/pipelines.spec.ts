@@ -283,7 +283,7 @@ test.describe('a pipeline', () => {
     await pipelines.tab('Details');
     await expect(pipelines.graph.getByRole('option')).toHaveCount(3);
     await lab.showPanel();
-    await expect(pipelines.listed('report')).toContainText('no set time');
+    await expect(pipelines.listed('report')).toContainText('by hand');
   });
 
   test('is scheduled in words, paused, and run for past times', async ({
@@ -330,7 +330,7 @@ test.describe('a pipeline', () => {
     await expect(pipelines.listed('daily')).toContainText('next');
     await trigger.getByRole('button', { name: 'Pause' }).click();
     await expect(trigger).toContainText('paused');
-    await expect(pipelines.listed('daily')).toContainText('no set time');
+    await expect(pipelines.listed('daily')).toContainText('by hand');
     await trigger.getByRole('button', { name: 'Resume' }).click();
     await expect(pipelines.listed('daily')).toContainText('next');
 

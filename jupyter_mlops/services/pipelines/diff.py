@@ -61,7 +61,7 @@ def diff(older: Version, newer: Version, blob: Blob) -> VersionDiff:
 
 
 def _definitions(older: PipelineDefinition, newer: PipelineDefinition) -> Iterator[str]:
-    before, after = msgspec.to_builtins(older), msgspec.to_builtins(newer)
+    before, after = _as_written(older), _as_written(newer)
     steps_before, steps_after = before.pop("steps"), after.pop("steps")
     yield from _changes("", before.pop("parameters"), after.pop("parameters"))
     for name in dict.fromkeys([*steps_before, *steps_after]):
@@ -77,6 +77,21 @@ def _definitions(older: PipelineDefinition, newer: PipelineDefinition) -> Iterat
     yield from _changes("", before, after)
     if list(steps_before) != list(steps_after) and set(steps_before) == set(steps_after):
         yield f"order of the steps: {', '.join(steps_before)} → {', '.join(steps_after)}"
+
+
+def _as_written(definition: PipelineDefinition) -> dict[str, Any]:
+    """A definition without what it leaves to the defaults of None, and with 600 where it has 600.0."""
+
+    def plain(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return int(value) if isinstance(value, float) and value.is_integer() else value
+        # of parameters, types and values of None tell versions apart
+        return {
+            key: part if key == "parameters" else plain(part) for key, part in value.items() if part is not None
+        }
+
+    written: dict[str, Any] = plain(msgspec.to_builtins(definition))
+    return written
 
 
 def _changes(name: str, older: Any, newer: Any) -> Iterator[str]:

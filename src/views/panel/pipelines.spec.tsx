@@ -63,7 +63,8 @@ describe('PipelineList', () => {
   });
 
   it.each<[Partial<Pipeline>, string | RegExp]>([
-    [{}, 'no set time'],
+    [{}, 'by hand'],
+    [{ triggers: 1 }, 'when triggered'],
     [{ paused: true, next_at: '2099-01-01T06:00:00+00:00' }, 'paused'],
     [{ next_at: '2099-01-01T06:00:00+00:00' }, /next .*\d\d:00/],
     [{ message: 'numpy 1.0 → 2.0' }, 'numpy 1.0 → 2.0'],
@@ -75,8 +76,8 @@ describe('PipelineList', () => {
   });
 
   it('opens, runs and pauses', async () => {
-    pipelines = [pipelineOf('p', { name: 'delays' })];
-    show();
+    pipelines = [pipelineOf('p', { name: 'delays', triggers: 1 })];
+    const { draw } = show();
     (await byRole('button', /^delays/)).click();
     (await byRole('button', 'Run “delays” now')).click();
     (await byRole('button', 'Pause the schedules of “delays”')).click();
@@ -85,6 +86,10 @@ describe('PipelineList', () => {
       [CommandIDs.runPipeline, 'p'],
       [CommandIDs.pausePipeline, 'p']
     ]);
+    // nothing fires it
+    pipelines = [pipelineOf('p', { name: 'delays' })];
+    draw();
+    expect(allByRole('button', /^Pause/)).toHaveLength(0);
   });
 
   it('stops the newest run that goes on, and only one that does', async () => {

@@ -98,7 +98,7 @@ function Actions(
   props: IPipelineListProps & { pipeline: Pipeline }
 ): JSX.Element {
   const { pipeline, trans, execute } = props;
-  const { id, name, paused } = pipeline;
+  const { id, name, paused, triggers } = pipeline;
   const live = pipeline.recent.filter(({ state }) => !isOver(state)).at(-1);
   const button = (icon: LabIcon, label: string, command: string, of = id) => (
     <button
@@ -124,6 +124,7 @@ function Actions(
           {trans.__('Resume')}
         </button>
       ) : (
+        triggers > 0 &&
         button(
           pauseIcon,
           trans.__('Pause the schedules of “%1”', name),
@@ -184,9 +185,12 @@ function nextOf(pipeline: Pipeline, trans: TranslationBundle): string {
   if (pipeline.paused) {
     return trans.__('paused');
   }
-  return pipeline.next_at
-    ? trans.__('next %1', formatMoment(pipeline.next_at))
-    : trans.__('no set time');
+  if (pipeline.next_at) {
+    return trans.__('next %1', formatMoment(pipeline.next_at));
+  }
+  return pipeline.triggers > 0
+    ? trans.__('when triggered')
+    : trans.__('by hand');
 }
 
 function tooltip(pipeline: Pipeline, trans: TranslationBundle): string {

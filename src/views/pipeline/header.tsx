@@ -60,14 +60,14 @@ export function Header(props: IHeaderProps): JSX.Element {
 }
 
 function Next(props: IHeaderProps): JSX.Element {
-  const { pipeline, details, trans } = props;
+  const { pipeline, trans } = props;
   const now = useNow(pipeline.next_at !== null);
   let words: string;
   if (pipeline.paused) {
     words = trans.__('Paused: nothing fires it but you');
   } else if (pipeline.next_at) {
     words = trans.__('next run %1', whenWords(pipeline.next_at, now, trans));
-  } else if (details?.triggers.some(({ enabled }) => enabled)) {
+  } else if (pipeline.triggers > 0) {
     words = trans.__('waits for its triggers');
   } else {
     words = trans.__('runs by hand only');
@@ -84,7 +84,7 @@ function Next(props: IHeaderProps): JSX.Element {
 
 function Notes(props: IHeaderProps): JSX.Element {
   const { pipeline, details, actions, trans } = props;
-  const fires = details?.triggers.some(({ enabled }) => enabled) ?? false;
+  const fires = pipeline.triggers > 0;
   const ends = fires && (details?.keeper_ends ?? false);
   const keep = useKeep(actions.client, ends && details ? details.keeper : null);
   // no more than said where there is nothing that one could do here

@@ -60,7 +60,15 @@ export function RunPane(props: IRunProps): JSX.Element {
       aria-label={trans.__('Run %1', run.number)}
     >
       <Head {...props} />
-      <Notes run={run} trans={trans} />
+      <Notes
+        run={run}
+        said={
+          !!step &&
+          !!runs.get(step.name)?.error &&
+          run.message.startsWith(`${step.name}: `)
+        }
+        trans={trans}
+      />
       <div className="jp-MlopsRunPane-shape" role="group">
         <Shape name="graph" shape={shape} onShape={setShape}>
           {trans.__('Graph')}
@@ -236,12 +244,14 @@ function Took(props: {
 /** What a person should know of it before they look at its steps. */
 function Notes(props: {
   run: PipelineRun;
+  /** Whether the selected step tells why it failed. */
+  said: boolean;
   trans: TranslationBundle;
 }): JSX.Element {
-  const { run, trans } = props;
+  const { run, said, trans } = props;
   return (
     <>
-      {run.message && (
+      {run.message && !said && (
         <div
           className={
             run.state === 'failed'

@@ -131,7 +131,7 @@ describe('PipelineView', () => {
       scheduled_at: '2026-11-24T06:00:00Z',
       started_at: '2026-11-24T06:00:00Z',
       ended_at: '2026-11-24T06:02:00Z',
-      message: 'train failed.',
+      message: 'train: too deep',
       drift: 'pandas 3.1.0 → 3.2.0',
       mlflow_experiment_id: '7',
       mlflow_run_id: 'm',
@@ -183,16 +183,19 @@ describe('PipelineView', () => {
     await open();
     await text('Run 2Failedon schedule');
     await text('in 2 min 00 s');
-    await text('train failed.');
     await text(
       'The environment is not the one it was promoted with. pandas 3.1.0 → 3.2.0'
     );
     await text('ValueError: too deep');
+    // said once, by the step; said by the run where another step is looked at
+    expect(document.body.textContent).not.toContain('train: too deep');
     await text('month2026-11');
     await text('It is tried again.');
     expect(
       (await byRole('option', /^train, sweep/)).getAttribute('aria-selected')
     ).toBe('true');
+    (await byRole('option', /^publish/)).click();
+    await text('train: too deep');
   });
 
   it('acts on the run', async () => {
