@@ -11,7 +11,7 @@ from typing import Any
 
 from kill_load import ONCE, Load
 
-from jupyter_mlops.core.pipelines import PipelineRun, StepRun
+from jupyter_mlops.core.pipeline_records import PipelineRun, StepRun
 from jupyter_mlops.core.records import Run, Sweep
 from jupyter_mlops.core.states import PIPELINE_RUN_OVER, RUN_OVER, STEP_OVER, SWEEP_OVER, PipelineRunState, StepState
 

@@ -17,8 +17,8 @@ from pipeline_helpers import PipelineService
 
 from jupyter_mlops.cli.main import main
 from jupyter_mlops.core.conditions import evaluate
+from jupyter_mlops.core.pipeline_records import Trigger
 from jupyter_mlops.core.pipeline_text import check_text
-from jupyter_mlops.core.pipelines import Trigger
 from jupyter_mlops.core.records import Sampler
 from jupyter_mlops.core.samplers import make_sampler
 from jupyter_mlops.core.space import Space

@@ -19,15 +19,8 @@ from conftest import wait_until
 from pipeline_helpers import PipelineService
 
 from jupyter_mlops.compute import Targets
-from jupyter_mlops.core.pipelines import (
-    AlertKind,
-    Pipeline,
-    PipelineDefinition,
-    PipelineRun,
-    Step,
-    StepRun,
-    Version,
-)
+from jupyter_mlops.core.pipeline_records import Pipeline, PipelineRun, StepRun, Version
+from jupyter_mlops.core.pipelines import AlertKind, PipelineDefinition, Step
 from jupyter_mlops.core.pipelines import Alerts as Wanted
 from jupyter_mlops.core.records import RunError, SecretRef
 from jupyter_mlops.core.states import PipelineRunState, StepState

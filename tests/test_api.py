@@ -16,7 +16,8 @@ from jupyter_server.auth.authorizer import Authorizer
 
 from jupyter_mlops import __version__
 from jupyter_mlops.api.handlers import ROUTES
-from jupyter_mlops.core.pipelines import Pipeline, PipelineDefinition, PipelineRun, Step, Trigger, Version
+from jupyter_mlops.core.pipeline_records import Pipeline, PipelineRun, Trigger, Version
+from jupyter_mlops.core.pipelines import PipelineDefinition, Step
 from jupyter_mlops.core.records import Run, now
 from jupyter_mlops.core.states import RunState, SweepState
 from jupyter_mlops.services.layout import Layout

@@ -205,7 +205,7 @@ async def test_a_call_without_the_token_learns_nothing(api: Api, project: Path) 
 
 
 async def test_a_retry_from_a_step_repeats_all_behind_it(api: Api, project: Path, store: Store) -> None:
-    from jupyter_mlops.core.pipelines import StepRun
+    from jupyter_mlops.core.pipeline_records import StepRun
 
     made = await api.done("POST", "pipelines", {"path": FILE})
     run = await api.done("POST", f"pipelines/{made['pipeline']['id']}/runs", {})

@@ -15,15 +15,8 @@ from pipeline_helpers import PipelineService
 
 from jupyter_mlops.compute import Targets
 from jupyter_mlops.core.errors import NotFoundError
-from jupyter_mlops.core.pipelines import (
-    Pipeline,
-    PipelineDefinition,
-    PipelineRun,
-    Retention,
-    Step,
-    StepRun,
-    Version,
-)
+from jupyter_mlops.core.pipeline_records import Pipeline, PipelineRun, StepRun, Version
+from jupyter_mlops.core.pipelines import PipelineDefinition, Retention, Step
 from jupyter_mlops.core.records import Run, Sweep, now
 from jupyter_mlops.core.states import PipelineRunState, RunState, StepState, SweepState
 from jupyter_mlops.services.context import Context

@@ -13,19 +13,15 @@ from pipeline_helpers import PipelineService
 
 from jupyter_mlops.core.cron import iso
 from jupyter_mlops.core.errors import ConflictError, InvalidInputError, NotFoundError
-from jupyter_mlops.core.pipelines import (
+from jupyter_mlops.core.pipeline_records import Pipeline, PipelineRun, Trigger, Version
+from jupyter_mlops.core.pipeline_requests import (
     BackfillRequest,
-    Pipeline,
     PipelineChange,
-    PipelineDefinition,
-    PipelineRun,
     RunRequest,
     ScheduleRequest,
-    Step,
-    Trigger,
     TriggerChange,
-    Version,
 )
+from jupyter_mlops.core.pipelines import PipelineDefinition, Step
 from jupyter_mlops.core.records import now
 from jupyter_mlops.core.states import PipelineRunState
 from jupyter_mlops.services.pipelines.files import FILES, look

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from jupyter_mlops.core.pipelines import Alerts, PipelineDefinition, Step, StepSweep, Version
+from jupyter_mlops.core.pipeline_records import Version
+from jupyter_mlops.core.pipelines import Alerts, PipelineDefinition, Step, StepSweep
 from jupyter_mlops.core.records import Objective, SecretRef
 from jupyter_mlops.environments import list_packages
 from jupyter_mlops.services.pipelines.diff import diff, notebook_diff

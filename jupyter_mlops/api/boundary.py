@@ -15,7 +15,8 @@ from jupyter_server.utils import ensure_async
 from tornado import web
 
 from ..core.errors import ForbiddenError, InvalidInputError, MlopsError, NotFoundError
-from ..core.pipelines import Pipeline, PipelineDetails, PromoteAnswer
+from ..core.pipeline_records import Pipeline
+from ..core.pipeline_requests import PipelineDetails, PromoteAnswer
 from ..core.records import ErrorBody, NotebookInfo, Record, Sweep, SweepRequest
 from .backend import Backend
 

@@ -11,7 +11,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from .. import __version__
-from ..core.pipelines import Changes
+from ..core.pipeline_requests import Changes
 from ..core.records import (
     NotebookInfo,
     Run,

@@ -9,32 +9,26 @@ from jupyter_server.auth.decorator import allow_unauthenticated, authorized
 from tornado import web
 
 from ..core.errors import ForbiddenError, NotFoundError
-from ..core.pipelines import (
+from ..core.pipeline_records import Pipeline, PipelineRun, Trigger, Version
+from ..core.pipeline_requests import (
     BackfillAnswer,
     BackfillRequest,
     CronCheck,
     CronRequest,
-    Pipeline,
     PipelineChange,
-    PipelineCheck,
     PipelineDetails,
-    PipelineRun,
     PipelineRunDetails,
     PipelineRunsPage,
-    PipelineText,
     PromoteAnswer,
     PromoteRequest,
     RetryRequest,
     RunRequest,
     ScheduleAnswer,
     ScheduleRequest,
-    StepAdd,
-    TextAnswer,
-    Trigger,
     TriggerChange,
-    Version,
     VersionDiff,
 )
+from ..core.pipelines import PipelineCheck, PipelineText, StepAdd, TextAnswer
 from .boundary import Boundary
 from .routes import Operation, Route
 

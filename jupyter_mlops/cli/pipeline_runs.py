@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import InvalidInputError, UnavailableError
-from ..core.pipelines import PipelineRun, PromoteRequest, RetryRequest, RunRequest
+from ..core.pipeline_records import PipelineRun
+from ..core.pipeline_requests import PromoteRequest, RetryRequest, RunRequest
 from ..core.records import Parameter
 from ..core.states import PIPELINE_RUN_OVER, PipelineRunState
 from ..core.values import check_value, type_of

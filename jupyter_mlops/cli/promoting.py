@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..core.errors import InvalidInputError, NotFoundError
-from ..core.pipelines import PromoteAnswer, PromoteRequest
+from ..core.pipeline_requests import PromoteAnswer, PromoteRequest
 from ..core.records import Sweep
 from .finding import pick_sweep
 from .output import note, print_json

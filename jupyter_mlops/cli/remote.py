@@ -18,7 +18,8 @@ from ..core.errors import (
     NotFoundError,
     UnavailableError,
 )
-from ..core.pipelines import Changes, Pipeline, PromoteAnswer, PromoteRequest
+from ..core.pipeline_records import Pipeline
+from ..core.pipeline_requests import Changes, PromoteAnswer, PromoteRequest
 from ..core.records import ErrorBody, Record, Sweep
 from .finding import pick
 

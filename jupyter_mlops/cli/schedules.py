@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..core.pipelines import BackfillRequest, ScheduleRequest, Trigger, TriggerChange
+from ..core.pipeline_records import Trigger
+from ..core.pipeline_requests import BackfillRequest, ScheduleRequest, TriggerChange
 from .output import console, note, print_json
 from .pipeline_finding import find_pipeline, find_trigger
 from .pipeline_runs import parse_values

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from ..core.pipelines import ScheduleRequest
+from ..core.pipeline_requests import ScheduleRequest
 
 
 def local_zone() -> str:

@@ -13,7 +13,7 @@ import msgspec
 
 from ..compute import Target, WorkerLostError, spooled_result
 from ..core.errors import ConflictError, UnavailableError
-from ..core.pipelines import LogLine
+from ..core.pipeline_records import LogLine
 from ..core.records import Run, RunError, RunResult, RunSpec, Sweep, now, seconds_between
 from ..core.states import RUN_LIVE, RunState
 from .context import Context

@@ -14,7 +14,7 @@ import msgspec
 from ..compute import Targets
 from ..core.errors import ConflictError, NotFoundError, UnavailableError
 from ..core.notebook import MlflowUsage
-from ..core.pipelines import PipelineRun
+from ..core.pipeline_records import PipelineRun
 from ..core.records import Run, RunResult, Sweep
 from ..core.states import PIPELINE_RUN_OVER, SWEEP_OVER, RunState
 from ..settings import MlopsSettings

@@ -15,7 +15,7 @@ import msgspec
 
 from ..core import notebook as notebooks
 from ..core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
-from ..core.pipelines import Changes
+from ..core.pipeline_requests import Changes
 from ..core.prefix import shared_prefix
 from ..core.records import (
     NotebookInfo,

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from ..core.errors import NotFoundError
-from ..core.pipelines import Pipeline, PipelineRun, RunMark, StepRun, Trigger, Version
+from ..core.pipeline_records import Pipeline, PipelineRun, RunMark, StepRun, Trigger, Version
 from ..core.states import StepState
 from .base import next_revision, putting
 from .tables import pipeline_runs, pipelines, step_runs, triggers, versions

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import delete, func, insert, select
 
 from ..core.errors import NotFoundError
-from ..core.pipelines import Pipeline, Trigger, Version
+from ..core.pipeline_records import Pipeline, Trigger, Version
 from .base import next_revision
 from .pipeline_rows import (
     PUT_TRIGGER,
@@ -90,7 +90,7 @@ class PipelineStore(TriggerStore, PipelineRunStore):
             return [stamped(row, Pipeline) for row in connection.execute(query)]
 
     def change_pipeline(self, pipeline_id: str, **fields: Any) -> Pipeline:
-        """Change fields of a pipeline, by the names of :class:`~jupyter_mlops.core.pipelines.Pipeline`.
+        """Change fields of a pipeline, by the names of :class:`~jupyter_mlops.core.pipeline_records.Pipeline`.
 
         While it is paused or deleted, none of its triggers is due. Whoever lets it go on sets their ``next_at`` first,
         where times that passed meanwhile are not to be made up for.

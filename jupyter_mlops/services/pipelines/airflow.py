@@ -17,7 +17,8 @@ from typing import Any
 from ...core import notebook as notebooks
 from ...core.conditions import Condition
 from ...core.pipeline_order import edges, order, references_of
-from ...core.pipelines import PipelineDefinition, Step, Trigger
+from ...core.pipeline_records import Trigger
+from ...core.pipelines import PipelineDefinition, Step
 from ...core.records import NotebookInfo
 from ...core.references import SCHEDULED_TIME, Reference, split
 from ...core.space import parse_field

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from ...core.pipelines import PipelineDefinition, Step, Trigger
+from ...core.pipeline_records import Trigger
+from ...core.pipelines import PipelineDefinition, Step
 from ...core.references import Reference, split
 
 MAPPED = 1024  # Airflow's limit of mapped tasks unless it is told otherwise

@@ -9,7 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from ...core.errors import ConflictError, MlopsError, NotFoundError
-from ...core.pipelines import AlertKind, LogLine, PipelineRun, StepRun, Version
+from ...core.pipeline_records import LogLine, PipelineRun, StepRun, Version
+from ...core.pipelines import AlertKind
 from ...core.records import now
 from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
 from ...store import StaleEpochError, StoreFailedError

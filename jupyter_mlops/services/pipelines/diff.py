@@ -13,7 +13,9 @@ import msgspec
 
 from ...core.errors import InvalidInputError
 from ...core.notebook import read_notebook
-from ...core.pipelines import PipelineDefinition, Version, VersionDiff
+from ...core.pipeline_records import Version
+from ...core.pipeline_requests import VersionDiff
+from ...core.pipelines import PipelineDefinition
 from .environment import drift
 
 Blob = Callable[[str], bytes]
@@ -86,9 +88,7 @@ def _as_written(definition: PipelineDefinition) -> dict[str, Any]:
         if not isinstance(value, dict):
             return int(value) if isinstance(value, float) and value.is_integer() else value
         # of parameters, types and values of None tell versions apart
-        return {
-            key: part if key == "parameters" else plain(part) for key, part in value.items() if part is not None
-        }
+        return {key: part if key == "parameters" else plain(part) for key, part in value.items() if part is not None}
 
     written: dict[str, Any] = plain(msgspec.to_builtins(definition))
     return written

@@ -15,7 +15,8 @@ import msgspec
 from ...core.conditions import Condition
 from ...core.errors import ConflictError, MlopsError, NotFoundError, UnavailableError
 from ...core.pipeline_order import edges
-from ...core.pipelines import LogLine, PipelineRun, Step, StepRun
+from ...core.pipeline_records import LogLine, PipelineRun, StepRun
+from ...core.pipelines import Step
 from ...core.records import RunError, Sweep, now
 from ...core.references import SCHEDULED_TIME
 from ...core.states import STEP_OVER, SWEEP_OVER, PipelineRunState, StepState

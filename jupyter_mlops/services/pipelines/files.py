@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ...core.errors import InvalidInputError, UnavailableError
-from ...core.pipelines import PipelineRun, Trigger
+from ...core.pipeline_records import PipelineRun, Trigger
 from ...core.records import now
 from .firing import run_of
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...core.errors import ConflictError, MlopsError, NotFoundError
-from ...core.pipelines import LogLine, Pipeline, PipelineRun
+from ...core.pipeline_records import LogLine, Pipeline, PipelineRun
 from ...core.records import now
 from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
 from ...store import StaleEpochError, StoreFailedError

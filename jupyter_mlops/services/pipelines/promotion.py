@@ -9,7 +9,9 @@ from typing import Any
 
 from ...core import notebook as notebooks
 from ...core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
-from ...core.pipelines import PipelineDefinition, PromoteRequest, Step, Version
+from ...core.pipeline_records import Version
+from ...core.pipeline_requests import PromoteRequest
+from ...core.pipelines import PipelineDefinition, Step
 from ...core.records import now
 from ...core.references import SCHEDULED_TIME, STEP_NAME
 from ...core.states import RunState

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 
-from ...core.pipelines import Step, StepRun
+from ...core.pipeline_records import StepRun
+from ...core.pipelines import Step
 from ...core.states import STEP_OVER, StepState
 
 _BAD = frozenset({StepState.FAILED, StepState.STOPPED})

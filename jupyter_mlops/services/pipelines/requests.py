@@ -19,13 +19,12 @@ from ...core.cron import iso
 from ...core.errors import ConflictError, InvalidInputError, NotFoundError
 from ...core.pipeline_graph import graph
 from ...core.pipeline_order import edges
-from ...core.pipelines import (
+from ...core.pipeline_records import Pipeline, PipelineRun, Trigger, Version
+from ...core.pipeline_requests import (
     BackfillAnswer,
     BackfillRequest,
-    Pipeline,
     PipelineChange,
     PipelineDetails,
-    PipelineRun,
     PipelineRunDetails,
     PipelineRunsPage,
     PromoteAnswer,
@@ -34,9 +33,7 @@ from ...core.pipelines import (
     RunRequest,
     ScheduleAnswer,
     ScheduleRequest,
-    Trigger,
     TriggerChange,
-    Version,
     VersionDiff,
 )
 from ...core.records import now

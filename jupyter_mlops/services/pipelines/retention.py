@@ -12,7 +12,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from ...core.errors import NotFoundError, UnavailableError
-from ...core.pipelines import Pipeline, PipelineRun, Retention
+from ...core.pipeline_records import Pipeline, PipelineRun
+from ...core.pipelines import Retention
 from ...core.records import Sweep
 from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
 from ...store import Store

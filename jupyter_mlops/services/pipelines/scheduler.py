@@ -7,7 +7,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from ...core.errors import MlopsError
-from ...core.pipelines import Trigger
+from ...core.pipeline_records import Trigger
 from ...core.records import now
 from ...store import Firing
 from ..context import Context

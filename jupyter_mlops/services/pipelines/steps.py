@@ -18,7 +18,8 @@ from ...core import notebook as notebooks
 from ...core.code_paths import normal
 from ...core.errors import InvalidInputError, MlopsError
 from ...core.pipeline_order import references_of
-from ...core.pipelines import Pipeline, PipelineDefinition, PipelineRun, Step, StepRun, Version
+from ...core.pipeline_records import Pipeline, PipelineRun, StepRun, Version
+from ...core.pipelines import PipelineDefinition, Step
 from ...core.records import InputFile, Objective, Run, RunError, RunExtras, Sampler, Sweep, now
 from ...core.references import SCHEDULED_TIME, Outputs, resolve, resolve_text
 from ...core.samplers import make_sampler

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from ...core.errors import NotFoundError
-from ...core.pipelines import StepRun
+from ...core.pipeline_records import StepRun
 from ...core.records import RunError, Sweep, now
 from ...core.states import SWEEP_OVER, StepState
 from ..context import Context

@@ -10,7 +10,8 @@ import msgspec
 
 from ...core.cron import check, next_time
 from ...core.errors import InvalidInputError
-from ...core.pipelines import ScheduleRequest, Trigger
+from ...core.pipeline_records import Trigger
+from ...core.pipeline_requests import ScheduleRequest
 from ...core.records import now
 from .firing import next_at
 

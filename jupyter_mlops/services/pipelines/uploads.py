@@ -12,7 +12,7 @@ import msgspec
 
 from ...core.code_paths import normal
 from ...core.errors import InvalidInputError, UnavailableError
-from ...core.pipelines import PromoteRequest
+from ...core.pipeline_requests import PromoteRequest
 from ...store import Store
 from .promotion import Source, source_of
 
