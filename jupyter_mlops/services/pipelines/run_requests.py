@@ -1,0 +1,156 @@
+"""What people ask of runs of pipelines."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from ...core.errors import ConflictError, NotFoundError
+from ...core.pipeline_graph import graph
+from ...core.pipeline_order import edges
+from ...core.pipeline_records import PipelineRun, Trigger
+from ...core.pipeline_requests import (
+    BackfillAnswer,
+    BackfillRequest,
+    PipelineRunDetails,
+    PipelineRunsPage,
+    RetryRequest,
+    RunRequest,
+)
+from ...core.records import now
+from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
+from ...store import Firing
+from .asking import Asking, moment_of
+from .backfill import times_of
+from .firing import run_of
+
+_REPEATED = frozenset({StepState.FAILED, StepState.STOPPED, StepState.SKIPPED})
+_PAGE = 500
+
+
+class RunRequests(Asking):
+    """Everything a person can do with runs of pipelines."""
+
+    def pipeline_run(self, run_id: str) -> PipelineRun:
+        """One run."""
+        return self.store.pipeline_run(run_id)
+
+    def runs(self, pipeline_id: str, since: int = 0) -> PipelineRunsPage:
+        """Runs of a pipeline that changed after a revision, newest first."""
+        revision = self.store.revision()
+        return PipelineRunsPage(runs=self.store.pipeline_runs(pipeline_id, since=since, limit=_PAGE), revision=revision)
+
+    def run_details(self, run_id: str) -> PipelineRunDetails:
+        """A run with its steps and their graph."""
+        run = self.store.pipeline_run(run_id)
+        definition = self.store.version(run.pipeline_id, run.version).definition
+        return PipelineRunDetails(run=run, steps=self.store.steps(run_id), graph=graph(definition))
+
+    def run(self, pipeline_id: str, request: RunRequest) -> PipelineRun:
+        """Run a pipeline now, or rather as soon as it has its turn.
+
+        Raises:
+            InvalidInputError: it has no such parameter or version, or the time is none.
+        """
+        pipeline = self.store.pipeline(pipeline_id)
+        if pipeline.deleted_at:
+            raise ConflictError("This pipeline is deleted; restore it before running it.")
+        number = request.version or pipeline.version
+        self.check_parameters(pipeline_id, number, request.parameters)
+        at = now()
+        return self.store.create_pipeline_run(
+            PipelineRun(
+                id=uuid4().hex,
+                pipeline_id=pipeline_id,
+                version=number,
+                cause="hand",
+                scheduled_at=moment_of(request.scheduled_time) or at,
+                parameters=request.parameters,
+                created_at=at,
+                message="Waiting for the service",
+            )
+        )
+
+    def stop(self, run_id: str) -> PipelineRun:
+        """Ask for a run to be stopped; the service ends its kernels."""
+        run = self.store.pipeline_run(run_id)
+        if run.state in PIPELINE_RUN_OVER:
+            raise ConflictError("This run is over; there is nothing to stop.")
+        return self.store.change_pipeline_run(run_id, stop_requested=True)
+
+    def retry(self, run_id: str, request: RetryRequest) -> PipelineRun:
+        """Repeat a run's failed steps and all behind them; what succeeded before stays as it is.
+
+        Raises:
+            ConflictError: it goes on, or nothing of it failed.
+        """
+        run = self.store.pipeline_run(run_id)
+        if run.state not in (PipelineRunState.FAILED, PipelineRunState.STOPPED):
+            raise ConflictError(
+                "Only a run that is over and failed or was stopped can be repeated; run it anew instead."
+            )
+        steps = {step.step: step for step in self.store.steps(run_id)}
+        again = {name for name, step in steps.items() if step.state in _REPEATED}
+        if request.step:
+            if request.step not in steps:
+                raise NotFoundError(f"This run has no step “{request.step}”.")
+            waits = edges(self.store.version(run.pipeline_id, run.version).definition)
+            again |= _behind(request.step, waits)
+        for name in again:
+            step = steps[name]
+            begun = bool(step.sweeps) and step.state is not StepState.SKIPPED
+            self.store.change_step(
+                step.id,
+                state=StepState.WAITING,
+                attempt=step.attempt + begun,
+                failures=0,
+                retry_at=None,
+                error=None,
+                outputs={},
+                ended_at=None,
+                message="",
+            )
+        return self.store.change_pipeline_run(
+            run_id,
+            expect=[run.state],
+            state=PipelineRunState.QUEUED,
+            stop_requested=False,
+            # its deadline and its duration count from when it goes on
+            started_at=None,
+            ended_at=None,
+            alerted=[],
+            message="Waiting for the service",
+        )
+
+    def backfill(self, pipeline_id: str, request: BackfillRequest) -> BackfillAnswer:
+        """Run a schedule's times in a range; those that were fired already are not repeated.
+
+        Raises:
+            InvalidInputError: the range makes no sense, or the pipeline has no such schedule.
+        """
+        trigger, times = times_of(self.store, pipeline_id, request)
+        if not times:
+            return BackfillAnswer()
+        known = self._fired(trigger, times)
+        if request.dry_run:
+            return BackfillAnswer(times=times, known=len(known))
+        at = now()
+        due = [(time, run_of(trigger, "backfill", time, at), "") for time in times]
+        for _ in range(10):
+            self.store.fire([Firing(trigger, trigger.next_at, due, trigger.message)], at, self.layout.service)
+            present = self.store.trigger(trigger.id)
+            if self._fired(trigger, times) >= set(times):
+                return BackfillAnswer(times=times, known=len(known))
+            # it fired, or was changed, in between
+            trigger = present
+        raise ConflictError("The schedule is changed too often at once; try again.")
+
+    def _fired(self, trigger: Trigger, times: list[str]) -> set[str]:
+        """Which of some times made a run; those that were missed or let go did not."""
+        return {fire.scheduled_at for fire in self.store.fired(trigger.id, since=times[0]) if fire.run_id} & set(times)
+
+
+def _behind(step: str, waits: dict[str, list[str]]) -> set[str]:
+    found = {step}
+    while more := {name for name, before in waits.items() if found & set(before)} - found:
+        found |= more
+    return found

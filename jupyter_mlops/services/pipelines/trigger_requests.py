@@ -1,0 +1,124 @@
+"""What people ask of schedules and triggers."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from pathlib import Path
+
+import msgspec
+
+from ...core.errors import ConflictError, InvalidInputError, NotFoundError
+from ...core.pipeline_records import PipelineRun, Trigger
+from ...core.pipeline_requests import (
+    RunRequest,
+    ScheduleAnswer,
+    ScheduleRequest,
+    TriggerChange,
+)
+from ...core.records import now
+from ...store import Firing
+from .asking import Asking, moment_of
+from .firing import run_of
+from .triggers import check_trigger, short_pattern, trigger_of
+
+
+class TriggerRequests(Asking):
+    """Everything a person can do with schedules and triggers."""
+
+    def trigger(self, trigger_id: str) -> Trigger:
+        """One schedule or trigger."""
+        return self._outward(self.store.trigger(trigger_id))
+
+    def add_trigger(self, pipeline_id: str, request: ScheduleRequest) -> ScheduleAnswer:
+        """Add a schedule or trigger.
+
+        Raises:
+            InvalidInputError: it would never fire, or cannot be understood.
+        """
+        pipeline = self.store.pipeline(pipeline_id)
+        folder = Path(pipeline.path).parent
+        check_trigger(request, folder)
+        if request.kind == "pipeline":
+            self._check_upstream(pipeline_id, request.upstream)
+        token = secrets.token_urlsafe(32) if request.kind == "http" else ""
+        trigger = trigger_of(pipeline_id, request, folder, _hash(token) if token else "")
+        if pipeline.paused or pipeline.deleted_at:
+            trigger = msgspec.structs.replace(trigger, next_at=None)
+        return ScheduleAnswer(trigger=self._outward(self.store.create_trigger(trigger)), token=token)
+
+    def _check_upstream(self, pipeline_id: str, upstream: str) -> None:
+        followed, todo = {pipeline_id}, [upstream]
+        name = self.store.pipeline(upstream).name
+        while todo:
+            current = todo.pop()
+            if current in followed:
+                if current == pipeline_id:
+                    message = f"“{name}” follows this pipeline already, so that they would fire each other for ever."
+                    raise InvalidInputError(
+                        message if upstream != pipeline_id else "A pipeline cannot follow itself.",
+                        {"upstream": "a circle"},
+                    )
+                continue
+            followed.add(current)
+            todo += [t.upstream for t in self.store.triggers(current) if t.kind == "pipeline"]
+
+    def change_trigger(self, trigger_id: str, change: TriggerChange) -> Trigger:
+        """Change a schedule or trigger."""
+        trigger = self.store.trigger(trigger_id)
+        pipeline = self.store.pipeline(trigger.pipeline_id)
+        fields = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not None}
+        changed = msgspec.structs.replace(trigger, **fields, message="")
+        folder = Path(pipeline.path).parent
+        asked = ScheduleRequest(**{name: getattr(changed, name) for name in ScheduleRequest.__struct_fields__})
+        check_trigger(asked, folder)
+        checked = trigger_of(trigger.pipeline_id, asked, folder, trigger.token_hash)
+        rests = pipeline.paused or pipeline.deleted_at is not None
+        moved = {"cron", "zone", "enabled", "pattern"} & set(fields)
+        at = (None if rests else checked.next_at) if moved else trigger.next_at
+        return self._outward(
+            self.store.change_trigger(trigger_id, **fields | {"pattern": checked.pattern}, next_at=at, message="")
+        )
+
+    def _outward(self, trigger: Trigger) -> Trigger:
+        folder = Path(self.store.pipeline(trigger.pipeline_id).path).parent
+        # a hash, too, is nobody's business
+        return msgspec.structs.replace(trigger, token_hash="", pattern=short_pattern(trigger.pattern, folder))
+
+    def delete_trigger(self, trigger_id: str) -> None:
+        """Remove a schedule or trigger; what it fired stays."""
+        self.store.delete_trigger(trigger_id)
+
+    def checked_trigger(self, trigger_id: str, token: str) -> Trigger:
+        """A trigger for whoever has its token.
+
+        Raises:
+            NotFoundError: there is none, or the token is another.
+        """
+        trigger = self.store.trigger(trigger_id)
+        # compared in constant time, also where there is nothing to compare with
+        if not hmac.compare_digest(_hash(token), trigger.token_hash or _hash(secrets.token_hex())):
+            raise NotFoundError("There is no such trigger.")
+        return trigger
+
+    def fire_by_call(self, trigger: Trigger, request: RunRequest) -> PipelineRun:
+        """Fire a trigger of kind ``http``."""
+        pipeline = self.store.pipeline(trigger.pipeline_id)
+        if not trigger.enabled or pipeline.paused or pipeline.deleted_at:
+            raise ConflictError(f"“{pipeline.name}” is paused; resume it, or this trigger, first.")
+        self.check_parameters(pipeline.id, pipeline.version, request.parameters)
+        for _ in range(10):
+            at = now()
+            run = run_of(trigger, "http", moment_of(request.scheduled_time) or at, at)
+            run = msgspec.structs.replace(run, parameters={**trigger.parameters, **request.parameters})
+            made = self.store.fire([Firing(trigger, None, [(at, run, "")])], at, self.layout.service)
+            if made:
+                return made[0]
+            # another call was written down at the same time
+            trigger = self.store.trigger(trigger.id)
+        raise ConflictError("This trigger is called too often at once; call it again.")
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
