@@ -60,9 +60,7 @@ test.describe('a pipeline', () => {
     await dialog.getByRole('button', { name: 'Promote', exact: true }).click();
 
     await expect(pipelines.page).toContainText('version 1');
-    await expect(pipelines.page).toContainText('It has not run yet.');
     const listed = pipelines.listed('nightly');
-    await expect(listed).toContainText('no run yet');
     await pipelines.tab('Schedule');
     await expect(
       pipelines.page.getByRole('listitem', { name: 'Every minute' })
@@ -282,8 +280,11 @@ test.describe('a pipeline', () => {
     await expect(pipelines.page).toContainText('version 1');
     await pipelines.tab('Details');
     await expect(pipelines.graph.getByRole('option')).toHaveCount(3);
+    await pipelines.tab('Runs');
+    await expect(pipelines.page).toContainText('It has not run yet.');
     await lab.showPanel();
     await expect(pipelines.listed('report')).toContainText('by hand');
+    await expect(pipelines.listed('report')).toContainText('no run yet');
   });
 
   test('is scheduled in words, paused, and run for past times', async ({
