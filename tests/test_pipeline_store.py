@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from postgresql_helpers import new_url
 
@@ -206,7 +207,7 @@ def test_versions_count_and_never_change(store: Store) -> None:
     pipeline = new_pipeline(store)
     assert (pipeline.version, pipeline.versions) == (1, 1)
     other = PipelineDefinition(name="b", steps={"s \0 ü": Step(notebook="ü.ipynb", parameters={"x": [1.5, None]})})
-    new = Version(pipeline_id="", number=0, definition=other, note="n", files={"ü.ipynb": "00"})
+    new = Version(pipeline_id="", number=0, definition=other, note="n", files={"ü.ipynb": store.put_blob(b"00")})
     changed, version = store.add_version(pipeline.id, new, name="b", steps=2)
     assert (changed.version, changed.versions, changed.name, changed.steps) == (2, 2, "b", 2)
     assert store.version(pipeline.id, 2) == version
@@ -756,7 +757,7 @@ def test_a_pipeline_is_removed_with_all_it_had(store: Store) -> None:
     assert store.purgeable_pipelines(NOON) == []
     assert store.purgeable_pipelines(ONE) == [pipeline.id]
     known = store.revision()
-    store.purge_pipeline(pipeline.id)
+    store.purge_pipelines([pipeline.id])
     assert store.revision() > known
     for gone in (
         lambda: store.pipeline(pipeline.id),
@@ -769,6 +770,28 @@ def test_a_pipeline_is_removed_with_all_it_had(store: Store) -> None:
             gone()
     assert store.trigger_state(trigger.id) is None
     assert store.pipeline_runs() == [kept]
+
+
+def test_frozen_files_go_with_the_last_pipeline_that_has_them(store: Store) -> None:
+    alone, shared, lock, diff = (store.put_blob(data) for data in (b"alone", b"shared", b"lock", b"diff"))
+    version = Version(pipeline_id="", number=0, definition=DEFINITION, files={"a.ipynb": shared})
+    first, second = new_pipeline(store), new_pipeline(store)
+    store.add_version(first.id, msgspec.structs.replace(version, lock={"python3": lock}, git_diff=diff))
+    store.add_version(first.id, msgspec.structs.replace(version, files={"a.ipynb": shared, "b.py": alone}))
+    store.add_version(second.id, version)
+    waiting = store.put_blob(b"of a promotion that goes on")
+    store.purge_pipelines([first.id])
+    for gone in (alone, lock, diff):
+        with pytest.raises(NotFoundError):
+            store.blob(gone)
+    assert (store.blob(shared), store.blob(waiting)) == (b"shared", b"of a promotion that goes on")
+    # one that was promoted at the same time, and found them there
+    with pytest.raises(ConflictError, match="promote it once more"):
+        store.add_version(second.id, msgspec.structs.replace(version, lock={"python3": lock}))
+    assert store.pipeline(second.id).version == 2
+    store.purge_pipelines([second.id])
+    with pytest.raises(NotFoundError):
+        store.blob(shared)
 
 
 # -- many at once ----------------------------------------------------------------------------------

@@ -109,8 +109,8 @@ def test_parameters_and_steps_are_named(blobs: Blobs) -> None:
         'train.secrets.TOKEN.keyring: "" → service/ada',
         "evaluate: a new step, evaluate.ipynb",
         "concurrency: 1 → 2",
-        "deadline: absent → 600",
         'alerts.to: ["mailto://…"] → ["slack://…", {"env": "WHERE", "keyring": "", "file": ""}]',
+        "deadline: absent → 600",
     ]
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, true
 
-from ..core.errors import NotFoundError
+from ..core.errors import ConflictError, NotFoundError
 from ..core.pipeline_records import Pipeline, Trigger, Version
 from .base import next_revision
 from .pipeline_rows import (
@@ -22,8 +23,8 @@ from .pipeline_rows import (
     trigger_row,
 )
 from .pipeline_runs import PipelineRunStore
-from .tables import infos, pipelines, triggers, versions
-from .triggers import TriggerStore
+from .tables import blobs, infos, pipelines, triggers, versions
+from .triggers import MOST_AT_ONCE, TriggerStore
 
 
 class PipelineStore(TriggerStore, PipelineRunStore):
@@ -32,6 +33,7 @@ class PipelineStore(TriggerStore, PipelineRunStore):
     def create_pipeline(self, pipeline: Pipeline, version: Version) -> Pipeline:
         """Store a new pipeline with its first version."""
         with self._write() as connection:
+            _check_kept(connection, version)
             stored = msgspec.structs.replace(pipeline, version=1, versions=1, revision=next_revision(connection))
             connection.execute(insert(pipelines).values(id=stored.id, **pipeline_row(stored)))
             add_version(connection, msgspec.structs.replace(version, pipeline_id=stored.id, number=1))
@@ -45,6 +47,7 @@ class PipelineStore(TriggerStore, PipelineRunStore):
         """
         with self._write() as connection:
             pipeline = read_pipeline(connection, pipeline_id)
+            _check_kept(connection, version)
             numbered = msgspec.structs.replace(version, pipeline_id=pipeline_id, number=pipeline.versions + 1)
             add_version(connection, numbered)
             fields |= {"version": numbered.number, "versions": numbered.number}
@@ -112,14 +115,18 @@ class PipelineStore(TriggerStore, PipelineRunStore):
         with self._read() as connection:
             return list(connection.execute(select(pipelines.c.id).where(pipelines.c.deleted_at < before)).scalars())
 
-    def purge_pipeline(self, pipeline_id: str) -> None:
-        """Remove a pipeline with its versions, triggers and runs for good; the bytes of its files stay."""
+    def purge_pipelines(self, pipeline_ids: Collection[str]) -> None:
+        """Remove pipelines with their versions, triggers, runs and frozen files for good."""
         with self._write() as connection:
             next_revision(connection)
-            query = select(triggers.c.id).where(triggers.c.pipeline_id == pipeline_id)
+            query = select(triggers.c.id).where(triggers.c.pipeline_id.in_(pipeline_ids))
             keys = [state_key(trigger_id) for trigger_id in connection.execute(query).scalars()]
             connection.execute(delete(infos).where(infos.c.key.in_(keys)))
-            connection.execute(delete(pipelines).where(pipelines.c.id == pipeline_id))
+            frozen = _kept_by(connection, versions.c.pipeline_id.in_(pipeline_ids))
+            connection.execute(delete(pipelines).where(pipelines.c.id.in_(pipeline_ids)))
+            unused = sorted(frozen - _kept_by(connection, true())) if frozen else []
+            for first in range(0, len(unused), MOST_AT_ONCE):
+                connection.execute(delete(blobs).where(blobs.c.sha256.in_(unused[first : first + MOST_AT_ONCE])))
 
     def version(self, pipeline_id: str, number: int) -> Version:
         """One version of a pipeline.
@@ -137,3 +144,25 @@ class PipelineStore(TriggerStore, PipelineRunStore):
         """All versions of a pipeline, newest first."""
         query = select(versions.c.record).where(versions.c.pipeline_id == pipeline_id)
         return self._records(query.order_by(versions.c.number.desc()), Version)
+
+
+def _kept_by(connection: Connection, where: ColumnElement[bool]) -> set[str]:
+    """What versions hold the names of: frozen files, package lists, differences."""
+    found: set[str] = set()
+    for record in connection.execute(select(versions.c.record).where(where)).scalars():
+        found |= _blobs_of(msgspec.convert(record, Version))
+    return found
+
+
+def _blobs_of(version: Version) -> set[str]:
+    return {*version.files.values(), *version.lock.values(), version.git_diff} - {""}
+
+
+def _check_kept(connection: Connection, version: Version) -> None:
+    """Refuse a version whose files were removed, with a pipeline that had the same ones, since they were put."""
+    wanted = sorted(_blobs_of(version))
+    for first in range(0, len(wanted), MOST_AT_ONCE):
+        some = wanted[first : first + MOST_AT_ONCE]
+        query = select(func.count()).select_from(blobs).where(blobs.c.sha256.in_(some))
+        if connection.execute(query).scalar() != len(some):
+            raise ConflictError("Files of this version were removed while it was made; promote it once more.")

@@ -14,7 +14,7 @@ from .firing import Firing, fire_all
 from .pipeline_rows import follow_triggers, put_trigger, read_pipeline, read_trigger, state_key, trigger_row
 from .tables import fires, infos, triggers
 
-MOST_AT_ONCE = 500  # triggers that one statement names
+MOST_AT_ONCE = 500  # rows that one statement names
 
 
 class TriggerStore(Base):

@@ -194,6 +194,7 @@ async def _remove_deleted(context: Context) -> None:
     """Remove for good what was deleted long ago; runs in MLflow that a model comes from stay there."""
     store = context.store
     before = datetime.now(UTC) - timedelta(days=context.settings.keep_deleted_days)
+    purged = []
     for pipeline_id in store.purgeable_pipelines(before.isoformat()):
         runs = store.pipeline_runs(pipeline_id)
         ours = [run for run in runs if run.service in ("", context.service) and run.state in PIPELINE_RUN_OVER]
@@ -204,4 +205,6 @@ async def _remove_deleted(context: Context) -> None:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         # the files of others lie with them: the last one removes the pipeline
         if not store.pipeline_runs(pipeline_id, limit=1):
-            store.purge_pipeline(pipeline_id)
+            purged.append(pipeline_id)
+    if purged:
+        await asyncio.to_thread(store.purge_pipelines, purged)
