@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
+import sqlite3
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -197,6 +201,8 @@ class Service:
             return False
 
     def start(self) -> None:
+        if not self.settings.mlflow_tracking_uri:
+            put_mlflow(self.settings.data_path)
         ensure_service(self.settings, wait=20)
 
     def sweep(
@@ -252,6 +258,31 @@ class Service:
     def run_until_over(self, path: Path, *sources: str, **request: Any) -> Sweep:
         """Start a sweep and wait for its end."""
         return self.wait(self.sweep(path, *sources, **request))
+
+
+@functools.cache
+def _made_mlflow() -> bytes:
+    """The embedded MLflow's file as it is at first."""
+    with tempfile.TemporaryDirectory() as folder:
+        # MLflow is not imported here: it stays, and sets the environment
+        code = "import pathlib, sys; from jupyter_mlops.tracking import Tracking; "
+        code += "Tracking(pathlib.Path(sys.argv[1])).linked_to_model([])"
+        subprocess.run([sys.executable, "-c", code, folder], check=True, capture_output=True)
+        source, target = sqlite3.connect(Path(folder, "mlflow.sqlite")), sqlite3.connect(Path(folder, "copy"))
+        with contextlib.closing(source), contextlib.closing(target):
+            source.backup(target)
+        return Path(folder, "copy").read_bytes()
+
+
+def put_mlflow(data: Path) -> None:
+    """Spare a service the seconds that it takes to make MLflow's file, where there is none yet."""
+    file = data / "mlflow.sqlite"
+    if not file.exists():
+        data.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(_made_mlflow())
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            connection.execute("UPDATE experiments SET artifact_location = ?", [(data / "mlartifacts" / "0").as_uri()])
+            connection.commit()
 
 
 def kill(*processes: psutil.Process) -> None:

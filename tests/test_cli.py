@@ -18,7 +18,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from conftest import Service, write_notebook
+from conftest import Service, put_mlflow, write_notebook
 
 from jupyter_mlops.cli.browser import find_server
 from jupyter_mlops.cli.main import main
@@ -53,6 +53,7 @@ class Cli:
             "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         }
         self.settings = MlopsSettings(data_dir=str(folder / "data"))
+        put_mlflow(self.settings.data_path)
         self.store = Store(self.settings.store_url)
         self.service = Service(self.settings, self.store)
 

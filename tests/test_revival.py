@@ -82,7 +82,7 @@ def in_third_run(service: Service, sweep_id: str) -> Callable[[], bool]:
 
 
 async def test_a_service_killed_in_mid_sweep_is_followed_by_another_with_nobody_asking(
-    jp_fetch: Any, jp_root_dir: Path, service: Service
+    looking_often: None, jp_fetch: Any, jp_root_dir: Path, service: Service
 ) -> None:
     sweep_id = await start(jp_fetch, jp_root_dir)
     await until(in_third_run(service, sweep_id))

@@ -8,8 +8,9 @@ words
 !wc -w < data.txt
 # %%
 %%bash
-echo out; echo err >&2
-pwd | sed 's,.*/,,'
+echo out; pwd | sed 's,.*/,,'
+# what is written to both at once is read in any order
+sleep 0.3; echo err >&2
 # %%
 %%sh
 echo "$0" | sed 's,.*/,,'
