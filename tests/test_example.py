@@ -134,6 +134,7 @@ def about(folder: Path) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_model_is_learned_and_put_in_use_as_months_appear(piped: PipelineService) -> None:
     folder = piped.folder

@@ -121,6 +121,7 @@ def test_what_was_lost_with_everything_else_is_repeated_and_told(own_piped: Pipe
     assert not open_in_mlflow(own_piped.service.settings.data_path)
 
 
+@pytest.mark.slow
 def test_a_service_killed_before_it_wrote_down_an_attempt_leaves_nothing_behind(own_piped: PipelineService) -> None:
     goes_on = begin(own_piped)
     stopped = own_piped.start(goes_on.pipeline_id, parameters={"folder": str(own_piped.folder)})

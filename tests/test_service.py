@@ -13,6 +13,7 @@ from jupyter_mlops.core.states import SweepState
 from jupyter_mlops.settings import MlopsSettings
 
 
+@pytest.mark.slow
 def test_a_paused_sweep_keeps_no_service_and_goes_on_with_the_next(data_dir: Path, notebook: Path) -> None:
     settings = MlopsSettings(data_dir=str(data_dir), local_slots=1, service_idle_timeout=1.0)
     with serving(settings) as service:
@@ -27,6 +28,7 @@ def test_a_paused_sweep_keeps_no_service_and_goes_on_with_the_next(data_dir: Pat
         assert service.wait(sweep_id).counts == {"succeeded": 3}
 
 
+@pytest.mark.slow
 def test_what_was_deleted_long_ago_is_removed_with_its_files(own_service: Service, notebook: Path) -> None:
     sweep = own_service.run_until_over(notebook, "a = 1", "score = a", space={"a": "1:2"}, metrics=["score"])
     runs = own_service.store.runs(sweep.id)

@@ -216,6 +216,7 @@ def test_a_worker_that_always_dies_ends_the_run_with_a_sentence(service: Service
     assert run.message == "The worker ended in the middle of the run. It was tried 3 times."
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_killed_service_is_followed_by_one_that_finishes(own_service: Service, notebook: Path) -> None:
     service = own_service

@@ -238,6 +238,7 @@ def test_a_sweep_that_waits_for_its_scheduler_can_be_stopped(service: Service, t
 # -- this machine --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_workers_and_service_end_by_themselves_when_idle(data_dir: Path, notebook: Path) -> None:
     settings = MlopsSettings(data_dir=str(data_dir), target_idle_timeout=1.0, service_idle_timeout=12.0)
     with serving(settings) as service:

@@ -206,6 +206,7 @@ def test_the_embedded_server_answers_nobody_without_its_token_and_is_one_process
     assert known["token"] not in str(process.cmdline())
 
 
+@pytest.mark.slow
 def test_port_and_token_survive_and_so_do_notebooks_that_log(own_service: Service, notebook: Path) -> None:
     service = own_service
     cell = (
@@ -241,6 +242,7 @@ def server(tmp_path: Path) -> Iterator[MlflowServer]:
     server.kill()
 
 
+@pytest.mark.slow
 def test_an_external_mlflow_that_is_gone_for_a_while(server: MlflowServer, data_dir: Path, notebook: Path) -> None:
     settings = MlopsSettings(data_dir=str(data_dir), mlflow_tracking_uri=server.uri, local_slots=1)
     with serving(settings) as service:
