@@ -226,10 +226,8 @@ test.describe('a pipeline', () => {
     lab.write('extra.ipynb', 'quick');
     await page.goto(`tree/${lab.folder}?reset`);
     await page.sidebar.openTab('filebrowser');
-    await page
-      .getByRole('region', { name: 'File Browser Section' })
-      .getByText('report.pipeline.yaml')
-      .dblclick();
+    const files = page.getByRole('region', { name: 'File Browser Section' });
+    await files.getByText('report.pipeline.yaml').dblclick();
     await expect(pipelines.step('prepare')).toBeVisible();
     await expect(pipelines.step('write')).toHaveAccessibleName(/after prepare/);
     const problems = page.getByRole('region', { name: 'Problems' });
@@ -265,7 +263,17 @@ test.describe('a pipeline', () => {
     await page.getByRole('button', { name: 'Add Step…' }).click();
     await dialog.getByLabel('Notebook').fill('nowhere.ipynb');
     await expect(dialog.getByRole('alert')).toContainText('nowhere.ipynb');
-    await dialog.getByLabel('Notebook').fill(`${lab.folder}/extra.ipynb`);
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+
+    // by mouse, from the file browser into the graph
+    const graph = (await pipelines.graph.boundingBox())!;
+    await files.getByText('extra.ipynb').hover();
+    await page.mouse.down();
+    await page.mouse.move(graph.x + 40, graph.y + 40, { steps: 10 });
+    await page.mouse.up();
+    await expect(dialog.getByLabel('Notebook')).toHaveValue(
+      `${lab.folder}/extra.ipynb`
+    );
     await expect(dialog.getByLabel('Name')).toHaveValue('extra');
     await expect(dialog.getByLabel('write')).toBeChecked();
     await dialog.getByLabel('x', { exact: true }).fill('7');
