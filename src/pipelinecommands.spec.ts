@@ -52,7 +52,13 @@ describe('commands on pipelines', () => {
       localPath: path => (path.startsWith('mlops:') ? null : path)
     });
     announceFailures(app, model, trans);
-    server.pipelines.put({ id: 'p', name: 'delays', versions: 2, version: 2 });
+    server.pipelines.put({
+      id: 'p',
+      name: 'delays',
+      versions: 2,
+      version: 2,
+      triggers: 1
+    });
     await model.refresh();
   });
 
@@ -83,6 +89,12 @@ describe('commands on pipelines', () => {
     await commands.execute(CommandIDs.pausePipeline, { id: 'p' });
     expect(can(CommandIDs.pausePipeline)).toBe(false);
     expect(can(CommandIDs.resumePipeline)).toBe(true);
+    await commands.execute(CommandIDs.resumePipeline, { id: 'p' });
+    expect(can(CommandIDs.pausePipeline)).toBe(true);
+    // nothing fires it any more
+    server.pipelines.put({ id: 'p', triggers: 0 });
+    await model.refresh();
+    expect(can(CommandIDs.pausePipeline)).toBe(false);
   });
 
   it('a rollback can be taken back, one to the same version is none', async () => {

@@ -89,7 +89,9 @@ describe('PipelineList', () => {
     // nothing fires it
     pipelines = [pipelineOf('p', { name: 'delays' })];
     draw();
-    expect(allByRole('button', /^Pause/)).toHaveLength(0);
+    await vi.waitFor(() =>
+      expect(allByRole('button', /^Pause/)).toHaveLength(0)
+    );
   });
 
   it('stops the newest run that goes on, and only one that does', async () => {
