@@ -485,6 +485,7 @@ async def test_many_old_runs_cost_nothing_each_time(watched: Watched, receiver: 
 # -- in a real service -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_service_that_is_killed_before_it_could_tell_is_followed_by_one_that_does(
     own_piped: PipelineService, receiver: Receiver
 ) -> None:

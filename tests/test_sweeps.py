@@ -203,6 +203,7 @@ def test_a_worker_that_dies_costs_an_attempt_and_nothing_else(service: Service, 
     assert len(mlflow_runs(service, sweep.id)) == 2
 
 
+@pytest.mark.slow
 def test_a_worker_that_always_dies_ends_the_run_with_a_sentence(service: Service, notebook: Path) -> None:
     sweep = service.run_until_over(
         notebook,
