@@ -116,7 +116,8 @@ def papermill_alone(
     with open(log, "wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    try:
+
+    def execute() -> None:
         papermill.execute_notebook(
             notebook,
             output,
@@ -126,6 +127,15 @@ def papermill_alone(
             progress_bar=False,
             execution_timeout=60,
         )
+
+    try:
+        try:
+            execute()
+        except RuntimeError as error:
+            # its ports are free when they are chosen, and may be another's when the kernel takes them
+            if "died before replying to kernel_info" not in str(error):
+                raise
+            execute()
     except papermill.PapermillExecutionError as error:
         return [error.ename, error.evalue]
     except DeadKernelError as error:
