@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from .postgresql import at_one_moment
 from .tables import blobs, infos, leases, revisions
 
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 
 
 class Epoch(Record, frozen=True, kw_only=True):
@@ -48,6 +49,7 @@ _COUNT_UP = update(revisions).values(number=revisions.c.number + 1)
 _EPOCH = select(leases.c.epoch).where(leases.c.name == bindparam("key"))
 # bytea of a server ends at twice as much
 MOST_BYTES = 400_000_000
+MOST_AT_ONCE = 500  # rows that one statement names
 # on a server there is no lock on the whole: this row is it
 _LOCK = select(revisions.c.number).with_for_update()
 
@@ -169,6 +171,23 @@ class Base:
         if data is None:
             raise NotFoundError(f"The store does not hold what is called {name[:12]}.")
         return bytes(data)
+
+
+def read_record(connection: Connection, query: Select[Any], key: str, kind: type[R], missing: str) -> R:
+    """The record that a query finds by its parameter ``key``.
+
+    Raises:
+        NotFoundError: there is none; says ``missing``.
+    """
+    record = connection.execute(query, {"key": key}).scalar()
+    if record is None:
+        raise NotFoundError(missing)
+    return msgspec.convert(record, kind)
+
+
+def in_batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """So many at a time as one statement may name."""
+    return (items[first : first + MOST_AT_ONCE] for first in range(0, len(items), MOST_AT_ONCE))
 
 
 def replace(connection: Connection, table: Table, key: dict[str, Any], values: dict[str, Any]) -> None:

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
 from ..core.errors import NotFoundError
 from ..core.pipeline_records import Pipeline, PipelineRun, RunMark, StepRun, Trigger, Version
 from ..core.states import StepState
-from .base import next_revision, putting
+from .base import R, next_revision, putting, read_record
 from .tables import pipeline_runs, pipelines, step_runs, triggers, versions
 
 _PIPELINE = select(pipelines.c.record, pipelines.c.revision).where(pipelines.c.id == bindparam("key"))
@@ -30,44 +30,37 @@ STAMP_RUN = update(pipeline_runs).where(pipeline_runs.c.id == bindparam("key")).
 STAMP_PIPELINE = update(pipelines).where(pipelines.c.id == bindparam("key")).values(revision=bindparam("stamp"))
 
 
-def stamped(row: Any, kind: type[Any]) -> Any:
+def stamped(row: Any, kind: type[R]) -> R:
     """A record of some kind from its row, of record and revision."""
     # a change of a step stamps its run and pipeline without writing their records anew
     return msgspec.structs.replace(msgspec.convert(row[0], kind), revision=row[1])
 
 
+def _read_stamped(connection: Connection, query: Select[Any], key: str, kind: type[R], missing: str) -> R:
+    row = connection.execute(query, {"key": key}).first()
+    if row is None:
+        raise NotFoundError(missing)
+    return stamped(row, kind)
+
+
 def read_pipeline(connection: Connection, pipeline_id: str) -> Pipeline:
     """One pipeline; raises :class:`NotFoundError` where there is none of this id."""
-    row = connection.execute(_PIPELINE, {"key": pipeline_id}).first()
-    if row is None:
-        raise NotFoundError(f"There is no pipeline {pipeline_id}.")
-    found: Pipeline = stamped(row, Pipeline)
-    return found
+    return _read_stamped(connection, _PIPELINE, pipeline_id, Pipeline, f"There is no pipeline {pipeline_id}.")
 
 
 def read_pipeline_run(connection: Connection, run_id: str) -> PipelineRun:
     """One run; raises :class:`NotFoundError` where there is none of this id."""
-    row = connection.execute(_PIPELINE_RUN, {"key": run_id}).first()
-    if row is None:
-        raise NotFoundError(f"There is no pipeline run {run_id}.")
-    found: PipelineRun = stamped(row, PipelineRun)
-    return found
+    return _read_stamped(connection, _PIPELINE_RUN, run_id, PipelineRun, f"There is no pipeline run {run_id}.")
 
 
 def read_step(connection: Connection, step_id: str) -> StepRun:
     """One step of a run; raises :class:`NotFoundError` where there is none of this id."""
-    record = connection.execute(_STEP, {"key": step_id}).scalar()
-    if record is None:
-        raise NotFoundError(f"There is no step {step_id}.")
-    return msgspec.convert(record, StepRun)
+    return read_record(connection, _STEP, step_id, StepRun, f"There is no step {step_id}.")
 
 
 def read_trigger(connection: Connection, trigger_id: str) -> Trigger:
     """One trigger; raises :class:`NotFoundError` where there is none of this id."""
-    record = connection.execute(_TRIGGER, {"key": trigger_id}).scalar()
-    if record is None:
-        raise NotFoundError("There is no such schedule or trigger.")
-    return msgspec.convert(record, Trigger)
+    return read_record(connection, _TRIGGER, trigger_id, Trigger, "There is no such schedule or trigger.")
 
 
 def add_version(connection: Connection, version: Version) -> None:

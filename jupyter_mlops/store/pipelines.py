@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 
 from ..core.errors import ConflictError, NotFoundError
 from ..core.pipeline_records import Pipeline, Trigger, Version
-from .base import next_revision
+from .base import in_batches, next_revision
 from .pipeline_rows import (
     PUT_TRIGGER,
     add_version,
@@ -24,7 +24,7 @@ from .pipeline_rows import (
 )
 from .pipeline_runs import PipelineRunStore
 from .tables import blobs, infos, pipelines, triggers, versions
-from .triggers import MOST_AT_ONCE, TriggerStore
+from .triggers import TriggerStore
 
 
 class PipelineStore(TriggerStore, PipelineRunStore):
@@ -125,8 +125,8 @@ class PipelineStore(TriggerStore, PipelineRunStore):
             frozen = _kept_by(connection, versions.c.pipeline_id.in_(pipeline_ids))
             connection.execute(delete(pipelines).where(pipelines.c.id.in_(pipeline_ids)))
             unused = sorted(frozen - _kept_by(connection, true())) if frozen else []
-            for first in range(0, len(unused), MOST_AT_ONCE):
-                connection.execute(delete(blobs).where(blobs.c.sha256.in_(unused[first : first + MOST_AT_ONCE])))
+            for some in in_batches(unused):
+                connection.execute(delete(blobs).where(blobs.c.sha256.in_(some)))
 
     def version(self, pipeline_id: str, number: int) -> Version:
         """One version of a pipeline.
@@ -160,9 +160,7 @@ def _blobs_of(version: Version) -> set[str]:
 
 def _check_kept(connection: Connection, version: Version) -> None:
     """Refuse a version whose files were removed, with a pipeline that had the same ones, since they were put."""
-    wanted = sorted(_blobs_of(version))
-    for first in range(0, len(wanted), MOST_AT_ONCE):
-        some = wanted[first : first + MOST_AT_ONCE]
+    for some in in_batches(sorted(_blobs_of(version))):
         query = select(func.count()).select_from(blobs).where(blobs.c.sha256.in_(some))
         if connection.execute(query).scalar() != len(some):
             raise ConflictError("Files of this version were removed while it was made; promote it once more.")

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from ..core.errors import ConflictError, NotFoundError
 from ..core.records import Run, Sweep, SweepRequest, now
 from ..core.states import RUN_LIVE, RUN_MOVES, RUN_OVER, SWEEP_MOVES, SWEEP_OVER, RunState, SweepState
-from .base import Epoch, check_move, next_revision, putting, replace
+from .base import Epoch, check_move, next_revision, putting, read_record, replace
 from .pipelines import PipelineStore
 from .tables import drafts, runs, sweeps
 
@@ -313,17 +313,11 @@ class Store(PipelineStore):
 
 
 def _sweep(connection: Connection, sweep_id: str) -> Sweep:
-    record = connection.execute(_SWEEP, {"key": sweep_id}).scalar()
-    if record is None:
-        raise NotFoundError(f"There is no sweep {sweep_id}.")
-    return msgspec.convert(record, Sweep)
+    return read_record(connection, _SWEEP, sweep_id, Sweep, f"There is no sweep {sweep_id}.")
 
 
 def _run(connection: Connection, run_id: str) -> Run:
-    record = connection.execute(_RUN, {"key": run_id}).scalar()
-    if record is None:
-        raise NotFoundError(f"There is no run {run_id}.")
-    return msgspec.convert(record, Run)
+    return read_record(connection, _RUN, run_id, Run, f"There is no run {run_id}.")
 
 
 def _put_sweep(connection: Connection, sweep: Sweep, number: int | None = None) -> Sweep:

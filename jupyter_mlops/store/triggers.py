@@ -9,12 +9,10 @@ import msgspec
 from sqlalchemy import delete, func, insert, select
 
 from ..core.pipeline_records import Fire, PipelineRun, Trigger
-from .base import Base, next_revision
+from .base import Base, in_batches, next_revision
 from .firing import Firing, fire_all
 from .pipeline_rows import follow_triggers, put_trigger, read_pipeline, read_trigger, state_key, trigger_row
 from .tables import fires, infos, triggers
-
-MOST_AT_ONCE = 500  # rows that one statement names
 
 
 class TriggerStore(Base):
@@ -93,8 +91,8 @@ class TriggerStore(Base):
         made: list[PipelineRun] = []
         with self._write() as connection:
             number = next_revision(connection)
-            for first in range(0, len(firings), MOST_AT_ONCE):
-                made += fire_all(connection, firings[first : first + MOST_AT_ONCE], fired_at, service, number)
+            for some in in_batches(firings):
+                made += fire_all(connection, some, fired_at, service, number)
         return made
 
     def trigger_state(self, trigger_id: str) -> Any:
