@@ -32,24 +32,14 @@ from ..core.records import (
 from ..core.samplers import make_sampler
 from ..core.space import build_space, check_space
 from ..core.states import RUN_OVER, SWEEP_LIVE, SWEEP_OVER, RunState, SweepState
-from ..settings import MlopsSettings
-from ..store import Store
 from ..tracking.address import check_answers, external_uri
+from .asking import Asking
 from .git import commit_of
-from .layout import Layout
 from .reading import KernelSpecs, kernel_problem, read_file
 
 
-class Sweeps:
-    """Everything a person can do with notebooks, sweeps and runs.
-
-    All methods block for as long as the store takes; call them from a thread where that matters.
-    """
-
-    def __init__(self, store: Store, settings: MlopsSettings) -> None:
-        self.store = store
-        self.settings = settings
-        self.layout = Layout(settings.data_path)
+class Sweeps(Asking):
+    """Everything a person can do with notebooks, sweeps and runs."""
 
     # -- notebooks ---------------------------------------------------------------------------
 

@@ -33,10 +33,7 @@ from .uploads import uploaded
 
 
 class Pipelines(TriggerRequests, RunRequests):
-    """Everything a person can do with pipelines, their schedules and runs.
-
-    All methods block for as long as the store takes; call them from a thread where that matters.
-    """
+    """Everything a person can do with pipelines, their schedules and runs."""
 
     # -- promotion and versions --------------------------------------------------------------
 

@@ -19,8 +19,9 @@ from ...core.pipeline_requests import (
 from ...core.records import now
 from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
 from ...store import Firing
-from .asking import Asking, moment_of
+from ..asking import Asking
 from .backfill import times_of
+from .checks import check_parameters, moment_of
 from .firing import run_of
 
 _REPEATED = frozenset({StepState.FAILED, StepState.STOPPED, StepState.SKIPPED})
@@ -55,7 +56,7 @@ class RunRequests(Asking):
         if pipeline.deleted_at:
             raise ConflictError("This pipeline is deleted; restore it before running it.")
         number = request.version or pipeline.version
-        self.check_parameters(pipeline_id, number, request.parameters)
+        check_parameters(self.store, pipeline_id, number, request.parameters)
         at = now()
         return self.store.create_pipeline_run(
             PipelineRun(

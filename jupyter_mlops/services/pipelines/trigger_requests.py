@@ -19,7 +19,8 @@ from ...core.pipeline_requests import (
 )
 from ...core.records import now
 from ...store import Firing
-from .asking import Asking, moment_of
+from ..asking import Asking
+from .checks import check_parameters, moment_of
 from .firing import run_of
 from .triggers import check_trigger, short_pattern, trigger_of
 
@@ -107,7 +108,7 @@ class TriggerRequests(Asking):
         pipeline = self.store.pipeline(trigger.pipeline_id)
         if not trigger.enabled or pipeline.paused or pipeline.deleted_at:
             raise ConflictError(f"“{pipeline.name}” is paused; resume it, or this trigger, first.")
-        self.check_parameters(pipeline.id, pipeline.version, request.parameters)
+        check_parameters(self.store, pipeline.id, pipeline.version, request.parameters)
         for _ in range(10):
             at = now()
             run = run_of(trigger, "http", moment_of(request.scheduled_time) or at, at)
