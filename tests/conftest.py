@@ -43,6 +43,13 @@ def write_notebook(path: Path, *sources: str, kernel: str = "python3", language:
     return path
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What `./dev test` ran before, so that the last lines tell of all parts."""
+    if parts := os.environ.get("MLOPS_TEST_PARTS"):
+        terminalreporter.section("other parts")
+        terminalreporter.write(parts)
+
+
 @pytest.fixture(autouse=True)
 def _environment_is_left_as_it_was() -> Iterator[None]:
     """What only the service sets, such as how long MLflow is waited for, would reach the kernels of later tests."""

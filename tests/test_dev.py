@@ -1,0 +1,78 @@
+"""``./dev test`` runs every part and tells of all of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# each notes how it was called; those whose call is named in `fails` fail
+PROGRAM = """\
+#!/bin/sh
+cd "{folder}"
+name="${{0##*/}} $*"
+echo "$name" >> calls
+case "$name" in "python -m pytest"*) exec "{python}" "$@";; esac
+! grep -qxF "$name" fails
+"""
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """``dev`` among programs that do nothing, but for pytest, which is the real one and has one test to run."""
+    shutil.copy(ROOT / "dev", tmp_path)
+    shutil.copytree(ROOT / "jupyter-config", tmp_path / "jupyter-config")
+    python = ["pyproject.toml", "constraints.txt", "jupyter_mlops/__init__.py", "openapi.json", "tests/test_one.py"]
+    frontend = ["package.json", "yarn.lock", ".yarnrc.yml", "tsconfig.json", "src/index.ts", "style/x", "schema/x"]
+    for path in (*python, *frontend, ".venv/bin/uv", "ui-tests/package.json"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p conftest\n")
+    names = ["python", "uv", "ruff", "mypy", "lint-imports", "node", "jlpm", "jupyter-builder"]
+    for program in [*(tmp_path / ".venv" / "bin" / name for name in names), tmp_path / "ui-tests" / "run"]:
+        program.write_text(PROGRAM.format(folder=tmp_path, python=sys.executable))
+        program.chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("fails", "test", "results", "closing", "code"),
+    [
+        ("", "def test_one(): pass", ["passed", "passed", "passed"], "1 passed", 0),
+        ("mypy \nrun ", "def test_one(): pass", ["FAILED", "passed", "FAILED"], "1 passed", 1),
+        ("jlpm test", "def test_one(): assert not 1", ["passed", "FAILED", "passed"], "1 failed", 1),
+    ],
+)
+def test_a_part_that_fails_hides_no_other(
+    clone: Path, fails: str, test: str, results: list[str], closing: str, code: int
+) -> None:
+    (clone / "fails").write_text(fails)
+    (clone / "tests" / "test_one.py").write_text(test)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(
+        [clone / "dev", "test"],
+        # the package is not what lies in the copy
+        env=env | {"PYTHONPATH": str(ROOT / "tests"), "PYTHONSAFEPATH": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=150,
+    )
+    assert done.returncode == code, done.stdout
+    calls = (clone / "calls").read_text().splitlines()
+    # linters after one that failed, too
+    for call in ("mypy ", "jlpm lint:check", "jlpm test", "run ", "python -m pytest -n 2 --dist loadfile"):
+        assert call in calls
+    lines = done.stdout.splitlines()
+    told = [re.fullmatch(r"(linters|frontend|browser): (passed|FAILED) in \d+ s", line) for line in lines]
+    assert [found.groups() for found in told if found] == list(
+        zip(("linters", "frontend", "browser"), results, strict=True)
+    )
+    assert re.fullmatch(rf"=+ {closing} in .*", lines[-1])
