@@ -19,9 +19,9 @@ from common import machine, parser, publish, table, write_notebook
 from jupyter_client.kernelspec import KernelSpecManager
 from kill_victims import HOST, MLFLOW, SERVICE, WORKER, alive, family, kill
 
-from jupyter_mlops.core.pipeline_records import StepRun
-from jupyter_mlops.core.pipeline_requests import PromoteRequest, RunRequest
-from jupyter_mlops.core.records import Run
+from jupyter_mlops.core.pipelines.records import StepRun
+from jupyter_mlops.core.pipelines.requests import PromoteRequest, RunRequest
+from jupyter_mlops.core.runs import Run
 from jupyter_mlops.core.states import PIPELINE_RUN_OVER
 from jupyter_mlops.services.launch import ensure_service
 from jupyter_mlops.services.pipelines.requests import Pipelines

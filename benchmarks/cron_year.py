@@ -20,7 +20,7 @@ import msgspec
 from common import ROOT, machine, parser, publish, table
 
 from jupyter_mlops.core.cron import in_words, iso, times_between
-from jupyter_mlops.core.pipeline_records import Trigger
+from jupyter_mlops.core.pipelines.records import Trigger
 from jupyter_mlops.services.pipelines.firing import due, next_at
 
 sys.path.insert(0, str(ROOT / "tests"))

@@ -11,9 +11,10 @@ from typing import Any
 
 from kill_load import ONCE, Load
 
-from jupyter_mlops.core.pipeline_records import PipelineRun, StepRun
-from jupyter_mlops.core.records import Run, Sweep
+from jupyter_mlops.core.pipelines.records import PipelineRun, StepRun
+from jupyter_mlops.core.runs import Run
 from jupyter_mlops.core.states import PIPELINE_RUN_OVER, RUN_OVER, STEP_OVER, SWEEP_OVER, PipelineRunState, StepState
+from jupyter_mlops.core.sweeps import Sweep
 
 Effect = dict[str, Any]
 _MLFLOW_ENDS = {"succeeded": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}

@@ -8,7 +8,7 @@ from pathlib import Path
 from common import write_notebook
 from jupyter_client.kernelspec import KernelSpecManager
 
-from jupyter_mlops.core.pipeline_requests import PromoteRequest, RunRequest, ScheduleRequest
+from jupyter_mlops.core.pipelines.requests import PromoteRequest, RunRequest, ScheduleRequest
 from jupyter_mlops.core.states import PipelineRunState
 from jupyter_mlops.services.pipelines.requests import Pipelines
 from jupyter_mlops.settings import MlopsSettings

@@ -31,8 +31,8 @@ from kill_victims import SERVICE, alive, family, kill
 
 from jupyter_mlops.core.cron import iso
 from jupyter_mlops.core.errors import ConflictError
-from jupyter_mlops.core.pipeline_records import Pipeline, PipelineRun, Version
-from jupyter_mlops.core.pipeline_requests import PromoteRequest, RunRequest, ScheduleRequest
+from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, Version
+from jupyter_mlops.core.pipelines.requests import PromoteRequest, RunRequest, ScheduleRequest
 from jupyter_mlops.core.states import PIPELINE_RUN_OVER
 from jupyter_mlops.services.launch import ensure_service
 from jupyter_mlops.services.pipelines.requests import Pipelines

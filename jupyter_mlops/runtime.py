@@ -15,7 +15,8 @@ import msgspec
 
 from .compute import Targets
 from .core.errors import MlopsError
-from .core.records import ServiceInfo, now
+from .core.record import now
+from .core.service import ServiceInfo
 from .services.context import Context
 from .services.drivers import Drivers
 from .services.launch import info_key

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from .core.errors import UnavailableError
-from .core.records import SecretRef
+from .core.runs import SecretRef
 
 
 def find_secret(name: str, reference: SecretRef, asker: str) -> str:

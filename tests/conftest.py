@@ -21,8 +21,8 @@ import psutil
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 
-from jupyter_mlops.core.records import Sweep, SweepRequest
 from jupyter_mlops.core.states import SWEEP_OVER
+from jupyter_mlops.core.sweeps import Sweep, SweepRequest
 from jupyter_mlops.services.launch import ensure_service, service_log
 from jupyter_mlops.services.requests import Sweeps
 from jupyter_mlops.settings import MlopsSettings

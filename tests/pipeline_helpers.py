@@ -9,8 +9,8 @@ import pytest
 from conftest import Service, wait_until, write_notebook
 from jupyter_client.kernelspec import KernelSpecManager
 
-from jupyter_mlops.core.pipeline_records import PipelineRun, StepRun
-from jupyter_mlops.core.pipeline_requests import PromoteRequest, RunRequest
+from jupyter_mlops.core.pipelines.records import PipelineRun, StepRun
+from jupyter_mlops.core.pipelines.requests import PromoteRequest, RunRequest
 from jupyter_mlops.core.states import PIPELINE_RUN_OVER
 from jupyter_mlops.services.launch import ensure_service, service_log
 from jupyter_mlops.services.pipelines.requests import Pipelines

@@ -7,7 +7,7 @@ from typing import Any
 
 from warm_helpers import Notebook
 
-from jupyter_mlops.core.records import RunExtras, RunResult
+from jupyter_mlops.core.runs import RunExtras, RunResult
 from jupyter_mlops.core.states import RunState
 
 STARTS = ("auto", "fresh")

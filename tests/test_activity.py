@@ -18,8 +18,8 @@ from jupyter_helpers import Jupyter
 from pipeline_helpers import PipelineService
 
 from jupyter_mlops import events
-from jupyter_mlops.core.pipeline_records import Pipeline, PipelineRun, Trigger, Version
-from jupyter_mlops.core.pipelines import PipelineDefinition
+from jupyter_mlops.core.pipelines.definition import PipelineDefinition
+from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, Trigger, Version
 from jupyter_mlops.core.states import PIPELINE_RUN_OVER, SWEEP_OVER, PipelineRunState, SweepState
 from jupyter_mlops.services.launch import has_work, hold_back, is_held_back, is_running
 from jupyter_mlops.services.layout import Layout

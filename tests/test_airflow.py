@@ -16,12 +16,12 @@ from conftest import write_notebook
 from pipeline_helpers import PipelineService
 
 from jupyter_mlops.cli.main import main
-from jupyter_mlops.core.conditions import evaluate
-from jupyter_mlops.core.pipeline_records import Trigger
-from jupyter_mlops.core.pipeline_text import check_text
-from jupyter_mlops.core.records import Sampler
-from jupyter_mlops.core.samplers import make_sampler
-from jupyter_mlops.core.space import Space
+from jupyter_mlops.core.pipelines.conditions import evaluate
+from jupyter_mlops.core.pipelines.records import Trigger
+from jupyter_mlops.core.pipelines.text import check_text
+from jupyter_mlops.core.search.samplers import make_sampler
+from jupyter_mlops.core.search.space import Space
+from jupyter_mlops.core.sweeps import Sampler
 from jupyter_mlops.services.pipelines import airflow, airflow_steps
 from jupyter_mlops.services.pipelines.airflow_remarks import airflow_cron
 

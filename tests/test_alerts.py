@@ -19,10 +19,10 @@ from conftest import wait_until
 from pipeline_helpers import PipelineService
 
 from jupyter_mlops.compute import Targets
-from jupyter_mlops.core.pipeline_records import Pipeline, PipelineRun, StepRun, Version
-from jupyter_mlops.core.pipelines import AlertKind, PipelineDefinition, Step
-from jupyter_mlops.core.pipelines import Alerts as Wanted
-from jupyter_mlops.core.records import RunError, SecretRef
+from jupyter_mlops.core.pipelines.definition import AlertKind, PipelineDefinition, Step
+from jupyter_mlops.core.pipelines.definition import Alerts as Wanted
+from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, StepRun, Version
+from jupyter_mlops.core.runs import RunError, SecretRef
 from jupyter_mlops.core.states import PipelineRunState, StepState
 from jupyter_mlops.services.context import Context
 from jupyter_mlops.services.layout import Layout

@@ -16,9 +16,10 @@ from jupyter_server.auth.authorizer import Authorizer
 
 from jupyter_mlops import __version__
 from jupyter_mlops.api.handlers import ROUTES
-from jupyter_mlops.core.pipeline_records import Pipeline, PipelineRun, Trigger, Version
-from jupyter_mlops.core.pipelines import PipelineDefinition, Step
-from jupyter_mlops.core.records import Run, now
+from jupyter_mlops.core.pipelines.definition import PipelineDefinition, Step
+from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, Trigger, Version
+from jupyter_mlops.core.record import now
+from jupyter_mlops.core.runs import Run
 from jupyter_mlops.core.states import RunState, SweepState
 from jupyter_mlops.services.layout import Layout
 from jupyter_mlops.settings import MlopsSettings
@@ -246,7 +247,7 @@ class TestAuthorizers:
     async def test_each_verb_is_checked_by_itself(
         self, api: Api, train: Path, sweeps: Any, kernelspecs: Any, jp_serverapp: Any, backwards: bool
     ) -> None:
-        from jupyter_mlops.core.records import SweepRequest
+        from jupyter_mlops.core.sweeps import SweepRequest
 
         sweep = sweeps.create(train, SweepRequest(path=str(train)), kernelspecs)
         sweeps.store.add_runs(sweep.id, [Run(id="run0", sweep_id=sweep.id, index=0)])
@@ -485,7 +486,7 @@ async def test_what_its_state_does_not_allow(api: Api, train: Path, store: Store
 async def test_sweeps_of_another_root_do_not_exist_here(
     api: Api, train: Path, sweeps: Any, kernelspecs: Any, tmp_path: Path
 ) -> None:
-    from jupyter_mlops.core.records import SweepRequest
+    from jupyter_mlops.core.sweeps import SweepRequest
 
     other = write_notebook(tmp_path / "elsewhere" / "train.ipynb", "depth = 1")
     sweep = sweeps.create(other, SweepRequest(path=str(other)), kernelspecs)

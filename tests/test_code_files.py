@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_mlops.core.code_files import CodeFiles, code_files, import_folders
+from jupyter_mlops.core.code.files import CodeFiles, code_files, import_folders
 
 
 def notebook(*sources: str, language: str = "python") -> str:

@@ -26,7 +26,7 @@ from corpus_helpers import (
     written,
 )
 
-from jupyter_mlops.core.records import RunResult, RunSpec
+from jupyter_mlops.core.runs import RunResult, RunSpec
 from jupyter_mlops.core.states import RunState
 from jupyter_mlops.worker import run_attempt
 from jupyter_mlops.worker.environment import kernel_environment

@@ -11,7 +11,7 @@ import pytest
 from cron_reference import expected, is_day, numbers_of
 
 from jupyter_mlops.core.cron import CronError, check, in_words, iso, next_time, next_times, times_between
-from jupyter_mlops.core.records import now
+from jupyter_mlops.core.record import now
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

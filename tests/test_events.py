@@ -13,7 +13,7 @@ from conftest import write_notebook
 from jsonschema import Draft202012Validator
 
 from jupyter_mlops import events
-from jupyter_mlops.core.records import SweepRequest
+from jupyter_mlops.core.sweeps import SweepRequest
 from jupyter_mlops.events import SCHEMA, SCHEMA_ID, RevisionTail
 from jupyter_mlops.services.requests import Sweeps
 

@@ -13,10 +13,10 @@ import pytest
 from conftest import wait_until
 from pipeline_helpers import PipelineService
 
-from jupyter_mlops.core.notebook import inspect, read_notebook, suggest_metrics
-from jupyter_mlops.core.pipeline_records import PipelineRun, StepRun
-from jupyter_mlops.core.pipeline_requests import PipelineChange, ScheduleRequest
-from jupyter_mlops.core.records import RunSpec
+from jupyter_mlops.core.notebook.reading import inspect, read_notebook, suggest_metrics
+from jupyter_mlops.core.pipelines.records import PipelineRun, StepRun
+from jupyter_mlops.core.pipelines.requests import PipelineChange, ScheduleRequest
+from jupyter_mlops.core.runs import RunSpec
 from jupyter_mlops.core.states import PipelineRunState, RunState, StepState
 from jupyter_mlops.services.pipelines.text import check
 from jupyter_mlops.worker import run_attempt

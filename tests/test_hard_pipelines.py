@@ -12,7 +12,7 @@ from dask_helpers import Scheduler
 from mlflow_helpers import free_port
 from pipeline_helpers import PipelineService
 
-from jupyter_mlops.core.pipeline_requests import RetryRequest
+from jupyter_mlops.core.pipelines.requests import RetryRequest
 from jupyter_mlops.core.states import PipelineRunState, StepState
 from jupyter_mlops.settings import MlopsSettings
 

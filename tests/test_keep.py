@@ -18,8 +18,8 @@ from conftest import Service, kill, processes_with, wait_until
 from keep_helpers import Systemd
 
 from jupyter_mlops.core.errors import UnavailableError
-from jupyter_mlops.core.pipeline_records import Pipeline, Trigger, Version
-from jupyter_mlops.core.pipelines import PipelineDefinition
+from jupyter_mlops.core.pipelines.definition import PipelineDefinition
+from jupyter_mlops.core.pipelines.records import Pipeline, Trigger, Version
 from jupyter_mlops.services import keep
 from jupyter_mlops.services.keep import install, keeper, look, uninstall
 from jupyter_mlops.services.launch import ensure_service, hold_back, is_held_back, is_running

@@ -13,8 +13,8 @@ from conftest import BASE_URL, Service
 from mlflow_helpers import embedded, mlflow_client
 from tornado.httpclient import HTTPClientError, HTTPResponse
 
-from jupyter_mlops.core.records import Sweep
 from jupyter_mlops.core.states import SweepState
+from jupyter_mlops.core.sweeps import Sweep
 
 Fetch = Callable[..., Awaitable[HTTPResponse]]
 Cookie = Callable[[], Awaitable[dict[str, str]]]

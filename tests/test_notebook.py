@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_mlops.core.errors import InvalidInputError
-from jupyter_mlops.core.notebook import inspect, mlflow_usage, notebook_hash, read_notebook, suggest_metrics
+from jupyter_mlops.core.notebook.reading import inspect, mlflow_usage, notebook_hash, read_notebook, suggest_metrics
 
 
 def cell(source: str | list[str], kind: str = "code", **metadata: Any) -> dict[str, Any]:

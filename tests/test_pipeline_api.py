@@ -9,7 +9,7 @@ import pytest
 from api_helpers import PIPELINE_OPERATIONS, Api
 from conftest import write_notebook
 
-from jupyter_mlops.core.records import now
+from jupyter_mlops.core.record import now
 from jupyter_mlops.core.states import PipelineRunState, RunState, StepState, SweepState
 from jupyter_mlops.store import Store
 
@@ -95,7 +95,7 @@ async def test_every_route_of_pipelines(api: Api, project: Path, store: Store) -
 
 
 async def test_a_finished_run_is_promoted_with_two_clicks(api: Api, train: Path, store: Store) -> None:
-    from jupyter_mlops.core.records import Run
+    from jupyter_mlops.core.runs import Run
 
     sweep = await api.done("POST", "sweeps", {"path": "sub/train.ipynb", "space": {"depth": "1:3"}})
     made = Run(id="r1", sweep_id=sweep["id"], index=0, parameters={"depth": 2}, state=RunState.SUCCEEDED)
@@ -205,7 +205,7 @@ async def test_a_call_without_the_token_learns_nothing(api: Api, project: Path) 
 
 
 async def test_a_retry_from_a_step_repeats_all_behind_it(api: Api, project: Path, store: Store) -> None:
-    from jupyter_mlops.core.pipeline_records import StepRun
+    from jupyter_mlops.core.pipelines.records import StepRun
 
     made = await api.done("POST", "pipelines", {"path": FILE})
     run = await api.done("POST", f"pipelines/{made['pipeline']['id']}/runs", {})

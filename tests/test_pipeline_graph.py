@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from jupyter_mlops.core.errors import InvalidInputError
-from jupyter_mlops.core.pipeline_graph import (
+from jupyter_mlops.core.pipelines.definition import Alerts, PipelineDefinition, Retention, Step, StepSweep
+from jupyter_mlops.core.pipelines.graph import (
     Condition,
     Reference,
     edges,
@@ -24,8 +25,8 @@ from jupyter_mlops.core.pipeline_graph import (
     resolve,
     resolve_text,
 )
-from jupyter_mlops.core.pipelines import Alerts, PipelineDefinition, Retention, Step, StepSweep
-from jupyter_mlops.core.records import Objective, Sampler, SecretRef
+from jupyter_mlops.core.runs import SecretRef
+from jupyter_mlops.core.sweeps import Objective, Sampler
 
 PARAMETERS: dict[str, Any] = {"month": 3, "root": "data", "none": None, "rates": [0.1, 0.2], "deep": {"a": 1}}
 OUTPUTS: dict[str, dict[str, Any]] = {

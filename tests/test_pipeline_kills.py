@@ -10,7 +10,7 @@ import pytest
 from conftest import Service, serving, wait_until
 from pipeline_helpers import PipelineService
 
-from jupyter_mlops.core.pipeline_records import PipelineRun
+from jupyter_mlops.core.pipelines.records import PipelineRun
 from jupyter_mlops.core.states import PipelineRunState, StepState
 from jupyter_mlops.services.launch import ensure_service
 from jupyter_mlops.settings import MlopsSettings

@@ -11,11 +11,11 @@ import jsonschema
 import msgspec
 import pytest
 
-from jupyter_mlops.core.pipeline_schema import schema
-from jupyter_mlops.core.pipeline_text import check_text, dump
-from jupyter_mlops.core.pipelines import Alerts, PipelineDefinition, Retention, Step, StepSweep
-from jupyter_mlops.core.records import SecretRef
-from jupyter_mlops.core.yaml_reader import read
+from jupyter_mlops.core.pipelines.definition import Alerts, PipelineDefinition, Retention, Step, StepSweep
+from jupyter_mlops.core.pipelines.schema import schema
+from jupyter_mlops.core.pipelines.text import check_text, dump
+from jupyter_mlops.core.pipelines.yaml_reader import read
+from jupyter_mlops.core.runs import SecretRef
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "pipeline-file.md").read_text()

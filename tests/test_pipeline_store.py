@@ -16,8 +16,8 @@ import pytest
 from postgresql_helpers import new_url
 
 from jupyter_mlops.core.errors import ConflictError, NotFoundError
-from jupyter_mlops.core.pipeline_records import LogLine, Pipeline, PipelineRun, StepRun, Trigger, Version
-from jupyter_mlops.core.pipelines import PipelineDefinition, Step
+from jupyter_mlops.core.pipelines.definition import PipelineDefinition, Step
+from jupyter_mlops.core.pipelines.records import LogLine, Pipeline, PipelineRun, StepRun, Trigger, Version
 from jupyter_mlops.core.states import (
     PIPELINE_RUN_MOVES,
     PIPELINE_RUN_OVER,
@@ -433,7 +433,7 @@ def test_a_backfill_of_years_is_one_transaction(store: Store) -> None:
 FIRER = """
 import sys
 from uuid import uuid4
-from jupyter_mlops.core.pipeline_records import PipelineRun
+from jupyter_mlops.core.pipelines.records import PipelineRun
 from jupyter_mlops.store import Firing, Store
 
 url, name, last = sys.argv[1:]

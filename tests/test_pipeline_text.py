@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from jupyter_mlops.core.errors import ConflictError, InvalidInputError
-from jupyter_mlops.core.pipeline_text import MAX_PROBLEMS, add_step, check_text, dump
-from jupyter_mlops.core.pipelines import Alerts, PipelineDefinition, Retention, Step, StepSweep
-from jupyter_mlops.core.records import Objective, Sampler, SecretRef
-from jupyter_mlops.core.yaml_reader import MAX_LENGTH, read
+from jupyter_mlops.core.pipelines.definition import Alerts, PipelineDefinition, Retention, Step, StepSweep
+from jupyter_mlops.core.pipelines.text import MAX_PROBLEMS, add_step, check_text, dump
+from jupyter_mlops.core.pipelines.yaml_reader import MAX_LENGTH, read
+from jupyter_mlops.core.runs import SecretRef
+from jupyter_mlops.core.sweeps import Objective, Sampler
 
 FLIGHTS = """\
 # delays of flights

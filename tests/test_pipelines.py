@@ -7,9 +7,9 @@ import subprocess
 from conftest import kernels_of, wait_until
 from pipeline_helpers import PipelineService
 
-from jupyter_mlops.core.pipeline_requests import RetryRequest
-from jupyter_mlops.core.records import Objective
+from jupyter_mlops.core.pipelines.requests import RetryRequest
 from jupyter_mlops.core.states import PipelineRunState, StepState
+from jupyter_mlops.core.sweeps import Objective
 
 CHAIN = """\
 name: chain

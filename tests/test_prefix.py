@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from test_notebook import cell, notebook, parameters
 
-from jupyter_mlops.core.prefix import shared_prefix
-from jupyter_mlops.core.records import PrefixCheck
+from jupyter_mlops.core.notebook.shared_cells import shared_prefix
+from jupyter_mlops.core.sweeps import PrefixCheck
 
 PARAMETERS = "alpha = 0.1\nbeta = alpha * 2\nfixed = 3"
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from test_cli import Cli
 
-from jupyter_mlops.core.records import KernelStart, Run, Timing
+from jupyter_mlops.core.runs import KernelStart, Run, Timing
 from jupyter_mlops.core.states import RunState
 
 CELLS = ("a: int = 1", "data = list(range(10))", "score = a")

@@ -15,10 +15,12 @@ from pipeline_helpers import PipelineService
 
 from jupyter_mlops.compute import Targets
 from jupyter_mlops.core.errors import NotFoundError
-from jupyter_mlops.core.pipeline_records import Pipeline, PipelineRun, StepRun, Version
-from jupyter_mlops.core.pipelines import PipelineDefinition, Retention, Step
-from jupyter_mlops.core.records import Run, Sweep, now
+from jupyter_mlops.core.pipelines.definition import PipelineDefinition, Retention, Step
+from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, StepRun, Version
+from jupyter_mlops.core.record import now
+from jupyter_mlops.core.runs import Run
 from jupyter_mlops.core.states import PipelineRunState, RunState, StepState, SweepState
+from jupyter_mlops.core.sweeps import Sweep
 from jupyter_mlops.services.context import Context
 from jupyter_mlops.services.layout import Layout
 from jupyter_mlops.services.pipelines import retention as module

@@ -18,8 +18,9 @@ from conftest import Service, write_notebook
 from jupyter_mlops import events
 from jupyter_mlops.api import backend
 from jupyter_mlops.api.backend import Backend
-from jupyter_mlops.core.records import Run, SweepRequest
+from jupyter_mlops.core.runs import Run
 from jupyter_mlops.core.states import SWEEP_OVER, RunState, SweepState
+from jupyter_mlops.core.sweeps import SweepRequest
 from jupyter_mlops.services import launch
 from jupyter_mlops.services.launch import ensure_service, hold_back, is_held_back, revive_service
 from jupyter_mlops.services.requests import Sweeps

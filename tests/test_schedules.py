@@ -13,16 +13,16 @@ from pipeline_helpers import PipelineService
 
 from jupyter_mlops.core.cron import iso
 from jupyter_mlops.core.errors import ConflictError, InvalidInputError, NotFoundError
-from jupyter_mlops.core.pipeline_records import Pipeline, PipelineRun, Trigger, Version
-from jupyter_mlops.core.pipeline_requests import (
+from jupyter_mlops.core.pipelines.definition import PipelineDefinition, Step
+from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, Trigger, Version
+from jupyter_mlops.core.pipelines.requests import (
     BackfillRequest,
     PipelineChange,
     RunRequest,
     ScheduleRequest,
     TriggerChange,
 )
-from jupyter_mlops.core.pipelines import PipelineDefinition, Step
-from jupyter_mlops.core.records import now
+from jupyter_mlops.core.record import now
 from jupyter_mlops.core.states import PipelineRunState
 from jupyter_mlops.services.pipelines.files import FILES, look
 from jupyter_mlops.services.pipelines.firing import due

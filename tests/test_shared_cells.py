@@ -18,7 +18,7 @@ from conftest import wait_until
 from warm_helpers import Notebook, gone, start_worker
 from worker_helpers import alive, text_of
 
-from jupyter_mlops.core.records import RunResult
+from jupyter_mlops.core.runs import RunResult
 from jupyter_mlops.core.states import RunState
 from jupyter_mlops.worker import run_attempt, stop_attempt
 from jupyter_mlops.worker.forks import ForkServerLostError

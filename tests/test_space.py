@@ -11,9 +11,10 @@ import msgspec
 import pytest
 
 from jupyter_mlops.core.errors import InvalidInputError
-from jupyter_mlops.core.records import Parameter, Sampler
-from jupyter_mlops.core.samplers import GridSampler, RandomSampler, make_sampler
-from jupyter_mlops.core.space import MAX_COUNT, Space, build_space, check_space, parse_field
+from jupyter_mlops.core.notebook.declared import Parameter
+from jupyter_mlops.core.search.samplers import GridSampler, RandomSampler, make_sampler
+from jupyter_mlops.core.search.space import MAX_COUNT, Space, build_space, check_space, parse_field
+from jupyter_mlops.core.sweeps import Sampler
 
 PARAMETERS = [
     Parameter(name="i", type="int", default=1),

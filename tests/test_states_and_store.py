@@ -16,7 +16,8 @@ import pytest
 from postgresql_helpers import new_url
 
 from jupyter_mlops.core.errors import ConflictError, NotFoundError
-from jupyter_mlops.core.records import Objective, Run, RunError, Sweep, SweepRequest, now
+from jupyter_mlops.core.record import now
+from jupyter_mlops.core.runs import Run, RunError
 from jupyter_mlops.core.states import (
     RUN_LIVE,
     RUN_MOVES,
@@ -27,6 +28,7 @@ from jupyter_mlops.core.states import (
     RunState,
     SweepState,
 )
+from jupyter_mlops.core.sweeps import Objective, Sweep, SweepRequest
 from jupyter_mlops.services.disk import network_filesystem, store_bytes, store_warnings
 from jupyter_mlops.store import StaleEpochError, Store
 

@@ -11,7 +11,7 @@ import pytest
 from step_helpers import STARTS, Version, step, went_well
 from worker_helpers import run
 
-from jupyter_mlops.core.records import InputFile, RunExtras
+from jupyter_mlops.core.runs import InputFile, RunExtras
 from jupyter_mlops.worker import tracing
 
 

@@ -8,7 +8,7 @@ import pytest
 from step_helpers import STARTS, step, went_well, why_failed
 from warm_helpers import gone
 
-from jupyter_mlops.core.records import RunExtras
+from jupyter_mlops.core.runs import RunExtras
 from jupyter_mlops.worker.sentences import memory_used
 
 LIMIT = 300_000_000

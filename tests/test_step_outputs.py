@@ -8,7 +8,7 @@ import pytest
 from step_helpers import STARTS, Version, step, went_well, why_failed
 from warm_helpers import STEADY
 
-from jupyter_mlops.core.records import RunExtras
+from jupyter_mlops.core.runs import RunExtras
 
 ALL = """
 import json, os

@@ -15,7 +15,7 @@ from warm_helpers import Notebook
 from warm_kernels import OtherEnvironment
 from worker_helpers import text_of
 
-from jupyter_mlops.core.records import RunExtras, RunResult, SecretRef
+from jupyter_mlops.core.runs import RunExtras, RunResult, SecretRef
 from jupyter_mlops.core.states import RunState
 from jupyter_mlops.worker.hiding import Hiding
 from jupyter_mlops.worker.pool import fork_servers

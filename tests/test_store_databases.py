@@ -19,8 +19,9 @@ from postgresql_helpers import Server, free_port
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from jupyter_mlops.core.errors import InvalidInputError, NotFoundError, UnavailableError
-from jupyter_mlops.core.records import Sweep, now
+from jupyter_mlops.core.record import now
 from jupyter_mlops.core.states import SweepState
+from jupyter_mlops.core.sweeps import Sweep
 from jupyter_mlops.services.launch import service_info, service_log
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store, StoreFailedError

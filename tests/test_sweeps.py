@@ -13,8 +13,8 @@ import pytest
 from conftest import Service, kernels_of, wait_until
 from mlflow_helpers import mlflow_client, mlflow_runs
 
-from jupyter_mlops.core.records import Objective, SweepChange
 from jupyter_mlops.core.states import RunState, SweepState
+from jupyter_mlops.core.sweeps import Objective, SweepChange
 from jupyter_mlops.services.launch import service_info
 
 

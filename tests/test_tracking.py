@@ -14,8 +14,9 @@ import pytest
 from conftest import Service, serving, wait_until
 from mlflow_helpers import MlflowServer, embedded, free_port, mlflow_client, mlflow_runs, status_of, tagged
 
-from jupyter_mlops.core.records import Objective, Run, Sweep
+from jupyter_mlops.core.runs import Run
 from jupyter_mlops.core.states import SweepState
+from jupyter_mlops.core.sweeps import Objective, Sweep
 from jupyter_mlops.settings import MlopsSettings
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from jupyter_mlops.core.pipeline_records import Version
-from jupyter_mlops.core.pipelines import Alerts, PipelineDefinition, Step, StepSweep
-from jupyter_mlops.core.records import Objective, SecretRef
+from jupyter_mlops.core.pipelines.definition import Alerts, PipelineDefinition, Step, StepSweep
+from jupyter_mlops.core.pipelines.records import Version
+from jupyter_mlops.core.runs import SecretRef
+from jupyter_mlops.core.sweeps import Objective
 from jupyter_mlops.environments import list_packages
 from jupyter_mlops.services.pipelines.diff import diff, notebook_diff
 from jupyter_mlops.services.pipelines.environment import drift, sentence

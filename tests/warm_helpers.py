@@ -13,7 +13,7 @@ import msgspec
 from conftest import wait_until
 from worker_helpers import alive, make_spec, output, text_of
 
-from jupyter_mlops.core.records import RunResult, RunSpec
+from jupyter_mlops.core.runs import RunResult, RunSpec
 from jupyter_mlops.core.states import RunState
 from jupyter_mlops.worker import run_attempt
 
@@ -65,7 +65,7 @@ class Notebook:
 
 _WORKER = """
 import sys, msgspec
-from jupyter_mlops.core.records import RunSpec
+from jupyter_mlops.core.record import RunSpec
 from jupyter_mlops.worker import run_attempt
 
 for spec in msgspec.json.decode(sys.argv[1], type=list[RunSpec]):

@@ -9,7 +9,7 @@ from typing import Any
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 
-from jupyter_mlops.core.records import RunResult, RunSpec
+from jupyter_mlops.core.runs import RunResult, RunSpec
 from jupyter_mlops.worker import run_attempt
 from jupyter_mlops.worker.processes import process_table
 

@@ -15,9 +15,12 @@ from jupyter_server.utils import ensure_async
 from tornado import web
 
 from ..core.errors import ForbiddenError, InvalidInputError, MlopsError, NotFoundError
-from ..core.pipeline_records import Pipeline
-from ..core.pipeline_requests import PipelineDetails, PromoteAnswer
-from ..core.records import ErrorBody, NotebookInfo, Record, Sweep, SweepRequest
+from ..core.parameters import NotebookInfo
+from ..core.pipelines.records import Pipeline
+from ..core.pipelines.requests import PipelineDetails, PromoteAnswer
+from ..core.record import Record
+from ..core.service import ErrorBody
+from ..core.sweeps import Sweep, SweepRequest
 from .backend import Backend
 
 R = TypeVar("R", bound=Record)

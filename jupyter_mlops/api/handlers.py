@@ -11,20 +11,11 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from .. import __version__
-from ..core.pipeline_requests import Changes
-from ..core.records import (
-    NotebookInfo,
-    Run,
-    RunsPage,
-    ServiceKeep,
-    ServiceLog,
-    SpaceCheck,
-    SpaceRequest,
-    Status,
-    Sweep,
-    SweepChange,
-    SweepRequest,
-)
+from ..core.parameters import NotebookInfo
+from ..core.pipelines.requests import Changes
+from ..core.runs import Run, RunsPage
+from ..core.service import ServiceKeep, ServiceLog, Status
+from ..core.sweeps import SpaceCheck, SpaceRequest, Sweep, SweepChange, SweepRequest
 from .boundary import Boundary, UnknownHandler
 from .mlflow_proxy import MlflowProxyHandler
 from .pipelines import PIPELINE_ROUTES

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from .. import __version__
-from ..core.records import ErrorBody
+from ..core.service import ErrorBody
 from .handlers import ROUTES
 from .routes import Operation, Route
 

@@ -9,8 +9,9 @@ from jupyter_server.auth.decorator import allow_unauthenticated, authorized
 from tornado import web
 
 from ..core.errors import ForbiddenError, NotFoundError
-from ..core.pipeline_records import Pipeline, PipelineRun, Trigger, Version
-from ..core.pipeline_requests import (
+from ..core.pipelines.definition import PipelineCheck, PipelineText, StepAdd, TextAnswer
+from ..core.pipelines.records import Pipeline, PipelineRun, Trigger, Version
+from ..core.pipelines.requests import (
     BackfillAnswer,
     BackfillRequest,
     CronCheck,
@@ -28,7 +29,6 @@ from ..core.pipeline_requests import (
     TriggerChange,
     VersionDiff,
 )
-from ..core.pipelines import PipelineCheck, PipelineText, StepAdd, TextAnswer
 from .boundary import Boundary
 from .routes import Operation, Route
 
@@ -308,7 +308,7 @@ class TextStepHandler(Boundary):
         """Answer the text with it."""
         request = self.body(StepAdd)
         self.file(request.path)
-        from ..core.pipeline_text import add_step
+        from ..core.pipelines.text import add_step
 
         self.answer(TextAnswer(text=await self.call(add_step, request.text, request.name, request.step)))
 

@@ -12,7 +12,8 @@ import psutil
 from jupyter_core.paths import jupyter_runtime_dir
 
 from ..core.errors import UnavailableError
-from ..core.records import Run, Sweep
+from ..core.runs import Run
+from ..core.sweeps import Sweep
 from .output import note
 
 # of the frontend, which shows executed notebooks read-only and starts no kernel for them

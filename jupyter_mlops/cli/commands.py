@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 
 from ..core.errors import InvalidInputError, UnavailableError
-from ..core.records import Run, Sweep
+from ..core.runs import Run
 from ..core.states import RUN_OVER, SWEEP_OVER, SweepState
+from ..core.sweeps import Sweep
 from . import pipeline_runs, pipelines, schedules, starting
 from .output import console, note, print_json, say_state
 from .session import Session, load_settings

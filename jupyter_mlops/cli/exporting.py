@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..core.errors import InvalidInputError, UnavailableError
-from ..core.pipeline_records import Trigger, Version
-from ..core.pipeline_requests import PromoteRequest
+from ..core.pipelines.records import Trigger, Version
+from ..core.pipelines.requests import PromoteRequest
 from ..services.pipelines.airflow import Exported, export
 from ..services.pipelines.promotion import source_of
 from ..services.pipelines.steps import notebook_path

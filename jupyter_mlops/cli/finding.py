@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from ..core.errors import InvalidInputError, NotFoundError
-from ..core.records import Sweep
+from ..core.sweeps import Sweep
 
 LATEST = "latest"
 

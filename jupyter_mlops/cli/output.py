@@ -9,7 +9,8 @@ from typing import Any, TextIO
 import msgspec
 from rich.console import Console
 
-from ..core.records import Run, Sweep
+from ..core.runs import Run
+from ..core.sweeps import Sweep
 from .tables import short_id
 
 

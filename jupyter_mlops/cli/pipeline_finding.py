@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..core.errors import InvalidInputError, NotFoundError
-from ..core.pipeline_records import Pipeline, PipelineRun, Trigger
+from ..core.pipelines.records import Pipeline, PipelineRun, Trigger
 from .finding import LATEST, pick
 from .session import Session
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import InvalidInputError, UnavailableError
-from ..core.pipeline_records import PipelineRun
-from ..core.pipeline_requests import PromoteRequest, RetryRequest, RunRequest
-from ..core.records import Parameter
+from ..core.parameters import Parameter
+from ..core.pipelines.records import PipelineRun
+from ..core.pipelines.requests import PromoteRequest, RetryRequest, RunRequest
 from ..core.states import PIPELINE_RUN_OVER, PipelineRunState
 from ..core.values import check_value, type_of
 from . import starting

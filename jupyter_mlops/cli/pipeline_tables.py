@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ..core.cron import in_words
-from ..core.pipeline_records import Pipeline, PipelineRun, RunMark, StepRun, Trigger, Version
-from ..core.pipeline_requests import PipelineDetails, VersionDiff
-from ..core.pipelines import GraphStep
+from ..core.pipelines.definition import GraphStep
+from ..core.pipelines.records import Pipeline, PipelineRun, RunMark, StepRun, Trigger, Version
+from ..core.pipelines.requests import PipelineDetails, VersionDiff
 from ..core.states import PipelineRunState
 from .tables import (
     SHORT,

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..core.errors import InvalidInputError
-from ..core.pipeline_records import Pipeline
-from ..core.pipeline_requests import PipelineChange
+from ..core.pipelines.records import Pipeline
+from ..core.pipelines.requests import PipelineChange
 from ..services.reading import read_file
 from . import pipeline_runs, promoting
 from .output import console, note, print_json

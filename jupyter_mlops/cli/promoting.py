@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..core.errors import InvalidInputError, NotFoundError
-from ..core.pipeline_requests import PromoteAnswer, PromoteRequest
-from ..core.records import Sweep
+from ..core.pipelines.requests import PromoteAnswer, PromoteRequest
+from ..core.sweeps import Sweep
 from .finding import pick_sweep
 from .output import note, print_json
 from .pipeline_finding import find_pipeline

@@ -10,17 +10,12 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 import httpx
 import msgspec
 
-from ..core.errors import (
-    ConflictError,
-    ForbiddenError,
-    InvalidInputError,
-    MlopsError,
-    NotFoundError,
-    UnavailableError,
-)
-from ..core.pipeline_records import Pipeline
-from ..core.pipeline_requests import Changes, PromoteAnswer, PromoteRequest
-from ..core.records import ErrorBody, Record, Sweep
+from ..core.errors import ConflictError, ForbiddenError, InvalidInputError, MlopsError, NotFoundError, UnavailableError
+from ..core.pipelines.records import Pipeline
+from ..core.pipelines.requests import Changes, PromoteAnswer, PromoteRequest
+from ..core.record import Record
+from ..core.service import ErrorBody
+from ..core.sweeps import Sweep
 from .finding import pick
 
 # promotion freezes code and asks kernels which packages they have

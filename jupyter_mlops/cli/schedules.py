@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..core.pipeline_records import Trigger
-from ..core.pipeline_requests import BackfillRequest, ScheduleRequest, TriggerChange
+from ..core.pipelines.records import Trigger
+from ..core.pipelines.requests import BackfillRequest, ScheduleRequest, TriggerChange
 from .output import console, note, print_json
 from .pipeline_finding import find_pipeline, find_trigger
 from .pipeline_runs import parse_values

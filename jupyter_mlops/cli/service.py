@@ -13,7 +13,7 @@ from datetime import datetime
 import psutil
 
 from ..core.errors import ConflictError, UnavailableError
-from ..core.records import ServiceInfo
+from ..core.service import ServiceInfo
 from ..services.launch import hold_back, is_held_back, is_running, release, service_info, service_log
 from ..services.layout import Layout
 from ..settings import MlopsSettings

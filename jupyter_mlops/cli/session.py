@@ -11,7 +11,8 @@ from jupyter_core.application import JupyterApp
 from traitlets import TraitError
 
 from ..core.errors import InvalidInputError, NotFoundError
-from ..core.records import Run, Sweep
+from ..core.runs import Run
+from ..core.sweeps import Sweep
 from ..services.launch import ensure_service, is_running
 from ..services.pipelines.requests import Pipelines
 from ..services.requests import Sweeps

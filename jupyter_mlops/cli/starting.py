@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from ..core.errors import InvalidInputError, UnavailableError
-from ..core.records import Objective, Run, Sampler, SpaceRequest, Sweep, SweepRequest
+from ..core.runs import Run
 from ..core.states import SWEEP_OVER, SweepState
+from ..core.sweeps import Objective, Sampler, SpaceRequest, Sweep, SweepRequest
 from ..services.launch import is_running
 from .output import console, note, print_json, say_state
 from .session import Session

@@ -13,8 +13,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ..core.records import PrefixCheck, Run, Sweep, Timing
+from ..core.runs import Run, Timing
 from ..core.states import RunState
+from ..core.sweeps import PrefixCheck, Sweep
 from ..services.layout import Layout
 
 SHORT = 8

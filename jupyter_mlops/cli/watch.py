@@ -11,8 +11,8 @@ from typing import Protocol
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..core.errors import ConflictError
-from ..core.records import Sweep
 from ..core.states import SWEEP_OVER, RunState, SweepState
+from ..core.sweeps import Sweep
 from .output import console
 from .session import Session
 from .tables import best_text, duration_text, finished, short_id, state_text

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from ..core.pipeline_requests import ScheduleRequest
+from ..core.pipelines.requests import ScheduleRequest
 
 
 def local_zone() -> str:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from ..core.errors import InvalidInputError, MlopsError, UnavailableError
-from ..core.records import RunResult, RunSpec, TargetInfo
+from ..core.runs import RunResult, RunSpec
+from ..core.service import TargetInfo
 
 if TYPE_CHECKING:
     from distributed import Client

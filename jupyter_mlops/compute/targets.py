@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..core.errors import InvalidInputError
-from ..core.records import TargetInfo
+from ..core.service import TargetInfo
 from . import hardware
 from .machine import HostTarget
 from .target import SchedulerTarget, Target

@@ -29,7 +29,7 @@ from cronsim import CronSim, CronSimError
 
 from .cron_words import words_of
 from .errors import InvalidInputError
-from .pipeline_requests import CronCheck
+from .pipelines.requests import CronCheck
 
 _NAMES = {
     "@hourly": "0 * * * *",

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from .errors import InvalidInputError
-from .records import Parameter, ParameterType
+from .parameters import Parameter, ParameterType
 
 _NAMES = {
     "int": "a whole number",

@@ -13,9 +13,11 @@ import msgspec
 
 from ..compute import Target, WorkerLostError, spooled_result
 from ..core.errors import ConflictError, UnavailableError
-from ..core.pipeline_records import LogLine
-from ..core.records import Run, RunError, RunResult, RunSpec, Sweep, now, seconds_between
+from ..core.pipelines.records import LogLine
+from ..core.record import now, seconds_between
+from ..core.runs import Run, RunError, RunResult, RunSpec
 from ..core.states import RUN_LIVE, RunState
+from ..core.sweeps import Sweep
 from .context import Context
 from .requests import fresh_attempt
 

@@ -13,10 +13,11 @@ import msgspec
 
 from ..compute import Targets
 from ..core.errors import ConflictError, NotFoundError, UnavailableError
-from ..core.notebook import MlflowUsage
-from ..core.pipeline_records import PipelineRun
-from ..core.records import Run, RunResult, Sweep
+from ..core.notebook.reading import MlflowUsage
+from ..core.pipelines.records import PipelineRun
+from ..core.runs import Run, RunResult
 from ..core.states import PIPELINE_RUN_OVER, SWEEP_OVER, RunState
+from ..core.sweeps import Sweep
 from ..settings import MlopsSettings
 from ..store import Epoch, Store
 from ..tracking import Tracking

@@ -13,11 +13,13 @@ import msgspec
 
 from ..compute.hardware import memory_free
 from ..core.errors import MlopsError, UnavailableError
-from ..core.notebook import inspect, mlflow_usage, read_notebook
-from ..core.records import Run, Sweep, now
-from ..core.samplers import make_sampler
-from ..core.space import build_space
+from ..core.notebook.reading import inspect, mlflow_usage, read_notebook
+from ..core.record import now
+from ..core.runs import Run
+from ..core.search.samplers import make_sampler
+from ..core.search.space import build_space
 from ..core.states import RUN_LIVE, RUN_OVER, SWEEP_OVER, RunState, SweepState
+from ..core.sweeps import Sweep
 from ..store import StoreFailedError
 from .attempts import Attempts
 from .context import Context

@@ -7,8 +7,8 @@ import contextlib
 import logging
 
 from ..core.errors import ConflictError, MlopsError, NotFoundError
-from ..core.records import Sweep
 from ..core.states import SWEEP_OVER
+from ..core.sweeps import Sweep
 from ..store import StaleEpochError, StoreFailedError
 from .context import Context
 from .driver import SweepDriver

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from ..core.records import Sweep, now
+from ..core.record import now
 from ..core.states import RUN_LIVE, SWEEP_OVER, RunState, SweepState
+from ..core.sweeps import Sweep
 from ..store import Epoch, Store
 
 log = logging.getLogger(__name__)

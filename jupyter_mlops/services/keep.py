@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.errors import UnavailableError
-from ..core.records import ServiceInfo, ServiceKeep, now
+from ..core.record import now
+from ..core.service import ServiceInfo, ServiceKeep
 from ..settings import MlopsSettings
 from .launch import ensure_service, is_held_back, is_running, service_info
 from .layout import Layout

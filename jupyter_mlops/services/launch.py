@@ -16,8 +16,9 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 
 from ..core.errors import UnavailableError
-from ..core.records import ServiceInfo, Sweep
+from ..core.service import ServiceInfo
 from ..core.states import RUN_LIVE, PipelineRunState, SweepState
+from ..core.sweeps import Sweep
 from ..settings import MlopsSettings
 from .layout import Layout
 from .unit import start_unit

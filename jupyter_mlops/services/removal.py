@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 
-from ..core.records import Sweep
+from ..core.sweeps import Sweep
 from .context import Context
 
 

@@ -13,25 +13,17 @@ from uuid import uuid4
 
 import msgspec
 
-from ..core import notebook as notebooks
 from ..core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
-from ..core.pipeline_requests import Changes
-from ..core.prefix import shared_prefix
-from ..core.records import (
-    NotebookInfo,
-    PrefixCheck,
-    Run,
-    RunsPage,
-    SpaceCheck,
-    SpaceRequest,
-    Sweep,
-    SweepChange,
-    SweepRequest,
-    now,
-)
-from ..core.samplers import make_sampler
-from ..core.space import build_space, check_space
+from ..core.notebook import reading as notebooks
+from ..core.notebook.shared_cells import shared_prefix
+from ..core.parameters import NotebookInfo
+from ..core.pipelines.requests import Changes
+from ..core.record import now
+from ..core.runs import Run, RunsPage
+from ..core.search.samplers import make_sampler
+from ..core.search.space import build_space, check_space
 from ..core.states import RUN_OVER, SWEEP_LIVE, SWEEP_OVER, RunState, SweepState
+from ..core.sweeps import PrefixCheck, SpaceCheck, SpaceRequest, Sweep, SweepChange, SweepRequest
 from ..tracking.address import check_answers, external_uri
 from .asking import Asking
 from .git import commit_of

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InternalError,
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from ..core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
-from ..core.records import Record
+from ..core.record import Record
 from .engine import open_engine
 from .postgresql import at_one_moment
 from .tables import blobs, infos, leases, revisions

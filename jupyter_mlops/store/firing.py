@@ -9,7 +9,7 @@ from uuid import uuid4
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
-from ..core.pipeline_records import Fire, Pipeline, PipelineRun, Trigger
+from ..core.pipelines.records import Fire, Pipeline, PipelineRun, Trigger
 from ..core.states import PipelineRunState
 from .base import replace
 from .pipeline_queue import add_runs

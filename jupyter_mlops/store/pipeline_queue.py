@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection, bindparam, func, insert, select
 
-from ..core.pipeline_records import LogLine, Pipeline, PipelineRun
+from ..core.pipelines.records import LogLine, Pipeline, PipelineRun
 from ..core.states import PIPELINE_RUN_OVER, PipelineRunState
 from .pipeline_rows import PUT_RUN, mark_of, run_row, stamped
 from .tables import pipeline_runs

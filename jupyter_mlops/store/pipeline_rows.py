@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
 from ..core.errors import NotFoundError
-from ..core.pipeline_records import Pipeline, PipelineRun, RunMark, StepRun, Trigger, Version
+from ..core.pipelines.records import Pipeline, PipelineRun, RunMark, StepRun, Trigger, Version
 from ..core.states import StepState
 from .base import R, next_revision, putting, read_record
 from .tables import pipeline_runs, pipelines, step_runs, triggers, versions

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import delete, insert, select
 
 from ..core.errors import ConflictError
-from ..core.pipeline_records import LogLine, PipelineRun, StepRun
+from ..core.pipelines.records import LogLine, PipelineRun, StepRun
 from ..core.states import PIPELINE_RUN_MOVES, PIPELINE_RUN_OVER, STEP_MOVES, PipelineRunState, StepState
 from .base import Base, Epoch, check_move, next_revision
 from .firing import fire_followers
@@ -109,7 +109,7 @@ class PipelineRunStore(Base):
             expect_service: that must have it.
             epoch: of the writer's lease.
             say: lines to add to its log.
-            fields: by the names of :class:`~jupyter_mlops.core.pipeline_records.PipelineRun`.
+            fields: by the names of :class:`~jupyter_mlops.core.pipelines.records.PipelineRun`.
 
         Raises:
             ConflictError: another service has it, it is in another state, or may not move so.

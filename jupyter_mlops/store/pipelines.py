@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, true
 
 from ..core.errors import ConflictError, NotFoundError
-from ..core.pipeline_records import Pipeline, Trigger, Version
+from ..core.pipelines.records import Pipeline, Trigger, Version
 from .base import in_batches, next_revision
 from .pipeline_rows import (
     PUT_TRIGGER,
@@ -93,7 +93,7 @@ class PipelineStore(TriggerStore, PipelineRunStore):
             return [stamped(row, Pipeline) for row in connection.execute(query)]
 
     def change_pipeline(self, pipeline_id: str, **fields: Any) -> Pipeline:
-        """Change fields of a pipeline, by the names of :class:`~jupyter_mlops.core.pipeline_records.Pipeline`.
+        """Change fields of a pipeline, by the names of :class:`~jupyter_mlops.core.pipelines.records.Pipeline`.
 
         While it is paused or deleted, none of its triggers is due. Whoever lets it go on sets their ``next_at`` first,
         where times that passed meanwhile are not to be made up for.

@@ -10,8 +10,10 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from ..core.errors import ConflictError, NotFoundError
-from ..core.records import Run, Sweep, SweepRequest, now
+from ..core.record import now
+from ..core.runs import Run
 from ..core.states import RUN_LIVE, RUN_MOVES, RUN_OVER, SWEEP_MOVES, SWEEP_OVER, RunState, SweepState
+from ..core.sweeps import Sweep, SweepRequest
 from .base import Epoch, check_move, next_revision, putting, read_record, replace
 from .pipelines import PipelineStore
 from .tables import drafts, runs, sweeps
@@ -108,7 +110,7 @@ class Store(PipelineStore):
         Args:
             expect: states in which it must be.
             epoch: of the writer's lease.
-            fields: by the names of :class:`~jupyter_mlops.core.records.Sweep`.
+            fields: by the names of :class:`~jupyter_mlops.core.record.Sweep`.
 
         Raises:
             ConflictError: it is in another state, or may not move to the new one.
@@ -223,7 +225,7 @@ class Store(PipelineStore):
             expect: states in which it must be.
             expect_attempt: which the writer believes to be the present one.
             epoch: of the writer's lease.
-            fields: by the names of :class:`~jupyter_mlops.core.records.Run`.
+            fields: by the names of :class:`~jupyter_mlops.core.record.Run`.
 
         Raises:
             ConflictError: another attempt is running, it is in another state, or may not move so.

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import delete, func, insert, select
 
-from ..core.pipeline_records import Fire, PipelineRun, Trigger
+from ..core.pipelines.records import Fire, PipelineRun, Trigger
 from .base import Base, in_batches, next_revision
 from .firing import Firing, fire_all
 from .pipeline_rows import follow_triggers, put_trigger, read_pipeline, read_trigger, state_key, trigger_row
@@ -65,7 +65,7 @@ class TriggerStore(Base):
             return connection.execute(select(func.min(triggers.c.next_at))).scalar()
 
     def change_trigger(self, trigger_id: str, **fields: Any) -> Trigger:
-        """Change fields of a trigger, by the names of :class:`~jupyter_mlops.core.pipeline_records.Trigger`."""
+        """Change fields of a trigger, by the names of :class:`~jupyter_mlops.core.pipelines.records.Trigger`."""
         with self._write() as connection:
             number = next_revision(connection)
             trigger = msgspec.structs.replace(read_trigger(connection, trigger_id), **fields)

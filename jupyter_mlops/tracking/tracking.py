@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import UnavailableError
-from ..core.records import Run, RunResult, Sweep
+from ..core.runs import Run, RunResult
+from ..core.sweeps import Sweep
 from ..environments import packages, packages_of_late
 from .address import check_answers, external_uri
 from .registry import Registry, is_there
@@ -315,7 +316,7 @@ class Tracking:
             sweep: of the run.
             run: with its child run's id.
             result: how it ended.
-            directory: of the run, see :class:`~jupyter_mlops.core.records.RunSpec`.
+            directory: of the run, see :class:`~jupyter_mlops.core.record.RunSpec`.
 
         Returns:
             All metrics by name: those read from the kernel, and those the notebook logged itself.

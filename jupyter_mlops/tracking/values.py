@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ..core.records import Run, RunResult, Sweep
+from ..core.runs import Run, RunResult
+from ..core.sweeps import Sweep
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

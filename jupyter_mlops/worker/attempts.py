@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..core.errors import InvalidInputError
-from ..core.records import KernelStart, RunResult, RunSpec, now
+from ..core.record import now
+from ..core.runs import KernelStart, RunResult, RunSpec
 from .clock import Clock
 from .environment import dask_worker
 from .hiding import NOTHING

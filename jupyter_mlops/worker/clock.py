@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ..core.records import Timing
+from ..core.runs import Timing
 
 
 class Clock:

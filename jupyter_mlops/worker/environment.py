@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ..core.records import RunExtras, RunSpec
+from ..core.runs import RunExtras, RunSpec
 from .places import files_folder, outputs_file
 
 THREAD_VARIABLES = (

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from ..core.records import RunError, RunResult, now
+from ..core.record import now
+from ..core.runs import RunError, RunResult
 from ..core.states import RunState
 from .attempts import Attempt, Ending
 from .places import attempt_folder, changed, files_folder, outputs_file, snapshot

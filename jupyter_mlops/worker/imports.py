@@ -14,8 +14,8 @@ from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
-from ..core.names import Bindings, Watch, bindings, taken, uses, words
-from ..core.source import Command, commands, parse_python
+from ..core.notebook.bindings import Bindings, Watch, bindings, taken, uses, words
+from ..core.notebook.python_source import Command, commands, parse_python
 from .places import Snapshot
 
 _MODULES = (".py", ".so")

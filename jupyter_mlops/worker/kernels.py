@@ -31,7 +31,7 @@ from jupyter_client.manager import AsyncKernelManager
 from traitlets import Type
 
 from ..core.errors import InvalidInputError, UnavailableError
-from ..core.records import KernelStart
+from ..core.runs import KernelStart
 from .forks import Forked, ForkServer, NoForkError
 from .guard import guard
 from .outputs import OutputKeeper

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from ..core.records import RunSpec
+from ..core.runs import RunSpec
 
 _MOST_ENTRIES = 20_000
 _MOST_WRITTEN = 1_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..core.errors import UnavailableError
-from ..core.records import SecretRef
+from ..core.runs import SecretRef
 from ..secret_values import find_secret
 from .sentences import StepError
 

@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from ..core.errors import MlopsError
-from ..core.records import RunError
+from ..core.runs import RunError
 
 if TYPE_CHECKING:
     from .cells import CellFailedError

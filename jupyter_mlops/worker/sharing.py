@@ -12,7 +12,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from ..core.records import RunSpec
+from ..core.runs import RunSpec
 from .cells import CellClient, NotebookExitError
 from .forks import ForkServer, NoForkError, split_environ
 from .guard import guard

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ..core.records import RunSpec
+from ..core.runs import RunSpec
 from .attempts import Attempt
 from .places import files_folder, outputs_file
 from .questions import call_in, understood

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
-from ..core.records import InputFile, RunSpec
+from ..core.runs import InputFile, RunSpec
 
 MOST_INPUTS = 1_000
 _MOST_CODE = 5_000

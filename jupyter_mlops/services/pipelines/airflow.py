@@ -14,14 +14,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ...core import notebook as notebooks
-from ...core.conditions import Condition
-from ...core.pipeline_order import edges, order, references_of
-from ...core.pipeline_records import Trigger
-from ...core.pipelines import PipelineDefinition, Step
-from ...core.records import NotebookInfo
-from ...core.references import SCHEDULED_TIME, Reference, split
-from ...core.space import parse_field
+from ...core.notebook import reading as notebooks
+from ...core.parameters import NotebookInfo
+from ...core.pipelines.conditions import Condition
+from ...core.pipelines.definition import PipelineDefinition, Step
+from ...core.pipelines.order import edges, order, references_of
+from ...core.pipelines.records import Trigger
+from ...core.pipelines.references import SCHEDULED_TIME, Reference, split
+from ...core.search.space import parse_field
 from . import airflow_steps
 from .airflow_dag import dag_part
 from .airflow_remarks import remarks_of

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from ...core.pipeline_order import order
-from ...core.pipelines import Step
+from ...core.pipelines.definition import Step
+from ...core.pipelines.order import order
 from .airflow_remarks import airflow_cron
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from ...core.pipeline_records import Pipeline, PipelineRun, StepRun
-from ...core.pipelines import AlertKind
+from ...core.pipelines.definition import AlertKind
+from ...core.pipelines.records import Pipeline, PipelineRun, StepRun
 from ...core.states import PIPELINE_RUN_OVER, StepState
 from .durations import seconds_of
 

@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from ...core.errors import ConflictError, MlopsError, NotFoundError
-from ...core.pipeline_records import LogLine, PipelineRun, StepRun, Version
-from ...core.pipelines import AlertKind
-from ...core.records import now
+from ...core.pipelines.definition import AlertKind
+from ...core.pipelines.records import LogLine, PipelineRun, StepRun, Version
+from ...core.record import now
 from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
 from ...store import StaleEpochError, StoreFailedError
 from ..context import Context

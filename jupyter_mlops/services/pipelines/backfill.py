@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from ...core.cron import iso, times_between
 from ...core.errors import InvalidInputError
-from ...core.pipeline_records import Trigger
-from ...core.pipeline_requests import BackfillRequest
+from ...core.pipelines.records import Trigger
+from ...core.pipelines.requests import BackfillRequest
 from ...store import Store
 
 MOST = 5_000

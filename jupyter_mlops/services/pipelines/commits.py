@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ...core.errors import InvalidInputError
-from ...core.pipeline_requests import PromoteRequest
+from ...core.pipelines.requests import PromoteRequest
 from ...store import Store
 from .. import git
 from .freeze import collect

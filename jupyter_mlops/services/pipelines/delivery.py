@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 
 from ...core.errors import MlopsError
-from ...core.records import SecretRef
+from ...core.runs import SecretRef
 from ...secret_values import find_secret
 from .alert_texts import Alert
 

@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from ...core.errors import InvalidInputError
-from ...core.notebook import read_notebook
-from ...core.pipeline_records import Version
-from ...core.pipeline_requests import VersionDiff
-from ...core.pipelines import PipelineDefinition
+from ...core.notebook.reading import read_notebook
+from ...core.pipelines.definition import PipelineDefinition
+from ...core.pipelines.records import Version
+from ...core.pipelines.requests import VersionDiff
 from .environment import drift
 
 Blob = Callable[[str], bytes]

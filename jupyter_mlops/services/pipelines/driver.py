@@ -12,14 +12,16 @@ from typing import Any
 
 import msgspec
 
-from ...core.conditions import Condition
 from ...core.errors import ConflictError, MlopsError, NotFoundError, UnavailableError
-from ...core.pipeline_order import edges
-from ...core.pipeline_records import LogLine, PipelineRun, StepRun
-from ...core.pipelines import Step
-from ...core.records import RunError, Sweep, now
-from ...core.references import SCHEDULED_TIME
+from ...core.pipelines.conditions import Condition
+from ...core.pipelines.definition import Step
+from ...core.pipelines.order import edges
+from ...core.pipelines.records import LogLine, PipelineRun, StepRun
+from ...core.pipelines.references import SCHEDULED_TIME
+from ...core.record import now
+from ...core.runs import RunError
 from ...core.states import STEP_OVER, SWEEP_OVER, PipelineRunState, StepState
+from ...core.sweeps import Sweep
 from ...store import StaleEpochError, StoreFailedError
 from ..context import Context
 from ..driver import WAITING

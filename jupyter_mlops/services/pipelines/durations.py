@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from statistics import median
 
-from ...core.pipeline_records import PipelineRun, Version
+from ...core.pipelines.records import PipelineRun, Version
 from ...core.states import PipelineRunState
 from ...store import Store
 

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from ...core.errors import InvalidInputError, UnavailableError
-from ...core.pipeline_records import PipelineRun, Trigger
-from ...core.records import now
+from ...core.pipelines.records import PipelineRun, Trigger
+from ...core.record import now
 from .firing import run_of
 
 # parameter of the pipeline in which it finds the files that made it run

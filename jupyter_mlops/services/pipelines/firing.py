@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from ...core.cron import CronError, iso, next_time, times_between
-from ...core.pipeline_records import Cause, PipelineRun, Trigger
+from ...core.pipelines.records import Cause, PipelineRun, Trigger
 from ...store import Firing
 
 # a time that is longer ago was missed: no service lived, or the machine slept

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...core.code_files import code_files
-from ...core.code_paths import normal
+from ...core.code.files import code_files
+from ...core.code.paths import normal
 from ...core.errors import InvalidInputError
 from ..git import commit_of, diff_of, top_of
 

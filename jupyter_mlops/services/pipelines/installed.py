@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from ...core.pipeline_records import Version
+from ...core.pipelines.records import Version
 from ...environments import packages_of_late
 from ...store import Store
 from .environment import drift, sentence

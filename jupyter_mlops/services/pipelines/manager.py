@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...core.errors import ConflictError, MlopsError, NotFoundError
-from ...core.pipeline_records import LogLine, Pipeline, PipelineRun
-from ...core.records import now
+from ...core.pipelines.records import LogLine, Pipeline, PipelineRun
+from ...core.record import now
 from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
 from ...store import StaleEpochError, StoreFailedError
 from ..context import Context

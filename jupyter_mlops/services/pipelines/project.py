@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from ...core.code_files import import_folders
+from ...core.code.files import import_folders
 from ...core.errors import UnavailableError
 from .moving import JUNK, Mover
 from .places import above, can_be_moved, digest_of, names_in, outermost, state_of

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...core import notebook as notebooks
 from ...core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
-from ...core.pipeline_records import Version
-from ...core.pipeline_requests import PromoteRequest
-from ...core.pipelines import PipelineDefinition, Step
-from ...core.records import now
-from ...core.references import SCHEDULED_TIME, STEP_NAME
+from ...core.notebook import reading as notebooks
+from ...core.pipelines.definition import PipelineDefinition, Step
+from ...core.pipelines.records import Version
+from ...core.pipelines.references import SCHEDULED_TIME, STEP_NAME
+from ...core.pipelines.requests import PromoteRequest
+from ...core.record import now
 from ...core.states import RunState
 from ...environments import packages
 from ...store import Store
@@ -32,7 +32,7 @@ class Source:
     Attributes:
         file: of the pipeline, or the notebook.
         contents: bytes of notebooks by their path relative to the file's folder, where these count and not the file's.
-        seen: what a run was seen to import, see :class:`~jupyter_mlops.core.records.Run`.
+        seen: what a run was seen to import, see :class:`~jupyter_mlops.core.record.Run`.
         said: as the version keeps it.
         project: whose code is frozen; None: the one that the file lies in.
         commit: of git, where the project is no work tree.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 
-from ...core.pipeline_records import StepRun
-from ...core.pipelines import Step
+from ...core.pipelines.definition import Step
+from ...core.pipelines.records import StepRun
 from ...core.states import STEP_OVER, StepState
 
 _BAD = frozenset({StepState.FAILED, StepState.STOPPED})

@@ -12,16 +12,10 @@ from uuid import uuid4
 import msgspec
 
 from ...core.errors import ConflictError, InvalidInputError, NotFoundError
-from ...core.pipeline_graph import graph
-from ...core.pipeline_records import Pipeline, Version
-from ...core.pipeline_requests import (
-    PipelineChange,
-    PipelineDetails,
-    PromoteAnswer,
-    PromoteRequest,
-    VersionDiff,
-)
-from ...core.records import now
+from ...core.pipelines.graph import graph
+from ...core.pipelines.records import Pipeline, Version
+from ...core.pipelines.requests import PipelineChange, PipelineDetails, PromoteAnswer, PromoteRequest, VersionDiff
+from ...core.record import now
 from ...core.states import PipelineRunState
 from ..reading import KernelSpecs
 from .firing import next_at

@@ -12,10 +12,10 @@ from pathlib import Path
 from uuid import uuid4
 
 from ...core.errors import NotFoundError, UnavailableError
-from ...core.pipeline_records import Pipeline, PipelineRun
-from ...core.pipelines import Retention
-from ...core.records import Sweep
+from ...core.pipelines.definition import Retention
+from ...core.pipelines.records import Pipeline, PipelineRun
 from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
+from ...core.sweeps import Sweep
 from ...store import Store
 from ..context import Context
 from ..removal import remove_sweep

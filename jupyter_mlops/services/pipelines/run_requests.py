@@ -5,10 +5,10 @@ from __future__ import annotations
 from uuid import uuid4
 
 from ...core.errors import ConflictError, NotFoundError
-from ...core.pipeline_graph import graph
-from ...core.pipeline_order import edges
-from ...core.pipeline_records import PipelineRun, Trigger
-from ...core.pipeline_requests import (
+from ...core.pipelines.graph import graph
+from ...core.pipelines.order import edges
+from ...core.pipelines.records import PipelineRun, Trigger
+from ...core.pipelines.requests import (
     BackfillAnswer,
     BackfillRequest,
     PipelineRunDetails,
@@ -16,7 +16,7 @@ from ...core.pipeline_requests import (
     RetryRequest,
     RunRequest,
 )
-from ...core.records import now
+from ...core.record import now
 from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
 from ...store import Firing
 from ..asking import Asking

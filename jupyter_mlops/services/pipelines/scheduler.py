@@ -7,8 +7,8 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from ...core.errors import MlopsError
-from ...core.pipeline_records import Trigger
-from ...core.records import now
+from ...core.pipelines.records import Trigger
+from ...core.record import now
 from ...store import Firing
 from ..context import Context
 from .files import look

@@ -14,17 +14,19 @@ from uuid import uuid4
 
 import msgspec
 
-from ...core import notebook as notebooks
-from ...core.code_paths import normal
+from ...core.code.paths import normal
 from ...core.errors import InvalidInputError, MlopsError
-from ...core.pipeline_order import references_of
-from ...core.pipeline_records import Pipeline, PipelineRun, StepRun, Version
-from ...core.pipelines import PipelineDefinition, Step
-from ...core.records import InputFile, Objective, Run, RunError, RunExtras, Sampler, Sweep, now
-from ...core.references import SCHEDULED_TIME, Outputs, resolve, resolve_text
-from ...core.samplers import make_sampler
-from ...core.space import build_space
+from ...core.notebook import reading as notebooks
+from ...core.pipelines.definition import PipelineDefinition, Step
+from ...core.pipelines.order import references_of
+from ...core.pipelines.records import Pipeline, PipelineRun, StepRun, Version
+from ...core.pipelines.references import SCHEDULED_TIME, Outputs, resolve, resolve_text
+from ...core.record import now
+from ...core.runs import InputFile, Run, RunError, RunExtras
+from ...core.search.samplers import make_sampler
+from ...core.search.space import build_space
 from ...core.states import RunState, StepState, SweepState
+from ...core.sweeps import Objective, Sampler, Sweep
 from ...settings import MlopsSettings
 from ...store import Store
 from ..ending import INTERNAL

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 
 from ...core.errors import NotFoundError
-from ...core.pipeline_records import StepRun
-from ...core.records import RunError, Sweep, now
+from ...core.pipelines.records import StepRun
+from ...core.record import now
+from ...core.runs import RunError
 from ...core.states import SWEEP_OVER, StepState
+from ...core.sweeps import Sweep
 from ..context import Context
 
 log = logging.getLogger(__name__)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...core import notebook as notebooks
 from ...core.errors import MlopsError
-from ...core.pipeline_text import check_text
-from ...core.pipelines import PipelineCheck, PipelineDefinition, Step
-from ...core.references import Path as Place
+from ...core.notebook import reading as notebooks
+from ...core.pipelines.definition import PipelineCheck, PipelineDefinition, Step
+from ...core.pipelines.references import Path as Place
+from ...core.pipelines.text import check_text
 from ..reading import read_file
 
 

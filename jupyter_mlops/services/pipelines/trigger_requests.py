@@ -10,14 +10,9 @@ from pathlib import Path
 import msgspec
 
 from ...core.errors import ConflictError, InvalidInputError, NotFoundError
-from ...core.pipeline_records import PipelineRun, Trigger
-from ...core.pipeline_requests import (
-    RunRequest,
-    ScheduleAnswer,
-    ScheduleRequest,
-    TriggerChange,
-)
-from ...core.records import now
+from ...core.pipelines.records import PipelineRun, Trigger
+from ...core.pipelines.requests import RunRequest, ScheduleAnswer, ScheduleRequest, TriggerChange
+from ...core.record import now
 from ...store import Firing
 from ..asking import Asking
 from .checks import check_parameters, moment_of

@@ -10,9 +10,9 @@ import msgspec
 
 from ...core.cron import check, next_time
 from ...core.errors import InvalidInputError
-from ...core.pipeline_records import Trigger
-from ...core.pipeline_requests import ScheduleRequest
-from ...core.records import now
+from ...core.pipelines.records import Trigger
+from ...core.pipelines.requests import ScheduleRequest
+from ...core.record import now
 from .firing import next_at
 
 

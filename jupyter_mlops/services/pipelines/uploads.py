@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from ...core.code_paths import normal
+from ...core.code.paths import normal
 from ...core.errors import InvalidInputError, UnavailableError
-from ...core.pipeline_requests import PromoteRequest
+from ...core.pipelines.requests import PromoteRequest
 from ...store import Store
 from .promotion import Source, source_of
 

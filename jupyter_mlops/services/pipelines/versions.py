@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...core.pipeline_records import Pipeline, Version
+from ...core.pipelines.records import Pipeline, Version
 from ..context import Context
 from .project import ProjectFolder
 

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from .code_paths import Known, Paths, normal
-from .code_uses import python_uses
-from .code_words import FileUse, ModuleUse, Uses, language_of_file, language_uses
-from .errors import InvalidInputError
-from .notebook import language_of, read_notebook, source_of
-from .source import parse_python
+from ..errors import InvalidInputError
+from ..notebook.python_source import parse_python
+from ..notebook.reading import language_of, read_notebook, source_of
+from .command_lines import FileUse, ModuleUse, Uses, language_of_file, language_uses
+from .paths import Known, Paths, normal
+from .python import python_uses
 
 Read = Callable[[str], str | None]
 # where projects keep packages that they install into their own environment

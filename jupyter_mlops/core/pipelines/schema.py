@@ -1,6 +1,6 @@
 """Prints ``pipeline.schema.json``, by which editors complete and check pipeline files, from the records.
 
-``python -m jupyter_mlops.core.pipeline_schema > jupyter_mlops/core/pipeline.schema.json``
+``python -m jupyter_mlops.core.pipelines.schema > jupyter_mlops/core/pipeline.schema.json``
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from .pipelines import PipelineDefinition
+from .definition import PipelineDefinition
 from .references import NAME, STEP_NAME
 
 _ITEM = re.compile(r"^    (\w+(?:, \w+)*): (.*(?:\n {8}.*)*)", re.MULTILINE)

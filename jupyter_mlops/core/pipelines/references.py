@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from .errors import InvalidInputError
+from ..errors import InvalidInputError
 
 # a dash is no minus where a dot and an output follow; see core.conditions
 STEP_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")

@@ -12,8 +12,8 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
 
-from .errors import ConflictError, InvalidInputError
-from .pipelines import PipelineDefinition, Step
+from ..errors import ConflictError, InvalidInputError
+from .definition import PipelineDefinition, Step
 from .references import STEP_NAME
 from .yaml_reader import Document, plain, read
 

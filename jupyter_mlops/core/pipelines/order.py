@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
+from ..errors import InvalidInputError
 from .conditions import Condition
-from .errors import InvalidInputError
-from .pipelines import PipelineDefinition, Step
+from .definition import PipelineDefinition, Step
 from .references import Path, Reference, find_references, texts
 
 

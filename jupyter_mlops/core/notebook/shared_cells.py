@@ -12,12 +12,12 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from .errors import InvalidInputError
-from .names import Bindings, bindings
-from .notebook import Notebook, declared, language_of, parameters_cell, source_of, tags_of
-from .opaque import names_in_text, opaque, opaque_command
-from .records import PrefixCheck
-from .source import commands, parse_python
+from ..errors import InvalidInputError
+from ..sweeps import PrefixCheck
+from .bindings import Bindings, bindings
+from .python_source import commands, parse_python
+from .reading import Notebook, declared, language_of, parameters_cell, source_of, tags_of
+from .side_effects import names_in_text, opaque, opaque_command
 
 _LONGEST = 60
 # strings in these are no names of the notebook

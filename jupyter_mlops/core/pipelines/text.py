@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from .fitting import Fitting
-from .pipeline_graph import graph, problems_of
-from .pipeline_order import edges, find_cycle
-from .pipeline_writing import add_step, dump
-from .pipelines import PipelineCheck, PipelineDefinition, Problem
+from .definition import PipelineCheck, PipelineDefinition, Problem
+from .editing import add_step, dump
+from .graph import graph, problems_of
+from .json_types import Fitting
+from .order import edges, find_cycle
 from .references import Path
 from .yaml_reader import Document, read
 

@@ -7,7 +7,7 @@ import re
 import shlex
 from dataclasses import dataclass, field
 
-from .code_paths import Known, is_code
+from .paths import Known, is_code
 
 _QUOTED = re.compile(r"""(["'])([^"'\n]{1,300}?)\1""")
 _R_SOURCE = re.compile(r"""\bsource\(\s*(?:file\s*=\s*)?([^"'\s)][^,)]*)""")

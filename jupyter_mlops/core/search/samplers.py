@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any, Protocol
 
-from .records import Sampler
+from ..sweeps import Sampler
 from .space import Space
 
 

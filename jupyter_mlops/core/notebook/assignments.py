@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .records import Parameter
-from .values import type_of
+from ..parameters import Parameter
+from ..values import type_of
 
 # name = literal; also name <- literal, name::Type = literal, export name=literal
 _ASSIGNMENT = re.compile(r"(?:(?:export|readonly|const|let|var)\s+)?([A-Za-z_.][\w.]*)(?:::[\w{}]+)?\s*(?:<-|=)\s*(.+)")

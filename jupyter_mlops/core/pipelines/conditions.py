@@ -14,9 +14,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from .errors import InvalidInputError
+from ..errors import InvalidInputError
+from ..values import show
 from .references import Outputs, Reference, look_up, read_reference
-from .values import show
 
 MAX_LENGTH = 1_000
 MAX_DEPTH = 40

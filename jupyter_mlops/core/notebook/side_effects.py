@@ -10,8 +10,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from .names import Bindings, Watch, dotted, origins, taken, uses, words
-from .source import Command
+from .bindings import Bindings, Watch, dotted, origins, taken, uses, words
+from .python_source import Command
 
 # what is wrong with a name, and the names; `{}` is the name. The first that fits is told.
 _RULES: tuple[tuple[str, Watch], ...] = (

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from ..errors import InvalidInputError
+from ..runs import SecretRef
+from ..values import looks_secret
 from .conditions import Condition
-from .errors import InvalidInputError
-from .pipeline_order import cycle_sentence, edges, find_cycle, references_of, referring_texts
-from .pipelines import PipelineDefinition, Step
-from .records import SecretRef
+from .definition import PipelineDefinition, Step
+from .order import cycle_sentence, edges, find_cycle, references_of, referring_texts
 from .references import NAME, SCHEDULED_TIME, STEP_NAME, Path, Reference, find_references, instead
-from .values import looks_secret
 
 Found = Iterator[tuple[Path, str]]
 

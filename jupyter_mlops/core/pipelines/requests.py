@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from .pipeline_records import Missed, Overlap, Pipeline, PipelineRun, StepRun, Trigger, TriggerKind, Version
-from .pipelines import Alerts, GraphStep, Retention
-from .records import Record, Sweep
+from ..record import Record
+from ..sweeps import Sweep
+from .definition import Alerts, GraphStep, Retention
+from .records import Missed, Overlap, Pipeline, PipelineRun, StepRun, Trigger, TriggerKind, Version
 
 
 class ScheduleRequest(Record, frozen=True, kw_only=True):

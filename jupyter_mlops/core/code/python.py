@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import re
 
-from .code_paths import Known, Paths, dotted, is_code
-from .code_words import FileUse, ModuleUse, Uses, quoted_uses, shell_uses
-from .source import Command, commands, parse_python
+from ..notebook.python_source import Command, commands, parse_python
+from .command_lines import FileUse, ModuleUse, Uses, quoted_uses, shell_uses
+from .paths import Known, Paths, dotted, is_code
 
 _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+([\w, ]+|\*)|import[ \t]+([\w., ]+))", re.M)
 _MODULE_CALLS = frozenset({"import_module", "__import__", "run_module"})

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from .pipelines import AlertKind, PipelineDefinition
-from .records import InputFile, Record, RunError
-from .states import PipelineRunState, StepState
+from ..record import Record
+from ..runs import InputFile, RunError
+from ..states import PipelineRunState, StepState
+from .definition import AlertKind, PipelineDefinition
 
 TriggerKind = Literal["cron", "files", "pipeline", "http"]
 Overlap = Literal["skip", "queue", "replace"]

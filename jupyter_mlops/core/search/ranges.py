@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from .errors import InvalidInputError
-from .records import ParameterType
-from .values import show
+from ..errors import InvalidInputError
+from ..parameters import ParameterType
+from ..values import show
 
 MAX_VALUES = 1_000_000
 _NUMBER = r"[-+]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][-+]?[0-9]++)?"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .conditions import Condition, evaluate
-from .pipeline_order import edges, layers, order
-from .pipeline_problems import problems_of
-from .pipelines import GraphStep, PipelineDefinition
+from .definition import GraphStep, PipelineDefinition
+from .order import edges, layers, order
+from .problems import problems_of
 from .references import Reference, find_references, look_up, resolve, resolve_text
 
 __all__ = [

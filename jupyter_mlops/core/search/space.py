@@ -25,10 +25,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import InvalidInputError
+from ..errors import InvalidInputError
+from ..parameters import Parameter
+from ..sweeps import FieldCheck, Sampler, SpaceCheck
+from ..values import check_value, looks_secret
 from .ranges import RANGE, number, values_of_range
-from .records import FieldCheck, Parameter, Sampler, SpaceCheck
-from .values import check_value, looks_secret
 
 # what a form is told at most: JavaScript counts no further
 MAX_COUNT = 10**15

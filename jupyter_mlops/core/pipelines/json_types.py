@@ -9,8 +9,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from ..values import show
 from .references import Path
-from .values import show
 
 _KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 

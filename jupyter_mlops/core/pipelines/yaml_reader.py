@@ -25,7 +25,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
-from .pipelines import Problem
+from .definition import Problem
 from .references import Path
 
 # of a pipeline of a thousand steps

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from .records import Objective, Record, Sampler, SecretRef
+from ..record import Record
+from ..runs import SecretRef
+from ..sweeps import Objective, Sampler
 
 AlertKind = Literal["failure", "success", "slow", "recovery", "drift"]
 

@@ -11,11 +11,13 @@ from typing import Any
 
 import msgspec
 
-from .errors import InvalidInputError
-from .parameters import read_parameters
-from .records import NotebookInfo, Parameter, Record, SweepRequest
-from .source import parse_python
-from .values import show
+from ..errors import InvalidInputError
+from ..parameters import NotebookInfo, Parameter
+from ..record import Record
+from ..sweeps import SweepRequest
+from ..values import show
+from .declared import read_parameters
+from .python_source import parse_python
 
 Notebook = dict[str, Any]
 _MLFLOW_OWN = ("set_experiment", "set_tracking_uri")

@@ -1,0 +1,1 @@
+"""Reading notebooks: parameters, shared cells, use of MLflow."""

@@ -1,0 +1,1 @@
+"""Pipelines: their file, their graph, their records."""

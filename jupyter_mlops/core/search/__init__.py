@@ -1,0 +1,1 @@
+"""What a sweep tries: the space and the order in which it is searched."""
