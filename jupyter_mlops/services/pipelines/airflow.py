@@ -6,6 +6,7 @@ The file has plain functions, one a step, that need no Airflow, and below them t
 from __future__ import annotations
 
 import ast
+import inspect
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ from ...core.pipelines.order import edges, order, references_of
 from ...core.pipelines.records import Trigger
 from ...core.pipelines.references import SCHEDULED_TIME, Reference, split
 from ...core.search.space import parse_field
+from ...worker import variables
 from . import airflow_steps
 from .airflow_dag import dag_part
 from .airflow_remarks import remarks_of
@@ -128,7 +130,6 @@ def _runtime() -> str:
 
 
 def _places(wanted: Exported) -> str:
-    reader = Path(__file__).parents[2] / "worker" / "variables.py"
     return f"""\
 # -- this pipeline -----------------------------------------------------------------------------
 
@@ -138,7 +139,7 @@ RUNS = Path(
 )
 PARAMETERS: dict[str, Any] = {_parameters(wanted)!r}
 # executed by a notebook's kernel, to read the variables that are handed on
-READER = {reader.read_text(encoding="utf-8")!r}
+READER = {inspect.getsource(variables)!r}
 """
 
 
