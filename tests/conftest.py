@@ -235,9 +235,8 @@ class Service:
 
     def mlflow_processes(self) -> list[psutil.Process]:
         """Of the embedded MLflow server."""
-        return [
-            found for found in processes_with(str(self.settings.data_path)) if "tracking.asgi" in str(found.cmdline())
-        ]
+        found = processes_with(str(self.settings.data_path))
+        return [process for process in found if "jupyter_mlops.tracking.asgi" in str(process.cmdline())]
 
     def end(self) -> None:
         """Bid it end, and make sure that nothing of it stays."""

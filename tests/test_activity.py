@@ -197,7 +197,8 @@ def test_looking_for_schedules_imports_nothing_heavy(tmp_path: Path) -> None:
         f"open({str(tmp_path / 'data' / 'schedules')!r}, 'w').close()\n"
         "backend.revive()\n"
         "print(sorted({'sqlalchemy', 'dask', 'mlflow', 'papermill', 'pandas'} & set(sys.modules)))\n"
-        "print('jupyter_mlops.services.launch' in light, 'jupyter_mlops.services.launch' in sys.modules)\n"
+        "launch = 'jupyter_mlops.services.launch'\n"
+        "print(launch in light, launch in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\nFalse True\n", done.stderr
