@@ -10,9 +10,9 @@ from common import Server, memory_of
 KERNELS = "kernels and fork servers"
 # the first that fits names a process; what is none of them was started by a worker to run cells
 _PARTS = {
-    "jupyter_mlops.tracking.asgi": "MLflow's server",
+    "jupyter_mlops.tracking.server.app": "MLflow's server",
     "jupyter_mlops.service": "service",
-    "jupyter_mlops.compute.host": "host (Dask scheduler)",
+    "jupyter_mlops.compute.kinds.host": "host (Dask scheduler)",
     "spawn_main": "Dask workers",
     "resource_tracker": "Python's resource trackers",
     "jupyter_mlops.worker.guard": "guardians",

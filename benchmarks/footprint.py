@@ -21,9 +21,9 @@ from common import ROOT, Server, free_port, machine, memory_of, parser, publish,
 REST_SECONDS = 15.0
 # the first that fits names a process
 KINDS = {
-    "jupyter_mlops.tracking.asgi": "MLflow, embedded",
+    "jupyter_mlops.tracking.server.app": "MLflow, embedded",
     "jupyter_mlops.service": "service",
-    "jupyter_mlops.compute.host": "host of the local target (Dask scheduler)",
+    "jupyter_mlops.compute.kinds.host": "host of the local target (Dask scheduler)",
     "spawn_main": "Dask workers",
     "resource_tracker": "Python's resource trackers",
     "jupyter_mlops.worker.guard": "guardians",

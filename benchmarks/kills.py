@@ -23,8 +23,8 @@ from kill_victims import ALL, JUPYTER, SERVICE, WEIGHTS, Victims, alive, family,
 
 from jupyter_mlops.core.errors import UnavailableError
 from jupyter_mlops.core.states import PipelineRunState
-from jupyter_mlops.services.launch import ensure_service
-from jupyter_mlops.services.layout import Layout
+from jupyter_mlops.services.process.launch import ensure_service
+from jupyter_mlops.services.process.layout import Layout
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
 

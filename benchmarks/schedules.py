@@ -34,8 +34,8 @@ from jupyter_mlops.core.errors import ConflictError
 from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, Version
 from jupyter_mlops.core.pipelines.requests import PromoteRequest, RunRequest, ScheduleRequest
 from jupyter_mlops.core.states import PIPELINE_RUN_OVER
-from jupyter_mlops.services.launch import ensure_service
 from jupyter_mlops.services.pipelines.requests import Pipelines
+from jupyter_mlops.services.process.launch import ensure_service
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
 

@@ -106,7 +106,7 @@ def behind(running: Server) -> dict[str, psutil.Process]:
     """The service, and MLflow's server."""
     service = psutil.Process(running.get("/mlops/status")["service"]["pid"])
     family = service.children(recursive=True)
-    mlflow = [process for process in family if "jupyter_mlops.tracking.asgi" in process.cmdline()]
+    mlflow = [process for process in family if "jupyter_mlops.tracking.server.app" in process.cmdline()]
     return {"service": service, **({"MLflow, embedded": mlflow[0]} if mlflow else {})}
 
 

@@ -18,14 +18,14 @@ from .core.errors import MlopsError
 from .core.record import now
 from .core.service import ServiceInfo
 from .services.context import Context
-from .services.drivers import Drivers
-from .services.launch import info_key
-from .services.layout import Layout
 from .services.pipelines import retention
 from .services.pipelines.alerts import Alerts
 from .services.pipelines.manager import PipelineRuns
 from .services.pipelines.scheduler import Scheduler
-from .services.removal import remove_sweep
+from .services.process.launch import info_key
+from .services.process.layout import Layout
+from .services.sweeps.manager import Drivers
+from .services.sweeps.removal import remove_sweep
 from .settings import MlopsSettings
 from .store import StaleEpochError, Store, StoreFailedError
 from .tracking import Tracking

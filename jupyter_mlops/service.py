@@ -11,8 +11,8 @@ import sys
 import time
 from typing import Any
 
-from .services.launch import hold_back, is_held_back, take_lock
-from .services.layout import Layout
+from .services.process.launch import hold_back, is_held_back, take_lock
+from .services.process.layout import Layout
 from .settings import MlopsSettings
 
 LOCK_SECONDS = 2.0

@@ -23,8 +23,8 @@ from jupyter_client.kernelspec import KernelSpecManager
 
 from jupyter_mlops.core.states import SWEEP_OVER
 from jupyter_mlops.core.sweeps import Sweep, SweepRequest
-from jupyter_mlops.services.launch import ensure_service, service_log
-from jupyter_mlops.services.requests import Sweeps
+from jupyter_mlops.services.process.launch import ensure_service, service_log
+from jupyter_mlops.services.sweeps.requests import Sweeps
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
 
@@ -236,7 +236,7 @@ class Service:
     def mlflow_processes(self) -> list[psutil.Process]:
         """Of the embedded MLflow server."""
         found = processes_with(str(self.settings.data_path))
-        return [process for process in found if "jupyter_mlops.tracking.asgi" in str(process.cmdline())]
+        return [process for process in found if "jupyter_mlops.tracking.server.app" in str(process.cmdline())]
 
     def end(self) -> None:
         """Bid it end, and make sure that nothing of it stays."""

@@ -12,8 +12,8 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_mlops.core.pipelines.records import PipelineRun, StepRun
 from jupyter_mlops.core.pipelines.requests import PromoteRequest, RunRequest
 from jupyter_mlops.core.states import PIPELINE_RUN_OVER
-from jupyter_mlops.services.launch import ensure_service, service_log
 from jupyter_mlops.services.pipelines.requests import Pipelines
+from jupyter_mlops.services.process.launch import ensure_service, service_log
 
 
 class PipelineService:

@@ -21,8 +21,8 @@ from jupyter_mlops import events
 from jupyter_mlops.core.pipelines.definition import PipelineDefinition
 from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, Trigger, Version
 from jupyter_mlops.core.states import PIPELINE_RUN_OVER, SWEEP_OVER, PipelineRunState, SweepState
-from jupyter_mlops.services.launch import has_work, hold_back, is_held_back, is_running
-from jupyter_mlops.services.layout import Layout
+from jupyter_mlops.services.process.launch import has_work, hold_back, is_held_back, is_running
+from jupyter_mlops.services.process.layout import Layout
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
 
@@ -197,7 +197,7 @@ def test_looking_for_schedules_imports_nothing_heavy(tmp_path: Path) -> None:
         f"open({str(tmp_path / 'data' / 'schedules')!r}, 'w').close()\n"
         "backend.revive()\n"
         "print(sorted({'sqlalchemy', 'dask', 'mlflow', 'papermill', 'pandas'} & set(sys.modules)))\n"
-        "launch = 'jupyter_mlops.services.launch'\n"
+        "launch = 'jupyter_mlops.services.process.launch'\n"
         "print(launch in light, launch in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -22,8 +22,9 @@ from jupyter_mlops.core.pipelines.text import check_text
 from jupyter_mlops.core.search.samplers import make_sampler
 from jupyter_mlops.core.search.space import Space
 from jupyter_mlops.core.sweeps import Sampler
-from jupyter_mlops.services.pipelines import airflow, airflow_steps
-from jupyter_mlops.services.pipelines.airflow_remarks import airflow_cron
+from jupyter_mlops.services.pipelines.airflow.export import export as airflow
+from jupyter_mlops.services.pipelines.airflow.export import tasks as airflow_steps
+from jupyter_mlops.services.pipelines.airflow.remarks import airflow_cron
 
 CHAIN = """\
 name: The chain

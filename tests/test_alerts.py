@@ -25,9 +25,9 @@ from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, StepRun,
 from jupyter_mlops.core.runs import RunError, SecretRef
 from jupyter_mlops.core.states import PipelineRunState, StepState
 from jupyter_mlops.services.context import Context
-from jupyter_mlops.services.layout import Layout
 from jupyter_mlops.services.pipelines import alerts as module
 from jupyter_mlops.services.pipelines.alerts import Alerts
+from jupyter_mlops.services.process.layout import Layout
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
 from jupyter_mlops.tracking import Tracking

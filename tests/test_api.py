@@ -21,7 +21,7 @@ from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, Trigger,
 from jupyter_mlops.core.record import now
 from jupyter_mlops.core.runs import Run
 from jupyter_mlops.core.states import RunState, SweepState
-from jupyter_mlops.services.layout import Layout
+from jupyter_mlops.services.process.layout import Layout
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
 

@@ -27,8 +27,8 @@ from jupyter_mlops.cli.starting import sweep_request
 from jupyter_mlops.core.errors import InvalidInputError
 from jupyter_mlops.core.notebook.declared import read_parameters
 from jupyter_mlops.core.search.space import build_space
-from jupyter_mlops.services.launch import info_key, is_held_back
-from jupyter_mlops.services.layout import Layout
+from jupyter_mlops.services.process.launch import info_key, is_held_back
+from jupyter_mlops.services.process.layout import Layout
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
 

@@ -69,7 +69,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_every_variable_that_a_step_gets_is_documented_and_no_other() -> None:
     sources = [
-        "services/attempts.py",
+        "services/sweeps/attempts.py",
         "services/pipelines/steps.py",
         "worker/environment.py",
     ]

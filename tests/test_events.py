@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from jupyter_mlops import events
 from jupyter_mlops.core.sweeps import SweepRequest
 from jupyter_mlops.events import SCHEMA, SCHEMA_ID, RevisionTail
-from jupyter_mlops.services.requests import Sweeps
+from jupyter_mlops.services.sweeps.requests import Sweeps
 
 
 class Heard:

@@ -18,7 +18,7 @@ from jupyter_mlops.core.pipelines.records import PipelineRun, StepRun
 from jupyter_mlops.core.pipelines.requests import PipelineChange, ScheduleRequest
 from jupyter_mlops.core.runs import RunSpec
 from jupyter_mlops.core.states import PipelineRunState, RunState, StepState
-from jupyter_mlops.services.pipelines.text import check
+from jupyter_mlops.services.pipelines.pipeline_file import check
 from jupyter_mlops.worker import run_attempt
 
 FOLDER = Path(__file__).parent.parent / "examples" / "flights"

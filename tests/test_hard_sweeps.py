@@ -16,7 +16,7 @@ from mlflow_helpers import mlflow_runs
 from jupyter_mlops.core.errors import InvalidInputError, UnavailableError
 from jupyter_mlops.core.states import RunState, SweepState
 from jupyter_mlops.core.sweeps import SweepRequest
-from jupyter_mlops.services.requests import Sweeps
+from jupyter_mlops.services.sweeps.requests import Sweeps
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
 

@@ -20,11 +20,11 @@ from keep_helpers import Systemd
 from jupyter_mlops.core.errors import UnavailableError
 from jupyter_mlops.core.pipelines.definition import PipelineDefinition
 from jupyter_mlops.core.pipelines.records import Pipeline, Trigger, Version
-from jupyter_mlops.services import keep
-from jupyter_mlops.services.keep import install, keeper, look, uninstall
-from jupyter_mlops.services.launch import ensure_service, hold_back, is_held_back, is_running
-from jupyter_mlops.services.layout import Layout
-from jupyter_mlops.services.unit import environment_text, unit_name, unit_path, unit_text
+from jupyter_mlops.services.process import systemd as keep
+from jupyter_mlops.services.process.launch import ensure_service, hold_back, is_held_back, is_running
+from jupyter_mlops.services.process.layout import Layout
+from jupyter_mlops.services.process.systemd import install, keeper, look, uninstall
+from jupyter_mlops.services.process.unit import environment_text, unit_name, unit_path, unit_text
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
 
@@ -52,7 +52,7 @@ def info(settings: MlopsSettings) -> psutil.Process | None:
     """The process that says of itself that it is the service."""
     store = Store(settings.store_url)
     with contextlib.closing(store):
-        from jupyter_mlops.services.launch import service_info
+        from jupyter_mlops.services.process.launch import service_info
 
         pid = service_info(store, settings).pid
     return None if pid is None else psutil.Process(pid)
@@ -162,7 +162,7 @@ def test_what_changed_counts_after_installing_again(systemd: Systemd, settings: 
     # the address that no command line shows has reached it
     store = Store(settings.store_url)
     with contextlib.closing(store):
-        from jupyter_mlops.services.launch import service_info
+        from jupyter_mlops.services.process.launch import service_info
 
         wait_until(lambda: service_info(store, settings).mlflow_message == settings.mlflow_tracking_uri)
 

@@ -12,7 +12,7 @@ from pipeline_helpers import PipelineService
 
 from jupyter_mlops.core.pipelines.records import PipelineRun
 from jupyter_mlops.core.states import PipelineRunState, StepState
-from jupyter_mlops.services.launch import ensure_service
+from jupyter_mlops.services.process.launch import ensure_service
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.tracking import Tracking
 

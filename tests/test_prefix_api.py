@@ -11,7 +11,7 @@ from conftest import write_notebook
 from test_api import Api
 
 from jupyter_mlops.store import Store
-from jupyter_mlops.tracking.values import sweep_tags
+from jupyter_mlops.tracking.fields import sweep_tags
 
 PATH = "sub/train.ipynb"
 CELLS = ("depth: int = 3\nrate = 0.1", "data = list(range(10))", "model = (data, depth)", "auc = rate")

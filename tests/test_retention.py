@@ -22,9 +22,9 @@ from jupyter_mlops.core.runs import Run
 from jupyter_mlops.core.states import PipelineRunState, RunState, StepState, SweepState
 from jupyter_mlops.core.sweeps import Sweep
 from jupyter_mlops.services.context import Context
-from jupyter_mlops.services.layout import Layout
 from jupyter_mlops.services.pipelines import retention as module
 from jupyter_mlops.services.pipelines.retention import apply, surplus
+from jupyter_mlops.services.process.layout import Layout
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
 from jupyter_mlops.tracking import Tracking

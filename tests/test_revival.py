@@ -21,9 +21,9 @@ from jupyter_mlops.api.backend import Backend
 from jupyter_mlops.core.runs import Run
 from jupyter_mlops.core.states import SWEEP_OVER, RunState, SweepState
 from jupyter_mlops.core.sweeps import SweepRequest
-from jupyter_mlops.services import launch
-from jupyter_mlops.services.launch import ensure_service, hold_back, is_held_back, revive_service
-from jupyter_mlops.services.requests import Sweeps
+from jupyter_mlops.services.process import launch
+from jupyter_mlops.services.process.launch import ensure_service, hold_back, is_held_back, revive_service
+from jupyter_mlops.services.sweeps.requests import Sweeps
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
 

@@ -24,8 +24,8 @@ from jupyter_mlops.core.pipelines.requests import (
 )
 from jupyter_mlops.core.record import now
 from jupyter_mlops.core.states import PipelineRunState
-from jupyter_mlops.services.pipelines.files import FILES, look
 from jupyter_mlops.services.pipelines.firing import due
+from jupyter_mlops.services.pipelines.new_files import FILES, look
 from jupyter_mlops.services.pipelines.requests import Pipelines
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store

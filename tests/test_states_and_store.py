@@ -29,7 +29,7 @@ from jupyter_mlops.core.states import (
     SweepState,
 )
 from jupyter_mlops.core.sweeps import Objective, Sweep, SweepRequest
-from jupyter_mlops.services.disk import network_filesystem, store_bytes, store_warnings
+from jupyter_mlops.services.process.disk import network_filesystem, store_bytes, store_warnings
 from jupyter_mlops.store import StaleEpochError, Store
 
 NUMBERS = itertools.count()

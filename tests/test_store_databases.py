@@ -22,7 +22,7 @@ from jupyter_mlops.core.errors import InvalidInputError, NotFoundError, Unavaila
 from jupyter_mlops.core.record import now
 from jupyter_mlops.core.states import SweepState
 from jupyter_mlops.core.sweeps import Sweep
-from jupyter_mlops.services.launch import service_info, service_log
+from jupyter_mlops.services.process.launch import service_info, service_log
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store, StoreFailedError
 from jupyter_mlops.store.base import MOST_BYTES, present_revision

@@ -15,7 +15,7 @@ from mlflow_helpers import mlflow_client, mlflow_runs
 
 from jupyter_mlops.core.states import RunState, SweepState
 from jupyter_mlops.core.sweeps import Objective, SweepChange
-from jupyter_mlops.services.launch import service_info
+from jupyter_mlops.services.process.launch import service_info
 
 
 def test_a_sweep_reaches_table_and_mlflow(service: Service, notebook: Path) -> None:

@@ -24,13 +24,14 @@ from worker_helpers import run
 
 import jupyter_mlops
 from jupyter_mlops.compute import hardware
-from jupyter_mlops.compute.machine import HostTarget
-from jupyter_mlops.compute.target import SchedulerTarget, Target, task_key
-from jupyter_mlops.compute.targets import Targets
+from jupyter_mlops.compute.catalog import Targets
+from jupyter_mlops.compute.kinds.local import HostTarget
+from jupyter_mlops.compute.kinds.scheduler import SchedulerTarget
+from jupyter_mlops.compute.target import Target, task_key
 from jupyter_mlops.core.errors import UnavailableError
 from jupyter_mlops.core.states import SweepState
-from jupyter_mlops.services.launch import is_running, service_info
-from jupyter_mlops.services.learning import slots_by_memory
+from jupyter_mlops.services.process.launch import is_running, service_info
+from jupyter_mlops.services.sweeps.planner import slots_by_memory
 from jupyter_mlops.settings import MlopsSettings
 
 

@@ -18,7 +18,7 @@ from jupyter_mlops.core.runs import SecretRef
 from jupyter_mlops.core.sweeps import Objective
 from jupyter_mlops.environments import list_packages
 from jupyter_mlops.services.pipelines.diff import diff, notebook_diff
-from jupyter_mlops.services.pipelines.environment import drift, sentence
+from jupyter_mlops.services.pipelines.packages import drift, sentence
 
 
 class Blobs(dict[str, bytes]):

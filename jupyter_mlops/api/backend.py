@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..services.layout import Layout
+from ..services.process.layout import Layout
 from ..settings import MlopsSettings
 
 if TYPE_CHECKING:
     from ..services.pipelines.requests import Pipelines
-    from ..services.requests import Sweeps
+    from ..services.sweeps.requests import Sweeps
 
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Backend:
         """The services."""
         with self._lock:
             if self._sweeps is None:
-                from ..services.requests import Sweeps
+                from ..services.sweeps.requests import Sweeps
                 from ..store import Store
 
                 store = Store(self.settings.store_url)
@@ -71,7 +71,7 @@ class Backend:
 
     def wake(self) -> None:
         """Start the service where none lives, because a person asked for something."""
-        from ..services.launch import ensure_service
+        from ..services.process.launch import ensure_service
 
         self._started_at = time.monotonic()
         ensure_service(self.settings)
@@ -86,7 +86,7 @@ class Backend:
             return
         if sweeps is None and not Layout(Path(self.settings.data_dir)).scheduled.exists():
             return
-        from ..services.launch import revive_service
+        from ..services.process.launch import revive_service
 
         if revive_service(sweeps.store if sweeps else None, self.settings):
             self._started_at = time.monotonic()
@@ -96,7 +96,7 @@ class Backend:
         """Whether the service runs something, or is about to; opens the store where a service lives."""
         if not Layout(Path(self.settings.data_dir)).lock.exists():
             return False
-        from ..services.launch import has_work, is_running
+        from ..services.process.launch import has_work, is_running
 
         if not is_running(self.settings):
             return False

@@ -35,9 +35,9 @@ class StatusHandler(Boundary):
         self.answer(await self.call(self._status, sweeps))
 
     def _status(self, sweeps: Any) -> Status:
-        from ..compute.targets import merge
-        from ..services.disk import store_bytes, store_warnings
-        from ..services.launch import service_info
+        from ..compute.catalog import merge
+        from ..services.process.disk import store_bytes, store_warnings
+        from ..services.process.launch import service_info
 
         settings = self.backend.settings
         info = service_info(sweeps.store, settings)
@@ -62,7 +62,7 @@ class ServiceLogHandler(Boundary):
     @authorized("read", "mlops")
     async def get(self) -> None:
         """Answer it."""
-        from ..services.launch import service_log
+        from ..services.process.launch import service_log
 
         self.answer(ServiceLog(text=await self.call(service_log, self.backend.settings)))
 
@@ -74,7 +74,7 @@ class ServiceKeepHandler(Boundary):
     @authorized("read", "mlops")
     async def get(self) -> None:
         """Say whether there is one."""
-        from ..services.keep import look
+        from ..services.process.systemd import look
 
         self.answer(await self.call(look, self.backend.settings))
 
@@ -82,7 +82,7 @@ class ServiceKeepHandler(Boundary):
     @authorized("write", "mlops")
     async def post(self) -> None:
         """Install it."""
-        from ..services.keep import install
+        from ..services.process.systemd import install
 
         self.answer(await self.call(install, self.backend.settings))
 
@@ -90,7 +90,7 @@ class ServiceKeepHandler(Boundary):
     @authorized("write", "mlops")
     async def delete(self) -> None:
         """Remove it."""
-        from ..services.keep import uninstall
+        from ..services.process.systemd import uninstall
 
         await self.call(uninstall, self.backend.settings)
         self.answer(None, 204)

@@ -294,7 +294,7 @@ class TextCheckHandler(Boundary):
         """Say what it means and what is wrong with it."""
         request = self.body(PipelineText)
         file = self.file(request.path)
-        from ..services.pipelines.text import check
+        from ..services.pipelines.pipeline_file import check
 
         self.answer(await self.call(check, file, request.text))
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from ..core.errors import InvalidInputError, UnavailableError
 from ..core.pipelines.records import Trigger, Version
 from ..core.pipelines.requests import PromoteRequest
-from ..services.pipelines.airflow import Exported, export
+from ..services.pipelines.airflow.export import Exported, export
 from ..services.pipelines.promotion import source_of
 from ..services.pipelines.steps import notebook_path
-from ..services.reading import read_file
+from ..services.user_files import read_file
 from .output import note
 from .pipeline_finding import find_pipeline
 from .pipeline_runs import is_file

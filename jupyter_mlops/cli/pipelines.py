@@ -9,7 +9,7 @@ from pathlib import Path
 from ..core.errors import InvalidInputError
 from ..core.pipelines.records import Pipeline
 from ..core.pipelines.requests import PipelineChange
-from ..services.reading import read_file
+from ..services.user_files import read_file
 from . import pipeline_runs, promoting
 from .output import console, note, print_json
 from .pipeline_finding import find_pipeline
@@ -39,7 +39,7 @@ def names(session: Session) -> dict[str, str]:
 
 
 def _validate(session: Session, arguments: argparse.Namespace) -> int:
-    from ..services.pipelines.text import check
+    from ..services.pipelines.pipeline_file import check
 
     file = Path(arguments.file).absolute()
     found = check(file, read_file(file, "pipeline file").decode(errors="replace"))

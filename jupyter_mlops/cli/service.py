@@ -14,8 +14,8 @@ import psutil
 
 from ..core.errors import ConflictError, UnavailableError
 from ..core.service import ServiceInfo
-from ..services.launch import hold_back, is_held_back, is_running, release, service_info, service_log
-from ..services.layout import Layout
+from ..services.process.launch import hold_back, is_held_back, is_running, release, service_info, service_log
+from ..services.process.layout import Layout
 from ..settings import MlopsSettings
 from ..store import Store
 from .output import note, print_json
@@ -64,7 +64,7 @@ def _run(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
 
 
 def _install(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
-    from ..services.keep import install
+    from ..services.process.systemd import install
 
     keep = install(settings)
     if arguments.json:
@@ -77,7 +77,7 @@ def _install(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
 
 
 def _uninstall(settings: MlopsSettings) -> int:
-    from ..services.keep import uninstall
+    from ..services.process.systemd import uninstall
 
     print("The unit is removed." if uninstall(settings) else "There is no unit; nothing was to be removed.")
     return 0

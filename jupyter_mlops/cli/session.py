@@ -13,9 +13,9 @@ from traitlets import TraitError
 from ..core.errors import InvalidInputError, NotFoundError
 from ..core.runs import Run
 from ..core.sweeps import Sweep
-from ..services.launch import ensure_service, is_running
 from ..services.pipelines.requests import Pipelines
-from ..services.requests import Sweeps
+from ..services.process.launch import ensure_service, is_running
+from ..services.sweeps.requests import Sweeps
 from ..settings import MlopsSettings
 from ..store import Store
 from .finding import pick_sweep

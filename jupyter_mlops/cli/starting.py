@@ -10,7 +10,7 @@ from ..core.errors import InvalidInputError, UnavailableError
 from ..core.runs import Run
 from ..core.states import SWEEP_OVER, SweepState
 from ..core.sweeps import Objective, Sampler, SpaceRequest, Sweep, SweepRequest
-from ..services.launch import is_running
+from ..services.process.launch import is_running
 from .output import console, note, print_json, say_state
 from .session import Session
 from .tables import best_first, count_text, last_word, runs_table, shared_cells, short_id

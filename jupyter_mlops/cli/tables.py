@@ -16,7 +16,7 @@ from rich.text import Text
 from ..core.runs import Run, Timing
 from ..core.states import RunState
 from ..core.sweeps import PrefixCheck, Sweep
-from ..services.layout import Layout
+from ..services.process.layout import Layout
 
 SHORT = 8
 _MOST_METRICS = 6

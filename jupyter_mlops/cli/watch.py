@@ -185,7 +185,7 @@ class ServiceWatch:
         self._looked = time.monotonic()
 
     def _keep(self) -> None:
-        from ..services.launch import is_held_back, is_running
+        from ..services.process.launch import is_held_back, is_running
 
         if is_running(self.session.settings):
             self._missed = False

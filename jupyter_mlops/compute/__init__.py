@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from .catalog import Targets
 from .target import Target, WorkerLostError, spooled_result
-from .targets import Targets
 
 __all__ = ["Target", "Targets", "WorkerLostError", "spooled_result"]

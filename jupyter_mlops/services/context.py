@@ -22,7 +22,7 @@ from ..settings import MlopsSettings
 from ..store import Epoch, Store
 from ..tracking import Tracking
 from .ending import settle
-from .layout import Layout
+from .process.layout import Layout
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

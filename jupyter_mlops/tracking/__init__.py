@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .tracking import Tracking
+from .runs import Tracking
 
 __all__ = ["Tracking"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from .values import PARENT
+from .fields import PARENT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from statistics import median
 from typing import Literal, NamedTuple
 
 from ...core.pipelines.definition import AlertKind
-from ...core.pipelines.records import Pipeline, PipelineRun, StepRun
-from ...core.states import PIPELINE_RUN_OVER, StepState
-from .durations import seconds_of
+from ...core.pipelines.records import Pipeline, PipelineRun, StepRun, Version
+from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
+from ...store import Store
 
 _LONGEST_LINE = 300
 _TITLES: dict[AlertKind, str] = {
@@ -85,3 +87,29 @@ def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+LAST = 20
+
+
+FEWEST = 3  # runs from which something can be said of the next
+
+
+TIMES = 3.0
+
+
+def seconds_of(run: PipelineRun) -> float:
+    """How long a run took, or has taken so far."""
+    if run.started_at is None:
+        return 0.0
+    ended = datetime.fromisoformat(run.ended_at) if run.ended_at else datetime.now(UTC)
+    return (ended - datetime.fromisoformat(run.started_at)).total_seconds()
+
+
+def slow_after(store: Store, run: PipelineRun, version: Version) -> float | None:
+    """After how many seconds a run is slow, None where nothing is known yet."""
+    if version.definition.alerts.slow is not None:
+        return version.definition.alerts.slow
+    found = store.pipeline_runs(run.pipeline_id, states=[PipelineRunState.SUCCEEDED], limit=LAST * 2)
+    earlier = [seconds_of(other) for other in found if other.number < run.number][:LAST]
+    return TIMES * median(earlier) if len(earlier) >= FEWEST else None

@@ -15,9 +15,8 @@ from ...core.record import now
 from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
 from ...store import StaleEpochError, StoreFailedError
 from ..context import Context
-from .alert_texts import Alert, alert
+from .alert_texts import Alert, alert, seconds_of, slow_after
 from .delivery import deliver
-from .durations import seconds_of, slow_after
 
 log = logging.getLogger(__name__)
 

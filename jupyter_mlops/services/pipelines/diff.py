@@ -16,7 +16,7 @@ from ...core.notebook.reading import read_notebook
 from ...core.pipelines.definition import PipelineDefinition
 from ...core.pipelines.records import Version
 from ...core.pipelines.requests import VersionDiff
-from .environment import drift
+from .packages import drift
 
 Blob = Callable[[str], bytes]
 _LONGEST = 1_000_000  # bytes; comparing more takes longer than anybody waits

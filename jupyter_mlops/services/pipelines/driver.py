@@ -24,13 +24,13 @@ from ...core.states import STEP_OVER, SWEEP_OVER, PipelineRunState, StepState
 from ...core.sweeps import Sweep
 from ...store import StaleEpochError, StoreFailedError
 from ..context import Context
-from ..driver import WAITING
-from ..drivers import Drivers
-from .installed import Environments
-from .ready import Verdict, judge
+from ..sweeps.driver import WAITING
+from ..sweeps.manager import Drivers
+from .dependencies import Verdict, judge
+from .packages import Environments
+from .project import prepared
 from .steps import Outcome, Place, asked_of_steps, fingerprint, make_sweep, outcome_of, refusal, unchanged, values_of
 from .takeover import give_up
-from .versions import prepared
 
 log = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from ...core.record import now
 from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
 from ...store import StaleEpochError, StoreFailedError
 from ..context import Context
-from ..drivers import Drivers
 from ..ending import defect
+from ..sweeps.manager import Drivers
 from .driver import PipelineDriver
-from .installed import Environments
+from .packages import Environments
 
 log = logging.getLogger(__name__)
 

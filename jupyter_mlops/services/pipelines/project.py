@@ -17,8 +17,10 @@ from uuid import uuid4
 
 from ...core.code.files import import_folders
 from ...core.errors import UnavailableError
-from .moving import JUNK, Mover
-from .places import above, can_be_moved, digest_of, names_in, outermost, state_of
+from ...core.pipelines.records import Pipeline, Version
+from ..context import Context
+from .collecting import JUNK, Mover
+from .safe_paths import above, can_be_moved, digest_of, names_in, outermost, state_of
 
 
 class ProjectFolder:
@@ -257,3 +259,21 @@ class ProjectFolder:
                 f"The folder that the version runs in, {self._base}, cannot be made "
                 f"({error.strerror or error}); free disk space, or make its place writable."
             ) from error
+
+
+def prepared(context: Context, pipeline: Pipeline, version: Version) -> ProjectFolder:
+    """The project folder of a version, made or made good.
+
+    Raises:
+        MlopsError: it cannot be.
+    """
+    folder = ProjectFolder(
+        context.layout.project(pipeline.id, version.number),
+        Path(pipeline.project),
+        version.files,
+        version.data,
+        context.store.blob,
+        own=context.layout.data,
+    )
+    folder.make()
+    return folder

@@ -17,10 +17,10 @@ from ...core.record import now
 from ...core.states import RunState
 from ...environments import packages
 from ...store import Store
-from ..reading import KernelSpecs, kernel_problem, read_file
+from ..user_files import KernelSpecs, kernel_problem, read_file
 from .freeze import collect, project_root
+from .pipeline_file import check
 from .steps import notebook_path
-from .text import check
 
 SUFFIXES = (".pipeline.yaml", ".pipeline.yml")
 

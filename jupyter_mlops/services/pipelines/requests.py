@@ -17,7 +17,7 @@ from ...core.pipelines.records import Pipeline, Version
 from ...core.pipelines.requests import PipelineChange, PipelineDetails, PromoteAnswer, PromoteRequest, VersionDiff
 from ...core.record import now
 from ...core.states import PipelineRunState
-from ..reading import KernelSpecs
+from ..user_files import KernelSpecs
 from .firing import next_at
 from .promotion import Source, freeze, source_of
 from .run_requests import RunRequests
@@ -107,7 +107,7 @@ class Pipelines(TriggerRequests, RunRequests):
 
     def details(self, pipeline_id: str) -> PipelineDetails:
         """A pipeline with all that is shown beside its runs."""
-        from ..keep import keeper
+        from ..process.systemd import keeper
 
         pipeline = self.store.pipeline(pipeline_id)
         versions = self.store.versions(pipeline_id)

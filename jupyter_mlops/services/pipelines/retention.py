@@ -18,7 +18,7 @@ from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
 from ...core.sweeps import Sweep
 from ...store import Store
 from ..context import Context
-from ..removal import remove_sweep
+from ..sweeps.removal import remove_sweep
 
 log = logging.getLogger(__name__)
 

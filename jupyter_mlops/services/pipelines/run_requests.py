@@ -19,10 +19,10 @@ from ...core.pipelines.requests import (
 from ...core.record import now
 from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
 from ...store import Firing
-from ..asking import Asking
+from ..base import Asking
 from .backfill import times_of
-from .checks import check_parameters, moment_of
 from .firing import run_of
+from .run_checks import check_parameters, moment_of
 
 _REPEATED = frozenset({StepState.FAILED, StepState.STOPPED, StepState.SKIPPED})
 _PAGE = 500

@@ -11,8 +11,8 @@ from ...core.pipelines.records import Trigger
 from ...core.record import now
 from ...store import Firing
 from ..context import Context
-from .files import look
 from .firing import due
+from .new_files import look
 
 log = logging.getLogger(__name__)
 

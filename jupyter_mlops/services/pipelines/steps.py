@@ -30,7 +30,7 @@ from ...core.sweeps import Objective, Sampler, Sweep
 from ...settings import MlopsSettings
 from ...store import Store
 from ..ending import INTERNAL
-from ..requests import best_run
+from ..sweeps.requests import best_run
 
 
 def notebook_path(folder: str, notebook: str) -> str:

@@ -14,9 +14,9 @@ from ...core.pipelines.records import PipelineRun, Trigger
 from ...core.pipelines.requests import RunRequest, ScheduleAnswer, ScheduleRequest, TriggerChange
 from ...core.record import now
 from ...store import Firing
-from ..asking import Asking
-from .checks import check_parameters, moment_of
+from ..base import Asking
 from .firing import run_of
+from .run_checks import check_parameters, moment_of
 from .triggers import check_trigger, short_pattern, trigger_of
 
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from ...core.pipelines.definition import Step
-from ...core.pipelines.order import order
-from .airflow_remarks import airflow_cron
+from ....core.pipelines.definition import Step
+from ....core.pipelines.order import order
+from .remarks import airflow_cron
 
 if TYPE_CHECKING:
-    from .airflow import Exported
+    from .export import Exported
 
 _IMPORTS = '''\
 import inspect

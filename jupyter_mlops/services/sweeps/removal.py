@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 
-from ..core.sweeps import Sweep
-from .context import Context
+from ...core.sweeps import Sweep
+from ..context import Context
 
 
 async def remove_sweep(context: Context, sweep: Sweep, *, mlflow: bool = True) -> None:

@@ -16,9 +16,9 @@ from ..core.runs import Run, RunResult
 from ..core.sweeps import Sweep
 from ..environments import packages, packages_of_late
 from .address import check_answers, external_uri
+from .fields import PARENT, below, file_name, log_parameters, log_values, milliseconds, sweep_tags
 from .registry import Registry, is_there
-from .server import EmbeddedServer, State
-from .values import PARENT, below, file_name, log_parameters, log_values, milliseconds, sweep_tags
+from .server.process import EmbeddedServer, State
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -72,7 +72,7 @@ class EmbeddedServer:
         log = self.data / "mlflow.log"
         with log.open("wb") as file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "jupyter_mlops.tracking.asgi", str(self.data), str(self.port)],
+                [sys.executable, "-m", "jupyter_mlops.tracking.server.app", str(self.data), str(self.port)],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
@@ -113,7 +113,7 @@ class EmbeddedServer:
         except psutil.Error:
             # gone, or the number is by now another user's process
             return False
-        return living and "jupyter_mlops.tracking.asgi" in command and str(self.data) in command
+        return living and "jupyter_mlops.tracking.server.app" in command and str(self.data) in command
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import logging
 
-from ..core.errors import ConflictError, MlopsError, NotFoundError
-from ..core.states import SWEEP_OVER
-from ..core.sweeps import Sweep
-from ..store import StaleEpochError, StoreFailedError
-from .context import Context
+from ...core.errors import ConflictError, MlopsError, NotFoundError
+from ...core.states import SWEEP_OVER
+from ...core.sweeps import Sweep
+from ...store import StaleEpochError, StoreFailedError
+from ..context import Context
+from ..ending import defect
 from .driver import SweepDriver
-from .ending import defect
 
 log = logging.getLogger(__name__)
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import psutil
 
-from ..core.errors import UnavailableError
-from . import hardware
+from ...core.errors import UnavailableError
+from .. import hardware
+from ..target import Target, connect, let_go
 from .host import security_of, write_private
-from .target import Target, connect, let_go
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -80,7 +80,7 @@ class HostTarget(Target):
             process = subprocess.Popen(
                 [
                     sys.executable,
-                    *("-m", "jupyter_mlops.compute.host", self.kind, str(self.file)),
+                    *("-m", "jupyter_mlops.compute.kinds.host", self.kind, str(self.file)),
                     *("--slots", str(self.wanted), "--grace", str(self.grace)),
                     *("--per-worker", str(self.per_worker)),
                 ],

@@ -15,18 +15,18 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ...core.notebook import reading as notebooks
-from ...core.parameters import NotebookInfo
-from ...core.pipelines.conditions import Condition
-from ...core.pipelines.definition import PipelineDefinition, Step
-from ...core.pipelines.order import edges, order, references_of
-from ...core.pipelines.records import Trigger
-from ...core.pipelines.references import SCHEDULED_TIME, Reference, split
-from ...core.search.space import parse_field
-from ...worker import variables
-from . import airflow_steps
-from .airflow_dag import dag_part
-from .airflow_remarks import remarks_of
+from ....core.notebook import reading as notebooks
+from ....core.parameters import NotebookInfo
+from ....core.pipelines.conditions import Condition
+from ....core.pipelines.definition import PipelineDefinition, Step
+from ....core.pipelines.order import edges, order, references_of
+from ....core.pipelines.records import Trigger
+from ....core.pipelines.references import SCHEDULED_TIME, Reference, split
+from ....core.search.space import parse_field
+from ....worker import variables
+from . import tasks as airflow_steps
+from .dag import dag_part
+from .remarks import remarks_of
 
 MARK = "# -- the DAG ----"
 

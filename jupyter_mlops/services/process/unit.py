@@ -10,8 +10,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..core.errors import UnavailableError
-from ..settings import MlopsSettings
+from ...core.errors import UnavailableError
+from ...settings import MlopsSettings
 from .layout import Layout
 
 START_SECONDS = 30.0

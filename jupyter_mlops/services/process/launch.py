@@ -15,17 +15,17 @@ from typing import IO, TYPE_CHECKING
 
 import msgspec
 
-from ..core.errors import UnavailableError
-from ..core.service import ServiceInfo
-from ..core.states import RUN_LIVE, PipelineRunState, SweepState
-from ..core.sweeps import Sweep
-from ..settings import MlopsSettings
+from ...core.errors import UnavailableError
+from ...core.service import ServiceInfo
+from ...core.states import RUN_LIVE, PipelineRunState, SweepState
+from ...core.sweeps import Sweep
+from ...settings import MlopsSettings
 from .layout import Layout
 from .unit import start_unit
 
 if TYPE_CHECKING:
     # a Jupyter server that looks for schedules as it starts opens no store
-    from ..store import Store
+    from ...store import Store
 
 _LOG_LIMIT = 5_000_000
 

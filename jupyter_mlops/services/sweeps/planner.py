@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.record import seconds_between
-from ..core.runs import Run
-from ..core.states import RunState
-from ..core.sweeps import Sweep
+from ...core.record import seconds_between
+from ...core.runs import Run
+from ...core.states import RunState
+from ...core.sweeps import Sweep
 from .requests import best_run
 
 

@@ -11,21 +11,21 @@ from typing import Any
 
 import msgspec
 
-from ..compute.hardware import memory_free
-from ..core.errors import MlopsError, UnavailableError
-from ..core.notebook.reading import inspect, mlflow_usage, read_notebook
-from ..core.record import now
-from ..core.runs import Run
-from ..core.search.samplers import make_sampler
-from ..core.search.space import build_space
-from ..core.states import RUN_LIVE, RUN_OVER, SWEEP_OVER, RunState, SweepState
-from ..core.sweeps import Sweep
-from ..store import StoreFailedError
+from ...compute.hardware import memory_free
+from ...core.errors import MlopsError, UnavailableError
+from ...core.notebook.reading import inspect, mlflow_usage, read_notebook
+from ...core.record import now
+from ...core.runs import Run
+from ...core.search.samplers import make_sampler
+from ...core.search.space import build_space
+from ...core.states import RUN_LIVE, RUN_OVER, SWEEP_OVER, RunState, SweepState
+from ...core.sweeps import Sweep
+from ...store import StoreFailedError
+from ..context import Context
+from ..ending import INTERNAL
+from ..process.layout import size_of
 from .attempts import Attempts
-from .context import Context
-from .ending import INTERNAL
-from .layout import size_of
-from .learning import better, measured, slots_by_memory
+from .planner import better, measured, slots_by_memory
 from .requests import best_run
 
 log = logging.getLogger(__name__)

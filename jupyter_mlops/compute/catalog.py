@@ -7,8 +7,9 @@ from pathlib import Path
 from ..core.errors import InvalidInputError
 from ..core.service import TargetInfo
 from . import hardware
-from .machine import HostTarget
-from .target import SchedulerTarget, Target
+from .kinds.local import HostTarget
+from .kinds.scheduler import SchedulerTarget
+from .target import Target
 
 
 class Targets:

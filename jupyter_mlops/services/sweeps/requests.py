@@ -13,21 +13,21 @@ from uuid import uuid4
 
 import msgspec
 
-from ..core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
-from ..core.notebook import reading as notebooks
-from ..core.notebook.shared_cells import shared_prefix
-from ..core.parameters import NotebookInfo
-from ..core.pipelines.requests import Changes
-from ..core.record import now
-from ..core.runs import Run, RunsPage
-from ..core.search.samplers import make_sampler
-from ..core.search.space import build_space, check_space
-from ..core.states import RUN_OVER, SWEEP_LIVE, SWEEP_OVER, RunState, SweepState
-from ..core.sweeps import PrefixCheck, SpaceCheck, SpaceRequest, Sweep, SweepChange, SweepRequest
-from ..tracking.address import check_answers, external_uri
-from .asking import Asking
-from .git import commit_of
-from .reading import KernelSpecs, kernel_problem, read_file
+from ...core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
+from ...core.notebook import reading as notebooks
+from ...core.notebook.shared_cells import shared_prefix
+from ...core.parameters import NotebookInfo
+from ...core.pipelines.requests import Changes
+from ...core.record import now
+from ...core.runs import Run, RunsPage
+from ...core.search.samplers import make_sampler
+from ...core.search.space import build_space, check_space
+from ...core.states import RUN_OVER, SWEEP_LIVE, SWEEP_OVER, RunState, SweepState
+from ...core.sweeps import PrefixCheck, SpaceCheck, SpaceRequest, Sweep, SweepChange, SweepRequest
+from ...tracking.address import check_answers, external_uri
+from ..base import Asking
+from ..git import commit_of
+from ..user_files import KernelSpecs, kernel_problem, read_file
 
 
 class Sweeps(Asking):

@@ -11,14 +11,14 @@ from typing import Any
 
 import msgspec
 
-from ..compute import Target, WorkerLostError, spooled_result
-from ..core.errors import ConflictError, UnavailableError
-from ..core.pipelines.records import LogLine
-from ..core.record import now, seconds_between
-from ..core.runs import Run, RunError, RunResult, RunSpec
-from ..core.states import RUN_LIVE, RunState
-from ..core.sweeps import Sweep
-from .context import Context
+from ...compute import Target, WorkerLostError, spooled_result
+from ...core.errors import ConflictError, UnavailableError
+from ...core.pipelines.records import LogLine
+from ...core.record import now, seconds_between
+from ...core.runs import Run, RunError, RunResult, RunSpec
+from ...core.states import RUN_LIVE, RunState
+from ...core.sweeps import Sweep
+from ..context import Context
 from .requests import fresh_attempt
 
 log = logging.getLogger(__name__)

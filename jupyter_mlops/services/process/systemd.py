@@ -11,16 +11,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.errors import UnavailableError
-from ..core.record import now
-from ..core.service import ServiceInfo, ServiceKeep
-from ..settings import MlopsSettings
+from ...core.errors import UnavailableError
+from ...core.record import now
+from ...core.service import ServiceInfo, ServiceKeep
+from ...settings import MlopsSettings
 from .launch import ensure_service, is_held_back, is_running, service_info
 from .layout import Layout
 from .unit import environment_text, unit_path, unit_text
 
 if TYPE_CHECKING:
-    from ..store import Store
+    from ...store import Store
 
 BOOTED = Path("/run/systemd/system")
 LINGERS = Path("/var/lib/systemd/linger")
@@ -126,7 +126,7 @@ def _absent(settings: MlopsSettings, unit: Path) -> str:
 def _info(settings: MlopsSettings, store: Store | None) -> ServiceInfo:
     if store is not None:
         return service_info(store, settings)
-    from ..store import Store
+    from ...store import Store
 
     opened = Store(settings.store_url)
     try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from ...core.pipelines.definition import PipelineDefinition, Step
-from ...core.pipelines.records import Trigger
-from ...core.pipelines.references import Reference, split
+from ....core.pipelines.definition import PipelineDefinition, Step
+from ....core.pipelines.records import Trigger
+from ....core.pipelines.references import Reference, split
 
 MAPPED = 1024  # Airflow's limit of mapped tasks unless it is told otherwise
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from ..core.errors import UnavailableError
+from ...core.errors import UnavailableError
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Layout:
 
     @property
     def held_back(self) -> Path:
-        """There while a person wants no service; see :func:`~jupyter_mlops.services.launch.hold_back`."""
+        """There while a person wants no service; see :func:`~jupyter_mlops.services.process.launch.hold_back`."""
         return self.data / "service.stopped"
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..settings import MlopsSettings
 from ..store import Store
-from .layout import Layout
+from .process.layout import Layout
 
 
 class Asking:

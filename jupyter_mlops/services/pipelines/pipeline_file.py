@@ -10,7 +10,7 @@ from ...core.notebook import reading as notebooks
 from ...core.pipelines.definition import PipelineCheck, PipelineDefinition, Step
 from ...core.pipelines.references import Path as Place
 from ...core.pipelines.text import check_text
-from ..reading import read_file
+from ..user_files import read_file
 
 
 def check(file: Path, text: str) -> PipelineCheck:

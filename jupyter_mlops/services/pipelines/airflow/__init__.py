@@ -1,0 +1,1 @@
+"""Export of a pipeline as a DAG for Airflow."""

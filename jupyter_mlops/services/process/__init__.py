@@ -1,0 +1,1 @@
+"""The service's process: started, found, kept by systemd, and where its files are."""

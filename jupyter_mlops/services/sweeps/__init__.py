@@ -1,0 +1,1 @@
+"""Sweeps: requested, driven, ended, removed."""
