@@ -54,8 +54,8 @@ class Place:
         file = self.folder / f"chain-{length}.pipeline.yaml"
         file.write_text(_text(length), encoding="utf-8")
         specs = KernelSpecManager().get_all_specs()
-        made = self.pipelines.promote(PromoteRequest(path=str(file)), Path("/"), specs)
-        started = self.pipelines.run(made.pipeline.id, RunRequest())
+        made = self.pipelines.promote(PromoteRequest(path=str(file)), specs)
+        started = self.pipelines.start(made.pipeline.id, RunRequest())
         ensure_service(self.settings)
         while (run := self.store.pipeline_run(started.id)).state not in PIPELINE_RUN_OVER:
             time.sleep(0.5)

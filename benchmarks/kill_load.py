@@ -103,7 +103,7 @@ class Load:
         for name, text in PIPELINES.items():
             file = project / f"{name}.pipeline.yaml"
             file.write_text(_filled(name, text, folder), encoding="utf-8")
-            answer = self._pipelines.promote(PromoteRequest(path=str(file)), Path("/"), specs)
+            answer = self._pipelines.promote(PromoteRequest(path=str(file)), specs)
             self.ids[name] = answer.pipeline.id
         self.triggers = {
             name: self._pipelines.add_trigger(self.ids[name], _every_minute(overlap)).trigger.id
@@ -118,7 +118,7 @@ class Load:
         """See to it that there is something to be killed."""
         live = self.store.pipeline_runs(states=LIVE)
         for name in list(PIPELINES)[: AT_ONCE - len(live)]:
-            self.by_hand.append(self._pipelines.run(self.ids[name], RunRequest()).id)
+            self.by_hand.append(self._pipelines.start(self.ids[name], RunRequest()).id)
 
     def stop(self) -> None:
         """Fire nothing more by time."""

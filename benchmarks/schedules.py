@@ -85,7 +85,7 @@ class Place:
             write_notebook(project / "small.ipynb", "a = 1", "b = a + 1")
             (project / "small.pipeline.yaml").write_text(TEXT, encoding="utf-8")
             request = PromoteRequest(path=str(project / "small.pipeline.yaml"))
-            answer = pipelines.promote(request, Path("/"), specs)
+            answer = pipelines.promote(request, specs)
             self._copy(answer.pipeline, answer.version, len(range(number, chosen.schedules, SERVICES)))
 
     def _copy(self, pipeline: Pipeline, version: Version, count: int) -> None:

@@ -24,15 +24,12 @@ class MlopsApp(ExtensionApp):
 
     def initialize_settings(self) -> None:
         """Settings and the backend, not opened yet."""
-        self.backend = Backend(MlopsSettings(parent=self))
+        self.backend = Backend(MlopsSettings(parent=self), Path(self.serverapp.root_dir).expanduser().resolve())
         self.settings["mlops_backend"] = self.backend
         logger = self.serverapp.event_logger
         if SCHEMA_ID not in logger.schemas:
             logger.register_event_schema(SCHEMA)
-        root = str(Path(self.serverapp.root_dir).resolve())
-        self.tail = RevisionTail(
-            lambda seen: self.backend.news(seen, root), self._emit, self.backend.revive, self._show_activity
-        )
+        self.tail = RevisionTail(self.backend.news, self._emit, self.backend.revive, self._show_activity)
 
     def initialize_handlers(self) -> None:
         """The routes."""

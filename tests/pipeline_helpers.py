@@ -37,11 +37,11 @@ class PipelineService:
             file.write_text(text, encoding="utf-8")
             request["path"] = str(file)
         specs = KernelSpecManager().get_all_specs()
-        return self.pipelines.promote(PromoteRequest(**request), Path("/"), specs).pipeline.id
+        return self.pipelines.promote(PromoteRequest(**request), specs).pipeline.id
 
     def start(self, pipeline_id: str, **request: Any) -> PipelineRun:
         """Run it now."""
-        run = self.pipelines.run(pipeline_id, RunRequest(**request))
+        run = self.pipelines.start(pipeline_id, RunRequest(**request))
         ensure_service(self.service.settings)
         return run
 

@@ -18,6 +18,7 @@ from jupyter_mlops import __version__
 from jupyter_mlops.api.handlers import ROUTES
 from jupyter_mlops.core.pipelines.definition import PipelineDefinition, Step
 from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, Trigger, Version
+from jupyter_mlops.core.pipelines.requests import ScheduleRequest
 from jupyter_mlops.core.record import now
 from jupyter_mlops.core.runs import Run
 from jupyter_mlops.core.states import RunState, SweepState
@@ -483,22 +484,75 @@ async def test_what_its_state_does_not_allow(api: Api, train: Path, store: Store
     )
 
 
-async def test_sweeps_of_another_root_do_not_exist_here(
+# what stands beside a field that names a record, where that is not what BODIES has
+BESIDE_ID: dict[tuple[str, str], dict[str, Any]] = {
+    ("pipelines", "run_id"): {},
+    ("pipelines", "sweep_id"): {},
+    ("pipelines", "schedule.upstream"): {"path": PATH, "schedule": {"kind": "pipeline"}},
+    ("pipelines/{pipeline_id}/triggers", "upstream"): {"kind": "pipeline"},
+}
+
+
+def id_fields(schema: dict[str, Any], at: str = "") -> list[str]:
+    """Fields of a request's body that name a record, with dots where they are inside another."""
+    found = []
+    if "$ref" in schema:
+        return id_fields(DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]], at)
+    for inner in schema.get("anyOf", ()):
+        found += id_fields(inner, at)
+    for name, inner in schema.get("properties", {}).items():
+        assert inner.get("format") == "id" or not name.endswith("_id"), f"{at}{name} is no Id"
+        found += [f"{at}{name}"] if inner.get("format") == "id" else id_fields(inner, f"{at}{name}.")
+    return found
+
+
+def with_id(path: str, method: str, field: str, key: str) -> dict[str, Any]:
+    """A body in which one field names a record."""
+    body = copy.deepcopy(BESIDE_ID[path, field] if (path, field) in BESIDE_ID else BODIES[path, method])
+    *outer, last = field.split(".")
+    inner = body
+    for name in outer:
+        inner = inner[name]
+    inner[last] = key
+    return body
+
+
+async def test_what_belongs_to_another_root_does_not_exist_here(
     api: Api, train: Path, sweeps: Any, kernelspecs: Any, tmp_path: Path
 ) -> None:
+    """Each id of each route, in its path and in its body: a new route or field is among them by itself."""
     from jupyter_mlops.core.sweeps import SweepRequest
+    from jupyter_mlops.services.pipelines.requests import Pipelines
 
     other = write_notebook(tmp_path / "elsewhere" / "train.ipynb", "depth = 1")
     sweep = sweeps.create(other, SweepRequest(path=str(other)), kernelspecs)
-    sweeps.store.add_runs(sweep.id, [Run(id="run0", sweep_id=sweep.id, index=0)])
+    sweeps.store.add_runs(sweep.id, [Run(id="run0", sweep_id=sweep.id, index=0, state=RunState.SUCCEEDED)])
+    sweeps.store.change_sweep(sweep.id, best_run_id="run0")
     with_a_pipeline(sweeps.store, other.parent)
+    called = Pipelines(sweeps.store, sweeps.settings).add_trigger("pipe", ScheduleRequest(kind="http"))
+    foreign = {"sweep_id": sweep.id, "run_id": "run0", "pipeline_id": "pipe", "upstream": "pipe", "trigger_id": "trig"}
+    own = (await api.done("POST", "pipelines", {"path": PATH, "schedule": {"cron": "0 6 * * *"}}))["pipeline"]
     before = sweeps.store.revision()
-    for path, method in OPERATIONS - {BY_TOKEN}:
+    tried = set()
+    for path, method in OPERATIONS:
+        headers = {"Authorization": f"Bearer {called.token}"} if (path, method) == BY_TOKEN else {}
+        place = concrete(path, sweep.id, "run0").replace("triggers/trig/call", f"triggers/{called.trigger.id}/call")
         if "{" in path:
-            code, _ = await api.refused(method, concrete(path, sweep.id, "run0"), BODIES.get((path, method)))
-            assert code == 404, (method, path)
+            code, message = await api.refused(method, place, BODIES.get((path, method)), headers=headers)
+            assert code == (403 if headers else 404), (method, path)
+            assert "elsewhere" not in message
+        described = DOCUMENT["paths"][f"/mlops/{path}"][method.lower()]
+        if "requestBody" not in described:
+            continue
+        here = path.format(pipeline_id=own["id"]) if "{pipeline_id}" in path else place
+        for field in id_fields(described["requestBody"]["content"]["application/json"]["schema"]):
+            body = with_id(path, method, field, foreign[field.rpartition(".")[2]])
+            code, message = await api.refused(method, here, body)
+            assert (code, message.startswith("There is no ")) == (404, True), (method, path, field, message)
+            tried.add(field)
+    assert tried >= {"run_id", "sweep_id", "pipeline_id", "upstream", "schedule.upstream", "trigger_id"}
     assert (await api.done("GET", "sweeps"))["sweeps"] == []
-    assert (await api.done("GET", "changes"))["sweeps"] == []
+    assert [found["id"] for found in (await api.done("GET", "changes"))["pipelines"]] == [own["id"]]
     assert sweeps.store.revision() == before
 
 

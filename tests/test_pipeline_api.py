@@ -178,17 +178,6 @@ async def test_what_makes_no_sense_is_refused_with_a_sentence(
     assert store.revision() == before
 
 
-async def test_pipelines_of_another_root_do_not_exist_here(
-    api: Api, project: Path, store: Store, tmp_path: Path
-) -> None:
-    made = await api.done("POST", "pipelines", {"path": FILE, "schedule": {"cron": "0 6 * * *"}})
-    store.change_pipeline(made["pipeline"]["id"], path=str(tmp_path / "elsewhere" / "x.pipeline.yaml"))
-    for path in (f"pipelines/{made['pipeline']['id']}", f"pipelines/{made['pipeline']['id']}/runs"):
-        assert (await api.refused("GET", path))[0] == 404
-    assert (await api.refused("PATCH", f"triggers/{made['trigger']['id']}", {"enabled": False}))[0] == 404
-    assert (await api.done("GET", "changes", params={"since": 0}))["pipelines"] == []
-
-
 async def test_a_call_without_the_token_learns_nothing(api: Api, project: Path) -> None:
     made = await api.done("POST", "pipelines", {"path": FILE})
     called = await api.done("POST", f"pipelines/{made['pipeline']['id']}/triggers", {"kind": "http"})

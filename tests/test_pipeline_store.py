@@ -259,7 +259,7 @@ def test_what_is_not_there(store: Store) -> None:
         with pytest.raises(NotFoundError, match="There is no step zzz"):
             ask_step("zzz")
     for ask_trigger in (store.trigger, store.change_trigger, store.delete_trigger):
-        with pytest.raises(NotFoundError, match="There is no such schedule or trigger"):
+        with pytest.raises(NotFoundError, match="There is no schedule or trigger"):
             ask_trigger("zzz")
     nowhere = Pipeline(id="zzz", name="a", path="/a", project="/")
     step = StepRun(id="s", run_id="zzz", pipeline_id="zzz", step="s")

@@ -21,23 +21,27 @@ RETRY_SECONDS = 30.0
 
 
 class Backend:
-    """Opened once, from whichever thread asks first: opening imports SQLAlchemy."""
+    """Opened once, by the first thread that asks: opening imports SQLAlchemy.
 
-    def __init__(self, settings: MlopsSettings) -> None:
+    Args:
+        root: absolute, without links: the folder that the Jupyter server serves.
+    """
+
+    def __init__(self, settings: MlopsSettings, root: Path = Path("/")) -> None:
         self.settings = settings
+        self.root = root
         self._lock = threading.Lock()
         self._sweeps: Sweeps | None = None
         self._opened_at = 0
         self._started_at = -RETRY_SECONDS
 
-    def news(self, since: int | None, folder: str) -> tuple[int, list[str]] | None:
-        """Number of the last change, and ids of the sweeps below a folder that changed after another.
+    def news(self, since: int | None) -> tuple[int, list[str]] | None:
+        """Number of the last change, and ids of the sweeps below the root that changed after another.
 
         None where no request opened the store yet.
 
         Args:
             since: number of that other change; None for the one before the first request.
-            folder: absolute.
         """
         sweeps = self._sweeps
         if sweeps is None:
@@ -46,9 +50,8 @@ class Backend:
         revision = sweeps.store.revision()
         if revision == since:
             return revision, []
-        return revision, [
-            sweep.id for sweep in sweeps.store.sweeps(since=since, deleted=None, folder=folder, steps=False)
-        ]
+        changed = sweeps.store.sweeps(since=since, deleted=None, folder=str(self.root), steps=False)
+        return revision, [sweep.id for sweep in changed]
 
     def open(self) -> Sweeps:
         """The services."""
@@ -60,14 +63,14 @@ class Backend:
                 store = Store(self.settings.store_url)
                 # before any request changes it: what comes after is news
                 self._opened_at = store.revision()
-                self._sweeps = Sweeps(store, self.settings)
+                self._sweeps = Sweeps(store, self.settings, self.root)
             return self._sweeps
 
     def open_pipelines(self) -> Pipelines:
         """The services of pipelines."""
         from ..services.pipelines.requests import Pipelines
 
-        return Pipelines(self.open().store, self.settings)
+        return Pipelines(self.open().store, self.settings, self.root)
 
     def wake(self) -> None:
         """Start the service where none lives, because a person asked for something."""

@@ -7,7 +7,7 @@ import http.client
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from jupyter_server.base.handlers import APIHandler
@@ -22,6 +22,10 @@ from ..core.record import Record
 from ..core.service import ErrorBody
 from ..core.sweeps import Sweep, SweepRequest
 from .backend import Backend
+
+if TYPE_CHECKING:
+    from ..services.pipelines.requests import Pipelines
+    from ..services.sweeps.requests import Sweeps
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
@@ -38,8 +42,8 @@ class Boundary(APIHandler):
 
     @property
     def root(self) -> Path:
-        """The server's root folder, real."""
-        return Path(self.settings["server_root_dir"]).expanduser().resolve()
+        """The server's root folder, without links."""
+        return self.backend.root
 
     def body(self, kind: type[R]) -> R:
         """The request's body as a record.
@@ -133,10 +137,13 @@ class Boundary(APIHandler):
         if not isinstance(value, MlopsError):
             super().log_exception(typ, value, tb)
 
-    async def own_sweep(self, sweep_id: str) -> Sweep:
-        """A sweep of a notebook below this server's root."""
-        backend = await self.call(self.backend.open)
-        return await self.call(backend.get, sweep_id, str(self.root))
+    async def sweeps(self) -> Sweeps:
+        """What answers about notebooks, sweeps and runs."""
+        return await self.call(self.backend.open)
+
+    async def pipelines(self) -> Pipelines:
+        """What answers about pipelines."""
+        return await self.call(self.backend.open_pipelines)
 
     def flag(self, name: str) -> bool | None:
         """A query argument that is 0 or 1, None where it is missing.

@@ -31,7 +31,7 @@ class StatusHandler(Boundary):
     @authorized("read", "mlops")
     async def get(self) -> None:
         """Answer it."""
-        sweeps = await self.call(self.backend.open)
+        sweeps = await self.sweeps()
         self.answer(await self.call(self._status, sweeps))
 
     def _status(self, sweeps: Any) -> Status:
@@ -104,7 +104,7 @@ class NotebookHandler(Boundary):
     async def get(self) -> None:
         """Answer it for the query's ``path``."""
         file = self.file(self.get_query_argument("path", ""))
-        sweeps = await self.call(self.backend.open)
+        sweeps = await self.sweeps()
         self.answer(await self.call(sweeps.inspect, file, await self.kernelspecs()))
 
 
@@ -116,7 +116,7 @@ class DraftHandler(Boundary):
     async def put(self) -> None:
         """Remember it."""
         request = self.body(SweepRequest)
-        sweeps = await self.call(self.backend.open)
+        sweeps = await self.sweeps()
         await self.call(sweeps.save_draft, self.file(request.path), request)
         self.answer(None, 204)
 
@@ -129,7 +129,7 @@ class SpaceHandler(Boundary):
     async def post(self) -> None:
         """Count its runs and say what is wrong."""
         request = self.body(SpaceRequest)
-        sweeps = await self.call(self.backend.open)
+        sweeps = await self.sweeps()
         self.answer(await self.call(sweeps.check, self.file(request.path), request))
 
 
@@ -140,14 +140,9 @@ class SweepsHandler(Boundary):
     @authorized("read", "mlops")
     async def get(self) -> None:
         """List them, newest first."""
-        sweeps = await self.call(self.backend.open)
+        sweeps = await self.sweeps()
         revision = await self.call(sweeps.store.revision)
-        found = await self.call(
-            sweeps.listed,
-            folder=str(self.root),
-            archived=self.flag("archived"),
-            deleted=bool(self.flag("deleted")),
-        )
+        found = await self.call(sweeps.listed, archived=self.flag("archived"), deleted=bool(self.flag("deleted")))
         self.answer(Changes(sweeps=[self.outward(sweep) for sweep in found], revision=revision))
 
     @web.authenticated
@@ -156,7 +151,7 @@ class SweepsHandler(Boundary):
         """Start one."""
         request = self.body(SweepRequest)
         file = self.file(request.path)
-        sweeps = await self.call(self.backend.open)
+        sweeps = await self.sweeps()
         sweep = await self.call(sweeps.create, file, request, await self.kernelspecs())
         await self.call(self.backend.wake)
         self.answer(sweep, 201)
@@ -169,8 +164,8 @@ class ChangesHandler(Boundary):
     @authorized("read", "mlops")
     async def get(self) -> None:
         """List those after the query's ``since``, archived and deleted ones too."""
-        sweeps = await self.call(self.backend.open)
-        changes = await self.call(sweeps.changes, str(self.root), self.number("since"))
+        sweeps = await self.sweeps()
+        changes = await self.call(sweeps.changes, self.number("since"))
         self.answer(
             Changes(
                 sweeps=[self.outward(sweep) for sweep in changes.sweeps],
@@ -187,22 +182,23 @@ class SweepHandler(Boundary):
     @authorized("read", "mlops")
     async def get(self, sweep_id: str) -> None:
         """Answer it."""
-        self.answer(await self.own_sweep(sweep_id))
+        sweeps = await self.sweeps()
+        self.answer(await self.call(sweeps.sweep, sweep_id))
 
     @web.authenticated
     @authorized("write", "mlops")
     async def patch(self, sweep_id: str) -> None:
         """Change its name, archive it, choose its metric, or how many runs go at once."""
         change = self.body(SweepChange)
-        await self.own_sweep(sweep_id)
-        self.answer(await self.call(self.backend.open().change, sweep_id, change))
+        sweeps = await self.sweeps()
+        self.answer(await self.call(sweeps.change, sweep_id, change))
 
     @web.authenticated
     @authorized("write", "mlops")
     async def delete(self, sweep_id: str) -> None:
         """Put it aside."""
-        await self.own_sweep(sweep_id)
-        await self.call(self.backend.open().delete, sweep_id)
+        sweeps = await self.sweeps()
+        await self.call(sweeps.delete, sweep_id)
         self.answer(None, 204)
 
 
@@ -213,8 +209,8 @@ class SweepActionHandler(Boundary):
     @authorized("write", "mlops")
     async def post(self, sweep_id: str, action: str) -> None:
         """Do it."""
-        await self.own_sweep(sweep_id)
-        sweep = await self.call(getattr(self.backend.open(), action), sweep_id)
+        sweeps = await self.sweeps()
+        sweep = await self.call(getattr(sweeps, action), sweep_id)
         await self.call(self.backend.wake)
         self.answer(sweep)
 
@@ -226,8 +222,8 @@ class RunsHandler(Boundary):
     @authorized("read", "mlops")
     async def get(self, sweep_id: str) -> None:
         """List those changed after the query's ``since``."""
-        await self.own_sweep(sweep_id)
-        self.answer(await self.call(self.backend.open().runs, sweep_id, self.number("since")))
+        sweeps = await self.sweeps()
+        self.answer(await self.call(sweeps.runs, sweep_id, self.number("since")))
 
 
 class SweepNotebookHandler(Boundary):
@@ -237,53 +233,43 @@ class SweepNotebookHandler(Boundary):
     @authorized("read", "mlops")
     async def get(self, sweep_id: str) -> None:
         """Answer it as JSON."""
-        await self.own_sweep(sweep_id)
-        self.answer(await self.call(self.backend.open().sweep_notebook, sweep_id))
+        sweeps = await self.sweeps()
+        self.answer(await self.call(sweeps.sweep_notebook, sweep_id))
 
 
-class RunBoundary(Boundary):
-    """What all handlers of one run share."""
-
-    async def own_run(self, run_id: str) -> Run:
-        """A run of a notebook below this server's root."""
-        sweeps = await self.call(self.backend.open)
-        run: Run = await self.call(sweeps.run, run_id)
-        await self.own_sweep(run.sweep_id)
-        return run
-
-
-class RunHandler(RunBoundary):
+class RunHandler(Boundary):
     """One run."""
 
     @web.authenticated
     @authorized("read", "mlops")
     async def get(self, run_id: str) -> None:
         """Answer it."""
-        self.answer(await self.own_run(run_id))
+        sweeps = await self.sweeps()
+        self.answer(await self.call(sweeps.run, run_id))
 
 
-class RunStopHandler(RunBoundary):
+class RunStopHandler(Boundary):
     """Ending one run."""
 
     @web.authenticated
     @authorized("write", "mlops")
     async def post(self, run_id: str) -> None:
         """Ask for it."""
-        await self.own_run(run_id)
-        run = await self.call(self.backend.open().stop_run, run_id)
+        sweeps = await self.sweeps()
+        run = await self.call(sweeps.stop_run, run_id)
         await self.call(self.backend.wake)
         self.answer(run)
 
 
-class RunNotebookHandler(RunBoundary):
+class RunNotebookHandler(Boundary):
     """The executed notebook of a run."""
 
     @web.authenticated
     @authorized("read", "mlops")
     async def get(self, run_id: str) -> None:
         """Answer it as JSON, as far as it has got."""
-        await self.own_run(run_id)
-        self.answer(await self.call(self.backend.open().run_notebook, run_id))
+        sweeps = await self.sweeps()
+        self.answer(await self.call(sweeps.run_notebook, run_id))
 
 
 class OpenApiHandler(Boundary):

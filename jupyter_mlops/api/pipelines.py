@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from jupyter_server.auth.decorator import allow_unauthenticated, authorized
 from tornado import web
@@ -32,39 +31,8 @@ from ..core.pipelines.requests import (
 from .boundary import Boundary
 from .routes import Operation, Route
 
-if TYPE_CHECKING:
-    from ..services.pipelines.requests import Pipelines
 
-
-class PipelineBoundary(Boundary):
-    """What all handlers of pipelines share."""
-
-    async def pipelines(self) -> Pipelines:
-        """The service behind them."""
-        return await self.call(self.backend.open_pipelines)
-
-    async def own(self, pipeline_id: str) -> Pipelines:
-        """The service, once it is sure that a pipeline's file lies below this server's root."""
-        pipelines = await self.pipelines()
-        await self.call(pipelines.get, pipeline_id, str(self.root))
-        return pipelines
-
-    async def own_trigger(self, trigger_id: str) -> Pipelines:
-        """The service, once it is sure that a trigger's pipeline lies below this server's root."""
-        pipelines = await self.pipelines()
-        trigger = await self.call(pipelines.trigger, trigger_id)
-        await self.call(pipelines.get, trigger.pipeline_id, str(self.root))
-        return pipelines
-
-    async def own_pipeline_run(self, run_id: str) -> Pipelines:
-        """The service, once it is sure that a run's pipeline lies below this server's root."""
-        pipelines = await self.pipelines()
-        run = await self.call(pipelines.pipeline_run, run_id)
-        await self.call(pipelines.get, run.pipeline_id, str(self.root))
-        return pipelines
-
-
-class PipelinesHandler(PipelineBoundary):
+class PipelinesHandler(Boundary):
     """Promotion."""
 
     @web.authenticated
@@ -75,19 +43,19 @@ class PipelinesHandler(PipelineBoundary):
         if request.path:
             self.file(request.path)
         pipelines = await self.pipelines()
-        answer = await self.call(pipelines.promote, request, self.root, await self.kernelspecs())
+        answer = await self.call(pipelines.promote, request, await self.kernelspecs())
         await self.call(self.backend.wake)
         self.answer(answer, 201)
 
 
-class PipelineHandler(PipelineBoundary):
+class PipelineHandler(Boundary):
     """One pipeline."""
 
     @web.authenticated
     @authorized("read", "mlops")
     async def get(self, pipeline_id: str) -> None:
         """Answer it, with its triggers and versions."""
-        pipelines = await self.own(pipeline_id)
+        pipelines = await self.pipelines()
         self.answer(await self.call(pipelines.details, pipeline_id))
 
     @web.authenticated
@@ -95,7 +63,7 @@ class PipelineHandler(PipelineBoundary):
     async def patch(self, pipeline_id: str) -> None:
         """Rename it, pause it, or let another version fire."""
         change = self.body(PipelineChange)
-        pipelines = await self.own(pipeline_id)
+        pipelines = await self.pipelines()
         self.answer(await self.call(pipelines.change, pipeline_id, change))
         await self.call(self.backend.wake)
 
@@ -103,31 +71,31 @@ class PipelineHandler(PipelineBoundary):
     @authorized("write", "mlops")
     async def delete(self, pipeline_id: str) -> None:
         """Put it aside; nothing fires it any more."""
-        pipelines = await self.own(pipeline_id)
+        pipelines = await self.pipelines()
         await self.call(pipelines.delete, pipeline_id)
         self.answer(None, 204)
 
 
-class PipelineRestoreHandler(PipelineBoundary):
+class PipelineRestoreHandler(Boundary):
     """Bringing a deleted pipeline back."""
 
     @web.authenticated
     @authorized("write", "mlops")
     async def post(self, pipeline_id: str) -> None:
         """Do it."""
-        pipelines = await self.own(pipeline_id)
+        pipelines = await self.pipelines()
         self.answer(await self.call(pipelines.restore, pipeline_id))
         await self.call(self.backend.wake)
 
 
-class PipelineRunsHandler(PipelineBoundary):
+class PipelineRunsHandler(Boundary):
     """Runs of a pipeline."""
 
     @web.authenticated
     @authorized("read", "mlops")
     async def get(self, pipeline_id: str) -> None:
         """List those changed after the query's ``since``."""
-        pipelines = await self.own(pipeline_id)
+        pipelines = await self.pipelines()
         self.answer(await self.call(pipelines.runs, pipeline_id, self.number("since")))
 
     @web.authenticated
@@ -135,13 +103,13 @@ class PipelineRunsHandler(PipelineBoundary):
     async def post(self, pipeline_id: str) -> None:
         """Run it now."""
         request = self.body(RunRequest)
-        pipelines = await self.own(pipeline_id)
-        run = await self.call(pipelines.run, pipeline_id, request)
+        pipelines = await self.pipelines()
+        run = await self.call(pipelines.start, pipeline_id, request)
         await self.call(self.backend.wake)
         self.answer(run, 201)
 
 
-class BackfillHandler(PipelineBoundary):
+class BackfillHandler(Boundary):
     """Runs for times that passed."""
 
     @web.authenticated
@@ -149,35 +117,35 @@ class BackfillHandler(PipelineBoundary):
     async def post(self, pipeline_id: str) -> None:
         """Make them, or only say which they would be."""
         request = self.body(BackfillRequest)
-        pipelines = await self.own(pipeline_id)
+        pipelines = await self.pipelines()
         answer = await self.call(pipelines.backfill, pipeline_id, request)
         await self.call(self.backend.wake)
         self.answer(answer)
 
 
-class VersionHandler(PipelineBoundary):
+class VersionHandler(Boundary):
     """One version."""
 
     @web.authenticated
     @authorized("read", "mlops")
     async def get(self, pipeline_id: str, number: str) -> None:
         """Answer it."""
-        pipelines = await self.own(pipeline_id)
+        pipelines = await self.pipelines()
         self.answer(await self.call(pipelines.version, pipeline_id, _whole(number)))
 
 
-class DiffHandler(PipelineBoundary):
+class DiffHandler(Boundary):
     """What is different between two versions."""
 
     @web.authenticated
     @authorized("read", "mlops")
     async def get(self, pipeline_id: str) -> None:
         """Answer it for the query's ``older`` and ``newer``."""
-        pipelines = await self.own(pipeline_id)
+        pipelines = await self.pipelines()
         self.answer(await self.call(pipelines.diff, pipeline_id, self.number("older"), self.number("newer")))
 
 
-class TriggersHandler(PipelineBoundary):
+class TriggersHandler(Boundary):
     """Schedules and triggers of a pipeline."""
 
     @web.authenticated
@@ -185,13 +153,13 @@ class TriggersHandler(PipelineBoundary):
     async def post(self, pipeline_id: str) -> None:
         """Add one."""
         request = self.body(ScheduleRequest)
-        pipelines = await self.own(pipeline_id)
+        pipelines = await self.pipelines()
         answer = await self.call(pipelines.add_trigger, pipeline_id, request)
         await self.call(self.backend.wake)
         self.answer(answer, 201)
 
 
-class TriggerHandler(PipelineBoundary):
+class TriggerHandler(Boundary):
     """One schedule or trigger."""
 
     @web.authenticated
@@ -199,7 +167,7 @@ class TriggerHandler(PipelineBoundary):
     async def patch(self, trigger_id: str) -> None:
         """Change it, pause it, resume it."""
         change = self.body(TriggerChange)
-        pipelines = await self.own_trigger(trigger_id)
+        pipelines = await self.pipelines()
         self.answer(await self.call(pipelines.change_trigger, trigger_id, change))
         await self.call(self.backend.wake)
 
@@ -207,12 +175,12 @@ class TriggerHandler(PipelineBoundary):
     @authorized("write", "mlops")
     async def delete(self, trigger_id: str) -> None:
         """Remove it."""
-        pipelines = await self.own_trigger(trigger_id)
+        pipelines = await self.pipelines()
         await self.call(pipelines.delete_trigger, trigger_id)
         self.answer(None, 204)
 
 
-class TriggerCallHandler(PipelineBoundary):
+class TriggerCallHandler(Boundary):
     """A call from outside, by whoever has the trigger's token instead of an account here."""
 
     def check_xsrf_cookie(self) -> None:
@@ -234,31 +202,31 @@ class TriggerCallHandler(PipelineBoundary):
         self.answer(run, 201)
 
 
-class PipelineRunHandler(PipelineBoundary):
+class PipelineRunHandler(Boundary):
     """One run of a pipeline."""
 
     @web.authenticated
     @authorized("read", "mlops")
     async def get(self, run_id: str) -> None:
         """Answer it, with its steps."""
-        pipelines = await self.own_pipeline_run(run_id)
+        pipelines = await self.pipelines()
         self.answer(await self.call(pipelines.run_details, run_id))
 
 
-class PipelineRunStopHandler(PipelineBoundary):
+class PipelineRunStopHandler(Boundary):
     """Ending a run."""
 
     @web.authenticated
     @authorized("write", "mlops")
     async def post(self, run_id: str) -> None:
         """Ask for it."""
-        pipelines = await self.own_pipeline_run(run_id)
+        pipelines = await self.pipelines()
         run = await self.call(pipelines.stop, run_id)
         await self.call(self.backend.wake)
         self.answer(run)
 
 
-class PipelineRunRetryHandler(PipelineBoundary):
+class PipelineRunRetryHandler(Boundary):
     """Repeating what failed."""
 
     @web.authenticated
@@ -266,7 +234,7 @@ class PipelineRunRetryHandler(PipelineBoundary):
     async def post(self, run_id: str) -> None:
         """Ask for it."""
         request = self.body(RetryRequest)
-        pipelines = await self.own_pipeline_run(run_id)
+        pipelines = await self.pipelines()
         run = await self.call(pipelines.retry, run_id, request)
         await self.call(self.backend.wake)
         self.answer(run)

@@ -75,7 +75,7 @@ def _show(session: Session, arguments: argparse.Namespace) -> int:
         output = layout.output(found.id, found.attempt)
         print_json({"run": found, "notebook": str(output) if output.exists() else None})
         return 0
-    out.print(run_details(found, session.sweeps.get(found.sweep_id, "/"), layout))
+    out.print(run_details(found, session.sweeps.sweep(found.sweep_id), layout))
     if found.error and found.error.traceback:
         out.print()
         out.print(found.error.traceback.rstrip(), soft_wrap=True)
@@ -96,7 +96,7 @@ def _open(session: Session, arguments: argparse.Namespace) -> int:
     if sys.stdout.isatty() if arguments.browser is None else arguments.browser:
         from .browser import open_run
 
-        return open_run(session.sweeps.get(found.sweep_id, "/"), found, wanted=bool(arguments.browser))
+        return open_run(session.sweeps.sweep(found.sweep_id), found, wanted=bool(arguments.browser))
     return 0
 
 
@@ -137,7 +137,7 @@ def _reached(session: Session, what: Sweep | Run, done: Callable[[Sweep | Run], 
                 f"It is asked for, but {short_id(what)} is still {what.state}; see “jupyter mlops service log”."
             )
         time.sleep(POLL_SECONDS)
-        what = session.sweeps.get(what.id, "/") if isinstance(what, Sweep) else session.sweeps.run(what.id)
+        what = session.sweeps.sweep(what.id) if isinstance(what, Sweep) else session.sweeps.run(what.id)
     return what
 
 

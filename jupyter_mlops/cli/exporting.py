@@ -10,7 +10,7 @@ from ..core.errors import InvalidInputError, UnavailableError
 from ..core.pipelines.records import Trigger, Version
 from ..core.pipelines.requests import PromoteRequest
 from ..services.pipelines.airflow.export import Exported, export
-from ..services.pipelines.promotion import source_of
+from ..services.pipelines.promotion import source_of_file
 from ..services.pipelines.steps import notebook_path
 from ..services.user_files import read_file
 from .output import note
@@ -23,7 +23,7 @@ from .zones import cron_request
 def write_dag(session: Session, arguments: argparse.Namespace) -> int:
     """Write a DAG for Airflow, and say what it does not do."""
     out = Path(arguments.output).absolute() if arguments.output else None
-    wanted = _of_file(session, arguments) if is_file(arguments.what) else _of_pipeline(session, arguments, out)
+    wanted = _of_file(arguments) if is_file(arguments.what) else _of_pipeline(session, arguments, out)
     written = export(wanted)
     if out is None:
         print(written.text, end="")
@@ -45,9 +45,9 @@ def _asked(arguments: argparse.Namespace) -> list[Trigger]:
     return [trigger_of("", asked, Path("/"), "")]
 
 
-def _of_file(session: Session, arguments: argparse.Namespace) -> Exported:
+def _of_file(arguments: argparse.Namespace) -> Exported:
     file = Path(arguments.what).absolute()
-    source = source_of(session.store, PromoteRequest(path=str(file)), Path("/"))
+    source = source_of_file(PromoteRequest(path=str(file)), Path("/"))
     definition = source.definition
     contents = {
         step.notebook: read_file(file.parent / step.notebook, f"notebook of step “{name}”")

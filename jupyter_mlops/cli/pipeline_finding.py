@@ -18,7 +18,7 @@ def find_pipeline(session: Session, text: str, *, deleted: bool = False) -> Pipe
         NotFoundError: there is none.
         InvalidInputError: there are several.
     """
-    known = session.pipelines.listed(folder="/", deleted=deleted)
+    known = session.pipelines.listed(deleted=deleted)
     if text == LATEST:
         if not known:
             raise NotFoundError("There is no pipeline yet.")
@@ -46,7 +46,7 @@ def find_pipeline_run(session: Session, text: str) -> PipelineRun:
         if not runs:
             raise NotFoundError("No pipeline has run yet.")
         return runs[-1]
-    pipelines = session.pipelines.listed(folder="/", deleted=None)
+    pipelines = session.pipelines.listed(deleted=None)
     # a name may end with a dash and a number, too
     if text in {pipeline.name for pipeline in pipelines}:
         return _newest(session, find_pipeline(session, text))
@@ -82,6 +82,6 @@ def find_trigger(session: Session, text: str) -> Trigger:
         InvalidInputError: several begin so.
     """
     known = session.store.triggers()
-    return session.pipelines.trigger(
+    return session.pipelines.shown_trigger(
         pick(known, text, f"There is no schedule “{text}”; “jupyter mlops schedules” lists those there are.").id
     )

@@ -69,14 +69,14 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
         starting.check_service(session)
     if is_file(arguments.what):
         request = PromoteRequest(path=str(Path(arguments.what).absolute()))
-        answer = session.pipelines.promote(request, Path("/"), session.kernelspecs())
+        answer = session.pipelines.promote(request, session.kernelspecs())
         pipeline = answer.pipeline
         note(f"“{pipeline.name}” has version {answer.version.number}, of this file as it stands.")
     else:
         pipeline = find_pipeline(session, arguments.what)
     defaults = session.pipelines.version(pipeline.id, pipeline.version).definition.parameters
     values = parse_values(arguments.param, defaults)
-    made = session.pipelines.run(pipeline.id, RunRequest(parameters=values, scheduled_time=arguments.scheduled_time))
+    made = session.pipelines.start(pipeline.id, RunRequest(parameters=values, scheduled_time=arguments.scheduled_time))
     session.wake()
     if arguments.wait:
         note(f"Run {short_run(made)} of “{pipeline.name}”.")

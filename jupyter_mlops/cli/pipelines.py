@@ -32,7 +32,7 @@ def pipelines(session: Session, arguments: argparse.Namespace) -> int:
 
 def names(session: Session) -> dict[str, str]:
     """Names of all pipelines by id."""
-    return {found.id: found.name for found in session.pipelines.listed(folder="/", deleted=None)}
+    return {found.id: found.name for found in session.pipelines.listed(deleted=None)}
 
 
 # -- files -------------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ def _export(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def _list(session: Session, arguments: argparse.Namespace) -> int:
-    found = session.pipelines.listed(folder="/", deleted=arguments.deleted)
+    found = session.pipelines.listed(deleted=arguments.deleted)
     if arguments.json:
         print_json({"pipelines": found})
     elif found:

@@ -77,7 +77,7 @@ def _here(session: Session, request: PromoteRequest, arguments: argparse.Namespa
         request = msgspec.structs.replace(request, path=str(file))
         if arguments.commit:
             request = _with_files(session, request, file, arguments.commit)
-    answer = session.pipelines.promote(request, Path("/"), session.kernelspecs())
+    answer = session.pipelines.promote(request, session.kernelspecs())
     if answer.trigger is not None:
         session.wake()
     return answer
@@ -86,7 +86,7 @@ def _here(session: Session, request: PromoteRequest, arguments: argparse.Namespa
 def _with_files(session: Session, request: PromoteRequest, file: Path, revision: str) -> PromoteRequest:
     from ..services.pipelines.commits import files_of_commit
 
-    found = files_of_commit(session.store, file, revision)
+    found = files_of_commit(file, revision)
     for warning in found.warnings:
         note(warning)
     # at a server the path is the repository's own unless another is said

@@ -26,9 +26,9 @@ def schedules(session: Session, arguments: argparse.Namespace) -> int:
 
 def _list(session: Session, arguments: argparse.Namespace) -> int:
     pipeline = find_pipeline(session, arguments.pipeline) if arguments.pipeline else None
-    shown = {found.id for found in session.pipelines.listed(folder="/")}
+    shown = {found.id for found in session.pipelines.listed()}
     triggers = [
-        session.pipelines.trigger(trigger.id)
+        session.pipelines.shown_trigger(trigger.id)
         for trigger in session.store.triggers(pipeline.id if pipeline else None)
         if trigger.pipeline_id in shown
     ]

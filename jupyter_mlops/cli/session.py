@@ -102,7 +102,7 @@ class Session:
 
     def all_sweeps(self) -> list[Sweep]:
         """Every sweep that is not deleted, newest first."""
-        return self.sweeps.listed(folder="/")
+        return self.sweeps.listed()
 
     def find_sweep(self, text: str) -> Sweep:
         """The sweep that an id, its unambiguous beginning, or ``latest`` names.

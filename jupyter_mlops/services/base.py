@@ -1,19 +1,67 @@
-"""What all that people ask has in common."""
+"""What all services that answer people have in common."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TypeVar
+
+from ..core.errors import NotFoundError
+from ..core.pipelines.records import Pipeline, PipelineRun, Trigger
+from ..core.runs import Run
+from ..core.sweeps import Sweep
 from ..settings import MlopsSettings
 from ..store import Store
 from .process.layout import Layout
 
+T = TypeVar("T", Sweep, Run, Pipeline, PipelineRun, Trigger)
+_NOUNS = {Sweep: "sweep", Run: "run", Pipeline: "pipeline", PipelineRun: "pipeline run", Trigger: "schedule or trigger"}
+
 
 class Asking:
-    """Answers on one store.
+    """Answers on one store, about the files below one folder.
 
-    All methods block for as long as the store takes; call them from a thread where that matters.
+    All methods block for as long as the store takes; call them from a thread where that matters. An id that a person
+    gives is looked up by the methods of this class alone, never in the store: they hide what belongs to another folder.
+
+    Args:
+        root: absolute; sweeps and pipelines of files outside it are not found.
     """
 
-    def __init__(self, store: Store, settings: MlopsSettings) -> None:
+    def __init__(self, store: Store, settings: MlopsSettings, root: Path = Path("/")) -> None:
         self.store = store
         self.settings = settings
+        self.root = root
         self.layout = Layout(settings.data_path)
+
+    def sweep(self, sweep_id: str) -> Sweep:
+        """One sweep; as all that follow, it raises :class:`NotFoundError` for an id of another folder."""
+        return self._below_root(self.store.sweep(sweep_id))
+
+    def run(self, run_id: str) -> Run:
+        """One run of a sweep."""
+        return self._below_root(self.store.run(run_id))
+
+    def pipeline(self, pipeline_id: str) -> Pipeline:
+        """One pipeline."""
+        return self._below_root(self.store.pipeline(pipeline_id))
+
+    def pipeline_run(self, run_id: str) -> PipelineRun:
+        """One run of a pipeline."""
+        return self._below_root(self.store.pipeline_run(run_id))
+
+    def trigger(self, trigger_id: str) -> Trigger:
+        """One schedule or trigger."""
+        return self._below_root(self.store.trigger(trigger_id))
+
+    def _below_root(self, record: T) -> T:
+        match record:
+            case Run():
+                path = self.store.sweep(record.sweep_id).path
+            case PipelineRun() | Trigger():
+                path = self.store.pipeline(record.pipeline_id).path
+            case _:
+                path = record.path
+        if not Path(path).is_relative_to(self.root):
+            # word for word as the store says it of an id that does not exist
+            raise NotFoundError(f"There is no {_NOUNS[type(record)]} {record.id}.")
+        return record

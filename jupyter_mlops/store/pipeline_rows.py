@@ -60,7 +60,7 @@ def read_step(connection: Connection, step_id: str) -> StepRun:
 
 def read_trigger(connection: Connection, trigger_id: str) -> Trigger:
     """One trigger; raises :class:`NotFoundError` where there is none of this id."""
-    return read_record(connection, _TRIGGER, trigger_id, Trigger, "There is no such schedule or trigger.")
+    return read_record(connection, _TRIGGER, trigger_id, Trigger, f"There is no schedule or trigger {trigger_id}.")
 
 
 def add_version(connection: Connection, version: Version) -> None:

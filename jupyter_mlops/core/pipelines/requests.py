@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from ..record import Record
+from ..record import Id, Record
 from ..sweeps import Sweep
 from .definition import Alerts, GraphStep, Retention
 from .records import Missed, Overlap, Pipeline, PipelineRun, StepRun, Trigger, TriggerKind, Version
@@ -20,7 +20,7 @@ class ScheduleRequest(Record, frozen=True, kw_only=True):
     cron: str = ""
     zone: str = "UTC"
     pattern: str = ""
-    upstream: str = ""
+    upstream: Id = ""
     on: Literal["succeeded", "failed", "ended"] = "succeeded"
     overlap: Overlap = "queue"
     missed: Missed = "one"
@@ -66,12 +66,12 @@ class PromoteRequest(Record, frozen=True, kw_only=True):
         schedule: to begin with.
     """
 
-    run_id: str = ""
-    sweep_id: str = ""
+    run_id: Id = ""
+    sweep_id: Id = ""
     path: str = ""
     files: dict[str, bytes] = {}
     commit: str = ""
-    pipeline_id: str = ""
+    pipeline_id: Id = ""
     name: str = ""
     note: str = ""
     schedule: ScheduleRequest | None = None
@@ -134,7 +134,7 @@ class BackfillRequest(Record, frozen=True, kw_only=True):
 
     start: str
     end: str
-    trigger_id: str = ""
+    trigger_id: Id = ""
     dry_run: bool = False
 
 

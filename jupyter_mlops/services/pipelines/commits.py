@@ -9,10 +9,9 @@ from pathlib import Path, PurePosixPath
 
 from ...core.errors import InvalidInputError
 from ...core.pipelines.requests import PromoteRequest
-from ...store import Store
 from .. import git
 from .freeze import collect
-from .promotion import source_of
+from .promotion import source_of_file
 from .steps import notebook_path
 
 
@@ -32,7 +31,7 @@ class CommitFiles:
     warnings: list[str]
 
 
-def files_of_commit(store: Store, file: Path, revision: str) -> CommitFiles:
+def files_of_commit(file: Path, revision: str) -> CommitFiles:
     """What promotion of a file as it is in a commit needs.
 
     Args:
@@ -56,11 +55,11 @@ def files_of_commit(store: Store, file: Path, revision: str) -> CommitFiles:
         problem = git.check_out(top, commit, tree)
         if problem:
             raise InvalidInputError(f"git cannot lay out commit {commit[:12]}: {problem}")
-        return _read(store, tree, path.as_posix(), commit)
+        return _read(tree, path.as_posix(), commit)
 
 
-def _read(store: Store, tree: Path, path: str, commit: str) -> CommitFiles:
-    source = source_of(store, PromoteRequest(path=path), tree)
+def _read(tree: Path, path: str, commit: str) -> CommitFiles:
+    source = source_of_file(PromoteRequest(path=path), tree)
     blobs: dict[str, bytes] = {}
 
     def keep(data: bytes) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
+from ...core.errors import ConflictError, ForbiddenError, InvalidInputError
 from ...core.notebook import reading as notebooks
 from ...core.pipelines.definition import PipelineDefinition, Step
 from ...core.pipelines.records import Version
@@ -17,6 +17,7 @@ from ...core.record import now
 from ...core.states import RunState
 from ...environments import packages
 from ...store import Store
+from ..base import Asking
 from ..user_files import KernelSpecs, kernel_problem, read_file
 from .freeze import collect, project_root
 from .pipeline_file import check
@@ -54,8 +55,8 @@ class Source:
         return self.home or self.file
 
 
-def source_of(store: Store, request: PromoteRequest, root: Path) -> Source:
-    """What a request means.
+def source_of(asking: Asking, request: PromoteRequest) -> Source:
+    """What a request names: a run or sweep that ``asking`` finds, or a file below its root.
 
     Raises:
         InvalidInputError: it names nothing, or several things, or what cannot be promoted.
@@ -64,10 +65,17 @@ def source_of(store: Store, request: PromoteRequest, root: Path) -> Source:
     given = [name for name in ("run_id", "sweep_id", "path") if getattr(request, name)]
     if len(given) != 1:
         raise InvalidInputError("Name what to promote: a run, a sweep or a file, and only one of them.")
-    if request.path:
-        file = (root / request.path.lstrip("/")).resolve()
-        return _from_text(file) if file.name.endswith(SUFFIXES) else _from_notebook(file, request)
-    return _from_run(store, request, root)
+    return source_of_file(request, asking.root) if request.path else _from_run(asking, request)
+
+
+def source_of_file(request: PromoteRequest, root: Path) -> Source:
+    """What the file at a request's path, relative to a folder, says.
+
+    Raises:
+        InvalidInputError: it cannot be promoted.
+    """
+    file = (root / request.path.lstrip("/")).resolve()
+    return _from_text(file) if file.name.endswith(SUFFIXES) else _from_notebook(file, request)
 
 
 def _from_text(file: Path) -> Source:
@@ -91,23 +99,21 @@ def _from_notebook(file: Path, request: PromoteRequest) -> Source:
     return Source(file, _job(file, literal, request, "local"), "file", {file.name: data})
 
 
-def _from_run(store: Store, request: PromoteRequest, root: Path) -> Source:
+def _from_run(asking: Asking, request: PromoteRequest) -> Source:
     run_id = request.run_id
     if request.sweep_id:
-        sweep = store.sweep(request.sweep_id)
+        sweep = asking.sweep(request.sweep_id)
         if sweep.best_run_id is None:
             raise ConflictError(
                 "This sweep has no best run yet; choose the metric to compare by, or promote one of its runs."
             )
         run_id = sweep.best_run_id
-    run = store.run(run_id)
-    sweep = store.sweep(run.sweep_id)
+    run = asking.run(run_id)
+    sweep = asking.sweep(run.sweep_id)
     file = Path(sweep.path)
-    if not file.is_relative_to(root):
-        raise NotFoundError(f"There is no run {run_id}.")
     if run.state is not RunState.SUCCEEDED:
         raise ConflictError(f"This run is {run.state}; only a run that succeeded can be promoted.")
-    data = store.notebook(sweep.id)
+    data = asking.store.notebook(sweep.id)
     definition = _job(file, run.parameters, request, sweep.target)
     said = f"sweep {sweep.id}" if request.sweep_id else f"run {run.id}"
     return Source(file, definition, said, {file.name: data}, run.code)

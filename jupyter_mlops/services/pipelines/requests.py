@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import msgspec
 
-from ...core.errors import ConflictError, InvalidInputError, NotFoundError
+from ...core.errors import ConflictError, InvalidInputError
 from ...core.pipelines.graph import graph
 from ...core.pipelines.records import Pipeline, Version
 from ...core.pipelines.requests import PipelineChange, PipelineDetails, PromoteAnswer, PromoteRequest, VersionDiff
@@ -22,7 +22,6 @@ from .firing import next_at
 from .promotion import Source, freeze, source_of
 from .run_requests import RunRequests
 from .trigger_requests import TriggerRequests
-from .triggers import check_trigger
 from .uploads import uploaded
 
 
@@ -31,29 +30,27 @@ class Pipelines(TriggerRequests, RunRequests):
 
     # -- promotion and versions --------------------------------------------------------------
 
-    def promote(self, request: PromoteRequest, root: Path, kernelspecs: KernelSpecs) -> PromoteAnswer:
+    def promote(self, request: PromoteRequest, kernelspecs: KernelSpecs) -> PromoteAnswer:
         """Make a new pipeline, or the next version of the one made from the same file.
-
-        Args:
-            root: folder in which everything has to lie.
 
         Raises:
             InvalidInputError: it cannot run as it stands; says why.
+            NotFoundError: the request names what is not there.
         """
         if request.files or request.commit:
-            with uploaded(self.store, request, root) as (source, project):
+            with uploaded(self, request) as (source, project):
                 _, version = freeze(self.store, source, source.project, kernelspecs, request.note)
         else:
-            source = source_of(self.store, request, root)
-            project, version = freeze(self.store, source, root, kernelspecs, request.note)
-        if request.schedule is not None:
-            # before anything is made
-            check_trigger(request.schedule, source.path.parent)
+            source = source_of(self, request)
+            project, version = freeze(self.store, source, self.root, kernelspecs, request.note)
         return self._kept(request, source, project, version)
 
     def _kept(self, request: PromoteRequest, source: Source, project: Path, version: Version) -> PromoteAnswer:
         definition = version.definition
-        known = self._known(request, str(source.path), definition.name)
+        known = self._known(request, str(source.path))
+        if request.schedule is not None:
+            # before anything is made
+            self._check(request.schedule, source.path.parent, known.id if known else "")
         fields: dict[str, Any] = {
             "name": request.name.strip() or definition.name or source.path.name.partition(".")[0],
             "project": str(project),
@@ -75,41 +72,35 @@ class Pipelines(TriggerRequests, RunRequests):
             pipeline = self.store.pipeline(pipeline.id)
         return PromoteAnswer(pipeline=pipeline, version=version, trigger=trigger)
 
-    def _known(self, request: PromoteRequest, path: str, name: str) -> Pipeline | None:
+    def _known(self, request: PromoteRequest, path: str) -> Pipeline | None:
         if request.pipeline_id:
-            return self.store.pipeline(request.pipeline_id)
+            return self.pipeline(request.pipeline_id)
         wanted = request.name.strip()
         same = [p for p in self.store.pipelines(path=path) if not wanted or p.name == wanted]
         return same[0] if same else None
 
     def version(self, pipeline_id: str, number: int) -> Version:
         """One version."""
-        return self.store.version(pipeline_id, number)
+        return self.store.version(self.pipeline(pipeline_id).id, number)
 
     def diff(self, pipeline_id: str, older: int, newer: int) -> VersionDiff:
         """What is different between two versions."""
         from .diff import diff
 
+        self.pipeline(pipeline_id)
         return diff(self.store.version(pipeline_id, older), self.store.version(pipeline_id, newer), self.store.blob)
 
     # -- pipelines -----------------------------------------------------------------------------
 
-    def listed(self, *, folder: str, deleted: bool | None = False) -> list[Pipeline]:
-        """Pipelines of files below a folder, by the time they were made."""
-        return self.store.pipelines(folder=folder, deleted=deleted)
-
-    def get(self, pipeline_id: str, folder: str) -> Pipeline:
-        """One pipeline; one of a file outside ``folder`` is not found."""
-        pipeline = self.store.pipeline(pipeline_id)
-        if not Path(pipeline.path).is_relative_to(folder):
-            raise NotFoundError(f"There is no pipeline {pipeline_id}.")
-        return pipeline
+    def listed(self, *, deleted: bool | None = False) -> list[Pipeline]:
+        """Pipelines of files below the root, by the time they were made."""
+        return self.store.pipelines(folder=str(self.root), deleted=deleted)
 
     def details(self, pipeline_id: str) -> PipelineDetails:
         """A pipeline with all that is shown beside its runs."""
         from ..process.systemd import keeper
 
-        pipeline = self.store.pipeline(pipeline_id)
+        pipeline = self.pipeline(pipeline_id)
         versions = self.store.versions(pipeline_id)
         current = next(version for version in versions if version.number == pipeline.version)
         sentence, ends = keeper(self.settings, self.store)
@@ -124,6 +115,7 @@ class Pipelines(TriggerRequests, RunRequests):
 
     def change(self, pipeline_id: str, change: PipelineChange) -> Pipeline:
         """Rename a pipeline, pause it, or let another version fire."""
+        self.pipeline(pipeline_id)
         fields: dict[str, Any] = {
             name: value for name in ("name", "paused", "version") if (value := getattr(change, name)) is not None
         }
@@ -141,6 +133,7 @@ class Pipelines(TriggerRequests, RunRequests):
 
     def delete(self, pipeline_id: str) -> None:
         """Put a pipeline aside; nothing fires it any more, and it can be restored."""
+        self.pipeline(pipeline_id)
         live = self.store.pipeline_runs(
             pipeline_id, states=[PipelineRunState.QUEUED, PipelineRunState.RUNNING], limit=1
         )
@@ -150,7 +143,7 @@ class Pipelines(TriggerRequests, RunRequests):
 
     def restore(self, pipeline_id: str) -> Pipeline:
         """Bring a deleted pipeline back."""
-        self._set_triggers(self.store.change_pipeline(pipeline_id, deleted_at=None))
+        self._set_triggers(self.store.change_pipeline(self.pipeline(pipeline_id).id, deleted_at=None))
         return self.store.pipeline(pipeline_id)
 
     def _set_triggers(self, pipeline: Pipeline) -> None:

@@ -31,28 +31,25 @@ _PAGE = 500
 class RunRequests(Asking):
     """Everything a person can do with runs of pipelines."""
 
-    def pipeline_run(self, run_id: str) -> PipelineRun:
-        """One run."""
-        return self.store.pipeline_run(run_id)
-
     def runs(self, pipeline_id: str, since: int = 0) -> PipelineRunsPage:
         """Runs of a pipeline that changed after a revision, newest first."""
+        self.pipeline(pipeline_id)
         revision = self.store.revision()
         return PipelineRunsPage(runs=self.store.pipeline_runs(pipeline_id, since=since, limit=_PAGE), revision=revision)
 
     def run_details(self, run_id: str) -> PipelineRunDetails:
         """A run with its steps and their graph."""
-        run = self.store.pipeline_run(run_id)
+        run = self.pipeline_run(run_id)
         definition = self.store.version(run.pipeline_id, run.version).definition
         return PipelineRunDetails(run=run, steps=self.store.steps(run_id), graph=graph(definition))
 
-    def run(self, pipeline_id: str, request: RunRequest) -> PipelineRun:
+    def start(self, pipeline_id: str, request: RunRequest) -> PipelineRun:
         """Run a pipeline now, or rather as soon as it has its turn.
 
         Raises:
             InvalidInputError: it has no such parameter or version, or the time is none.
         """
-        pipeline = self.store.pipeline(pipeline_id)
+        pipeline = self.pipeline(pipeline_id)
         if pipeline.deleted_at:
             raise ConflictError("This pipeline is deleted; restore it before running it.")
         number = request.version or pipeline.version
@@ -73,7 +70,7 @@ class RunRequests(Asking):
 
     def stop(self, run_id: str) -> PipelineRun:
         """Ask for a run to be stopped; the service ends its kernels."""
-        run = self.store.pipeline_run(run_id)
+        run = self.pipeline_run(run_id)
         if run.state in PIPELINE_RUN_OVER:
             raise ConflictError("This run is over; there is nothing to stop.")
         return self.store.change_pipeline_run(run_id, stop_requested=True)
@@ -84,7 +81,7 @@ class RunRequests(Asking):
         Raises:
             ConflictError: it goes on, or nothing of it failed.
         """
-        run = self.store.pipeline_run(run_id)
+        run = self.pipeline_run(run_id)
         if run.state not in (PipelineRunState.FAILED, PipelineRunState.STOPPED):
             raise ConflictError(
                 "Only a run that is over and failed or was stopped can be repeated; run it anew instead."
@@ -128,6 +125,9 @@ class RunRequests(Asking):
         Raises:
             InvalidInputError: the range makes no sense, or the pipeline has no such schedule.
         """
+        self.pipeline(pipeline_id)
+        if request.trigger_id:
+            self.trigger(request.trigger_id)
         trigger, times = times_of(self.store, pipeline_id, request)
         if not times:
             return BackfillAnswer()

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from ...core.errors import ConflictError, InvalidInputError, NotFoundError
-from ...core.pipelines.records import PipelineRun, Trigger
+from ...core.pipelines.records import Pipeline, PipelineRun, Trigger
 from ...core.pipelines.requests import RunRequest, ScheduleAnswer, ScheduleRequest, TriggerChange
 from ...core.record import now
 from ...store import Firing
@@ -23,9 +23,9 @@ from .triggers import check_trigger, short_pattern, trigger_of
 class TriggerRequests(Asking):
     """Everything a person can do with schedules and triggers."""
 
-    def trigger(self, trigger_id: str) -> Trigger:
-        """One schedule or trigger."""
-        return self._outward(self.store.trigger(trigger_id))
+    def shown_trigger(self, trigger_id: str) -> Trigger:
+        """One schedule or trigger, as people see it."""
+        return self._outward(self.trigger(trigger_id))
 
     def add_trigger(self, pipeline_id: str, request: ScheduleRequest) -> ScheduleAnswer:
         """Add a schedule or trigger.
@@ -33,27 +33,32 @@ class TriggerRequests(Asking):
         Raises:
             InvalidInputError: it would never fire, or cannot be understood.
         """
-        pipeline = self.store.pipeline(pipeline_id)
+        pipeline = self.pipeline(pipeline_id)
         folder = Path(pipeline.path).parent
-        check_trigger(request, folder)
-        if request.kind == "pipeline":
-            self._check_upstream(pipeline_id, request.upstream)
+        self._check(request, folder, pipeline_id)
         token = secrets.token_urlsafe(32) if request.kind == "http" else ""
         trigger = trigger_of(pipeline_id, request, folder, _hash(token) if token else "")
         if pipeline.paused or pipeline.deleted_at:
             trigger = msgspec.structs.replace(trigger, next_at=None)
         return ScheduleAnswer(trigger=self._outward(self.store.create_trigger(trigger)), token=token)
 
-    def _check_upstream(self, pipeline_id: str, upstream: str) -> None:
-        followed, todo = {pipeline_id}, [upstream]
-        name = self.store.pipeline(upstream).name
+    def _check(self, request: ScheduleRequest, folder: Path, pipeline_id: str) -> None:
+        """Refuse a schedule or trigger that makes no sense; ``pipeline_id`` is empty for a pipeline yet to be made."""
+        check_trigger(request, folder)
+        if request.kind == "pipeline":
+            self._check_upstream(pipeline_id, self.pipeline(request.upstream))
+
+    def _check_upstream(self, pipeline_id: str, upstream: Pipeline) -> None:
+        followed, todo = {pipeline_id}, [upstream.id]
         while todo:
             current = todo.pop()
             if current in followed:
                 if current == pipeline_id:
-                    message = f"“{name}” follows this pipeline already, so that they would fire each other for ever."
+                    message = (
+                        f"“{upstream.name}” follows this pipeline already, so that they would fire each other for ever."
+                    )
                     raise InvalidInputError(
-                        message if upstream != pipeline_id else "A pipeline cannot follow itself.",
+                        message if upstream.id != pipeline_id else "A pipeline cannot follow itself.",
                         {"upstream": "a circle"},
                     )
                 continue
@@ -62,7 +67,7 @@ class TriggerRequests(Asking):
 
     def change_trigger(self, trigger_id: str, change: TriggerChange) -> Trigger:
         """Change a schedule or trigger."""
-        trigger = self.store.trigger(trigger_id)
+        trigger = self.trigger(trigger_id)
         pipeline = self.store.pipeline(trigger.pipeline_id)
         fields = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not None}
         changed = msgspec.structs.replace(trigger, **fields, message="")
@@ -84,7 +89,7 @@ class TriggerRequests(Asking):
 
     def delete_trigger(self, trigger_id: str) -> None:
         """Remove a schedule or trigger; what it fired stays."""
-        self.store.delete_trigger(trigger_id)
+        self.store.delete_trigger(self.trigger(trigger_id).id)
 
     def checked_trigger(self, trigger_id: str, token: str) -> Trigger:
         """A trigger for whoever has its token.
@@ -92,7 +97,7 @@ class TriggerRequests(Asking):
         Raises:
             NotFoundError: there is none, or the token is another.
         """
-        trigger = self.store.trigger(trigger_id)
+        trigger = self.trigger(trigger_id)
         # compared in constant time, also where there is nothing to compare with
         if not hmac.compare_digest(_hash(token), trigger.token_hash or _hash(secrets.token_hex())):
             raise NotFoundError("There is no such trigger.")

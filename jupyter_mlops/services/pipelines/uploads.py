@@ -13,18 +13,18 @@ import msgspec
 from ...core.code.paths import normal
 from ...core.errors import InvalidInputError, UnavailableError
 from ...core.pipelines.requests import PromoteRequest
-from ...store import Store
-from .promotion import Source, source_of
+from ..base import Asking
+from .promotion import Source, source_of_file
 
 MOST_FILES = 20_000
 
 
 @contextmanager
-def uploaded(store: Store, request: PromoteRequest, root: Path) -> Iterator[tuple[Source, Path]]:
+def uploaded(asking: Asking, request: PromoteRequest) -> Iterator[tuple[Source, Path]]:
     """What a request with files means, while they lie in a folder of their own.
 
     Args:
-        root: folder in which the pipeline has its place.
+        asking: its root is the folder in which the pipeline has its place.
 
     Yields:
         the source, and the project's folder, which is made where it is not there: steps read and leave files in it.
@@ -33,7 +33,7 @@ def uploaded(store: Store, request: PromoteRequest, root: Path) -> Iterator[tupl
         InvalidInputError: the request makes no sense.
         UnavailableError: the files or the project's folder cannot be written.
     """
-    file, name = _place(request, root)
+    file, name = _place(request, asking.root)
     project = file.parents[len(PurePosixPath(name).parts) - 1]
     with tempfile.TemporaryDirectory(prefix="mlops-") as folder:
         tree = Path(folder).resolve()
@@ -45,7 +45,7 @@ def uploaded(store: Store, request: PromoteRequest, root: Path) -> Iterator[tupl
         except OSError as error:
             raise UnavailableError(f"The files cannot be written: {error.strerror}.") from error
         inside = msgspec.structs.replace(request, path=name, files={}, commit="")
-        source = source_of(store, inside, tree)
+        source = source_of_file(inside, tree)
         said = f"commit {request.commit}" if request.commit else source.said
         yield replace(source, project=tree, commit=request.commit, home=file, said=said), project
     try:

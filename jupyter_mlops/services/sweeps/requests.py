@@ -146,28 +146,22 @@ class Sweeps(Asking):
                 "make that folder writable."
             ) from error
 
-    def listed(self, *, folder: str, archived: bool | None = None, deleted: bool | None = False) -> list[Sweep]:
-        """Sweeps of notebooks below a folder, newest first."""
-        return self.store.sweeps(folder=folder, archived=archived, deleted=deleted, steps=False)
+    def listed(self, *, archived: bool | None = None, deleted: bool | None = False) -> list[Sweep]:
+        """Sweeps of notebooks below the root, newest first."""
+        return self.store.sweeps(folder=str(self.root), archived=archived, deleted=deleted, steps=False)
 
-    def changes(self, folder: str, since: int) -> Changes:
+    def changes(self, since: int) -> Changes:
         """Sweeps and pipelines that changed after a revision, archived and deleted ones too."""
-        revision = self.store.revision()
+        revision, folder = self.store.revision(), str(self.root)
         return Changes(
             sweeps=self.store.sweeps(folder=folder, since=since, deleted=None, steps=False),
             pipelines=self.store.pipelines(folder=folder, since=since, deleted=None),
             revision=revision,
         )
 
-    def get(self, sweep_id: str, folder: str) -> Sweep:
-        """One sweep; one of a notebook outside ``folder`` is not found."""
-        sweep = self.store.sweep(sweep_id)
-        if not Path(sweep.path).is_relative_to(folder):
-            raise NotFoundError(f"There is no sweep {sweep_id}.")
-        return sweep
-
     def change(self, sweep_id: str, change: SweepChange) -> Sweep:
         """Rename, archive, choose the metric, or change how many runs go at once."""
+        self.sweep(sweep_id)
         fields: dict[str, Any] = {
             name: value
             for name in ("name", "archived", "slots", "objective")
@@ -188,24 +182,24 @@ class Sweeps(Asking):
 
     def stop(self, sweep_id: str) -> Sweep:
         """Ask for a sweep to be stopped; the service ends its kernels."""
-        self.store.request_stop_sweep(sweep_id)
+        self.store.request_stop_sweep(self.sweep(sweep_id).id)
         return self.store.sweep(sweep_id)
 
     def pause(self, sweep_id: str) -> Sweep:
         """Hand out no new runs; those running go on."""
-        if self.store.sweep(sweep_id).state in SWEEP_OVER:
+        if self.sweep(sweep_id).state in SWEEP_OVER:
             raise ConflictError("This sweep is over; there is nothing to pause.")
         return self.store.change_sweep(sweep_id, expect=SWEEP_LIVE, pause_requested=True)
 
     def resume(self, sweep_id: str) -> Sweep:
         """Go on with a paused sweep, with all slots open."""
-        if self.store.sweep(sweep_id).state in SWEEP_OVER:
+        if self.sweep(sweep_id).state in SWEEP_OVER:
             raise ConflictError("This sweep is over; repeat its failed runs instead.")
         return self.store.change_sweep(sweep_id, expect=SWEEP_LIVE, pause_requested=False, confirmed=True)
 
     def retry(self, sweep_id: str) -> Sweep:
         """Repeat the failed and stopped runs of a sweep that is over, and make those never made."""
-        sweep = self.store.sweep(sweep_id)
+        sweep = self.sweep(sweep_id)
         if sweep.deleted_at is not None:
             raise ConflictError("This sweep is deleted; restore it before repeating its runs.")
         if sweep.state not in (SweepState.FAILED, SweepState.STOPPED):
@@ -230,29 +224,26 @@ class Sweeps(Asking):
 
     def delete(self, sweep_id: str) -> None:
         """Put a sweep that is over aside; it can be restored for some days."""
-        if self.store.sweep(sweep_id).state not in SWEEP_OVER:
+        if self.sweep(sweep_id).state not in SWEEP_OVER:
             raise ConflictError("Stop the sweep before deleting it.")
         self.store.delete_sweep(sweep_id)
 
     def restore(self, sweep_id: str) -> Sweep:
         """Bring a deleted sweep back."""
-        self.store.restore_sweep(sweep_id)
+        self.store.restore_sweep(self.sweep(sweep_id).id)
         return self.store.sweep(sweep_id)
 
     # -- runs --------------------------------------------------------------------------------
 
     def runs(self, sweep_id: str, since: int = 0) -> RunsPage:
         """Runs of a sweep that changed after a revision."""
+        self.sweep(sweep_id)
         revision = self.store.revision()
         return RunsPage(runs=self.store.runs(sweep_id, since=since), revision=revision)
 
-    def run(self, run_id: str) -> Run:
-        """One run."""
-        return self.store.run(run_id)
-
     def stop_run(self, run_id: str) -> Run:
         """Ask for one run to be stopped."""
-        self.store.request_stop_run(run_id)
+        self.store.request_stop_run(self.run(run_id).id)
         return self.store.run(run_id)
 
     def run_output(self, run_id: str) -> Path:
@@ -261,7 +252,7 @@ class Sweeps(Asking):
         Raises:
             NotFoundError: no cell has been executed yet.
         """
-        run = self.store.run(run_id)
+        run = self.run(run_id)
         path = self.layout.output(run.id, run.attempt)
         if not path.exists():
             state = "was never executed" if run.state in RUN_OVER else "has not started yet"
@@ -275,7 +266,7 @@ class Sweeps(Asking):
 
     def sweep_notebook(self, sweep_id: str) -> dict[str, Any]:
         """The notebook as it was when the sweep was started."""
-        loaded: dict[str, Any] = json.loads(self.store.notebook(sweep_id))
+        loaded: dict[str, Any] = json.loads(self.store.notebook(self.sweep(sweep_id).id))
         return loaded
 
 
