@@ -34,7 +34,9 @@ class MlopsApp(ExtensionApp):
     def initialize_handlers(self) -> None:
         """The routes."""
         from .api.handlers import handlers
+        from .api.openapi import document
 
+        self.settings["mlops_openapi"] = document
         self.handlers.extend(handlers("/"))
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:

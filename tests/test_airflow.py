@@ -22,6 +22,7 @@ from jupyter_mlops.core.pipelines.text import check_text
 from jupyter_mlops.core.search.samplers import make_sampler
 from jupyter_mlops.core.search.space import Space
 from jupyter_mlops.core.sweeps import Sampler
+from jupyter_mlops.services.pipelines.airflow.dag import Exported
 from jupyter_mlops.services.pipelines.airflow.export import export as airflow
 from jupyter_mlops.services.pipelines.airflow.export import tasks as airflow_steps
 from jupyter_mlops.services.pipelines.airflow.remarks import airflow_cron
@@ -100,7 +101,7 @@ def exported(folder: Path, text: str, *triggers: Trigger) -> airflow.Export:
     """The DAG of a pipeline whose notebooks lie in a folder."""
     found = check_text(text)
     assert found.definition is not None and not found.problems, found.problems
-    wanted = airflow.Exported(
+    wanted = Exported(
         definition=found.definition,
         name=found.definition.name,
         source="a test",

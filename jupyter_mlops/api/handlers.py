@@ -279,9 +279,7 @@ class OpenApiHandler(Boundary):
     @authorized("read", "mlops")
     async def get(self) -> None:
         """Answer it."""
-        from .openapi import document
-
-        self.answer(document())
+        self.answer(self.settings["mlops_openapi"]())
 
 
 ROUTES = (

@@ -9,7 +9,8 @@ from pathlib import Path
 from ..core.errors import InvalidInputError, UnavailableError
 from ..core.pipelines.records import Trigger, Version
 from ..core.pipelines.requests import PromoteRequest
-from ..services.pipelines.airflow.export import Exported, export
+from ..services.pipelines.airflow.dag import Exported
+from ..services.pipelines.airflow.export import export
 from ..services.pipelines.promotion import source_of_file
 from ..services.pipelines.steps import notebook_path
 from ..services.user_files import read_file

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .attempts import live_attempts, run_attempt, stop_attempt
     from .forks import ForkServerLostError
     from .report import worker_report
+    from .run import live_attempts, run_attempt, stop_attempt
 
 __all__ = ["ForkServerLostError", "live_attempts", "run_attempt", "stop_attempt", "worker_report"]
 
@@ -26,7 +26,7 @@ def __getattr__(name: str) -> Any:
 
         return ForkServerLostError
     if name in __all__:
-        from . import attempts
+        from . import run
 
-        return getattr(attempts, name)
+        return getattr(run, name)
     raise AttributeError(name)

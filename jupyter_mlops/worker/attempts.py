@@ -1,25 +1,20 @@
-"""One attempt of one run: begun, ended from outside, reported, spooled."""
+"""The state of one attempt of one run while it lives, and how it is ended from outside."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import threading
 import time
 from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from ..core.errors import InvalidInputError
 from ..core.record import now
-from ..core.runs import KernelStart, RunResult, RunSpec
+from ..core.runs import KernelStart, RunSpec
 from .clock import Clock
-from .environment import dask_worker
 from .hiding import NOTHING
-from .places import Snapshot, attempt_folder, write_atomically
+from .places import Snapshot
 from .sentences import EndedError, memory_used
 from .tracing import State
 
@@ -30,7 +25,6 @@ if TYPE_CHECKING:
 
 Report = Callable[[dict[str, Any]], None]
 
-TOPIC = "jupyter-mlops"
 _PROGRESS_INTERVAL = 0.25  # s between two reports of finished cells
 
 logger = logging.getLogger(__name__)
@@ -205,71 +199,3 @@ class Attempt:
             self._report(event)
         except Exception as error:  # the result is what counts; progress may be lost
             logger.warning("progress of run %s could not be reported: %s", self.spec.run_id, error)
-
-
-_live: dict[tuple[str, int], Attempt] = {}
-_live_lock = threading.Lock()
-
-
-def live_attempts() -> list[tuple[str, int]]:
-    """Run id and attempt of everything this process is executing now."""
-    with _live_lock:
-        return list(_live)
-
-
-def stop_attempt(run_id: str, attempt: int) -> bool:
-    """End an attempt that this process is executing; False where it is not one of ours."""
-    with _live_lock:
-        found = _live.get((run_id, attempt))
-    if found is None:
-        return False
-    found.end(Ending.STOPPED)
-    return True
-
-
-def run_attempt(spec: RunSpec, report: Report | None = None) -> RunResult:
-    """Execute one attempt in this thread; whatever the notebook does is told by the result.
-
-    Leaves ``output.ipynb`` (fresh after each cell) and, last, ``result.json`` in the attempt's folder.
-
-    Args:
-        report: takes progress events; None sends them as Dask events on the topic ``jupyter-mlops``.
-
-    Raises:
-        InvalidInputError: this process is already executing that attempt.
-        OSError: the result could not be written.
-    """
-    from .execution import execute
-
-    reporter, worker = _reporter(report)
-    attempt = Attempt(spec, reporter, worker)
-    key = (spec.run_id, spec.attempt)
-    with _live_lock:
-        if key in _live:
-            raise InvalidInputError(f"Attempt {spec.attempt} of run {spec.run_id} is already being executed here.")
-        _live[key] = attempt
-    try:
-        folder = attempt_folder(spec)
-        folder.mkdir(parents=True, exist_ok=True)
-        result = execute(attempt)
-        write_atomically(folder / "result.json", msgspec.json.encode(result))
-    finally:
-        with _live_lock:
-            del _live[key]
-    return result
-
-
-def _reporter(report: Report | None) -> tuple[Report, str]:
-    """Where progress goes, and what this worker is called."""
-    worker = dask_worker()
-    name = str(worker.name) if worker is not None else socket.gethostname()
-    if report is not None:
-        return report, name
-    if worker is None:
-        return _nowhere, name
-    # found here because only the task's own thread knows its worker
-    return lambda event: worker.log_event(TOPIC, event), name
-
-
-def _nowhere(event: dict[str, Any]) -> None:
-    logger.debug("%s", event)

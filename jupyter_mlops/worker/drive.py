@@ -16,7 +16,6 @@ from nbformat import NotebookNode
 
 from .attempts import Attempt, Ending
 from .cells import CellClient, CellFailedError, NotebookExitError, will_run
-from .engine import Recorder
 from .environment import kernel_environment, own_variables
 from .forks import ForkServerLostError, NoForkError
 from .hiding import SHORTEST, Hiding
@@ -25,6 +24,7 @@ from .kernels import Kernel, Launch, log_is_empty, start_kernel
 from .metrics import language_of, read_kernel
 from .outputs import OutputKeeper, new_output
 from .places import attempt_folder
+from .recorder import Recorder
 from .secret_values import find_secrets
 from .sentences import EndedError, KernelGoneError, exited_well
 from .sharing import Template, fill, inject_parameters, key_of, make_template, shared_cells, templates

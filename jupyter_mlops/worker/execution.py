@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import msgspec
@@ -108,12 +109,12 @@ def _executed(attempt: Attempt) -> tuple[RunState, RunError | None]:
 
 
 def _run_notebook(attempt: Attempt) -> None:
-    from papermill.engines import papermill_engines
     from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
 
-    from .engine import ENGINE
+    from .drive import drive
     from .kernels import find_kernel
+    from .recorder import Recorder
 
     spec = attempt.spec
     files_folder(spec).mkdir(parents=True, exist_ok=True)
@@ -121,14 +122,12 @@ def _run_notebook(attempt: Attempt) -> None:
     language = attempt.kernelspec.language.lower()
     notebook = load_notebook_node(spec.notebook)
     if spec.parameters:
-        notebook = parameterize_notebook(
-            notebook, spec.parameters, kernel_name=spec.kernel, language=language, engine_name=ENGINE
-        )
+        notebook = parameterize_notebook(notebook, spec.parameters, kernel_name=spec.kernel, language=language)
     attempt.raise_if_ended()
-    papermill_engines.execute_notebook_with_engine(
-        ENGINE,
-        notebook,
-        spec.kernel,
-        output_path=str(attempt_folder(spec) / "output.ipynb"),
-        attempt=attempt,
-    )
+    recorder = Recorder(notebook, str(attempt_folder(spec) / "output.ipynb"))
+    recorder.notebook_start()
+    try:
+        # in this thread, in an event loop of its own
+        asyncio.run(drive(recorder, spec.kernel, attempt))
+    finally:
+        recorder.notebook_complete()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from datetime import date
 
-from ....core.pipelines.definition import Step
+from ....core.pipelines.definition import PipelineDefinition, Step
 from ....core.pipelines.order import order
+from ....core.pipelines.records import Trigger
 from .remarks import airflow_cron
-
-if TYPE_CHECKING:
-    from .export import Exported
 
 _IMPORTS = '''\
 import inspect
@@ -99,6 +98,28 @@ _WATCHER = [
     "",
     "    list(done.values()) >> fail()",
 ]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What is exported.
+
+    Attributes:
+        name: of the pipeline.
+        source: what it is made of, for the file's head.
+        folder: an expression for the folder that the notebooks' paths are relative to.
+        notebooks: bytes by path relative to that folder.
+        triggers: of the pipeline.
+        day: from which on the DAG is scheduled.
+    """
+
+    definition: PipelineDefinition
+    name: str
+    source: str
+    folder: str
+    notebooks: Mapping[str, bytes]
+    triggers: list[Trigger]
+    day: date
 
 
 def dag_part(wanted: Exported, functions: Mapping[str, str], waits: Mapping[str, list[str]]) -> str:

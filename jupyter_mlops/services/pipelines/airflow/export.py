@@ -9,9 +9,8 @@ import ast
 import inspect
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,11 @@ from ....core.parameters import NotebookInfo
 from ....core.pipelines.conditions import Condition
 from ....core.pipelines.definition import PipelineDefinition, Step
 from ....core.pipelines.order import edges, order, references_of
-from ....core.pipelines.records import Trigger
 from ....core.pipelines.references import SCHEDULED_TIME, Reference, split
 from ....core.search.space import parse_field
 from ....worker import variables
 from . import tasks as airflow_steps
-from .dag import dag_part
+from .dag import Exported, dag_part
 from .remarks import remarks_of
 
 MARK = "# -- the DAG ----"
@@ -41,28 +39,6 @@ class Export:
 
     text: str
     remarks: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Exported:
-    """What is exported.
-
-    Attributes:
-        name: of the pipeline.
-        source: what it is made of, for the file's head.
-        folder: an expression for the folder that the notebooks' paths are relative to.
-        notebooks: bytes by path relative to that folder.
-        triggers: of the pipeline.
-        day: from which on the DAG is scheduled.
-    """
-
-    definition: PipelineDefinition
-    name: str
-    source: str
-    folder: str
-    notebooks: Mapping[str, bytes]
-    triggers: list[Trigger]
-    day: date
 
 
 def export(wanted: Exported) -> Export:

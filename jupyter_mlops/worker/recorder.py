@@ -1,25 +1,20 @@
-"""papermill's engine interface, with an executed notebook that says what really happened."""
+"""papermill's record of an execution, with an executed notebook that says what really happened."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from nbformat import NotebookNode
-from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
+from papermill.engines import NotebookExecutionManager
 
 from .places import write_atomically
 
-if TYPE_CHECKING:
-    from .attempts import Attempt
-
-ENGINE = "jupyter-mlops"
 _SAVE_INTERVAL = 0.5  # s between two saves of a notebook that is being executed
 _SAVE_SHARE = 10  # a save that takes long is repeated no sooner than this many times its length
 
@@ -74,31 +69,5 @@ class Recorder(NotebookExecutionManager):
         self.save_now()
 
 
-class AttemptEngine(Engine):
-    """Executes a notebook for an :class:`~.attempts.Attempt`."""
-
-    @classmethod
-    def execute_notebook(
-        cls, nb: NotebookNode, kernel_name: str, output_path: str, attempt: Attempt, **kwargs: Any
-    ) -> NotebookNode:
-        """Execute all cells; what they raise is raised, after the notebook was saved."""
-        recorder = Recorder(nb, output_path)
-        recorder.notebook_start()
-        try:
-            cls.execute_managed_notebook(recorder, kernel_name, attempt=attempt)
-        finally:
-            recorder.notebook_complete()
-        executed: NotebookNode = recorder.nb
-        return executed
-
-    @classmethod
-    def execute_managed_notebook(cls, nb_man: Recorder, kernel_name: str, attempt: Attempt, **kwargs: Any) -> None:
-        """Execute in this thread, in an event loop of its own."""
-        from .drive import drive
-
-        asyncio.run(drive(nb_man, kernel_name, attempt))
-
-
-papermill_engines.register(ENGINE, AttemptEngine)
 # it warns of notebooks without a parameters cell, which are welcome here
 logging.getLogger("papermill").setLevel(logging.ERROR)

@@ -1,0 +1,88 @@
+"""Runs one attempt in this process, stops it, and names those that live."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from typing import Any
+
+import msgspec
+
+from ..core.errors import InvalidInputError
+from ..core.runs import RunResult, RunSpec
+from .attempts import Attempt, Ending, Report
+from .environment import dask_worker
+from .places import attempt_folder, write_atomically
+
+TOPIC = "jupyter-mlops"
+
+logger = logging.getLogger(__name__)
+
+_live: dict[tuple[str, int], Attempt] = {}
+_live_lock = threading.Lock()
+
+
+def live_attempts() -> list[tuple[str, int]]:
+    """Run id and attempt of everything this process is executing now."""
+    with _live_lock:
+        return list(_live)
+
+
+def stop_attempt(run_id: str, attempt: int) -> bool:
+    """End an attempt that this process is executing; False where it is not one of ours."""
+    with _live_lock:
+        found = _live.get((run_id, attempt))
+    if found is None:
+        return False
+    found.end(Ending.STOPPED)
+    return True
+
+
+def run_attempt(spec: RunSpec, report: Report | None = None) -> RunResult:
+    """Execute one attempt in this thread; whatever the notebook does is told by the result.
+
+    Leaves ``output.ipynb`` (fresh after each cell) and, last, ``result.json`` in the attempt's folder.
+
+    Args:
+        report: takes progress events; None sends them as Dask events on the topic ``jupyter-mlops``.
+
+    Raises:
+        InvalidInputError: this process is already executing that attempt.
+        OSError: the result could not be written.
+    """
+    # the first attempt imports papermill
+    from .execution import execute
+
+    reporter, worker = _reporter(report)
+    attempt = Attempt(spec, reporter, worker)
+    key = (spec.run_id, spec.attempt)
+    with _live_lock:
+        if key in _live:
+            raise InvalidInputError(f"Attempt {spec.attempt} of run {spec.run_id} is already being executed here.")
+        _live[key] = attempt
+    try:
+        folder = attempt_folder(spec)
+        folder.mkdir(parents=True, exist_ok=True)
+        result = execute(attempt)
+        write_atomically(folder / "result.json", msgspec.json.encode(result))
+    finally:
+        with _live_lock:
+            del _live[key]
+    return result
+
+
+def _reporter(report: Report | None) -> tuple[Report, str]:
+    """Where progress goes, and what this worker is called."""
+    worker = dask_worker()
+    name = str(worker.name) if worker is not None else socket.gethostname()
+    if report is not None:
+        return report, name
+    if worker is None:
+        return _nowhere, name
+    # found here because only the task's own thread knows its worker
+    return lambda event: worker.log_event(TOPIC, event), name
+
+
+def _nowhere(event: dict[str, Any]) -> None:
+    logger.debug("%s", event)
