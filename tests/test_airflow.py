@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import shutil
@@ -22,10 +23,11 @@ from jupyter_mlops.core.pipelines.text import check_text
 from jupyter_mlops.core.search.samplers import make_sampler
 from jupyter_mlops.core.search.space import Space
 from jupyter_mlops.core.sweeps import Sampler
+from jupyter_mlops.services.pipelines.airflow import export as airflow
+from jupyter_mlops.services.pipelines.airflow import tasks as airflow_steps
 from jupyter_mlops.services.pipelines.airflow.dag import Exported
-from jupyter_mlops.services.pipelines.airflow.export import export as airflow
-from jupyter_mlops.services.pipelines.airflow.export import tasks as airflow_steps
 from jupyter_mlops.services.pipelines.airflow.remarks import airflow_cron
+from jupyter_mlops.worker import variables
 
 CHAIN = """\
 name: The chain
@@ -152,7 +154,7 @@ def test_the_steps_of_a_dag_run_the_notebooks(tmp_path: Path, monkeypatch: pytes
 def test_what_a_step_does_not_leave_is_said(tmp_path: Path) -> None:
     notebook = write_notebook(tmp_path / "n.ipynb", "a = 1", "import os\nframe = object()")
     run = airflow_steps.Run("p", "r", 1, {})
-    reader = (Path(airflow.__file__).parents[2] / "worker" / "variables.py").read_text()
+    reader = inspect.getsource(variables)
 
     def ran(**options: Any) -> Any:
         return airflow_steps.run_notebook(

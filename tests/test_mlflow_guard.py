@@ -20,7 +20,7 @@ from mlflow_helpers import embedded, mlflow_runs
 
 from jupyter_mlops.core.states import SweepState
 from jupyter_mlops.settings import MlopsSettings
-from jupyter_mlops.tracking.server.process import peer
+from jupyter_mlops.tracking.server import peer
 
 AGENT = "mlflow-python-client/3.0.0"
 SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
