@@ -26,6 +26,7 @@ from jupyter_mlops.core.states import (
     PipelineRunState,
     StepState,
 )
+from jupyter_mlops.core.sweeps import Sweep
 from jupyter_mlops.store import Epoch, Firing, StaleEpochError, Store
 from jupyter_mlops.store.pipeline_queue import MOST_LINES, RECENT
 
@@ -426,7 +427,7 @@ def test_a_backfill_of_years_is_one_transaction(store: Store) -> None:
     made = store.fire([fire_at(trigger, *times, cause="backfill", overlap="queue")], NOON, "a")
     assert [run.number for run in made] == list(range(1, len(times) + 1))
     assert store.revision() == known + 1
-    assert [run.number for run in store.queued_pipeline_runs(3)] == [1, 2, 3]
+    assert store.first_queued_runs() == {made[0].id: 0}
     assert store.pipeline(pipeline.id).runs == len(times)
 
 
@@ -557,7 +558,7 @@ def test_queue_waits_for_its_turn(store: Store) -> None:
 
     assert [claim(run) for run in (runs[1], runs[0], runs[0], runs[1], runs[2])] == [False, True, False, True, False]
     store.change_pipeline_run(runs[1].id, state=PipelineRunState.SUCCEEDED)
-    assert [run.id for run in store.queued_pipeline_runs(9)] == [runs[2].id, runs[3].id]
+    assert store.first_queued_runs() == {runs[2].id: 1}
     assert [claim(run) for run in (runs[3], runs[2], runs[3])] == [False, True, False]
     assert claim(runs[3], concurrency=3)
 
@@ -790,6 +791,30 @@ def test_frozen_files_go_with_the_last_pipeline_that_has_them(store: Store) -> N
         store.add_version(second.id, msgspec.structs.replace(version, lock={"python3": lock}))
     assert store.pipeline(second.id).version == 2
     store.purge_pipelines([second.id])
+    with pytest.raises(NotFoundError):
+        store.blob(shared)
+
+
+@pytest.mark.parametrize("first", ["pipeline", "sweep", "other sweep"])
+def test_what_a_pipeline_and_sweeps_share_goes_with_the_last_of_them(store: Store, first: str) -> None:
+    notebook = b'{"cells": []}'
+    shared = store.put_blob(notebook)
+    pipeline = new_pipeline(store)
+    version = Version(pipeline_id="", number=0, definition=DEFINITION, files={"a.ipynb": shared})
+    store.add_version(pipeline.id, version)
+    for sweep_id in ("s1", "s2"):
+        store.create_sweep(Sweep(id=sweep_id, name="a", path="/a.ipynb", notebook_hash="h"), notebook)
+    purges = {
+        "pipeline": lambda: store.purge_pipelines([pipeline.id]),
+        "sweep": lambda: store.purge_sweep("s1"),
+        "other sweep": lambda: store.purge_sweep("s2"),
+    }
+    purges.pop(first)()
+    while purges:
+        assert store.blob(shared) == notebook
+        if "sweep" in purges:
+            assert store.notebook("s1") == notebook
+        purges.popitem()[1]()
     with pytest.raises(NotFoundError):
         store.blob(shared)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import sqlite3
@@ -13,14 +14,20 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from alembic import command
+from alembic.config import Config
 from conftest import serving
 from postgresql_helpers import Server, free_port
 from sqlalchemy import Engine, create_engine, inspect, text
 
+import jupyter_mlops.store
 from jupyter_mlops.core.errors import InvalidInputError, NotFoundError, UnavailableError
+from jupyter_mlops.core.pipelines.definition import PipelineDefinition
+from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, Version
 from jupyter_mlops.core.record import now
-from jupyter_mlops.core.states import SweepState
+from jupyter_mlops.core.states import PipelineRunState, SweepState
 from jupyter_mlops.core.sweeps import Sweep
 from jupyter_mlops.services.process.launch import service_info, service_log
 from jupyter_mlops.settings import MlopsSettings
@@ -39,6 +46,59 @@ def new_sweep(store: Store, **fields: Any) -> Sweep:
 
 def plain_engine(url: str) -> Engine:
     return create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+
+
+def made_by_0002(url: str) -> Engine:
+    """A store as the second migration left it."""
+    engine = plain_engine(url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(jupyter_mlops.store.__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+    return engine
+
+
+def put(engine: Engine, table: str, **values: Any) -> None:
+    names = list(values)
+    statement = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})"
+    with engine.begin() as connection:
+        connection.execute(text(statement), values)
+
+
+def test_what_was_kept_before_notebooks_were_blobs_is_found(empty_url: str) -> None:
+    engine = made_by_0002(empty_url)
+    for number, data in enumerate([b"one", b"one", b"two"]):
+        sweep = Sweep(id=f"s{number}", name="a", path="/a.ipynb", notebook_hash="h", service="here")
+        row = {"path": "/a.ipynb", "state": "queued", "archived": False, "created_at": "2026", "revision": number}
+        put(engine, "sweeps", id=sweep.id, **row, record=msgspec.json.encode(sweep).decode(), notebook=data)
+    frozen = hashlib.sha256(b"two").hexdigest()
+    put(engine, "blobs", sha256=frozen, data=b"two")
+    pipeline = Pipeline(id="p", name="a", path="/a.ipynb", project="/")
+    record = msgspec.json.encode(pipeline).decode()
+    put(engine, "pipelines", id="p", path="/a.ipynb", created_at="2026", revision=1, record=record)
+    version = Version(pipeline_id="p", number=1, definition=PipelineDefinition(steps={}), files={"a.ipynb": frozen})
+    put(engine, "versions", pipeline_id="p", number=1, record=msgspec.json.encode(version).decode())
+    for number, fields in enumerate([{"stop_requested": True}, {"state": "succeeded", "ended_at": "2026-01-01"}]):
+        run = msgspec.convert({"id": f"r{number}", "pipeline_id": "p", "version": 1} | fields, PipelineRun)
+        row = {"pipeline_id": "p", "number": number, "state": run.state.value, "service": "", "revision": 1}
+        put(engine, "pipeline_runs", id=run.id, **row, record=msgspec.json.encode(run).decode())
+    put(engine, "infos", key="mlflow-unclosed:here", value='["s0", "s1"]')
+    engine.dispose()
+    store = Store(empty_url)
+    assert [store.notebook(f"s{number}") for number in range(3)] == [b"one", b"one", b"two"]
+    queued = [PipelineRunState.QUEUED]
+    assert [run.id for run in store.pipeline_runs(states=queued, stop_requested=True)] == ["r0"]
+    assert (store.unclosed("here"), store.info("mlflow-unclosed:here")) == (["s0", "s1"], None)
+    store.purge_sweep("s0")
+    store.purge_sweep("s2")
+    assert (store.notebook("s1"), store.blob(frozen)) == (b"one", b"two")
+    store.purge_sweep("s1")
+    store.purge_pipelines(["p"])
+    for data in (b"one", b"two"):
+        with pytest.raises(NotFoundError):
+            store.blob(hashlib.sha256(data).hexdigest())
+    store.close()
 
 
 # -- opening ---------------------------------------------------------------------------------------

@@ -27,7 +27,6 @@ from .process.layout import Layout
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-UNCLOSED_KEY = "mlflow-unclosed"  # of the services on one store each has its own
 PIPELINE_RUN = "pipeline-run:"  # before the id of a pipeline's run and its id in MLflow
 BATCH = 100
 BESIDE_SECONDS = 0.1
@@ -55,9 +54,6 @@ class Context:
     behind: bool = True
     _telling: set[str] = field(default_factory=set)
     _beside: dict[str, set[asyncio.Task[None]]] = field(default_factory=dict)
-
-    def _unclosed(self, service: str = "") -> str:
-        return f"{UNCLOSED_KEY}:{service or self.service}"
 
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call something of MLflow's in its thread."""
@@ -134,7 +130,7 @@ class Context:
             log.warning("Sweep %s could not be closed in MLflow: %s", sweep.id, error.message)
             self.finish_later(sweep)
         else:
-            self._forget_unclosed(sweep.id)
+            self.store.remove_unclosed(self.service, sweep.id)
 
     async def finish_pipeline(self, run: PipelineRun) -> None:
         """Close a pipeline's run, as :meth:`finish_sweep` does a sweep."""
@@ -146,7 +142,7 @@ class Context:
             log.warning("Pipeline run %s could not be closed in MLflow: %s", run.id, error.message)
             self.finish_later(run)
         else:
-            self._forget_unclosed(_unclosed_name(run))
+            self.store.remove_unclosed(self.service, _unclosed_name(run))
 
     def finish_later(self, what: Sweep | PipelineRun, service: str = "") -> None:
         """Have something closed in MLflow once it is over.
@@ -154,10 +150,7 @@ class Context:
         Args:
             service: whose MLflow holds it; empty means this one's.
         """
-        key, name = self._unclosed(service), _unclosed_name(what)
-        unclosed = self.store.info(key) or []
-        if name not in unclosed:
-            self.store.put_info(key, [*unclosed, name])
+        self.store.add_unclosed(service or self.service, _unclosed_name(what))
         self.behind = True
 
     def settle(self, sweep_id: str, why: str, service: str = "") -> Sweep:
@@ -186,7 +179,7 @@ class Context:
         try:
             while await self._tell(self.store.untracked(BATCH, self.service)) == BATCH:
                 log.info("MLflow was told of %s more runs", BATCH)
-            for name in self.store.info(self._unclosed()) or ():
+            for name in self.store.unclosed(self.service):
                 await self._finish(name)
         except BaseException:
             self.behind = True
@@ -220,12 +213,7 @@ class Context:
                 if sweep.state in SWEEP_OVER:
                     await self.finish_sweep(sweep)
         except NotFoundError:
-            self._forget_unclosed(name)
-
-    def _forget_unclosed(self, name: str) -> None:
-        unclosed = self.store.info(self._unclosed()) or []
-        if name in unclosed:
-            self.store.put_info(self._unclosed(), [other for other in unclosed if other != name])
+            self.store.remove_unclosed(self.service, name)
 
     def _change(self, run: Run, **fields: Any) -> Run:
         return self.store.change_run(run.id, expect_attempt=run.attempt, epoch=self.epoch, **fields)

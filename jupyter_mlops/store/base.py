@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Select, Table, Update, bindparam, func, insert, select, update
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InternalError, OperationalError, SQLAlchemyError
+from sqlalchemy import Connection, Select, Table, Update, bindparam, delete, exists, func, insert, select, text, update
+from sqlalchemy.exc import DataError, DBAPIError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from ..core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
 from ..core.record import Record
 from .engine import open_engine
 from .postgresql import at_one_moment
-from .tables import blobs, infos, leases, revisions
+from .tables import blobs, infos, leases, revisions, sweeps, unclosed, version_blobs
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
@@ -47,6 +47,8 @@ def putting(table: Table, *columns: str) -> Update:
 _REVISION = select(revisions.c.number)
 _COUNT_UP = update(revisions).values(number=revisions.c.number + 1)
 _EPOCH = select(leases.c.epoch).where(leases.c.name == bindparam("key"))
+_KEEP = text("INSERT INTO blobs (sha256, data) VALUES (:sha256, :data) ON CONFLICT DO NOTHING")
+_ADD_UNCLOSED = text("INSERT INTO unclosed (service, name) VALUES (:service, :name) ON CONFLICT DO NOTHING")
 # bytea of a server ends at twice as much
 MOST_BYTES = 400_000_000
 MOST_AT_ONCE = 500  # rows that one statement names
@@ -139,6 +141,25 @@ class Base:
         with self._read() as connection:
             return connection.execute(select(infos.c.value).where(infos.c.key == key)).scalar()
 
+    def add_unclosed(self, service: str, name: str) -> None:
+        """Remember what has yet to be closed in the MLflow that a service writes to."""
+        with self._write() as connection:
+            connection.execute(_ADD_UNCLOSED, {"service": service, "name": name})
+
+    def unclosed(self, service: str) -> list[str]:
+        """What has yet to be closed in the MLflow that a service writes to."""
+        with self._read() as connection:
+            query = select(unclosed.c.name).where(unclosed.c.service == service).order_by(unclosed.c.name)
+            return list(connection.execute(query).scalars())
+
+    def remove_unclosed(self, service: str, name: str) -> None:
+        """Forget what was closed, where it was remembered."""
+        if name not in self.unclosed(service):
+            # the rule, and a look holds up no other writer
+            return
+        with self._write() as connection:
+            connection.execute(delete(unclosed).where(unclosed.c.service == service, unclosed.c.name == name))
+
     def put_blob(self, data: bytes) -> str:
         """Keep bytes, once.
 
@@ -155,9 +176,8 @@ class Base:
         with self._read() as connection:
             known = connection.execute(select(func.count()).select_from(blobs).where(blobs.c.sha256 == name)).scalar()
         if not known:
-            # where another keeps the same bytes at the same time, it is done
-            with suppress(IntegrityError), self._write(alone=False) as connection:
-                connection.execute(insert(blobs).values(sha256=name, data=data))
+            with self._write(alone=False) as connection:
+                keep_blob(connection, data)
         return name
 
     def blob(self, name: str) -> bytes:
@@ -171,6 +191,21 @@ class Base:
         if data is None:
             raise NotFoundError(f"The store does not hold what is called {name[:12]}.")
         return bytes(data)
+
+
+def keep_blob(connection: Connection, data: bytes) -> str:
+    """Keep bytes that may be there already; their sha256."""
+    name = hashlib.sha256(data).hexdigest()
+    connection.execute(_KEEP, {"sha256": name, "data": data})
+    return name
+
+
+def drop_unused(connection: Connection, names: Sequence[str]) -> None:
+    """Remove those of some blobs that neither a version nor a sweep names."""
+    named = (version_blobs.c.sha256, sweeps.c.notebook_sha256)
+    unused = [~exists().where(column == blobs.c.sha256) for column in named]
+    for some in in_batches(names):
+        connection.execute(delete(blobs).where(blobs.c.sha256.in_(some), *unused))
 
 
 def read_record(connection: Connection, query: Select[Any], key: str, kind: type[R], missing: str) -> R:

@@ -13,7 +13,7 @@ from ..core.errors import UnavailableError
 from .postgresql import Postgresql
 from .sqlite import Sqlite
 
-HEAD = "0002"
+HEAD = "0003"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 

@@ -1,4 +1,4 @@
-"""The line that a pipeline’s runs stand in, within a transaction of the caller."""
+"""The queue of a pipeline's runs, within a transaction of the caller."""
 
 from __future__ import annotations
 
@@ -18,6 +18,39 @@ LIVE = [PipelineRunState.QUEUED.value, PipelineRunState.RUNNING.value]
 _OF_LIVE = (pipeline_runs.c.pipeline_id == bindparam("key"), pipeline_runs.c.state.in_(LIVE))
 _FIRST_LIVE = select(func.min(pipeline_runs.c.number)).where(*_OF_LIVE)
 _LIVE_RUNS = select(pipeline_runs.c.record, pipeline_runs.c.revision).where(*_OF_LIVE)
+_QUEUED = pipeline_runs.c.state == PipelineRunState.QUEUED.value
+_FIRST = select(pipeline_runs.c.pipeline_id, func.min(pipeline_runs.c.number).label("number")).where(_QUEUED)
+_FIRST_OF_EACH = _FIRST.group_by(pipeline_runs.c.pipeline_id).subquery()
+_FIRST_OF_ONE = select(func.min(pipeline_runs.c.number)).where(_QUEUED, pipeline_runs.c.pipeline_id == bindparam("key"))
+_others = pipeline_runs.alias()
+_RUNNING = (
+    select(func.count())
+    .where(_others.c.pipeline_id == pipeline_runs.c.pipeline_id, _others.c.state == PipelineRunState.RUNNING.value)
+    .scalar_subquery()
+)
+_FIRST_QUEUED = (
+    select(pipeline_runs.c.id, _RUNNING)
+    .join(
+        _FIRST_OF_EACH,
+        (pipeline_runs.c.pipeline_id == _FIRST_OF_EACH.c.pipeline_id)
+        & (pipeline_runs.c.number == _FIRST_OF_EACH.c.number),
+    )
+    .order_by(pipeline_runs.c.revision, pipeline_runs.c.number)
+)
+
+
+def first_queued(connection: Connection) -> dict[str, int]:
+    """The id of each pipeline's first queued run, with how many runs of that pipeline go on; the oldest first."""
+    return {run_id: running for run_id, running in connection.execute(_FIRST_QUEUED)}  # noqa: C416
+
+
+def has_turn(connection: Connection, run: PipelineRun, concurrency: int) -> bool:
+    """Whether a queued run is its pipeline's first, and fewer than ``concurrency`` others go on."""
+    running = select(func.count()).where(
+        pipeline_runs.c.pipeline_id == run.pipeline_id, pipeline_runs.c.state == PipelineRunState.RUNNING.value
+    )
+    first = connection.execute(_FIRST_OF_ONE, {"key": run.pipeline_id}).scalar()
+    return first == run.number and connection.execute(running).scalar_one() < concurrency
 
 
 def add_runs(

@@ -12,7 +12,7 @@ from ..core.errors import NotFoundError
 from ..core.pipelines.records import Pipeline, PipelineRun, RunMark, StepRun, Trigger, Version
 from ..core.states import StepState
 from .base import R, next_revision, putting, read_record
-from .tables import pipeline_runs, pipelines, step_runs, triggers, versions
+from .tables import pipeline_runs, pipelines, step_runs, triggers, version_blobs, versions
 
 _PIPELINE = select(pipelines.c.record, pipelines.c.revision).where(pipelines.c.id == bindparam("key"))
 _PIPELINE_RUN = select(pipeline_runs.c.record, pipeline_runs.c.revision).where(pipeline_runs.c.id == bindparam("key"))
@@ -23,7 +23,8 @@ _NEXT_AT = select(func.min(triggers.c.next_at)).where(
     triggers.c.pipeline_id == bindparam("key"), triggers.c.kind == "cron"
 )
 PUT_PIPELINE = putting(pipelines, "path", "created_at", "deleted_at", "revision", "record")
-PUT_RUN = putting(pipeline_runs, "state", "service", "revision", "record")
+_RUN_COLUMNS = ("version", "service", "stop_requested", "ended_at", "revision")
+PUT_RUN = putting(pipeline_runs, *_RUN_COLUMNS, "state", "record")
 PUT_STEP = putting(step_runs, "state", "fingerprint", "revision", "record")
 PUT_TRIGGER = putting(triggers, "kind", "upstream", "next_at", "revision", "record")
 STAMP_RUN = update(pipeline_runs).where(pipeline_runs.c.id == bindparam("key")).values(revision=bindparam("stamp"))
@@ -64,12 +65,16 @@ def read_trigger(connection: Connection, trigger_id: str) -> Trigger:
 
 
 def add_version(connection: Connection, version: Version) -> None:
-    """Store a version under its number."""
-    connection.execute(
-        insert(versions).values(
-            pipeline_id=version.pipeline_id, number=version.number, record=msgspec.to_builtins(version)
-        )
-    )
+    """Store a version under its number, and which blobs it names."""
+    key = {"pipeline_id": version.pipeline_id, "number": version.number}
+    connection.execute(insert(versions).values(**key, record=msgspec.to_builtins(version)))
+    if names := blobs_of(version):
+        connection.execute(insert(version_blobs), [key | {"sha256": name} for name in sorted(names)])
+
+
+def blobs_of(version: Version) -> set[str]:
+    """The sha256 of a version's frozen files, package lists and difference."""
+    return {*version.files.values(), *version.lock.values(), version.git_diff} - {""}
 
 
 def put_pipeline(connection: Connection, pipeline: Pipeline, number: int | None = None) -> Pipeline:
@@ -164,9 +169,8 @@ def trigger_row(trigger: Trigger, pipeline: Pipeline) -> dict[str, Any]:
 def run_row(run: PipelineRun) -> dict[str, Any]:
     """The columns of a run that may change."""
     return {
+        **{name: getattr(run, name) for name in _RUN_COLUMNS},
         "state": run.state.value,
-        "service": run.service,
-        "revision": run.revision,
         "record": msgspec.to_builtins(run),
     }
 

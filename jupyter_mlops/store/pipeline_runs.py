@@ -13,7 +13,7 @@ from ..core.pipelines.records import LogLine, PipelineRun, StepRun
 from ..core.states import PIPELINE_RUN_MOVES, PIPELINE_RUN_OVER, STEP_MOVES, PipelineRunState, StepState
 from .base import Base, Epoch, check_move, next_revision
 from .firing import fire_followers
-from .pipeline_queue import LIVE, MOST_LINES, add_runs
+from .pipeline_queue import MOST_LINES, add_runs, first_queued, has_turn
 from .pipeline_rows import (
     PUT_STEP,
     STAMP_PIPELINE,
@@ -57,6 +57,7 @@ class PipelineRunStore(Base):
         since: int = 0,
         states: Collection[PipelineRunState] | None = None,
         service: str | None = None,
+        stop_requested: bool | None = None,
         limit: int | None = None,
     ) -> list[PipelineRun]:
         """Runs of one pipeline, newest first, or of all, those first that changed last.
@@ -65,11 +66,14 @@ class PipelineRunStore(Base):
             since: only those changed after this revision, or of which a step changed.
             states: only those in one of these.
             service: only those that this service has.
+            stop_requested: only those that a person asked to stop, or did not; None for both.
             limit: at most so many.
         """
         query = select(pipeline_runs.c.record, pipeline_runs.c.revision).limit(limit)
         if service is not None:
             query = query.where(pipeline_runs.c.service == service)
+        if stop_requested is not None:
+            query = query.where(pipeline_runs.c.stop_requested.is_(stop_requested))
         if since:
             query = query.where(pipeline_runs.c.revision > since)
         if pipeline_id is None:
@@ -81,16 +85,10 @@ class PipelineRunStore(Base):
         with self._read() as connection:
             return [stamped(row, PipelineRun) for row in connection.execute(query)]
 
-    def queued_pipeline_runs(self, limit: int) -> list[PipelineRun]:
-        """Runs that wait for their turn, those first that have waited longest."""
-        query = (
-            select(pipeline_runs.c.record, pipeline_runs.c.revision)
-            .where(pipeline_runs.c.state == PipelineRunState.QUEUED.value)
-            .order_by(pipeline_runs.c.revision, pipeline_runs.c.number)
-            .limit(limit)
-        )
+    def first_queued_runs(self) -> dict[str, int]:
+        """The id of each pipeline's first queued run, with how many runs of that pipeline go on; the oldest first."""
         with self._read() as connection:
-            return [stamped(row, PipelineRun) for row in connection.execute(query)]
+            return first_queued(connection)
 
     def change_pipeline_run(
         self,
@@ -135,15 +133,7 @@ class PipelineRunStore(Base):
         """
         with self._write(epoch) as connection:
             run = read_pipeline_run(connection, run_id)
-            if run.state is not PipelineRunState.QUEUED:
-                return None
-            others = select(pipeline_runs.c.number, pipeline_runs.c.state).where(
-                pipeline_runs.c.pipeline_id == run.pipeline_id, pipeline_runs.c.state.in_(LIVE)
-            )
-            rows = connection.execute(others).all()
-            running = sum(state == PipelineRunState.RUNNING.value for _, state in rows)
-            first = min(number for number, state in rows if state == PipelineRunState.QUEUED.value)
-            if running >= concurrency or first != run.number:
+            if run.state is not PipelineRunState.QUEUED or not has_turn(connection, run, concurrency):
                 return None
             taken = msgspec.structs.replace(run, state=PipelineRunState.RUNNING, service=service, message="")
             return put_run(connection, taken, next_revision(connection))

@@ -6,14 +6,15 @@ from collections.abc import Collection
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, true
+from sqlalchemy import Connection, delete, func, insert, select
 
 from ..core.errors import ConflictError, NotFoundError
 from ..core.pipelines.records import Pipeline, Trigger, Version
-from .base import in_batches, next_revision
+from .base import drop_unused, in_batches, next_revision
 from .pipeline_rows import (
     PUT_TRIGGER,
     add_version,
+    blobs_of,
     follow_triggers,
     pipeline_row,
     put_pipeline,
@@ -23,7 +24,7 @@ from .pipeline_rows import (
     trigger_row,
 )
 from .pipeline_runs import PipelineRunStore
-from .tables import blobs, infos, pipelines, triggers, versions
+from .tables import blobs, infos, pipelines, triggers, version_blobs, versions
 from .triggers import TriggerStore
 
 
@@ -122,11 +123,10 @@ class PipelineStore(TriggerStore, PipelineRunStore):
             query = select(triggers.c.id).where(triggers.c.pipeline_id.in_(pipeline_ids))
             keys = [state_key(trigger_id) for trigger_id in connection.execute(query).scalars()]
             connection.execute(delete(infos).where(infos.c.key.in_(keys)))
-            frozen = _kept_by(connection, versions.c.pipeline_id.in_(pipeline_ids))
+            frozen = select(version_blobs.c.sha256).where(version_blobs.c.pipeline_id.in_(pipeline_ids)).distinct()
+            names = connection.execute(frozen).scalars().all()
             connection.execute(delete(pipelines).where(pipelines.c.id.in_(pipeline_ids)))
-            unused = sorted(frozen - _kept_by(connection, true())) if frozen else []
-            for some in in_batches(unused):
-                connection.execute(delete(blobs).where(blobs.c.sha256.in_(some)))
+            drop_unused(connection, names)
 
     def version(self, pipeline_id: str, number: int) -> Version:
         """One version of a pipeline.
@@ -146,21 +146,9 @@ class PipelineStore(TriggerStore, PipelineRunStore):
         return self._records(query.order_by(versions.c.number.desc()), Version)
 
 
-def _kept_by(connection: Connection, where: ColumnElement[bool]) -> set[str]:
-    """What versions hold the names of: frozen files, package lists, differences."""
-    found: set[str] = set()
-    for record in connection.execute(select(versions.c.record).where(where)).scalars():
-        found |= _blobs_of(msgspec.convert(record, Version))
-    return found
-
-
-def _blobs_of(version: Version) -> set[str]:
-    return {*version.files.values(), *version.lock.values(), version.git_diff} - {""}
-
-
 def _check_kept(connection: Connection, version: Version) -> None:
     """Refuse a version whose files were removed, with a pipeline that had the same ones, since they were put."""
-    for some in in_batches(sorted(_blobs_of(version))):
+    for some in in_batches(sorted(blobs_of(version))):
         query = select(func.count()).select_from(blobs).where(blobs.c.sha256.in_(some))
         if connection.execute(query).scalar() != len(some):
             raise ConflictError("Files of this version were removed while it was made; promote it once more.")

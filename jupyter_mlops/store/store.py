@@ -14,9 +14,9 @@ from ..core.record import now
 from ..core.runs import Run
 from ..core.states import RUN_LIVE, RUN_MOVES, RUN_OVER, SWEEP_MOVES, SWEEP_OVER, RunState, SweepState
 from ..core.sweeps import Sweep, SweepRequest
-from .base import Epoch, check_move, next_revision, putting, read_record, replace
+from .base import Epoch, check_move, drop_unused, keep_blob, next_revision, putting, read_record, replace
 from .pipelines import PipelineStore
-from .tables import drafts, runs, sweeps
+from .tables import LIVE_SWEEP, UNTRACKED, blobs, drafts, runs, sweeps
 
 # made once: building a statement takes longer than executing it
 _SWEEP = select(sweeps.c.record).where(sweeps.c.id == bindparam("key"))
@@ -36,7 +36,8 @@ class Store(PipelineStore):
         """Store a new sweep with its frozen notebook."""
         with self._write() as connection:
             stored = msgspec.structs.replace(sweep, revision=next_revision(connection))
-            connection.execute(insert(sweeps).values(**_sweep_row(stored), notebook=notebook))
+            row = _sweep_row(stored) | {"notebook": b"", "notebook_sha256": keep_blob(connection, notebook)}
+            connection.execute(insert(sweeps).values(row))
             return stored
 
     def sweep(self, sweep_id: str) -> Sweep:
@@ -51,7 +52,8 @@ class Store(PipelineStore):
     def notebook(self, sweep_id: str) -> bytes:
         """The bytes a sweep was started with."""
         with self._read() as connection:
-            data = connection.execute(select(sweeps.c.notebook).where(sweeps.c.id == sweep_id)).scalar()
+            query = select(blobs.c.data).join(sweeps, sweeps.c.notebook_sha256 == blobs.c.sha256)
+            data = connection.execute(query.where(sweeps.c.id == sweep_id)).scalar()
         if data is None:
             raise NotFoundError(f"There is no sweep {sweep_id}.")
         return bytes(data)
@@ -78,8 +80,9 @@ class Store(PipelineStore):
             service: only those of this service, and those of none.
             limit: at most so many.
         """
-        query = select(sweeps.c.record).where(sweeps.c.revision > since)
-        query = query.order_by(sweeps.c.created_at.desc(), sweeps.c.id)
+        query = select(sweeps.c.record).order_by(sweeps.c.created_at.desc(), sweeps.c.id)
+        if since:
+            query = query.where(sweeps.c.revision > since)
         if archived is not None:
             query = query.where(sweeps.c.archived == archived)
         if deleted is not None:
@@ -93,8 +96,7 @@ class Store(PipelineStore):
         if steps is not None:
             query = query.where((sweeps.c.pipeline_run != "") if steps else (sweeps.c.pipeline_run == ""))
         if live is not None:
-            over = sweeps.c.state.in_([state.value for state in SWEEP_OVER])
-            query = query.where(~over if live else over)
+            query = query.where(LIVE_SWEEP if live else ~LIVE_SWEEP)
         return self._records(query.limit(limit), Sweep)
 
     def change_sweep(
@@ -140,12 +142,15 @@ class Store(PipelineStore):
         """Remove a sweep and its runs for good."""
         with self._write() as connection:
             next_revision(connection)
+            names = connection.execute(select(sweeps.c.notebook_sha256).where(sweeps.c.id == sweep_id)).scalars().all()
             connection.execute(delete(sweeps).where(sweeps.c.id == sweep_id))
+            drop_unused(connection, names)
 
-    def purgeable(self, before: str) -> list[str]:
-        """Ids of the sweeps deleted before an ISO time."""
+    def purgeable(self, before: str, service: str = "") -> list[str]:
+        """Ids of a service's sweeps deleted before an ISO time."""
+        query = select(sweeps.c.id).where(sweeps.c.deleted_at < before, sweeps.c.service.in_(["", service]))
         with self._read() as connection:
-            return list(connection.execute(select(sweeps.c.id).where(sweeps.c.deleted_at < before)).scalars())
+            return list(connection.execute(query).scalars())
 
     # -- runs --------------------------------------------------------------------------------
 
@@ -263,7 +268,12 @@ class Store(PipelineStore):
     def live_runs(self, service: str = "") -> list[Run]:
         """Runs that are with a worker, over all sweeps of a service."""
         states = [state.value for state in RUN_LIVE]
-        query = select(runs.c.record).join(sweeps, sweeps.c.id == runs.c.sweep_id).where(runs.c.state.in_(states))
+        query = (
+            select(runs.c.record)
+            .join(sweeps, sweeps.c.id == runs.c.sweep_id)
+            # a sweep is over after its runs
+            .where(LIVE_SWEEP, runs.c.state.in_(states))
+        )
         return self._records(query.where(sweeps.c.service.in_(["", service])), Run)
 
     def untracked(self, limit: int, service: str = "") -> list[Run]:
@@ -272,7 +282,7 @@ class Store(PipelineStore):
         query = (
             select(runs.c.record)
             .join(sweeps, sweeps.c.id == runs.c.sweep_id)
-            .where(runs.c.state.in_(over), runs.c.tracked.is_(False), sweeps.c.deleted_at.is_(None))
+            .where(UNTRACKED, runs.c.state.in_(over), sweeps.c.deleted_at.is_(None))
             .where(sweeps.c.service.in_(["", service]))
             .limit(limit)
         )

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     Dialect,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -21,7 +22,11 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    bindparam,
+    false,
 )
+
+from ..core.states import SWEEP_LIVE, StepState, SweepState
 
 
 class _JsonText(TypeDecorator[Any]):
@@ -69,13 +74,25 @@ sweeps = Table(
     Column("created_at", MOMENT, nullable=False),
     Column("revision", REVISION, nullable=False),
     Column("record", RECORD, nullable=False),
-    Column("notebook", LargeBinary, nullable=False),
+    Column("notebook", LargeBinary, nullable=False),  # empty: since migration 0003 its bytes are among the blobs
     Column("pipeline_run", String, nullable=False, server_default=""),
     Column("service", String, nullable=False, server_default=""),
+    Column("notebook_sha256", String, nullable=False, server_default=""),
     Index("sweeps_revision", "revision"),
     Index("sweeps_path", "path"),
     Index("sweeps_pipeline_run", "pipeline_run"),
+    Index("sweeps_notebook", "notebook_sha256"),
 )
+# written into the statement: a partial index serves only those that say the same as it does
+LIVE_SWEEP = sweeps.c.state.in_(
+    bindparam(
+        "live",
+        [state.value for state in SweepState if state in SWEEP_LIVE],
+        expanding=True,
+        literal_execute=True,
+    )
+)
+Index("sweeps_live", sweeps.c.service, sqlite_where=LIVE_SWEEP, postgresql_where=LIVE_SWEEP)
 
 runs = Table(
     "runs",
@@ -92,6 +109,8 @@ runs = Table(
     Index("runs_revision", "sweep_id", "revision"),
     Index("runs_state", "sweep_id", "state"),
 )
+UNTRACKED = runs.c.tracked.is_(False)
+Index("runs_untracked", runs.c.state, sqlite_where=UNTRACKED, postgresql_where=UNTRACKED)
 
 drafts = Table(
     "drafts",
@@ -116,7 +135,15 @@ infos = Table(
     Column("value", RECORD, nullable=False),
 )
 
-# bytes by their sha256: frozen files, package lists, differences
+# what has yet to be closed in MLflow, by the service whose MLflow holds it
+unclosed = Table(
+    "unclosed",
+    metadata,
+    Column("service", String, primary_key=True),
+    Column("name", String, primary_key=True),
+)
+
+# bytes by their sha256: notebooks of sweeps; frozen files, package lists and differences of versions
 blobs = Table(
     "blobs",
     metadata,
@@ -142,6 +169,17 @@ versions = Table(
     Column("pipeline_id", String, ForeignKey("pipelines.id", ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("record", RECORD, nullable=False),
+)
+
+# which blobs a version names
+version_blobs = Table(
+    "version_blobs",
+    metadata,
+    Column("pipeline_id", String, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("sha256", String, primary_key=True),
+    ForeignKeyConstraint(["pipeline_id", "number"], [versions.c.pipeline_id, versions.c.number], ondelete="CASCADE"),
+    Index("version_blobs_sha256", "sha256"),
 )
 
 triggers = Table(
@@ -176,8 +214,11 @@ pipeline_runs = Table(
     Column("service", String, nullable=False),
     Column("revision", REVISION, nullable=False),
     Column("record", RECORD, nullable=False),
+    Column("version", Integer, nullable=False, server_default="0"),
+    Column("stop_requested", Boolean, nullable=False, server_default=false()),
+    Column("ended_at", MOMENT),
     UniqueConstraint("pipeline_id", "number", name="pipeline_runs_once"),
-    Index("pipeline_runs_state", "state"),
+    Index("pipeline_runs_line", "state", "pipeline_id", "number"),
     Index("pipeline_runs_revision", "pipeline_id", "revision"),
 )
 
@@ -195,3 +236,5 @@ step_runs = Table(
     Index("step_runs_run", "run_id", "position"),
     Index("step_runs_fingerprint", "fingerprint"),
 )
+REUSED_STEP = step_runs.c.state == bindparam("reused", StepState.REUSED.value, literal_execute=True)
+Index("step_runs_reused", step_runs.c.pipeline_id, sqlite_where=REUSED_STEP, postgresql_where=REUSED_STEP)

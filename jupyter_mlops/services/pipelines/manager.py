@@ -23,10 +23,11 @@ log = logging.getLogger(__name__)
 
 MOST_RUNS = 32  # at once in one service; more would only wait for the same slots
 MOST_BEGUN = 4  # in one turn: what is due next must not wait until all of many have begun
-MOST_LOOKED_AT = 500
+MOST_LOOKED_AT = 50  # first runs of pipelines in one turn; the next turn looks at the following ones
 LOOK_SECONDS = 2.0  # between two looks at what waits while nothing more can be begun
+AWAY_SECONDS = 10.0  # between two looks for a project folder that this machine does not have
 BEATS = 6  # at least, before a service is held to be lost
-# a run that its own machine does not take by then is anybody's who can
+# after that any service which sees the project may begin a run
 PATIENCE_SECONDS = 3.0
 
 
@@ -48,7 +49,8 @@ class PipelineRuns:
         self.waiting = False  # whether some run waits for what no change in the store will tell of
         self._drivers: dict[str, tuple[PipelineDriver, asyncio.Task[None]]] = {}
         self._looked_at = 0.0
-        self._concurrency: dict[tuple[str, int], int] = {}
+        self._concurrency: dict[str, int] = {}  # by the id of a queued run
+        self._not_before: dict[str, float] = {}  # when a queued run of another service is looked at again
         self._beats: dict[str, tuple[tuple[int, int], float]] = {}
 
     @property
@@ -73,45 +75,69 @@ class PipelineRuns:
             self.waiting = True
             return
         self._looked_at = time.monotonic()
-        most = min(MOST_RUNS, len(self._drivers) + MOST_BEGUN)
-        for run in self.store.queued_pipeline_runs(MOST_LOOKED_AT):
-            if run.stop_requested:
-                self.store.change_pipeline_run(
-                    run.id, state=PipelineRunState.STOPPED, message=run.message or "Stopped", ended_at=now()
-                )
+        self._stop_queued()
+        first = self.store.first_queued_runs()
+        self._concurrency = {run_id: most for run_id, most in self._concurrency.items() if run_id in first}
+        self._not_before = {run_id: moment for run_id, moment in self._not_before.items() if run_id in first}
+        begun = looked_at = 0
+        for run_id, running in first.items():
+            if running >= self._concurrency.get(run_id, running + 1):
                 continue
-            if len(self._drivers) >= most:
+            if self._not_before.get(run_id, 0.0) > self._looked_at:
+                self.waiting = True
+                continue
+            if begun >= MOST_BEGUN or looked_at >= MOST_LOOKED_AT or len(self._drivers) >= MOST_RUNS:
                 self.waiting = True
                 return
-            try:
-                pipeline = self.store.pipeline(run.pipeline_id)
-                if not self._is_ours(pipeline, run):
-                    self.waiting = True
-                    continue
-                concurrency = self._concurrency_of(run)
-            except MlopsError as error:
-                self._refuse(run, error.message)
-                continue
-            taken = self.store.claim_pipeline_run(run.id, concurrency, self.context.service, self.context.epoch)
-            if taken is not None:
-                self._drive(taken)
+            looked_at += 1
+            begun += self._begin(run_id)
+
+    def _stop_queued(self) -> None:
+        """End what a person, or a run that takes its place, asked to stop before it began."""
+        for run in self.store.pipeline_runs(
+            states=[PipelineRunState.QUEUED], stop_requested=True, limit=MOST_LOOKED_AT
+        ):
+            self._end_queued(run, PipelineRunState.STOPPED, run.message or "Stopped")
+
+    def _begin(self, run_id: str) -> bool:
+        """Begin the first queued run of a pipeline, where it is this service's and has its turn."""
+        try:
+            run = self.store.pipeline_run(run_id)
+        except NotFoundError:
+            log.info("Run %s was removed with its pipeline", run_id)
+            return False
+        try:
+            pipeline = self.store.pipeline(run.pipeline_id)
+            if not self._is_ours(pipeline, run):
+                self.waiting = True
+                return False
+            # of a version, which never changes
+            concurrency = self.store.version(run.pipeline_id, run.version).definition.concurrency
+        except MlopsError as error:
+            self._end_queued(run, PipelineRunState.FAILED, error.message)
+            return False
+        self._concurrency[run_id] = concurrency
+        taken = self.store.claim_pipeline_run(run_id, concurrency, self.context.service, self.context.epoch)
+        if taken is not None:
+            self._drive(taken)
+            # the next one of its pipeline may have its turn, too
+            self.waiting = self.waiting or concurrency > 1
+        return taken is not None
 
     def _is_ours(self, pipeline: Pipeline, run: PipelineRun) -> bool:
         if pipeline.service in ("", self.context.service):
             return True
-        waited = (datetime.now(UTC) - datetime.fromisoformat(run.created_at)).total_seconds()
-        return waited > PATIENCE_SECONDS and Path(pipeline.project).is_dir()
+        left = PATIENCE_SECONDS - (datetime.now(UTC) - datetime.fromisoformat(run.created_at)).total_seconds()
+        if left <= 0 and Path(pipeline.project).is_dir():
+            return True
+        # where the project is not to be seen from here, that will hardly change soon
+        self._not_before[run.id] = self._looked_at + (left if left > 0 else AWAY_SECONDS)
+        return False
 
-    def _concurrency_of(self, run: PipelineRun) -> int:
-        key = (run.pipeline_id, run.version)
-        if key not in self._concurrency:
-            # a version never changes
-            self._concurrency[key] = self.store.version(*key).definition.concurrency
-        return self._concurrency[key]
-
-    def _refuse(self, run: PipelineRun, message: str) -> None:
+    def _end_queued(self, run: PipelineRun, state: PipelineRunState, message: str) -> None:
+        queued = [PipelineRunState.QUEUED]
         try:
-            self.store.change_pipeline_run(run.id, state=PipelineRunState.FAILED, message=message, ended_at=now())
+            self.store.change_pipeline_run(run.id, expect=queued, state=state, message=message, ended_at=now())
         except (ConflictError, NotFoundError):
             log.info("Run %s moved on meanwhile", run.id)
 

@@ -1,0 +1,146 @@
+"""What much in the store costs the service's turns, on each back end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+
+from jupyter_mlops.compute import Targets
+from jupyter_mlops.core.pipelines.definition import PipelineDefinition, Step
+from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, Version
+from jupyter_mlops.core.states import PipelineRunState
+from jupyter_mlops.services.context import Context
+from jupyter_mlops.services.pipelines.manager import MOST_BEGUN, PipelineRuns
+from jupyter_mlops.services.process.layout import Layout
+from jupyter_mlops.services.sweeps.manager import Drivers
+from jupyter_mlops.settings import MlopsSettings
+from jupyter_mlops.store import Store
+from jupyter_mlops.tracking import Tracking
+
+
+@pytest.fixture
+def context(any_store: Store, settings: MlopsSettings) -> Iterator[Context]:
+    data = settings.data_path
+    epoch = any_store.acquire_lease("service:here", "here")
+    targets, tracking = Targets(data, 1), Tracking(data, "http://127.0.0.1:9")
+    made = Context(any_store, "here", epoch, settings, Layout(data), targets, tracking)
+    yield made
+    made.thread.shutdown()
+
+
+def new_pipeline(
+    store: Store, pipeline_id: str, concurrency: int = 1, service: str = "here", project: str = "/"
+) -> None:
+    definition = PipelineDefinition(steps={"a": Step(notebook="a.ipynb")}, concurrency=concurrency)
+    made = Pipeline(id=pipeline_id, name="a", path="/a.pipeline.yaml", project=project, service=service)
+    store.create_pipeline(made, Version(pipeline_id=pipeline_id, number=1, definition=definition))
+
+
+def new_runs(store: Store, pipeline_id: str, count: int = 1) -> list[str]:
+    # longer ago than another service waits
+    at = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+    ids = [f"{pipeline_id}-{number}" for number in range(count)]
+    for run_id in ids:
+        store.create_pipeline_run(PipelineRun(id=run_id, pipeline_id=pipeline_id, version=1, created_at=at))
+    return ids
+
+
+@contextmanager
+def statements(store: Store) -> Iterator[list[str]]:
+    """What is executed meanwhile."""
+    said: list[str] = []
+
+    def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        said.append(statement)
+
+    event.listen(store._engine, "before_cursor_execute", note)
+    yield said
+    event.remove(store._engine, "before_cursor_execute", note)
+
+
+async def test_a_long_queue_neither_costs_more_nor_hides_other_pipelines(context: Context) -> None:
+    store = context.store
+    new_pipeline(store, "long")
+    first, *others = new_runs(store, "long", 600)
+    store.change_pipeline_run(first, state=PipelineRunState.RUNNING, service="elsewhere")
+    new_pipeline(store, "quick", concurrency=3)
+    quick = new_runs(store, "quick", 4)
+    runs = PipelineRuns(context, Drivers(context))
+    runs.take_up()
+    while runs.waiting:
+        runs.take_up()
+    states = [store.pipeline_run(run_id).state for run_id in quick]
+    assert states == [PipelineRunState.RUNNING] * 3 + [PipelineRunState.QUEUED]
+    assert {run.id for run in store.pipeline_runs("long", states=[PipelineRunState.QUEUED])} == set(others)
+    with statements(store) as said:
+        runs.take_up()
+    assert len(said) <= 8 and not [each for each in said if each.startswith(("UPDATE", "INSERT"))]
+    # one in the middle is asked to stop
+    store.change_pipeline_run(others[300], stop_requested=True)
+    runs.take_up()
+    assert store.pipeline_run(others[300]).state is PipelineRunState.STOPPED
+    await runs.close()
+
+
+async def test_what_only_other_machines_can_run_hides_nothing(context: Context, tmp_path: Path) -> None:
+    store = context.store
+    for number in range(120):
+        new_pipeline(store, f"far{number}", service="elsewhere", project=str(tmp_path / "missing"))
+        new_runs(store, f"far{number}")
+    new_pipeline(store, "left", service="elsewhere", project=str(tmp_path))
+    (run_id,) = new_runs(store, "left")
+    runs = PipelineRuns(context, Drivers(context))
+    turns = 0
+    while store.pipeline_run(run_id).state is PipelineRunState.QUEUED:
+        runs.take_up()
+        turns += 1
+        assert turns < 10
+    with statements(store) as said:
+        runs.take_up()
+    assert runs.waiting and len(said) < 20, "each of them is looked at in each turn"
+    await runs.close()
+
+
+LOOKS: dict[str, tuple[Callable[[Store], object], str]] = {
+    "live sweeps": (lambda store: store.sweeps(live=True, service="here"), "sweeps_live"),
+    "live runs": (lambda store: store.live_runs("here"), "sweeps_live"),
+    "what MLflow lacks": (lambda store: store.untracked(100, "here"), "runs_untracked"),
+    "first in their queues": (lambda store: store.first_queued_runs(), "pipeline_runs_line"),
+    "asked to stop": (
+        lambda store: store.pipeline_runs(states=[PipelineRunState.QUEUED], stop_requested=True, limit=9),
+        "pipeline_runs_line",
+    ),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_what_is_looked_for_in_each_turn_scans_no_table(store: Store, look: str) -> None:
+    # of SQLite; PostgreSQL plans by how much there is
+    ask, index = LOOKS[look]
+    with statements(store) as said:
+        ask(store)
+    (query,) = [each for each in said if each.startswith("SELECT")]
+    with store._engine.connect() as connection:
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", (0,) * query.count("?")).all()
+    plan = [str(row[-1]) for row in rows]
+    assert any(f"INDEX {index} " in f"{step} " for step in plan), plan
+    # a list of rows that were found already may be gone through
+    assert not [step for step in plan if step.startswith("SCAN") and "INDEX" not in step and "anon" not in step], plan
+
+
+async def test_a_turn_begins_few(context: Context) -> None:
+    for number in range(MOST_BEGUN + 1):
+        new_pipeline(context.store, f"p{number}")
+        new_runs(context.store, f"p{number}")
+    runs = PipelineRuns(context, Drivers(context))
+    begun = []
+    for _ in range(2):
+        runs.take_up()
+        begun.append((runs.working, runs.waiting))
+    assert begun == [(MOST_BEGUN, True), (MOST_BEGUN + 1, False)]
+    await runs.close()
