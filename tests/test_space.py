@@ -12,7 +12,8 @@ import pytest
 
 from jupyter_mlops.core.errors import InvalidInputError
 from jupyter_mlops.core.notebook.declared import Parameter
-from jupyter_mlops.core.search.samplers import GridSampler, RandomSampler, make_sampler
+from jupyter_mlops.core.search.grid import GridStudy, RandomStudy
+from jupyter_mlops.core.search.samplers import make_study
 from jupyter_mlops.core.search.space import MAX_COUNT, Space, build_space, check_space, parse_field
 from jupyter_mlops.core.sweeps import Sampler
 
@@ -301,7 +302,7 @@ def test_a_space_beyond_all_counting_is_answered_at_once() -> None:
     assert "more than 1,000,000,000,000,000 runs" in found.error
     sampled = Sampler(kind="random", count=3)
     space = build_space(names, [], sampled, open_names=True, max_runs=100_000)
-    assert len(make_sampler(space, sampled).ask(5, 0)) == 3
+    assert len(make_study(space, sampled).ask(3)) == 3
 
 
 def test_an_unknown_name_suggests_a_near_one() -> None:
@@ -351,7 +352,7 @@ SPACE = Space({"a": [1, 2, 3], "b": ["x", "y"], "c": [0]})
 
 
 def test_grid_order() -> None:
-    assert GridSampler(SPACE).ask(10, 0) == [{"a": a, "b": b, "c": 0} for a in (1, 2, 3) for b in ("x", "y")]
+    assert GridStudy(SPACE).ask(10) == [{"a": a, "b": b, "c": 0} for a in (1, 2, 3) for b in ("x", "y")]
     assert SPACE.names == ["a", "b", "c"]
     assert SPACE.varied == ["a", "b"]
     with pytest.raises(IndexError):
@@ -359,29 +360,44 @@ def test_grid_order() -> None:
 
 
 def test_random_draws_without_replacement() -> None:
-    drawn = RandomSampler(SPACE, 99, seed=3)
-    assert drawn.total == 6
-    assert sorted(json.dumps(point) for point in drawn.ask(6, 0)) == sorted(
-        json.dumps(point) for point in GridSampler(SPACE).ask(6, 0)
+    drawn = RandomStudy(SPACE, 99, seed=3)
+    assert drawn.limit == 6
+    assert sorted(json.dumps(point) for point in drawn.ask(6)) == sorted(
+        json.dumps(point) for point in GridStudy(SPACE).ask(6)
     )
 
 
 def test_a_seed_repeats_and_another_does_not() -> None:
     space = Space({"a": list(range(1000)), "b": list(range(1000))})
-    first, same, other = (RandomSampler(space, 20, seed=seed).ask(20, 0) for seed in (1, 1, 2))
+    first, same, other = (RandomStudy(space, 20, seed=seed).ask(20) for seed in (1, 1, 2))
     assert first == same != other
 
 
-@pytest.mark.parametrize("sampler", [GridSampler(SPACE), RandomSampler(SPACE, 5, seed=7)], ids=["grid", "random"])
-def test_asking_goes_on_from_anywhere(sampler: Any) -> None:
-    everything = sampler.ask(100, 0)
-    assert len(everything) == sampler.total
-    for start in range(sampler.total + 2):
-        assert sampler.ask(2, start) == everything[start : start + 2]
+@pytest.mark.parametrize("count", [1, 3, 6])
+@pytest.mark.parametrize("kind", ["grid", "random"])
+def test_a_study_made_anew_goes_on_where_it_was(kind: str, count: int) -> None:
+    sampler = Sampler(kind=kind, count=count, seed=7)
+    everything = make_study(SPACE, sampler).ask(100)
+    assert len(everything) == SPACE.combinations
+    for asked in range(SPACE.combinations + 1):
+        assert make_study(SPACE, sampler, asked=asked).ask(2) == everything[asked : asked + 2]
+
+
+@pytest.mark.parametrize("size", [6, 10**9])
+def test_a_random_sweep_that_is_extended_keeps_its_first_draws(size: int) -> None:
+    space = Space({"a": range(size)})  # type: ignore[dict-item]
+    first = RandomStudy(space, 3, seed=1).ask(3)
+    extended = RandomStudy(space, 3, seed=1).ask(6)
+    assert extended[:3] == first
+    assert len({point["a"] for point in extended}) == 6
 
 
 def test_a_sample_of_more_combinations_than_a_machine_word_counts() -> None:
     space = Space({str(number): list(range(100)) for number in range(20)})
-    drawn = RandomSampler(space, 50, seed=0).ask(50, 0)
+    drawn = RandomStudy(space, 50, seed=0).ask(50)
     assert len({json.dumps(point) for point in drawn}) == 50
-    assert drawn == RandomSampler(space, 50, seed=0).ask(50, 0)
+
+
+def test_a_sampler_that_is_not_installed_is_named() -> None:
+    with pytest.raises(InvalidInputError, match="no sampler “tpe” here; choose one of grid, random"):
+        make_study(SPACE, Sampler(kind="tpe"))

@@ -93,8 +93,8 @@ SWEEP_MOVES: dict[SweepState, frozenset[SweepState]] = {
     ),
     SweepState.PAUSED: frozenset({SweepState.RUNNING, SweepState.STOPPING, SweepState.STOPPED}),
     SweepState.STOPPING: frozenset({SweepState.STOPPED}),
-    # a finished sweep goes on when a person repeats its failed or stopped runs
-    SweepState.SUCCEEDED: frozenset(),
+    # a finished sweep goes on when a person gives it more runs, or repeats its failed or stopped ones
+    SweepState.SUCCEEDED: frozenset({SweepState.QUEUED}),
     SweepState.FAILED: frozenset({SweepState.QUEUED}),
     SweepState.STOPPED: frozenset({SweepState.QUEUED}),
 }

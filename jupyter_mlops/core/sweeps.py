@@ -13,12 +13,13 @@ class Sampler(Record, frozen=True, kw_only=True):
     """How combinations are chosen from a space.
 
     Attributes:
-        kind: ``grid`` takes every combination once, in order; ``random`` draws ``count`` different ones.
-        count: how many runs ``random`` draws.
+        kind: ``grid`` takes every combination once, in order; ``random`` draws ``count`` different ones; others are
+            installed with packages that add samplers.
+        count: how many runs it makes; a grid makes all.
         seed: makes ``random`` repeatable.
     """
 
-    kind: Literal["grid", "random"] = "grid"
+    kind: str = "grid"
     count: int | None = None
     seed: int = 0
 
@@ -68,12 +69,17 @@ class SweepRequest(Record, frozen=True, kw_only=True):
 
 
 class SweepChange(Record, frozen=True, kw_only=True):
-    """What a person may change of a sweep; None leaves a field as it is."""
+    """What a person may change of a sweep; None leaves a field as it is.
+
+    Attributes:
+        total: more runs than it has; a sweep that is over goes on.
+    """
 
     name: str | None = None
     archived: bool | None = None
     slots: int | None = None
     objective: Objective | None = None
+    total: int | None = None
 
 
 class FieldCheck(Record, frozen=True, kw_only=True):

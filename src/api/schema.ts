@@ -369,7 +369,7 @@ export interface RunsPage {
 
 /** How combinations are chosen from a space. */
 export interface Sampler {
-  kind: 'grid' | 'random';
+  kind: string;
   count: number | null;
   seed: number;
 }
@@ -591,6 +591,7 @@ export interface SweepChange {
   archived: boolean | null;
   slots: number | null;
   objective: Objective | null;
+  total: number | null;
 }
 
 /** What a person asks for when starting a sweep; also what is remembered of a notebook's form. */

@@ -1,73 +1,60 @@
-"""Choosing combinations from a space: asked for the next ones, told their results."""
+"""Studies by the name of their sampler.
+
+``grid`` and ``random`` are here; a package adds others by entry points of the group ``jupyter_mlops.samplers``, each a
+:class:`.study.StudyFactory`.
+"""
 
 from __future__ import annotations
 
-import random
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import entry_points
 
-from ..sweeps import Sampler
+from ..errors import InvalidInputError
+from ..sweeps import Objective, Sampler
+from .grid import GridStudy, RandomStudy
 from .space import Space
+from .study import Study, StudyFactory, Trial
+
+GROUP = "jupyter_mlops.samplers"
 
 
-class SweepSampler(Protocol):
-    """Chooses what a sweep runs next.
+def make_study(
+    space: Space,
+    sampler: Sampler,
+    objectives: Sequence[Objective] = (),
+    *,
+    asked: int = 0,
+    trials: Callable[[], Iterable[Trial]] = tuple,
+) -> Study:
+    """The study that a sampler describes.
 
-    ``ask`` depends on nothing but its arguments and what was told, so that a restarted service goes
-    on where the table of runs ends.
+    Args:
+        asked: how many trials were asked for already.
+        trials: reads these, in their order.
+
+    Raises:
+        InvalidInputError: there is no such sampler here; the sentence names those there are.
     """
-
-    total: int
-
-    def ask(self, n: int, start: int) -> list[dict[str, Any]]:
-        """Parameter values of runs ``start`` to ``start + n - 1``, fewer at the end."""
-
-    def tell(self, index: int, parameters: dict[str, Any], value: float | None) -> None:
-        """The objective's value of a finished run, None where it has none."""
-
-
-class GridSampler:
-    """Every combination once, the last name varying fastest."""
-
-    def __init__(self, space: Space) -> None:
-        self.space = space
-        self.total = space.combinations
-
-    def ask(self, n: int, start: int) -> list[dict[str, Any]]:
-        """See :class:`SweepSampler`."""
-        return [self.space.point(index) for index in range(start, min(start + n, self.total))]
-
-    def tell(self, index: int, parameters: dict[str, Any], value: float | None) -> None:
-        """A grid learns nothing."""
-
-
-class RandomSampler:
-    """``count`` different combinations, drawn without replacement from a seed."""
-
-    def __init__(self, space: Space, count: int, seed: int) -> None:
-        self.space = space
-        self.total = min(count, space.combinations)
-        self._order = _draw(random.Random(seed), space.combinations, self.total)
-
-    def ask(self, n: int, start: int) -> list[dict[str, Any]]:
-        """See :class:`SweepSampler`."""
-        return [self.space.point(index) for index in self._order[start : start + n]]
-
-    def tell(self, index: int, parameters: dict[str, Any], value: float | None) -> None:
-        """Independent draws learn nothing."""
-
-
-def _draw(generator: random.Random, size: int, count: int) -> list[int]:
-    # random.sample takes a range only up to the platform's C ssize_t
-    if size < 2**62:
-        return generator.sample(range(size), count)
-    drawn: dict[int, None] = {}
-    while len(drawn) < count:
-        drawn[generator.randrange(size)] = None
-    return list(drawn)
-
-
-def make_sampler(space: Space, sampler: Sampler) -> SweepSampler:
-    """The sampler that a record describes."""
+    if sampler.kind == "grid":
+        return GridStudy(space, asked)
     if sampler.kind == "random":
-        return RandomSampler(space, sampler.count or 1, sampler.seed)
-    return GridSampler(space)
+        return RandomStudy(space, sampler.count or 1, sampler.seed, asked)
+    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    if sampler.kind not in found:
+        known = ", ".join(["grid", "random", *sorted(found)])
+        raise InvalidInputError(f"There is no sampler “{sampler.kind}” here; choose one of {known}.")
+    factory: StudyFactory = found[sampler.kind].load()
+    return factory(space, sampler, objectives, trials)
+
+
+def planned_total(study: Study, sampler: Sampler) -> int:
+    """How many trials a new sweep makes: what the sampler counts, or the whole space.
+
+    Raises:
+        InvalidInputError: the study has no end and no count was given.
+    """
+    if sampler.count is None and study.limit is None:
+        raise InvalidInputError("Say how many runs to make.", {"sampler": "count is missing"})
+    if sampler.count is None or sampler.kind == "grid":
+        return study.limit or 1
+    return sampler.count if study.limit is None else min(sampler.count, study.limit)

@@ -220,11 +220,11 @@ def _checked(
     if wrong:
         return SpaceCheck(total=0, combinations=0, fields=fields, error=f"Mend {', '.join(wrong)} first.")
     total, error = combinations, ""
-    if sampler.kind == "random":
+    if sampler.kind != "grid":
         if sampler.count is None or sampler.count < 1:
             total, error = 0, "Say how many combinations to draw."
         else:
-            total = min(sampler.count, combinations)
+            total = min(sampler.count, combinations) if sampler.kind == "random" else sampler.count
     if total > max_runs:
         shown = f"{total:,}" if total <= MAX_COUNT else f"more than {MAX_COUNT:,}"
         error = f"This makes {shown} runs, more than the {max_runs:,} allowed; narrow it, or draw a random sample."

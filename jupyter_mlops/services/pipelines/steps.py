@@ -23,14 +23,14 @@ from ...core.pipelines.records import Pipeline, PipelineRun, StepRun, Version
 from ...core.pipelines.references import SCHEDULED_TIME, Outputs, resolve, resolve_text
 from ...core.record import now
 from ...core.runs import InputFile, Run, RunError, RunExtras
-from ...core.search.samplers import make_sampler
+from ...core.search.samplers import make_study, planned_total
 from ...core.search.space import build_space
 from ...core.states import RunState, StepState, SweepState
 from ...core.sweeps import Objective, Sampler, Sweep
 from ...settings import MlopsSettings
 from ...store import Store
 from ..ending import INTERNAL
-from ..sweeps.requests import best_run
+from ..sweeps.planner import best_run
 
 
 def notebook_path(folder: str, notebook: str) -> str:
@@ -146,7 +146,7 @@ def make_sweep(name: str, step: Step, place: Place, *, values: dict[str, Any], o
         # a notebook's run stands directly below its pipeline's
         mlflow_experiment_id=None if step.sweep else place.run.mlflow_experiment_id,
         mlflow_run_id=None if step.sweep else place.run.mlflow_run_id,
-        total=make_sampler(built, sampler).total,
+        total=planned_total(make_study(built, sampler), sampler),
         confirmed=step.sweep is None,
         created_at=now(),
         git_commit=place.version.git_commit,

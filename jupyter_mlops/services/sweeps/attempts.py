@@ -276,7 +276,8 @@ class Attempts:
         self._lost[run.id] += 1
         sweep = self.store.sweep(self.sweep_id)
         if self.store.run(run.id).stop_requested or sweep.stop_requested:
-            await self.context.track(sweep, self.end(run, state=RunState.STOPPED, message="Stopped"))
+            run = self.end(run, state=RunState.STOPPED, message="Stopped")
+            self._over(await self.context.track(sweep, run))
         elif self._lost[run.id] >= self._most_attempts(sweep):
             times = self._lost[run.id]
             tried = f"It was tried {times} times." if times > 1 else "It is not to be repeated."

@@ -13,11 +13,9 @@ import msgspec
 
 from ...compute.hardware import memory_free
 from ...core.errors import MlopsError, UnavailableError
-from ...core.notebook.reading import inspect, mlflow_usage, read_notebook
+from ...core.notebook.reading import mlflow_usage, read_notebook
 from ...core.record import now
 from ...core.runs import Run
-from ...core.search.samplers import make_sampler
-from ...core.search.space import build_space
 from ...core.states import RUN_LIVE, RUN_OVER, SWEEP_OVER, RunState, SweepState
 from ...core.sweeps import Sweep
 from ...store import StoreFailedError
@@ -25,8 +23,8 @@ from ..context import Context
 from ..ending import INTERNAL
 from ..process.layout import size_of
 from .attempts import Attempts
-from .planner import better, measured, slots_by_memory
-from .requests import best_run
+from .planner import best_run, better, measured, slots_by_memory, study_of, trial_of
+from .requests import begun_again
 
 log = logging.getLogger(__name__)
 
@@ -51,15 +49,7 @@ class SweepDriver:
         self.sweep = sweep
         self.target = context.targets.get(sweep.target)
         notebook = read_notebook(self.store.notebook(sweep.id))
-        info = inspect(notebook, sweep.path)
-        space = build_space(
-            sweep.space,
-            info.parameters,
-            sweep.sampler,
-            open_names=info.open_names,
-            max_runs=max(sweep.total, context.settings.max_runs),
-        )
-        self.sampler = make_sampler(space, sweep.sampler)
+        self.study = study_of(self.store, context.settings, sweep)
         self.usage = mlflow_usage(notebook)
         self.wake = asyncio.Event()
         self.attempts = Attempts(context, sweep.id, self.target, self._note, known=self._is_known, wake=self.wake.set)
@@ -180,8 +170,9 @@ class SweepDriver:
             self._set(state=SweepState.RUNNING, message="")
         working = self.sweep.state is SweepState.RUNNING and self._left()
         if (working or len(self.attempts)) and await self._reached() and working:
-            self._plan()
-            await self._hand_out()
+            slots = self._slots()
+            self._plan(slots)
+            await self._hand_out(slots)
         else:
             # a slot that was offered is for others
             self.target.leave_line(self.id)
@@ -213,12 +204,23 @@ class SweepDriver:
 
     # -- planning and handing out ------------------------------------------------------------
 
-    def _plan(self) -> None:
+    def _plan(self, slots: int) -> None:
+        """Ask the study for what is to be run next; one that learns is asked for as much as there are slots free."""
         sweep = self.sweep
         queued = sweep.counts.get(RunState.QUEUED, 0)
-        if sweep.planned >= sweep.total or queued >= PLAN_AHEAD // 2:
+        if self.study.looks_ahead:
+            wanted = PLAN_AHEAD if queued < PLAN_AHEAD // 2 else 0
+        else:
+            wanted = min(slots - self.attempts.open - queued, self.target.free)
+        wanted = min(wanted, sweep.total - sweep.planned)
+        if wanted <= 0:
             return
-        points = self.sampler.ask(PLAN_AHEAD, sweep.planned)
+        points = self.study.ask(wanted)
+        if not points:
+            if not self.attempts.open and not queued:
+                # no result is to come, and it asks for nothing more
+                self._set(total=sweep.planned)
+            return
         planned = [
             Run(
                 # the same id when planning is repeated after a crash: a run exists once
@@ -233,8 +235,7 @@ class SweepDriver:
         self.store.add_runs(self.id, planned, epoch=self.epoch)
         self.sweep = self.store.sweep(self.id)
 
-    async def _hand_out(self) -> None:
-        slots = self._slots()
+    async def _hand_out(self, slots: int) -> None:
         if slots != self.sweep.slots_open:
             self._set(slots_open=slots)
         taken = len(self.attempts) if self.sweep.confirmed else self.attempts.open
@@ -260,7 +261,7 @@ class SweepDriver:
 
     async def _begin(self, run: Run) -> None:
         if run.stop_requested:
-            self.attempts.end(run, tracked=True, **_NEVER_STARTED)
+            self._end_unstarted(run)
             return
         if self.target.free <= 0:
             # another sweep took it while we told MLflow of the run before
@@ -287,12 +288,15 @@ class SweepDriver:
             run = self.store.change_run(run.id, expect_attempt=run.attempt, epoch=self.epoch, mlflow_run_id=mlflow_run)
         self.attempts.hand_out(self.sweep, run, env)
 
+    def _end_unstarted(self, run: Run) -> None:
+        self._tell(self.attempts.end(run, tracked=True, **_NEVER_STARTED))
+
     # -- learning from what ended ------------------------------------------------------------
 
     def _note(self, run: Run) -> None:
         """Learn from a finished run: open the slots, find the best, or pause."""
         sweep = self.sweep = self.store.sweep(self.id)
-        self.sampler.tell(run.index, run.parameters, None)
+        self._tell(run)
         if run.state is RunState.SUCCEEDED:
             self._succeeded += 1
             self._set(confirmed=True, **measured(sweep, run), **better(sweep, run))
@@ -309,6 +313,9 @@ class SweepDriver:
                     state=SweepState.PAUSED,
                     message=f"{SAME_FAILURES} runs failed alike and none succeeded: {run.error.message}",
                 )
+
+    def _tell(self, run: Run) -> None:
+        self.study.tell(trial_of(run, [self.sweep.objective] if self.sweep.objective else []))
 
     def _is_known(self, run: Run) -> bool:
         """Whether what MLflow has of a run adds nothing: neither a notebook nor a module of the project logs there."""
@@ -334,7 +341,7 @@ class SweepDriver:
             if run.state in RUN_OVER:
                 del self._to_stop[run_id]
             elif run.state is RunState.QUEUED:
-                self.attempts.end(run, tracked=True, **_NEVER_STARTED)
+                self._end_unstarted(run)
             else:
                 await self.target.stop(run.id, run.attempt)
 
@@ -382,9 +389,12 @@ class SweepDriver:
             best_id, best_value = best_run(runs, self.sweep.objective)
             fields = {"best_run_id": best_id, "best_value": best_value}
         fields |= {"state": state, "message": message, "ended_at": now(), "occupies": occupies}
-        # in this order: who is killed in between does it once more
+        # in this order: a service that is killed in between does it once more
         await self.context.finish_sweep(msgspec.structs.replace(self.sweep, **fields))
-        self._set(**fields)
+        closed = self._set(**fields)
+        if state is not SweepState.STOPPED and closed.planned < closed.total:
+            # a person gave it more runs in this moment
+            self._set(**begun_again())
 
     async def _give_up(self, why: str) -> None:
         """End with a sentence a sweep that cannot go on."""

@@ -1,14 +1,55 @@
-"""What a sweep learns from each run that ends."""
+"""What a sweep tries next, and what it learns from each run that ends."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
+from ...core.notebook.reading import inspect, read_notebook
 from ...core.record import seconds_between
 from ...core.runs import Run
+from ...core.search.samplers import make_study
+from ...core.search.space import build_space
+from ...core.search.study import Study, Trial
 from ...core.states import RunState
-from ...core.sweeps import Sweep
-from .requests import best_run
+from ...core.sweeps import Objective, Sweep
+from ...settings import MlopsSettings
+from ...store import Store
+
+
+def study_of(store: Store, settings: MlopsSettings, sweep: Sweep, total: int = 0) -> Study:
+    """The study of a stored sweep, behind the trials that it has.
+
+    Args:
+        total: runs that are to be allowed, where they are more than it has.
+
+    Raises:
+        InvalidInputError: its space or its sampler cannot be used here.
+    """
+    info = inspect(read_notebook(store.notebook(sweep.id)), sweep.path)
+    space = build_space(
+        sweep.space,
+        info.parameters,
+        sweep.sampler,
+        open_names=info.open_names,
+        max_runs=max(sweep.total, total, settings.max_runs),
+    )
+    objectives = [sweep.objective] if sweep.objective else []
+    return make_study(
+        space,
+        sweep.sampler,
+        objectives,
+        asked=sweep.planned,
+        trials=lambda: (trial_of(run, objectives) for run in store.runs(sweep.id)),
+    )
+
+
+def trial_of(run: Run, objectives: Sequence[Objective]) -> Trial:
+    """What a study is told of a run."""
+    values = [run.metrics.get(objective.metric, math.nan) for objective in objectives]
+    known = run.state is RunState.SUCCEEDED and values and all(map(math.isfinite, values))
+    return Trial(number=run.index, parameters=run.parameters, state=run.state, values=values if known else None)
 
 
 def measured(sweep: Sweep, run: Run) -> dict[str, Any]:
@@ -43,3 +84,16 @@ def slots_by_memory(running: int, free: int, run_memory: int) -> int:
         run_memory: bytes that one run takes.
     """
     return max(1, running + free // run_memory)
+
+
+def best_run(runs: list[Run], objective: Any) -> tuple[str | None, float | None]:
+    """Id and value of the best succeeded run by an objective; None twice where there is none."""
+    values = [
+        (run.metrics[objective.metric], run.id)
+        for run in runs
+        if run.state is RunState.SUCCEEDED and objective.metric in run.metrics
+    ]
+    if not values:
+        return None, None
+    value, run_id = (max if objective.direction == "maximize" else min)(values, key=lambda pair: pair[0])
+    return run_id, value

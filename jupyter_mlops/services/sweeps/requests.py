@@ -20,7 +20,7 @@ from ...core.parameters import NotebookInfo
 from ...core.pipelines.requests import Changes
 from ...core.record import now
 from ...core.runs import Run, RunsPage
-from ...core.search.samplers import make_sampler
+from ...core.search.samplers import make_study, planned_total
 from ...core.search.space import build_space, check_space
 from ...core.states import RUN_OVER, SWEEP_LIVE, SWEEP_OVER, RunState, SweepState
 from ...core.sweeps import PrefixCheck, SpaceCheck, SpaceRequest, Sweep, SweepChange, SweepRequest
@@ -28,6 +28,7 @@ from ...tracking.address import check_answers, external_uri
 from ..base import Asking
 from ..git import commit_of
 from ..user_files import KernelSpecs, kernel_problem, read_file
+from .planner import best_run, study_of
 
 
 class Sweeps(Asking):
@@ -124,7 +125,7 @@ class Sweeps(Asking):
             max_output=request.max_output or self.settings.max_output,
             prefix=shared.end,
             shared_cells=len(shared.cells),
-            total=make_sampler(space, request.sampler).total,
+            total=planned_total(make_study(space, request.sampler), request.sampler),
             created_at=now(),
             git_commit=commit_of(file.parent),
             service=self.layout.service,
@@ -161,7 +162,7 @@ class Sweeps(Asking):
 
     def change(self, sweep_id: str, change: SweepChange) -> Sweep:
         """Rename, archive, choose the metric, or change how many runs go at once."""
-        self.sweep(sweep_id)
+        sweep = self.sweep(sweep_id)
         fields: dict[str, Any] = {
             name: value
             for name in ("name", "archived", "slots", "objective")
@@ -178,7 +179,26 @@ class Sweeps(Asking):
         if "objective" in fields:
             best_id, best_value = best_run(self.store.runs(sweep_id, states=[RunState.SUCCEEDED]), fields["objective"])
             fields |= {"best_run_id": best_id, "best_value": best_value}
+        if change.total is not None:
+            fields |= self._extended(sweep, change.total)
         return self.store.change_sweep(sweep_id, **fields)
+
+    def _extended(self, sweep: Sweep, total: int) -> dict[str, Any]:
+        """A sweep's fields with more runs than it had; one that is over goes on."""
+        if sweep.deleted_at is not None or sweep.pipeline_run:
+            raise ConflictError("Only a sweep that is neither deleted nor a pipeline's step can be given more runs.")
+        limit = study_of(self.store, self.settings, sweep, total).limit
+        problem = ""
+        if total <= sweep.total:
+            problem = f"The sweep has {sweep.total:,} runs already; give a larger number."
+        elif limit is not None and total > limit:
+            problem = f"Its space holds {limit:,} combinations, so it cannot have {total:,} runs."
+        elif total > self.settings.max_runs:
+            problem = f"At most {self.settings.max_runs:,} runs are allowed."
+        if problem:
+            raise InvalidInputError(problem, {"total": problem})
+        over = sweep.state in SWEEP_OVER
+        return {"total": total, "expect": [sweep.state] if over else SWEEP_LIVE} | (begun_again() if over else {})
 
     def stop(self, sweep_id: str) -> Sweep:
         """Ask for a sweep to be stopped; the service ends its kernels."""
@@ -212,15 +232,7 @@ class Sweeps(Asking):
                 state=RunState.QUEUED,
                 **fresh_attempt(run, "Repeated"),
             )
-        return self.store.change_sweep(
-            sweep_id,
-            expect=[SweepState.FAILED, SweepState.STOPPED],
-            state=SweepState.QUEUED,
-            stop_requested=False,
-            pause_requested=False,
-            ended_at=None,
-            message="Waiting for the service",
-        )
+        return self.store.change_sweep(sweep_id, expect=[SweepState.FAILED, SweepState.STOPPED], **begun_again())
 
     def delete(self, sweep_id: str) -> None:
         """Put a sweep that is over aside; it can be restored for some days."""
@@ -270,6 +282,17 @@ class Sweeps(Asking):
         return loaded
 
 
+def begun_again() -> dict[str, Any]:
+    """Fields of a sweep that was over and goes on."""
+    return {
+        "state": SweepState.QUEUED,
+        "stop_requested": False,
+        "pause_requested": False,
+        "ended_at": None,
+        "message": "Waiting for the service",
+    }
+
+
 def fresh_attempt(run: Run, message: str) -> dict[str, Any]:
     """Fields of a run as its next attempt begins."""
     return {
@@ -291,19 +314,6 @@ def fresh_attempt(run: Run, message: str) -> dict[str, Any]:
         "stop_requested": False,
         "message": message,
     }
-
-
-def best_run(runs: list[Run], objective: Any) -> tuple[str | None, float | None]:
-    """Id and value of the best succeeded run by an objective; None twice where there is none."""
-    values = [
-        (run.metrics[objective.metric], run.id)
-        for run in runs
-        if run.state is RunState.SUCCEEDED and objective.metric in run.metrics
-    ]
-    if not values:
-        return None, None
-    value, run_id = (max if objective.direction == "maximize" else min)(values, key=lambda pair: pair[0])
-    return run_id, value
 
 
 def _metric_names(request: SweepRequest) -> list[str]:
