@@ -19,6 +19,7 @@ from unittest import mock
 import nbformat
 import psutil
 import pytest
+from hypothesis import settings as hypothesis_settings
 from jupyter_client.kernelspec import KernelSpecManager
 
 from jupyter_mlops.core.states import SWEEP_OVER
@@ -30,6 +31,10 @@ from jupyter_mlops.store import Store
 
 pytest_plugins = ("pytest_jupyter.jupyter_server", "postgresql_helpers", "pipeline_helpers", "api_helpers")
 BASE_URL = "/user/ada/"
+# the same examples each time; HYPOTHESIS_PROFILE=random draws others, and more of them
+hypothesis_settings.register_profile("same", deadline=None, derandomize=True, database=None, max_examples=50)
+hypothesis_settings.register_profile("random", deadline=None, database=None, max_examples=2_000, print_blob=True)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 def write_notebook(path: Path, *sources: str, kernel: str = "python3", language: str = "python") -> Path:

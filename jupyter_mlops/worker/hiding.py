@@ -1,18 +1,19 @@
-"""Secrets hidden in whatever a worker keeps, in the forms in which programs show them."""
+"""Secrets hidden in everything that a worker keeps, also where a program shows them encoded."""
 
 from __future__ import annotations
 
-import html
-import json
-import re
-from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
 from typing import Any
-from urllib.parse import quote, quote_plus
+
+from .decoding import CODES, FORM, digit_views, texts_in_runs, utf8
 
 SHORTEST = 4  # characters; what is shorter stands in any text
-_SHORTEST_CODED = 8  # of what a secret is within a longer text in base64
-_SHORTEST_LINE = 8  # of one that has several
+_SHORTEST_LINE = 8  # of a secret that has several
+_DEEPEST = 3  # codes within one another
+_MOST_A_BYTE = 16  # characters of digits and what separates them; more are a coincidence
+_CONTINUATION = bytes(range(0x80, 0xC0))  # bytes of UTF-8 that begin no character
 
 Span = tuple[int, int, str]
 
@@ -27,21 +28,19 @@ class Hiding:
     def __init__(self, secrets: Mapping[str, str]) -> None:
         self.short = [name for name, value in secrets.items() if len(value) < SHORTEST]
         self._values = {value: f"[secret {name}]" for name, value in secrets.items() if len(value) >= SHORTEST}
-        self._forms: dict[str, str] = {}
-        self._wrapped: dict[str, re.Pattern[str]] = {}
+        self._bytes = {data: label for value, label in self._values.items() for data in _as_bytes(value)}
+        self._codes = (*CODES, FORM) if any(" " in value for value in self._values) else CODES
         for value, label in self._values.items():
-            coded = [form for form in _coded(value) if len(form) >= _SHORTEST_CODED]
-            for form in (*_plain(value), *coded):
-                self._forms.setdefault(form, label)
-            # programs break long lines of it
-            self._wrapped.update((form, re.compile("(?:\r?\n)?".join(map(re.escape, form)))) for form in coded)
+            for line in value.splitlines():
+                if len(line) >= _SHORTEST_LINE and not line.startswith("-----"):
+                    self._bytes.setdefault(utf8(line), label)
 
     def __bool__(self) -> bool:
-        return bool(self._forms)
+        return bool(self._values)
 
     def text(self, text: str) -> str:
-        """The text without secrets; without its colours, too, where these stand within one."""
-        return self.texts([text])[0] if self._forms else text
+        """The text without secrets."""
+        return self.texts([text])[0]
 
     def texts(self, texts: list[str], going_on: bool = False) -> list[str]:
         """Pieces of one text without secrets, which may reach from piece to piece.
@@ -50,17 +49,14 @@ class Hiding:
             going_on: whether more may follow: then what may be a secret's beginning is hidden at the end.
         """
         whole = "".join(texts)
-        spans = self._spans(whole)
-        if "\x1b" in whole:
-            from .outputs import without_colours
-
-            plain = [without_colours(text) for text in texts]
-            if len(self._spans("".join(plain))) > len(spans):
-                return self.texts(plain, going_on)
-        if going_on and (begun := self._begun(whole)):
-            spans = _merged([*spans, begun])
+        if not self._values or len(whole) < SHORTEST:
+            return texts
+        data = utf8(whole)
+        spans = _merged(self._search(data, going_on, _DEEPEST, set()))
         if not spans:
             return texts
+        if len(data) > len(whole):
+            spans = list(_in_characters(data, spans))
         found, begin = [], 0
         for text in texts:
             found.append(_without(whole, begin, begin + len(text), spans))
@@ -69,7 +65,7 @@ class Hiding:
 
     def tree(self, value: Any) -> Any:
         """The same of all texts and numbers in something like JSON."""
-        if not self._forms:
+        if not self._values:
             return value
         if isinstance(value, str):
             return self.text(value)
@@ -83,63 +79,66 @@ class Hiding:
         """Whether something like JSON holds a secret."""
         return bool(self.tree(value) != value)
 
-    def _spans(self, text: str) -> list[Span]:
-        spans = [span for form, label in self._forms.items() for span in _places(text, form, label)]
-        if "\n" in text:
-            flat = text.replace("\r", "").replace("\n", "")
-            for form, pattern in self._wrapped.items():
-                if form in flat:
-                    label = self._forms[form]
-                    spans += [(match.start(), match.end(), label) for match in pattern.finditer(text)]
-        return _merged(spans)
+    def _search(self, data: bytes, going_on: bool, deepest: int, seen: set[bytes]) -> Iterator[Span]:
+        """Where secrets stand in a text, as they are or encoded.
 
-    def _begun(self, text: str) -> Span | None:
-        """Where the text ends with at least a third of a secret."""
-        for value, label in self._values.items():
-            for length in range(len(value) - 1, max(SHORTEST, len(value) // 3) - 1, -1):
-                if text.endswith(value[:length]):
-                    return len(text) - length, len(text), label
-        return None
+        Args:
+            deepest: how many codes within one another are still decoded.
+            seen: what the text says in codes that were looked through already.
+        """
+        seen.add(data)
+        yield from self._places(data, going_on)
+        for view in digit_views(data):
+            for found in self._places(view.data, going_on):
+                begin, end = view.source(*found[:2])
+                if end - begin <= _MOST_A_BYTE * (found[1] - found[0]):
+                    yield begin, end, found[2]
+        if not deepest:
+            return
+        for begin, end, text in texts_in_runs(data):
+            for *_, label in islice(self._search(text, False, deepest - 1, set()), 1):
+                yield begin, end, label
+        for code in self._codes:
+            decoded = code.view(data)
+            if decoded is not None and decoded.data not in seen:
+                for begin, end, label in self._search(decoded.data, going_on, deepest - 1, seen):
+                    yield *decoded.source(begin, end), label
 
-
-def _plain(value: str) -> Iterator[str]:
-    """A secret as it is, as source, in JSON, in addresses, in HTML, line by line."""
-    yield value
-    for escaped in (repr(value)[1:-1], ascii(value)[1:-1], json.dumps(value)[1:-1]):
-        yield escaped
-    yield json.dumps(value, ensure_ascii=False)[1:-1]
-    yield json.dumps(value)[1:-1].replace("/", "\\/")
-    data = value.encode("utf-8", "surrogateescape")
-    for quoted in (quote(data, safe=""), quote(data), quote_plus(data)):
-        yield quoted
-        yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), quoted)
-    for escaped in (html.escape(value), html.escape(value, quote=False)):
-        yield escaped
-        yield escaped.replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
-    yield data.hex()
-    lines = value.splitlines()
-    if len(lines) > 1:
-        yield from (line for line in lines if len(line) >= _SHORTEST_LINE and not line.startswith("-----"))
-
-
-def _coded(value: str) -> Iterator[str]:
-    """A secret in base64, alone and at any place of a longer text."""
-    data = value.encode("utf-8", "surrogateescape")
-    for code in (b64encode, urlsafe_b64encode):
-        yield code(data).decode()
-        for before in range(3):
-            # what its neighbours have a part in is left out
-            yield code(bytes(before) + data).decode()[(0, 2, 3)[before] : 8 * (before + len(data)) // 6]
+    def _places(self, data: bytes, going_on: bool) -> Iterator[Span]:
+        """Where secrets stand in a text as they are, and where it ends with at least a third of one."""
+        for value, label in self._bytes.items():
+            begin = data.find(value)
+            while begin >= 0:
+                yield begin, begin + len(value), label
+                begin = data.find(value, begin + len(value))
+            if going_on:
+                for length in range(len(value) - 1, max(SHORTEST, len(value) // 3) - 1, -1):
+                    if data.endswith(value[:length]):
+                        yield len(data) - length, len(data), label
+                        break
 
 
-def _places(text: str, form: str, label: str) -> Iterator[Span]:
-    begin = text.find(form)
-    while begin >= 0:
-        yield begin, begin + len(form), label
-        begin = text.find(form, begin + len(form))
+def _as_bytes(value: str) -> Iterator[bytes]:
+    """A text in the encodings in which programs turn it into bytes."""
+    yield utf8(value)
+    yield value.encode("utf-8", "surrogateescape")
+    for encoding in ("latin-1", "utf-16-le", "utf-16-be"):
+        with suppress(UnicodeEncodeError):
+            yield value.encode(encoding)
 
 
-def _merged(spans: list[Span]) -> list[Span]:
+def _in_characters(data: bytes, spans: list[Span]) -> Iterator[Span]:
+    """Spans of a text's UTF-8 as spans of its characters."""
+    counted = characters = 0
+    for begin, end, label in spans:
+        characters += len(data[counted:begin].translate(None, _CONTINUATION))
+        first = characters - (data[begin] in _CONTINUATION)
+        characters += len(data[begin:end].translate(None, _CONTINUATION))
+        counted = end
+        yield first, characters, label
+
+
+def _merged(spans: Iterator[Span]) -> list[Span]:
     """Spans in order; of those that overlap, one, with the longest one's label."""
     found: list[Span] = []
     for begin, end, label in sorted(spans, key=lambda span: (span[0], -span[1])):

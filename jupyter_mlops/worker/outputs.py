@@ -10,12 +10,12 @@ from typing import Any
 from nbformat import NotebookNode
 from nbformat.v4 import new_output as _untyped_new_output
 
-_ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]")
+COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]")
 
 
 def without_colours(text: str) -> str:
     """Text without the escape sequences that colour it in a terminal."""
-    return _ANSI.sub("", text)
+    return COLOURS.sub("", text)
 
 
 def size_of_text(text: str) -> int:
