@@ -1,17 +1,20 @@
-import { sweepPlugin, toolsPlugin } from './documents';
-import { commandsPlugin, modelPlugin } from './main';
-import { notebooksPlugin } from './notebooks';
-import { panelPlugin } from './panel';
-import { pipelineFilePlugin } from './pipelinefile';
-import { pipelinePlugin } from './pipelines';
+import { computePlugin } from './compute/plugin';
+import { notebooksPlugin, pipelineFilePlugin } from './documents/plugin';
+import { modelPlugin } from './model/plugin';
+import { panelPlugin } from './panel/plugin';
+import { pipelineCommandsPlugin, pipelinePlugin } from './pipelines/plugin';
+import { schedulesPlugin } from './schedules/plugin';
+import { sweepCommandsPlugin, sweepPlugin } from './sweeps/plugin';
 
 export default [
   modelPlugin,
-  commandsPlugin,
+  sweepCommandsPlugin,
+  pipelineCommandsPlugin,
+  schedulesPlugin,
   panelPlugin,
   sweepPlugin,
   pipelinePlugin,
   pipelineFilePlugin,
   notebooksPlugin,
-  toolsPlugin
+  computePlugin
 ];

@@ -1,9 +1,9 @@
-import './base.css';
+import './tokens.css';
+import './ui.css';
 import './panel.css';
-import './form.css';
-import './sweep.css';
-import './runs.css';
-import './spent.css';
-import './pipeline.css';
-import './pipelines-panel.css';
-import './dialogs.css';
+import './graph.css';
+import './sweeps.css';
+import './pipelines.css';
+import './documents.css';
+import './schedules.css';
+import './compute.css';

@@ -1,5 +1,5 @@
-import { MlopsModel } from '../model';
-import type { IMlopsModel } from '../tokens';
+import type { IMlopsModel } from '../model';
+import { MlopsModel } from '../model/model';
 import type { FakeServer } from './server';
 
 /** The real model in front of a server, for what may know it by its token only. */

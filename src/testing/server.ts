@@ -12,20 +12,8 @@ import type {
   Sweep,
   SweepRequest
 } from '../api/schema';
-import { FakePipelines } from './pipelines';
-
-export interface IAsked {
-  method: string;
-  /** Below `{base_url}mlops/`, decoded. */
-  path: string;
-  query: URLSearchParams;
-  body: unknown;
-}
-
-export interface IAnswer {
-  status: number;
-  body?: unknown;
-}
+import type { IAnswer, IAsked } from './answers';
+import { FakePipelines } from './pipelineRoutes';
 
 const BASE = 'http://localhost:8888/user/ada/';
 

@@ -1,0 +1,114 @@
+/** The model as the domains know it: views read it, and act by executing commands. */
+import { Token } from '@lumino/coreutils';
+import type { IDisposable } from '@lumino/disposable';
+import type { ISignal } from '@lumino/signaling';
+import type { Client } from '../api/client';
+import type {
+  Pipeline,
+  PipelineDetails,
+  PipelineRun,
+  PipelineRunDetails,
+  Run,
+  RunMark,
+  Status,
+  Sweep
+} from '../api/schema';
+
+/** What a change touched; listeners look up the present values in the model. */
+export interface IModelChange {
+  /** Sweeps that are new or different, deleted ones too. */
+  readonly sweeps: ReadonlySet<string>;
+  /** Sweeps of which at least one watched run is new or different. */
+  readonly runs: ReadonlySet<string>;
+  /** Sweeps that were live when last seen and are over now. */
+  readonly ended: ReadonlySet<string>;
+  /** Pipelines, and watched runs of pipelines, that are new or different, deleted ones too. */
+  readonly pipelines: ReadonlySet<string>;
+  /** Runs of pipelines that ended since they were last looked at. */
+  readonly pipelinesEnded: readonly IPipelineEnd[];
+  /** Whether `status`, `ready` or `error` is different. */
+  readonly status: boolean;
+}
+
+/** A run of a pipeline that is over. */
+export interface IPipelineEnd {
+  /** Id of the pipeline. */
+  readonly pipeline: string;
+  readonly run: RunMark;
+}
+
+export type SweepShelf = 'current' | 'archived' | 'deleted';
+
+/**
+ * All that this page knows of sweeps, runs, pipelines and the service, kept current.
+ *
+ * Records are immutable: a changed sweep, run or pipeline is a new object, so `===` tells whether to draw it
+ * again. There is one signal, emitted at most once a fetch. The model fetches when the server's event
+ * bus announces a revision, and by itself every few seconds where no events arrive.
+ *
+ * Runs are kept only for sweeps that somebody watches: a view of a sweep calls
+ * `const watch = model.watchRuns(id)` when shown, reads `model.runs(id)` on each `changed` whose
+ * `change.runs` has the id, and disposes the watch with itself. While the first page is on its way
+ * `model.runsLoaded(id)` is false. A sweep that executes a pipeline's step is not among `sweeps()`;
+ * whoever watches it has it in `model.sweep(id)`.
+ *
+ * All pipelines are known. Triggers, versions and runs are kept only of those that somebody watches
+ * (`watchPipeline`), steps only of watched runs (`watchPipelineRun`). Both are null while they are on
+ * their way, and `isMissing(id)` tells that there is no such pipeline or run.
+ *
+ * To act, execute a command (`CommandIDs`); to ask for what the model does not keep, use `client`.
+ * After a write through `client`, call `refresh()` so that this page need not wait for the event.
+ */
+export interface IMlopsModel extends IDisposable {
+  /** One method per route. */
+  readonly client: Client;
+  /** The only signal. */
+  readonly changed: ISignal<IMlopsModel, IModelChange>;
+  /** Whether the sweeps have been fetched once. */
+  readonly ready: boolean;
+  /** Why the last fetch failed; empty while all is well. */
+  readonly error: string;
+  /** Service, targets, store; null until somebody who watches it got it once. */
+  readonly status: Status | null;
+  /** Sweeps on a shelf, newest first. */
+  sweeps(shelf?: SweepShelf): readonly Sweep[];
+  /** One sweep, whatever its shelf; of a pipeline's step only while it is watched. */
+  sweep(id: string): Sweep | undefined;
+  /** Known runs of a watched sweep, by index. */
+  runs(sweepId: string): readonly Run[];
+  /** Whether the runs of a watched sweep have been fetched once. */
+  runsLoaded(sweepId: string): boolean;
+  /** One run of any watched sweep. */
+  run(id: string): Run | undefined;
+  /** Keep the runs of a sweep current until disposed. */
+  watchRuns(sweepId: string): IDisposable;
+  /** Pipelines by name; the deleted ones where these are asked for. */
+  pipelines(deleted?: boolean): readonly Pipeline[];
+  /** One pipeline, deleted or not. */
+  pipeline(id: string): Pipeline | undefined;
+  /** Triggers, versions and graph of a watched pipeline. */
+  pipelineDetails(id: string): PipelineDetails | null;
+  /** Known runs of a watched pipeline, newest first. */
+  pipelineRuns(id: string): readonly PipelineRun[];
+  /** A watched run of a pipeline, with its steps. */
+  pipelineRun(runId: string): PipelineRunDetails | null;
+  /** Whether a watched pipeline or pipeline run was looked for and is not there. */
+  isMissing(id: string): boolean;
+  /** Keep a pipeline's details and runs current until disposed. */
+  watchPipeline(id: string): IDisposable;
+  /** Keep a pipeline run's steps current until disposed. */
+  watchPipelineRun(runId: string): IDisposable;
+  /** Keep `status` current until disposed. */
+  watchStatus(): IDisposable;
+  /** Fetch what is newer now. Never rejects: see `error`. */
+  refresh(): Promise<void>;
+}
+
+export const IMlopsModel = new Token<IMlopsModel>(
+  'jupyter-mlops:IMlopsModel',
+  'Sweeps, their runs, pipelines and the service behind them, kept current.'
+);
+
+/** Revisions of the store, on Jupyter's event bus. */
+export const CHANGES_SCHEMA =
+  'https://events.jupyter.org/jupyter_mlops/changes/v1';

@@ -1,0 +1,139 @@
+import { NotebookTracker } from '@jupyterlab/notebook';
+import { nullTranslator } from '@jupyterlab/translation';
+import { CommandRegistry } from '@lumino/commands';
+import { Widget } from '@lumino/widgets';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { CommandIDs } from '../../model/commandIds';
+import { MlopsModel } from '../../model/model';
+import { allByRole, byRole, text } from '../../testing/render';
+import { FakeServer, statusOf } from '../../testing/server';
+import { MlopsPanel } from './panel';
+
+describe('MlopsPanel', () => {
+  let server: FakeServer;
+  let model: MlopsModel;
+  let panel: MlopsPanel;
+  let commands: CommandRegistry;
+
+  beforeEach(() => {
+    server = new FakeServer();
+    model = new MlopsModel({ client: server.client });
+    commands = new CommandRegistry();
+    panel = new MlopsPanel({
+      model,
+      commands,
+      tracker: new NotebookTracker({ namespace: 'notebook' }),
+      translator: nullTranslator,
+      localPath: path => path
+    });
+    Widget.attach(panel, document.body);
+    panel.hide();
+    panel.show();
+  });
+
+  afterEach(() => {
+    panel.dispose();
+    model.dispose();
+  });
+
+  it('has four sections, each of which says what it is for while empty', async () => {
+    await model.refresh();
+    expect(
+      [...document.querySelectorAll('.jp-AccordionPanel-title')].map(title =>
+        title.textContent?.trim()
+      )
+    ).toEqual(['Notebook', 'Sweeps', 'Pipelines', 'Compute']);
+    await text('Open a notebook: the parameters it declares appear here');
+    await text('No sweeps yet.');
+    await text('Promote a finished run:');
+    await text('2 slots');
+  });
+
+  it('shows a sweep as soon as the model has it', async () => {
+    await model.refresh();
+    server.put({ id: 's', name: 'night' });
+    await model.refresh();
+    await byRole('button', /^night/);
+    server.put({ id: 's', state: 'succeeded', counts: { succeeded: 10 } });
+    await model.refresh();
+    await text('10/10');
+  });
+
+  it('says why sweeps cannot be read, and shows those it knows', async () => {
+    server.put({ id: 's', name: 'night' });
+    await model.refresh();
+    server.offline = true;
+    await model.refresh();
+    await vi.waitFor(() =>
+      expect(allByRole('alert')[0]?.textContent).toBe(
+        'The Jupyter server does not answer.'
+      )
+    );
+    await byRole('button', /^night/);
+    server.offline = false;
+    await model.refresh();
+    await vi.waitFor(() => expect(allByRole('alert')).toHaveLength(0));
+  });
+
+  it('acts by commands', async () => {
+    const executed: unknown[] = [];
+    for (const id of [
+      CommandIDs.openSweep,
+      CommandIDs.stopSweep,
+      CommandIDs.openMlflow,
+      CommandIDs.showServiceLog
+    ]) {
+      commands.addCommand(id, {
+        execute: args => void executed.push([id, args['id']])
+      });
+    }
+    server.put({ id: 's', name: 'night' });
+    await model.refresh();
+    (await byRole('button', 'Stop “night”')).click();
+    (await byRole('button', /^night/)).click();
+    (await byRole('button', 'MLflow ↗')).click();
+    (await byRole('button', 'log')).click();
+    expect(executed).toEqual([
+      [CommandIDs.stopSweep, 's'],
+      [CommandIDs.openSweep, 's'],
+      [CommandIDs.openMlflow, undefined],
+      [CommandIDs.showServiceLog, undefined]
+    ]);
+  });
+
+  it('says why a target is off and what the service does', async () => {
+    await text('No NVIDIA device is seen here.');
+    await text('starts with a sweep');
+    const status = statusOf();
+    server.status = {
+      ...status,
+      service: {
+        ...status.service,
+        state: 'ready',
+        doing: 'night: 3 of 10 runs',
+        mlflow: 'failed',
+        mlflow_message: 'http://elsewhere refuses.'
+      },
+      targets: [{ ...status.targets[0]!, state: 'ready', busy: 1 }],
+      warnings: ['The store lies on a network file system.']
+    };
+    panel.hide();
+    panel.show();
+    await text('night: 3 of 10 runs');
+    await text('does not answer');
+    await text('http://elsewhere refuses.');
+    await text('1/2 busy');
+    await text('The store lies on a network file system.');
+  });
+
+  it('asks for no status while it is hidden', async () => {
+    await text('2 slots');
+    panel.hide();
+    await vi.waitFor(() => expect(model.status).not.toBeNull());
+    const before = server.askedFor('status').length;
+    vi.useFakeTimers();
+    await vi.advanceTimersByTimeAsync(60_000);
+    vi.useRealTimers();
+    expect(server.askedFor('status')).toHaveLength(before);
+  });
+});

@@ -1,0 +1,53 @@
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import { Notification } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { IMlopsModel } from '../model';
+import { CommandIDs } from '../model/commandIds';
+import { finishedRuns } from '../model/states';
+
+/** Tell a person at a sweep's end. */
+export function announceEnds(
+  app: JupyterFrontEnd,
+  model: IMlopsModel,
+  trans: TranslationBundle
+): void {
+  model.changed.connect((_, { ended }) => {
+    for (const id of ended) {
+      const sweep = model.sweep(id);
+      if (!sweep || sweep.deleted_at || sweep.state === 'stopped') {
+        continue;
+      }
+      const actions = [
+        {
+          label: trans.__('Open'),
+          callback: () =>
+            void app.commands.execute(CommandIDs.openSweep, { id })
+        }
+      ];
+      if (sweep.state === 'succeeded') {
+        Notification.success(
+          trans._n(
+            '“%2” is done: %1 run succeeded.',
+            '“%2” is done: %1 runs succeeded.',
+            sweep.total,
+            sweep.name
+          ),
+          { autoClose: 8000, actions }
+        );
+      } else {
+        const failed = sweep.counts['failed'] ?? 0;
+        Notification.warning(
+          failed > 0
+            ? trans.__(
+                '“%1” is over: %2 of %3 runs failed.',
+                sweep.name,
+                failed,
+                finishedRuns(sweep)
+              )
+            : trans.__('“%1” failed. %2', sweep.name, sweep.message),
+          { autoClose: false, actions }
+        );
+      }
+    }
+  });
+}

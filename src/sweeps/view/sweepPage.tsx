@@ -1,0 +1,201 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+import type { Run, Sweep } from '../../api/schema';
+import { SWEEP_CLASS } from '../../model/commandIds';
+import { isOver } from '../../model/states';
+import { formatCount } from '../../ui/format';
+import {
+  buildColumns,
+  filterOf,
+  PLANNED_ORDER,
+  sortRuns,
+  type IColumn,
+  type ISort,
+  type RunFilter
+} from './columns';
+import { ObjectiveChooser, Slots, StateFilter } from './runControls';
+import type { IRunActions } from './runRow';
+import { RunStrip } from './runStrip';
+import { RunTable } from './runTable';
+import type { IPageActions } from './sweepActions';
+import { SweepDetails } from './sweepDetails';
+import { Header } from './sweepHeader';
+import { runWord } from './sweepStates';
+
+export interface ISweepPageProps {
+  sweep: Sweep;
+  runs: readonly Run[];
+  loaded: boolean;
+  /** What was refused or could not be fetched; empty while all is well. */
+  error: string;
+  actions: IPageActions;
+  runActions: IRunActions;
+  trans: TranslationBundle;
+}
+
+type Tab = 'runs' | 'details';
+
+/** A sweep: how it stands, its runs, and what it is. */
+export function SweepPage(props: ISweepPageProps): JSX.Element {
+  const { sweep, trans, error } = props;
+  const [tab, setTab] = React.useState<Tab>('runs');
+  const [filter, setFilter] = React.useState<RunFilter | null>(null);
+  const id = React.useId();
+  const tabOf = (name: Tab, label: string) => (
+    <button
+      type="button"
+      role="tab"
+      id={`${id}-${name}`}
+      aria-selected={tab === name}
+      aria-controls={`${id}-panel`}
+      className="jp-MlopsTab"
+      onClick={() => setTab(name)}
+    >
+      {label}
+    </button>
+  );
+  return (
+    <div className={`jp-MlopsPage ${SWEEP_CLASS}`} data-sweep-id={sweep.id}>
+      <Header {...props} />
+      {error && (
+        <div className="jp-MlopsProblem" role="alert">
+          {error}
+        </div>
+      )}
+      <div className="jp-MlopsControls">
+        <span role="tablist" aria-label={trans.__('Sweep')}>
+          {tabOf('runs', trans.__('Runs'))}
+          {tabOf('details', trans.__('Details'))}
+        </span>
+        {tab === 'runs' && (
+          <>
+            {props.runs.length > 0 && (
+              <StateFilter {...props} filter={filter} onFilter={setFilter} />
+            )}
+            <span className="jp-MlopsControls-right">
+              <ObjectiveChooser {...props} />
+              <Slots {...props} />
+            </span>
+          </>
+        )}
+      </div>
+      <div
+        className="jp-MlopsPage-panel"
+        role="tabpanel"
+        id={`${id}-panel`}
+        aria-labelledby={`${id}-${tab}`}
+      >
+        {/* kept, so that order, selection and place are the same afterwards */}
+        <div className="jp-MlopsPage-runs" hidden={tab !== 'runs'}>
+          <Runs {...props} filter={filter} onFilter={setFilter} />
+        </div>
+        {tab === 'details' && <SweepDetails {...props} />}
+      </div>
+    </div>
+  );
+}
+
+function Runs(
+  props: ISweepPageProps & {
+    filter: RunFilter | null;
+    onFilter(filter: RunFilter | null): void;
+  }
+): JSX.Element {
+  const { sweep, runs, filter, trans } = props;
+  const [sort, setSort] = React.useState<ISort>(PLANNED_ORDER);
+  const [selected, setSelected] = React.useState<string | null>(null);
+  const last = React.useRef<readonly IColumn[]>([]);
+  const columns = (last.current = React.useMemo(
+    () => buildColumns(sweep, runs, last.current),
+    [sweep, runs]
+  ));
+  const shown = React.useMemo(
+    () =>
+      sortRuns(
+        filter ? runs.filter(run => filterOf(run) === filter) : runs,
+        columns,
+        sort
+      ),
+    [runs, filter, columns, sort]
+  );
+  const run = React.useMemo(
+    () => runs.find(({ id }) => id === selected),
+    [runs, selected]
+  );
+  if (runs.length === 0) {
+    return <Nothing {...props} />;
+  }
+  const more = sweep.total - sweep.planned;
+  return (
+    <div className="jp-MlopsRunsPane">
+      <div className="jp-MlopsRunsPane-table">
+        <RunTable
+          sweep={sweep}
+          runs={shown}
+          columns={columns}
+          sort={sort}
+          selected={selected}
+          actions={props.runActions}
+          trans={trans}
+          onSort={setSort}
+          onSelect={setSelected}
+        />
+        {filter && shown.length === 0 && (
+          <p className="jp-MlopsRunsPane-note">
+            {trans.__('No run is in the state “%1”.', runWord(filter, trans))}{' '}
+            <button
+              type="button"
+              className="jp-MlopsLink"
+              onClick={() => props.onFilter(null)}
+            >
+              {trans.__('Show all')}
+            </button>
+          </p>
+        )}
+        {!filter && more > 0 && (
+          <p className="jp-MlopsRunsPane-note">
+            {isOver(sweep.state)
+              ? trans._n(
+                  '%1 more was not begun.',
+                  '%1 more were not begun.',
+                  more
+                )
+              : trans.__('%1 more follow.', formatCount(more))}
+          </p>
+        )}
+      </div>
+      {run && (
+        <RunStrip
+          sweep={sweep}
+          run={run}
+          actions={props.runActions}
+          trans={trans}
+          onClose={() => setSelected(null)}
+        />
+      )}
+    </div>
+  );
+}
+
+/** Why there are no runs, and what comes next. */
+function Nothing(props: ISweepPageProps): JSX.Element {
+  const { sweep, loaded, trans } = props;
+  let text: string;
+  if (!loaded) {
+    text = trans.__('The runs are being fetched.');
+  } else if (isOver(sweep.state)) {
+    text = trans.__('No run was begun.');
+  } else if (sweep.state === 'starting') {
+    text = trans.__(
+      'Workers are starting on %1. The first of %2 runs goes alone and shows what a run takes; then as many go at once as cores and memory allow.',
+      sweep.target,
+      formatCount(sweep.total)
+    );
+  } else {
+    text = trans.__(
+      '%1 runs will be listed here as they are planned, one row each. You can close JupyterLab meanwhile: the sweep goes on.',
+      formatCount(sweep.total)
+    );
+  }
+  return <p className="jp-MlopsNothing">{text}</p>;
+}

@@ -1,2 +1,0 @@
-export { MlopsPanel, type IPanelOptions } from './panel';
-export { compact, NotebookForm } from './form';

@@ -1,1 +1,0 @@
-export { PipelineView, type IPipelineViewOptions } from './view';
