@@ -57,7 +57,7 @@ class Guard:
             self._process = None
 
     def _start(self) -> None:
-        root = str(Path(__file__).resolve().parents[2])
+        root = str(Path(__file__).resolve().parents[__name__.count(".")])
         path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__],
