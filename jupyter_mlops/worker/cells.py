@@ -15,6 +15,7 @@ from nbformat.v4 import output_from_msg
 from .hiding import NOTHING, Hiding
 from .kernels import Kernel, OutputChannel
 from .outputs import OutputKeeper
+from .sentences import CellFailedError
 
 _OUTPUT_BEHIND_REPLY = 60  # s that output may arrive behind the reply; then the cell counts as done
 _KNOWN_OF_OUTPUTS = ("widget_state", "widget_buffers", "_display_id_map", "code_cells_executed")
@@ -22,21 +23,6 @@ _WHOLE = ("display_data", "execute_result", "update_display_data", "error")
 _SHOWN = ("data", "metadata", "ename", "evalue", "traceback")
 _SKIPPED = "skip-execution"  # nbclient's word
 _LAST_WORDS = 0.1  # s for output that a dead kernel had sent
-
-
-class CellFailedError(Exception):
-    """A cell raised.
-
-    Attributes:
-        name, value: of the exception, as the kernel's language says it.
-        lines: of its traceback.
-    """
-
-    def __init__(self, name: str, value: str, lines: list[str]) -> None:
-        super().__init__(name, value, lines)
-        self.name = name
-        self.value = value
-        self.lines = lines
 
 
 class NotebookExitError(Exception):

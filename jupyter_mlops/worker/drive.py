@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from nbformat import NotebookNode
 
 from .attempts import Attempt, Ending
-from .cells import CellClient, CellFailedError, NotebookExitError, will_run
+from .cells import CellClient, NotebookExitError, will_run
 from .environment import kernel_environment, own_variables
 from .forks import ForkServerLostError, NoForkError
 from .hiding import SHORTEST, Hiding
@@ -26,7 +26,7 @@ from .outputs import OutputKeeper, new_output
 from .places import attempt_folder
 from .recorder import Recorder
 from .secret_values import find_secrets
-from .sentences import EndedError, KernelGoneError, exited_well
+from .sentences import CellFailedError, EndedError, KernelGoneError, exited_well
 from .sharing import Template, fill, inject_parameters, key_of, make_template, shared_cells, templates
 from .step import watch_files
 

@@ -88,8 +88,8 @@ def _outcome(attempt: Attempt) -> tuple[RunState, RunError | None]:
 
 
 def _executed(attempt: Attempt) -> tuple[RunState, RunError | None]:
-    from .cells import CellFailedError
     from .forks import ForkServerLostError
+    from .sentences import CellFailedError
     from .step import handed_on
 
     try:

@@ -8,6 +8,7 @@ import re
 from queue import Empty
 from typing import Any
 
+from . import epilogue, loaded
 from .attempts import Attempt
 from .cells import CellClient
 from .questions import ask, call_in, understood
@@ -52,13 +53,13 @@ async def _read_python(attempt: Attempt, client: CellClient, names: list[str]) -
     owner = env.get("MLOPS_MLFLOW_OWNER", "")
     code = f"g['read_loaded']({project_folders(attempt.spec)!r}, {client.kernel.imported!r})"
     expressions = {
-        "code": call_in("loaded.py", code),
+        "code": call_in(loaded, code),
         "mlflow": "'mlflow' in __import__('sys').modules",
         **step_questions(attempt.spec),
     }
     if names:
         call = f"g['read_numbers'](__import__('builtins').globals(), {names!r})"
-        expressions["metrics"] = call_in("epilogue.py", call)
+        expressions["metrics"] = call_in(epilogue, call)
     # one request for all: most notebooks know nothing of MLflow
     answers = await ask(attempt, client, expressions, "The metrics", _PATIENCE)
     _take(attempt, answers.get("metrics"), "The metrics")
@@ -66,7 +67,7 @@ async def _read_python(attempt: Attempt, client: CellClient, names: list[str]) -
     take_step_answers(attempt, answers)
     if owner and answers.get("mlflow", {}).get("data", {}).get("text/plain") == "True":
         what = "The metrics of the notebook's MLflow runs"
-        call = call_in("epilogue.py", f"g['read_mlflow']({owner!r}, {env.get('MLFLOW_RUN_ID') == owner})")
+        call = call_in(epilogue, f"g['read_mlflow']({owner!r}, {env.get('MLFLOW_RUN_ID') == owner})")
         answers = await ask(attempt, client, {"metrics": call}, what, _MLFLOW_PATIENCE)
         _take(attempt, answers.get("metrics"), what)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import inspect
 import json
 from functools import lru_cache
-from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from .attempts import Attempt
@@ -14,17 +15,18 @@ from .cells import CellClient
 
 
 @lru_cache(maxsize=8)
-def _source(file: str) -> str:
-    return Path(__file__).with_name(file).read_text()
+def _source(module: ModuleType) -> str:
+    return inspect.getsource(module)
 
 
-def call_in(file: str, call: str) -> str:
-    """A Python expression that evaluates a call of a function whose source lies in this folder.
+def call_in(module: ModuleType, call: str) -> str:
+    """A Python expression that evaluates a call of a module's function in the kernel's own Python.
 
     Args:
+        module: its source is sent to the kernel.
         call: its functions are found in ``g``.
     """
-    run = f"__import__('builtins').exec({_source(file)!r}, g)"
+    run = f"__import__('builtins').exec({_source(module)!r}, g)"
     return f"(lambda g: ({run}, {call})[1])({{'__name__': 'mlops_question'}})"
 
 

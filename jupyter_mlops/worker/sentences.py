@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
 
 from ..core.errors import MlopsError
 from ..core.runs import RunError
 
-if TYPE_CHECKING:
-    from .cells import CellFailedError
-
 _LONGEST_VALUE = 300
 _LONGEST_TRACEBACK = 20_000
+
+
+class CellFailedError(Exception):
+    """A cell raised.
+
+    Attributes:
+        name, value: of the exception, as the kernel's language says it.
+        lines: of its traceback.
+    """
+
+    def __init__(self, name: str, value: str, lines: list[str]) -> None:
+        super().__init__(name, value, lines)
+        self.name = name
+        self.value = value
+        self.lines = lines
 
 
 class EndedError(Exception):

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from ..core.runs import RunSpec
+from . import opened, variables
 from .attempts import Attempt
 from .places import files_folder, outputs_file
 from .questions import call_in, understood
@@ -22,7 +23,7 @@ _MOST_NAMES = 20
 
 def watch_files() -> str:
     """An expression that has a Python kernel take note of the files it opens."""
-    return call_in("opened.py", "g['watch']()")
+    return call_in(opened, "g['watch']()")
 
 
 def step_questions(spec: RunSpec) -> dict[str, str]:
@@ -32,10 +33,10 @@ def step_questions(spec: RunSpec) -> dict[str, str]:
         return {}
     kept = _with_real(extras.project, extras.live, spec.folder)
     skipped = _with_real(spec.directory)
-    asked = {"opened": call_in("opened.py", f"g['read_opened']({kept!r}, {skipped!r})")}
+    asked = {"opened": call_in(opened, f"g['read_opened']({kept!r}, {skipped!r})")}
     if extras.outputs:
         call = f"g['read_variables'](__import__('builtins').globals(), {extras.outputs!r}, {MOST_OUTPUT})"
-        asked["outputs"] = call_in("variables.py", call)
+        asked["outputs"] = call_in(variables, call)
     return asked
 
 
