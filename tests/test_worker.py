@@ -236,7 +236,7 @@ def test_a_worker_killed_with_signal_9_leaves_no_kernel(tmp_path: Path) -> None:
     path.write_bytes(msgspec.json.encode(spec))
     program = (
         "import sys, msgspec, pathlib\n"
-        "from jupyter_mlops.core.record import RunSpec\nfrom jupyter_mlops.worker import run_attempt\n"
+        "from jupyter_mlops.core.runs import RunSpec\nfrom jupyter_mlops.worker import run_attempt\n"
         "run_attempt(msgspec.json.decode(pathlib.Path(sys.argv[1]).read_bytes(), type=RunSpec))"
     )
     root = str(Path(__file__).resolve().parents[1])
