@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import socket
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -25,7 +27,6 @@ from .services.pipelines.scheduler import Scheduler
 from .services.process.launch import info_key
 from .services.process.layout import Layout
 from .services.sweeps.manager import Drivers
-from .services.sweeps.removal import remove_sweep
 from .settings import MlopsSettings
 from .store import StaleEpochError, Store, StoreFailedError
 from .tracking import Tracking
@@ -47,10 +48,8 @@ class Runtime:
         self._working_at = time.monotonic()
         self._said: ServiceInfo | None = None
         self._seen = -1
-        self._upkeep: asyncio.Task[None] | None = None
+        self._beside: dict[str, tuple[float, asyncio.Task[None]]] = {}  # when each was begun
         self._beating: asyncio.Task[None] | None = None
-        self._kept_up = 0.0
-        self._tidied = -TIDY_SECONDS
         self._busy = False
         self._wanted = True
 
@@ -79,7 +78,8 @@ class Runtime:
         return self
 
     async def __aexit__(self, *details: object) -> None:
-        tasks = [task for task in (self._upkeep, self._beating) if task is not None]
+        tasks = [task for _, task in self._beside.values()]
+        tasks += [self._beating] if self._beating else []
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -111,7 +111,6 @@ class Runtime:
     async def _warm_up(self) -> None:
         try:
             await self.context.call(self.context.tracking.start)
-            await self._purge()
         except MlopsError as error:
             log.warning("%s", error.message)
 
@@ -139,25 +138,28 @@ class Runtime:
             self.drivers.take_up()
             self.pipeline_runs.take_up()
             self._seen = revision
-        if time.monotonic() - self._kept_up > UPKEEP_SECONDS and (self._upkeep is None or self._upkeep.done()):
-            upkeep, self._upkeep = self._upkeep, asyncio.create_task(self._keep_up())
-            self._kept_up = time.monotonic()
-            if upkeep is not None and (error := upkeep.exception()) is not None:
-                if isinstance(error, StaleEpochError | StoreFailedError):
-                    raise error
-                log.error("Something beside the sweeps failed", exc_info=error)
+        self._do_beside("upkeep", UPKEEP_SECONDS, self._keep_up)
+        self._do_beside("tidying", TIDY_SECONDS, lambda: retention.apply(self.context))
         self._say()
         due = self.scheduler.next_due
         return POLL_SECONDS if due is None else min(POLL_SECONDS, max(0.0, due))
+
+    def _do_beside(self, name: str, seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Begin what is done from time to time, where it is due and its last time is over."""
+        begun, last = self._beside.get(name, (-math.inf, None))
+        if time.monotonic() - begun <= seconds or (last is not None and not last.done()):
+            return
+        self._beside[name] = (time.monotonic(), asyncio.create_task(work(), name=name))
+        if last is not None and (error := last.exception()) is not None:
+            if isinstance(error, StaleEpochError | StoreFailedError):
+                raise error
+            log.error("%s failed", name.capitalize(), exc_info=error)
 
     async def _keep_up(self) -> None:
         """What is done beside the sweeps every few seconds."""
         await self.alerts.turn()
         await self.context.catch_up()
         self.context.tracking.keep()
-        if time.monotonic() - self._tidied > TIDY_SECONDS:
-            self._tidied = time.monotonic()
-            await retention.apply(self.context)
         for target in self.context.targets.used():
             idle = time.monotonic() - target.used_at
             if not target.info().busy and idle > self.settings.target_idle_timeout:
@@ -198,12 +200,6 @@ class Runtime:
         parts = [f"{sweeps} sweep{'s' * (sweeps != 1)}"] * bool(sweeps)
         parts += [f"{runs} pipeline run{'s' * (runs != 1)}"] * bool(runs)
         return f"{' and '.join(parts)} running" if parts else "Idle"
-
-    async def _purge(self) -> None:
-        """Remove for good what was deleted long ago; MLflow is told, and keeps it in its own bin."""
-        before = datetime.now(UTC) - timedelta(days=self.settings.keep_deleted_days)
-        for sweep_id in self.context.store.purgeable(before.isoformat()):
-            await remove_sweep(self.context, self.context.store.sweep(sweep_id))
 
     async def _close_targets(self) -> None:
         self._busy = bool(self.context.store.live_runs(self.context.service))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,21 +13,22 @@ import pytest
 from conftest import wait_until
 from mlflow_helpers import mlflow_client, tagged
 from pipeline_helpers import PipelineService
+from sqlalchemy import event
 
 from jupyter_mlops.compute import Targets
 from jupyter_mlops.core.errors import NotFoundError
 from jupyter_mlops.core.pipelines.definition import PipelineDefinition, Retention, Step
-from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, StepRun, Version
+from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, StepRun, Trigger, Version
 from jupyter_mlops.core.record import now
 from jupyter_mlops.core.runs import Run
 from jupyter_mlops.core.states import PipelineRunState, RunState, StepState, SweepState
 from jupyter_mlops.core.sweeps import Sweep
 from jupyter_mlops.services.context import Context
 from jupyter_mlops.services.pipelines import retention as module
-from jupyter_mlops.services.pipelines.retention import apply, surplus
+from jupyter_mlops.services.pipelines.retention import apply
 from jupyter_mlops.services.process.layout import Layout
 from jupyter_mlops.settings import MlopsSettings
-from jupyter_mlops.store import Store
+from jupyter_mlops.store import Firing, Store
 from jupyter_mlops.tracking import Tracking
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -35,9 +37,10 @@ NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 # -- which -------------------------------------------------------------------------------------------
 
 
-def past(number: int, days: float, state: PipelineRunState = PipelineRunState.SUCCEEDED) -> PipelineRun:
+def past(store: Store, number: int, days: float, state: PipelineRunState = PipelineRunState.SUCCEEDED) -> None:
     at = (NOON - timedelta(days=days)).isoformat()
-    return PipelineRun(id=f"r{number}", pipeline_id="p", version=1, number=number, state=state, ended_at=at)
+    made = PipelineRun(id=f"r{number}", pipeline_id="p", version=1, state=state, service="here", ended_at=at)
+    assert store.create_pipeline_run(made).number == number
 
 
 @pytest.mark.parametrize(
@@ -53,10 +56,20 @@ def past(number: int, days: float, state: PipelineRunState = PipelineRunState.SU
         (Retention(runs=1, days=100), ["r5", "r4", "r3", "r2", "r1"]),
     ],
 )
-def test_runs_beyond_number_or_age_are_surplus(retention: Retention, removed: list[str]) -> None:
-    runs = [past(7, 0, PipelineRunState.RUNNING), past(6, 1), past(5, 1, PipelineRunState.SKIPPED)]
-    runs += [past(4, 2, PipelineRunState.FAILED), past(3, 3), past(2, 4), past(1, 5)]
-    assert [run.id for run in surplus(runs, retention, NOON)] == removed
+def test_runs_beyond_number_or_age_are_surplus(any_store: Store, retention: Retention, removed: list[str]) -> None:
+    made = Pipeline(id="p", name="delays", path="/x/delays.pipeline.yaml", project="/x")
+    any_store.create_pipeline(made, Version(pipeline_id="p", number=1, definition=PipelineDefinition(steps={})))
+    for number, days in ((1, 5), (2, 4), (3, 3)):
+        past(any_store, number, days)
+    past(any_store, 4, 2, PipelineRunState.FAILED)
+    past(any_store, 5, 1, PipelineRunState.SKIPPED)
+    past(any_store, 6, 1)
+    past(any_store, 7, 0, PipelineRunState.RUNNING)
+    before = None if retention.days is None else (NOON - timedelta(days=retention.days)).isoformat()
+    asked = {"newest": retention.runs, "before": before}
+    assert [run.id for run in any_store.surplus_runs("p", "here", 99, **asked)] == removed
+    assert [run.id for run in any_store.surplus_runs("p", "here", 2, **asked)] == removed[-2:]
+    assert any_store.surplus_runs("p", "there", 99, **asked) == []
 
 
 # -- how ---------------------------------------------------------------------------------------------
@@ -268,6 +281,37 @@ async def test_nothing_goes_while_mlflow_cannot_be_asked(kept: Kept) -> None:
     kept.assert_left(3, 2, 1)
     await apply(kept.context)
     kept.assert_left(3)
+
+
+async def test_what_was_deleted_long_ago_goes_while_the_service_runs(kept: Kept) -> None:
+    old = "2020-01-01T00:00:00.000000+00:00"
+    for number, deleted_at, service in ((1, old, "here"), (2, now(), "here"), (3, None, "here"), (4, old, "there")):
+        sweep = Sweep(id=f"s{number}", name="a", path="/x/a.ipynb", notebook_hash="h", state=SweepState.STOPPED)
+        fields = {"deleted_at": deleted_at, "service": service}
+        kept.store.create_sweep(msgspec.structs.replace(sweep, **fields), f"notebook {number}".encode())
+    kept.pipeline(Retention())
+    trigger = kept.store.create_trigger(Trigger(id="t", pipeline_id="p", next_at=old))
+    recent = now()
+    for time in (old, recent):
+        kept.store.fire([Firing(kept.store.trigger(trigger.id), recent, [(time, None, "missed")])], recent, "here")
+    await apply(kept.context)
+    assert {sweep.id for sweep in kept.store.sweeps(deleted=None)} == {"s2", "s3", "s4"}
+    with pytest.raises(NotFoundError):
+        kept.store.blob(hashlib.sha256(b"notebook 1").hexdigest())
+    assert [fire.scheduled_at for fire in kept.store.fired("t")] == [recent]
+
+
+async def test_what_stays_is_not_read(kept: Kept) -> None:
+    kept.pipeline(Retention(runs=3, days=30))
+    for number in range(1, 4):
+        kept.run(number)
+        kept.layout.project("p", number).mkdir(parents=True)
+    said: list[str] = []
+    event.listen(kept.store._engine, "before_cursor_execute", lambda *call: said.append(call[2]))
+    await apply(kept.context)
+    looks = [each for each in said if "SELECT pipeline_runs.record" in each and "WHERE pipeline_runs.id =" not in each]
+    assert looks and all("LIMIT" in each for each in looks), looks
+    kept.assert_left(3, 2, 1)
 
 
 async def test_what_was_begun_is_finished_the_next_time(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, insert, select
+from sqlalchemy import ColumnElement, delete, exists, false, insert, or_, select, true
 
 from ..core.errors import ConflictError
 from ..core.pipelines.records import LogLine, PipelineRun, StepRun
@@ -27,7 +27,7 @@ from .pipeline_rows import (
     stamped,
     step_row,
 )
-from .tables import pipeline_runs, step_runs
+from .tables import REUSED_STEP, pipeline_runs, step_runs
 
 
 class PipelineRunStore(Base):
@@ -89,6 +89,51 @@ class PipelineRunStore(Base):
         """The id of each pipeline's first queued run, with how many runs of that pipeline go on; the oldest first."""
         with self._read() as connection:
             return first_queued(connection)
+
+    def surplus_runs(
+        self, pipeline_id: str, service: str, limit: int, *, newest: int | None = None, before: str | None = None
+    ) -> list[PipelineRun]:
+        """Runs of a pipeline that are over and not to be kept, newest first.
+
+        Args:
+            service: only those that this service ran, or none.
+            limit: at most so many, the oldest ones.
+            newest: how many are kept; what was skipped says little, and pushes out none.
+            before: ISO time; what ended earlier is not kept.
+        """
+        of = pipeline_runs.c.pipeline_id == pipeline_id
+        over = [state.value for state in PIPELINE_RUN_OVER]
+        surplus: list[ColumnElement[bool]] = []
+        if newest == 0:
+            surplus.append(true())
+        elif newest is not None:
+            ran = pipeline_runs.c.state.in_([state for state in over if state != PipelineRunState.SKIPPED.value])
+            oldest = select(pipeline_runs.c.number).where(of, ran).order_by(pipeline_runs.c.number.desc())
+            surplus.append(pipeline_runs.c.number < oldest.offset(newest - 1).limit(1).scalar_subquery())
+        if before is not None:
+            surplus.append(pipeline_runs.c.ended_at < before)
+        query = (
+            select(pipeline_runs.c.record, pipeline_runs.c.revision)
+            .where(of, pipeline_runs.c.state.in_(over), pipeline_runs.c.service.in_(["", service]))
+            .where(or_(false(), *surplus))
+            .order_by(pipeline_runs.c.number)
+            .limit(limit)
+        )
+        with self._read() as connection:
+            return [stamped(row, PipelineRun) for row in connection.execute(query)][::-1]
+
+    def in_use(self, pipeline_id: str, version: int, since: str) -> bool:
+        """Whether a run of a version goes on, waits, or ended after an ISO time."""
+        over = pipeline_runs.c.state.in_([state.value for state in PIPELINE_RUN_OVER])
+        query = select(
+            exists().where(
+                pipeline_runs.c.pipeline_id == pipeline_id,
+                pipeline_runs.c.version == version,
+                or_(~over, pipeline_runs.c.ended_at > since),
+            )
+        )
+        with self._read() as connection:
+            return bool(connection.execute(query).scalar())
 
     def change_pipeline_run(
         self,
@@ -217,6 +262,12 @@ class PipelineRunStore(Base):
                 connection.execute(STAMP_RUN, {"key": step.run_id, "stamp": number})
                 connection.execute(STAMP_PIPELINE, {"key": step.pipeline_id, "stamp": number})
             return changed
+
+    def reused_steps(self, pipeline_id: str) -> list[StepRun]:
+        """The steps of a pipeline that took an earlier result."""
+        return self._records(
+            select(step_runs.c.record).where(step_runs.c.pipeline_id == pipeline_id, REUSED_STEP), StepRun
+        )
 
     def reusable(self, pipeline_id: str, fingerprint: str) -> StepRun | None:
         """The newest step that succeeded with a fingerprint, None where none did."""

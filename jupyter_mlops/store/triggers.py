@@ -99,6 +99,13 @@ class TriggerStore(Base):
         """What a trigger remembers from one look to the next, None before the first."""
         return self.info(state_key(trigger_id))
 
+    def purge_fires(self, before: str) -> None:
+        """Remove the fires whose scheduled time lies before an ISO time."""
+        # by trigger, so that it is found by the key
+        where = (fires.c.trigger_id.in_(select(triggers.c.id)), fires.c.scheduled_at < before)
+        with self._write() as connection:
+            connection.execute(delete(fires).where(*where))
+
     def fired(self, trigger_id: str, since: str = "", limit: int | None = None) -> list[Fire]:
         """Fires of a trigger whose scheduled time is not before an ISO time, newest first."""
         query = (

@@ -1,4 +1,4 @@
-"""Removes past runs that are not to be kept, and folders in which nothing runs any more."""
+"""Removes what is not to be kept: past runs, what was deleted long ago, folders in which nothing runs any more."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import asyncio
 import logging
 import shutil
 from collections import defaultdict
-from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 from ...core.errors import NotFoundError, UnavailableError
-from ...core.pipelines.definition import Retention
 from ...core.pipelines.records import Pipeline, PipelineRun
-from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
 from ...core.sweeps import Sweep
 from ...store import Store
 from ..context import Context
@@ -25,15 +22,19 @@ log = logging.getLogger(__name__)
 MOST = 200  # runs of one pipeline at a time; the next time goes on
 # warm kernels may stand in a folder for a while
 REST = timedelta(days=1)
+# more than a year, so that last year can be backfilled without repeating what ran
+FIRES_KEPT = timedelta(days=400)
 
 
 async def apply(context: Context) -> None:
-    """Do for all pipelines what their retention says.
+    """Do for all pipelines what their retention says, and remove what was deleted long ago.
 
     Each service does so for the runs that it ran, as their files lie with it. Where MLflow cannot be asked what
     registered models come from, nothing is removed.
     """
+    await asyncio.to_thread(context.store.purge_fires, _ago(FIRES_KEPT))
     try:
+        await _remove_deleted_sweeps(context)
         for pipeline in context.store.pipelines():
             # there may be thousands, and what is due must not wait for them
             await asyncio.sleep(0)
@@ -52,38 +53,14 @@ async def _keep_few(context: Context, pipeline: Pipeline) -> None:
     retention = store.version(pipeline.id, pipeline.version).definition.retention
     if retention.runs is None and retention.days is None:
         return
-    runs = store.pipeline_runs(pipeline.id)
-    doomed = [run for run in surplus(runs, retention) if run.service in ("", context.service)]
-    doomed = doomed[-MOST:]
+    before = None if retention.days is None else _ago(timedelta(days=retention.days))
+    doomed = store.surplus_runs(pipeline.id, context.service, MOST, newest=retention.runs, before=before)
     models = await _with_model(context, doomed)
     doomed = await _not_taken(store, pipeline, [run for run in doomed if run.id not in models])
     for run in doomed:
         await _remove_run(context, run)
     if doomed:
         log.info("%s past runs of pipeline “%s” were removed", len(doomed), pipeline.name)
-
-
-def surplus(runs: Collection[PipelineRun], retention: Retention, moment: datetime | None = None) -> list[PipelineRun]:
-    """Those of a pipeline's runs that retention does not keep, newest first.
-
-    Args:
-        runs: all of them, newest first.
-        moment: now, where it is given.
-    """
-    oldest = None
-    if retention.days is not None:
-        oldest = (moment or datetime.now(UTC)) - timedelta(days=retention.days)
-    found = []
-    newer = 0  # runs that ran: those skipped say little, and push out none
-    for run in runs:
-        if run.state not in PIPELINE_RUN_OVER:
-            continue
-        ended = datetime.fromisoformat(run.ended_at or run.created_at)
-        too_many = retention.runs is not None and newer >= retention.runs
-        if too_many or (oldest is not None and ended < oldest):
-            found.append(run)
-        newer += run.state is not PipelineRunState.SKIPPED
-    return found
 
 
 async def _not_taken(store: Store, pipeline: Pipeline, doomed: list[PipelineRun]) -> list[PipelineRun]:
@@ -100,10 +77,8 @@ async def _not_taken(store: Store, pipeline: Pipeline, doomed: list[PipelineRun]
 def _takers(store: Store, pipeline: Pipeline) -> dict[str, set[str]]:
     """By id of a run, ids of those that took a result of it."""
     takers: dict[str, set[str]] = defaultdict(set)
-    for run in store.pipeline_runs(pipeline.id):
-        if run.steps.get(StepState.REUSED):
-            for step in store.steps(run.id):
-                takers[step.reused].add(run.id)
+    for step in store.reused_steps(pipeline.id):
+        takers[step.reused].add(step.run_id)
     return takers
 
 
@@ -122,7 +97,7 @@ async def _with_model(context: Context, runs: list[PipelineRun]) -> set[str]:
     """Ids of those runs of pipelines that a registered model comes from."""
     owners: dict[str, str] = {}
     for run in runs:
-        owners |= dict.fromkeys(_mlflow_runs(context.store, run), run.id)
+        owners |= dict.fromkeys(await asyncio.to_thread(_mlflow_runs, context.store, run), run.id)
     if not owners:
         return set()
     linked = await context.call(context.tracking.linked_to_model, list(owners))
@@ -163,12 +138,13 @@ async def _remove_run(context: Context, run: PipelineRun, *, mlflow: bool = True
 
 async def _remove_projects(context: Context, pipeline: Pipeline) -> None:
     """Remove folders of versions in which nothing runs; one that is needed again is made again."""
+    store = context.store
     versions = context.layout.project(pipeline.id, 1).parent.parent
     if not versions.is_dir():
         return
     for folder in list(versions.iterdir()):
         number = int(folder.name) if folder.name.isdecimal() else 0
-        if number == context.store.pipeline(pipeline.id).version or (number and not _rests(context, pipeline, number)):
+        if number == store.pipeline(pipeline.id).version or (number and store.in_use(pipeline.id, number, _ago(REST))):
             continue
         if number:
             # at once, as nothing is awaited in between: what begins now makes the folder anew
@@ -176,31 +152,28 @@ async def _remove_projects(context: Context, pipeline: Pipeline) -> None:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
-def _rests(context: Context, pipeline: Pipeline, number: int) -> bool:
-    """Whether nothing of a version runs, nor has for a while."""
-    before = datetime.now(UTC) - REST
-    for run in context.store.pipeline_runs(pipeline.id):
-        if run.version != number:
-            continue
-        if run.state not in PIPELINE_RUN_OVER or datetime.fromisoformat(run.ended_at or run.created_at) > before:
-            return False
-    return True
+# -- what was deleted ----------------------------------------------------------------------------
 
 
-# -- deleted pipelines ---------------------------------------------------------------------------
+async def _remove_deleted_sweeps(context: Context) -> None:
+    """Remove for good what was deleted long ago; MLflow is told, and keeps it in its own bin."""
+    before = _ago(timedelta(days=context.settings.keep_deleted_days))
+    for sweep_id in context.store.purgeable(before, context.service):
+        sweep = context.store.sweep(sweep_id)
+        # a person may have restored it while others were removed
+        if sweep.deleted_at is not None:
+            await remove_sweep(context, sweep)
 
 
 async def _remove_deleted(context: Context) -> None:
     """Remove for good what was deleted long ago; runs in MLflow that a model comes from stay there."""
     store = context.store
-    before = datetime.now(UTC) - timedelta(days=context.settings.keep_deleted_days)
     purged = []
-    for pipeline_id in store.purgeable_pipelines(before.isoformat()):
-        runs = store.pipeline_runs(pipeline_id)
-        ours = [run for run in runs if run.service in ("", context.service) and run.state in PIPELINE_RUN_OVER]
-        models = await _with_model(context, ours)
-        for run in ours:
-            await _remove_run(context, run, mlflow=run.id not in models)
+    for pipeline_id in store.purgeable_pipelines(_ago(timedelta(days=context.settings.keep_deleted_days))):
+        while ours := store.surplus_runs(pipeline_id, context.service, MOST, newest=0):
+            models = await _with_model(context, ours)
+            for run in ours:
+                await _remove_run(context, run, mlflow=run.id not in models)
         folder: Path = context.layout.project(pipeline_id, 1).parent.parent
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         # the files of others lie with them: the last one removes the pipeline
@@ -208,3 +181,7 @@ async def _remove_deleted(context: Context) -> None:
             purged.append(pipeline_id)
     if purged:
         await asyncio.to_thread(store.purge_pipelines, purged)
+
+
+def _ago(duration: timedelta) -> str:
+    return (datetime.now(UTC) - duration).isoformat(timespec="microseconds")

@@ -20,7 +20,11 @@ async def remove_sweep(context: Context, sweep: Sweep, *, mlflow: bool = True) -
     """
     if mlflow:
         await context.call(context.tracking.drop_sweep, sweep)
-    folders = [context.layout.run(run.id) for run in context.store.runs(sweep.id)]
-    for folder in [*folders, context.layout.sweep(sweep.id)]:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-    context.store.purge_sweep(sweep.id)
+    await asyncio.to_thread(_remove, context, sweep.id)
+
+
+def _remove(context: Context, sweep_id: str) -> None:
+    folders = [context.layout.run(run.id) for run in context.store.runs(sweep_id)]
+    for folder in [*folders, context.layout.sweep(sweep_id)]:
+        shutil.rmtree(folder, ignore_errors=True)
+    context.store.purge_sweep(sweep_id)
