@@ -268,6 +268,8 @@ def test_jupyter_finds_the_command() -> None:
         ("good", "a=1 --seed 1", "needs --random"),
         ("kernel", "a=1", "kernel “cobol” is not installed here"),
         ("text", "a=1", "not a notebook"),
+        ("mark", "a=1", "begins with a byte order mark"),
+        ("nometa", "a=1", "cell 2 has no metadata"),
         ("none", "a=1", "There is no notebook none.ipynb"),
     ],
 )
@@ -275,6 +277,11 @@ def test_what_makes_no_sense_is_one_sentence_and_2(cli: Cli, notebook: str, para
     cli.notebook("good.ipynb", PARAMETERS)
     cli.notebook("kernel.ipynb", "a = 1", kernel="cobol", language="cobol")
     (cli.folder / "work" / "text.ipynb").write_text("no notebook")
+    good = (cli.folder / "work" / "good.ipynb").read_text()
+    (cli.folder / "work" / "mark.ipynb").write_text(good, "utf-8-sig")
+    whole = json.loads(good)
+    whole["cells"].insert(1, {"cell_type": "code", "source": "acc = a"})
+    (cli.folder / "work" / "nometa.ipynb").write_text(json.dumps(whole))
     assert cli("sweep", f"work/{notebook}.ipynb", "--param", *param.split(), "--json", code=2) == ""
     assert sentence in cli.said
     # what the configuration file printed is the other line

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 from jupyter_mlops.core.errors import InvalidInputError
-from jupyter_mlops.core.notebook.reading import inspect, mlflow_usage, notebook_hash, read_notebook, suggest_metrics
+from jupyter_mlops.core.notebook.reading import (
+    declared,
+    inspect,
+    mlflow_usage,
+    notebook_hash,
+    read_notebook,
+    suggest_metrics,
+)
+from jupyter_mlops.worker.cells import will_run
+from jupyter_mlops.worker.execution import load
 
 
 def cell(source: str | list[str], kind: str = "code", **metadata: Any) -> dict[str, Any]:
@@ -31,7 +43,7 @@ def parameters(source: str) -> dict[str, Any]:
     [
         (b"", "not valid JSON"),
         (b"# a script", "not valid JSON"),
-        (b"\xff\xfe\x00", "not valid JSON"),
+        (b"\xff\x00", "not valid JSON"),
         (b"[" * 100_000, "not valid JSON"),
         (b'{"nbformat": 4, "cells": [{"source": "\\ud800"}]}', "not valid JSON"),
         (b"[]", "has no nbformat"),
@@ -53,15 +65,11 @@ def test_what_is_no_notebook_gets_one_sentence(data: bytes, sentence: str) -> No
 @pytest.mark.parametrize(
     "damage",
     [
-        {"metadata": None},
-        {"metadata": []},
         {"metadata": {"kernelspec": None, "language_info": 3}},
         {"metadata": {"kernelspec": "python3"}},
         {"metadata": {"mlops": "x"}},
-        {"cells": [{}]},
-        {"cells": [{"cell_type": "code", "metadata": None}]},
         {"cells": [{"cell_type": "code", "metadata": {"tags": None}, "source": None}]},
-        {"cells": [{"cell_type": "code", "metadata": {"tags": "hyperparameters"}, "source": ["x = ", 1]}]},
+        {"cells": [{"cell_type": "code", "metadata": {"tags": "hyperparameters"}, "source": ["x = ", "1"]}]},
     ],
 )
 def test_damaged_metadata_is_no_obstacle(damage: dict[str, Any]) -> None:
@@ -71,6 +79,85 @@ def test_damaged_metadata_is_no_obstacle(damage: dict[str, Any]) -> None:
     assert found.saved is None
     assert mlflow_usage(loaded).uses_mlflow is False
     assert suggest_metrics(loaded) == []
+
+
+def damaged() -> Iterator[tuple[str, bytes]]:
+    """A notebook with one value missing, null or of another kind, for each of its values; and odd encodings of it."""
+    printed = {"output_type": "stream", "name": "stdout", "text": ["1"]}
+    shown = {"output_type": "display_data", "data": {"text/plain": ["1"]}, "metadata": {}}
+    whole = notebook(
+        parameters("a = 1") | {"id": "a"},
+        cell(["b = a\n", "b"]) | {"outputs": [printed, shown], "id": "b"},
+        cell("# T", "markdown") | {"attachments": {"a.png": {"image/png": "x"}}, "id": "c"},
+    )
+
+    def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        for key, child in children:
+            yield (*path, key)
+            yield from places(child, (*path, key))
+
+    for path in places(whole):
+        for instead in (..., None, 1, "text", [], {}, [1], {"a": None}):
+            changed = copy.deepcopy(whole)
+            holder: Any = changed
+            for key in path[:-1]:
+                holder = holder[key]
+            if instead is ...:
+                del holder[path[-1]]
+            else:
+                holder[path[-1]] = instead
+            yield f"{path}: {instead}", json.dumps(changed).encode()
+    for encoding in ("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1"):
+        yield encoding, json.dumps(whole | {"é": "é"}, ensure_ascii=False).encode(encoding)
+
+
+@pytest.mark.filterwarnings("ignore::nbformat.warnings.MissingIDFieldWarning")
+def test_what_is_accepted_is_what_jupyter_reads_and_a_worker_can_execute(tmp_path: Path) -> None:
+    """Jupyter's contents manager reads a notebook with ``open(…, encoding="utf-8")`` and ``nbformat.reads(…, 4)``."""
+    accepted = refused = 0
+    for what, data in damaged():
+        try:
+            read_notebook(data)
+        except InvalidInputError:
+            refused += 1
+            continue
+        accepted += 1
+        try:
+            nbformat.reads(data.decode(), as_version=4)
+        except Exception as error:
+            pytest.fail(f"accepted, but Jupyter refuses it: {what}: {error!r}")
+        file = tmp_path / "a.ipynb"
+        file.write_bytes(data)
+        loaded = load(file)
+        assert all(isinstance(cell.source, str) and isinstance(cell.metadata.tags, list) for cell in loaded.cells), what
+        for one in loaded.cells:
+            assert will_run(one) in (True, False), what
+    assert accepted > 100 < refused
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ("\ufeff{}".encode(), "begins with a byte order mark, which Jupyter does not read"),
+        ("{}".encode("utf-16"), "begins with a byte order mark"),
+        (
+            json.dumps(notebook() | {"metadata": None}).encode(),
+            "cannot read this notebook: it has no metadata",
+        ),
+        (json.dumps(notebook({"cell_type": "code", "source": ""})).encode(), "cell 1 has no metadata"),
+    ],
+)
+def test_what_jupyter_cannot_read_is_refused_with_the_reason(data: bytes, sentence: str) -> None:
+    with pytest.raises(InvalidInputError, match=sentence):
+        read_notebook(data)
+
+
+def test_what_jupyter_reads_is_read() -> None:
+    one = notebook(parameters("a = 1"), cell("x") | {"source": None})
+    del one["nbformat_minor"]
+    loaded = read_notebook(json.dumps(one).encode())
+    assert [parameter.name for parameter in declared(loaded)] == ["a"]
 
 
 def test_identity_is_the_cells_sources_alone() -> None:

@@ -15,7 +15,8 @@ class RunError(Record, frozen=True, kw_only=True):
     """Why a run failed.
 
     Attributes:
-        name: exception class, or ``Timeout``, ``KernelDied``, ``WorkerLost``, ``Exit``, ``Internal``.
+        name: exception class, or ``Timeout``, ``KernelDied``, ``WorkerLost``, ``Exit``, ``Refused``,
+            ``Internal``.
         message: one clear sentence.
         cell: index of the failing cell in the executed notebook, None where no cell is to blame.
         traceback: text without terminal colours, at most 20 kB.

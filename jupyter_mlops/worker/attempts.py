@@ -44,6 +44,8 @@ class Attempt:
 
     Attributes:
         kernelspec: what its kernel is started by; known once it is executed.
+        injected: index of the cell with the run's values, None where there is none.
+        shared_end: index of the first cell that is not shared, as the notebook is executed.
         finished: whether all cells were executed.
         language: that its kernel speaks, known at the end.
         loaded: files that modules were loaded from.
@@ -65,6 +67,8 @@ class Attempt:
         self.warnings: list[str] = []
         self.clock = Clock()
         self.kernelspec: KernelSpec
+        self.injected: int | None = None
+        self.shared_end = 0
         self.files: Snapshot = {}
         self.kernel_start: KernelStart = ""
         self.kernel_reason = ""

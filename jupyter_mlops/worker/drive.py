@@ -27,7 +27,7 @@ from .places import attempt_folder
 from .recorder import Recorder
 from .secret_values import find_secrets
 from .sentences import CellFailedError, EndedError, KernelGoneError, exited_well
-from .sharing import Template, fill, inject_parameters, key_of, make_template, shared_cells, templates
+from .sharing import Template, execute_injected, fill, key_of, make_template, templates
 from .step import watch_files
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ async def _drive_from_template(recorder: Recorder, attempt: Attempt, launch: Lau
     Raises:
         NoForkError: nothing can be shared; the notebook is to be executed from its beginning.
     """
-    end = shared_cells(recorder.nb, attempt.spec.prefix)
+    end = attempt.shared_end
 
     async def execute(kernel: Kernel) -> CellClient:
         """The slot's first run: it executes the shared cells for itself, and for those after it."""
@@ -145,11 +145,11 @@ async def _drive_from_template(recorder: Recorder, attempt: Attempt, launch: Lau
         attempt.kernel_start = kernel.start = "shared"
         attempt.kernel_reason = ""
         async with _watched(recorder, attempt, kernel):
-            fill(recorder.nb, template)
+            fill(recorder.nb, template, attempt.injected)
             client = _client(recorder, attempt, kernel)
             client.take_known(template.outputs)
             attempt.began(_code_cells(recorder.nb.cells), _code_cells(recorder.nb.cells[:end]))
-            await inject_parameters(client, template)
+            await execute_injected(client, template, attempt.injected)
             await _run(recorder, attempt, client, end)
     except (NoForkError, ForkServerLostError) as error:
         failure = str(error)

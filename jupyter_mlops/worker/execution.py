@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from ..core.errors import InvalidInputError
+from ..core.notebook.reading import is_injected, parameters_cell, read_notebook
 from ..core.record import now
 from ..core.runs import RunError, RunResult
 from ..core.states import RunState
@@ -14,6 +17,9 @@ from .attempts import Attempt, Ending
 from .places import attempt_folder, changed, files_folder, outputs_file, snapshot
 from .sentences import cell_error, other_error
 from .tracing import MOST_INPUTS, code_of, expected_inputs, inputs_of
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 
 def execute(attempt: Attempt) -> RunResult:
@@ -109,9 +115,6 @@ def _executed(attempt: Attempt) -> tuple[RunState, RunError | None]:
 
 
 def _run_notebook(attempt: Attempt) -> None:
-    from papermill.iorw import load_notebook_node
-    from papermill.parameterize import parameterize_notebook
-
     from .drive import drive
     from .kernels import find_kernel
     from .recorder import Recorder
@@ -119,10 +122,8 @@ def _run_notebook(attempt: Attempt) -> None:
     spec = attempt.spec
     files_folder(spec).mkdir(parents=True, exist_ok=True)
     attempt.kernelspec = find_kernel(spec.kernel)
-    language = attempt.kernelspec.language.lower()
-    notebook = load_notebook_node(spec.notebook)
-    if spec.parameters:
-        notebook = parameterize_notebook(notebook, spec.parameters, kernel_name=spec.kernel, language=language)
+    notebook = load(Path(spec.notebook))
+    _inject(attempt, notebook)
     attempt.raise_if_ended()
     recorder = Recorder(notebook, str(attempt_folder(spec) / "output.ipynb"))
     recorder.notebook_start()
@@ -131,3 +132,64 @@ def _run_notebook(attempt: Attempt) -> None:
         asyncio.run(drive(recorder, spec.kernel, attempt))
     finally:
         recorder.notebook_complete()
+
+
+def load(path: Path) -> NotebookNode:
+    """The frozen notebook as papermill's engines want one."""
+    import nbformat
+    from papermill import __version__
+
+    notebook: NotebookNode = nbformat.v4.upgrade(nbformat.from_dict(read_notebook(path.read_bytes())))
+    known = {"default_parameters": {}, "parameters": {}, "environment_variables": {}, "version": __version__}
+    notebook.metadata.setdefault("papermill", nbformat.from_dict(known))
+    return notebook
+
+
+def _inject(attempt: Attempt, notebook: NotebookNode) -> None:
+    """Put the values directly behind the code cell that they were read from, and drop what an earlier run put in.
+
+    papermill's own injection goes by the first cell with a tag, of whatever kind, and by where an earlier run put its
+    values, so that the notebook's defaults may win.
+    """
+    from nbformat.v4 import new_code_cell
+
+    spec, cells, place = attempt.spec, notebook.cells, parameters_cell(notebook)
+    attempt.shared_end = spec.prefix
+    if not spec.parameters and place is None:
+        return
+    kept = [not is_injected(cell) for cell in cells]
+    notebook.cells = [cell for cell, keep in zip(cells, kept, strict=True) if keep]
+    attempt.shared_end = sum(kept[: spec.prefix])
+    if spec.parameters:
+        source = _as_source(attempt)
+        injected = attempt.injected = 0 if place is None else sum(kept[: place + 1])
+        cell = new_code_cell(source, metadata={"tags": ["injected-parameters"]})  # type: ignore[no-untyped-call]
+        notebook.cells.insert(injected, cell)
+        attempt.shared_end += injected < attempt.shared_end
+        notebook.metadata.papermill["parameters"] = spec.parameters
+
+
+def _as_source(attempt: Attempt) -> str:
+    """Assignments of the values in the kernel's language, by its name as papermill knows it: “R”, but “python”.
+
+    Raises:
+        InvalidInputError: papermill cannot write values, or one of these, in that language.
+    """
+    from papermill.exceptions import PapermillException
+    from papermill.translators import translate_parameters
+
+    spec, language = attempt.spec, attempt.kernelspec.language
+    why = ""
+    for name in dict.fromkeys((language, language.lower(), language.upper())):
+        try:
+            source: str = translate_parameters(spec.kernel, name, spec.parameters, "Parameters")
+        except PapermillException:
+            continue
+        except NotImplementedError as error:
+            why = f": {error}"
+            break
+        return source
+    raise InvalidInputError(
+        f"papermill cannot write these parameters in {language or 'the unnamed language of this kernel'}{why}; "
+        "have the notebook read them from the environment or a file."
+    )

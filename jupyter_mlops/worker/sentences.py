@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from ..core.errors import MlopsError
+from ..core.errors import MlopsError, UnavailableError
 from ..core.runs import RunError
 
 _LONGEST_VALUE = 300
@@ -134,7 +134,8 @@ def other_error(error: Exception, index: int | None) -> RunError:
     if isinstance(error, StepError):
         return RunError(name=error.error_name, message=str(error))
     if isinstance(error, MlopsError):
-        return RunError(name="KernelDied", message=str(error))
+        name = "KernelDied" if isinstance(error, UnavailableError) else "Refused"
+        return RunError(name=name, message=str(error))
     if isinstance(error, OSError):
         return RunError(name="Internal", message=f"The worker could not read or write a file: {error}.", cell=index)
     import traceback

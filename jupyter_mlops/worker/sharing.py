@@ -21,7 +21,6 @@ from .pool import Pool
 from .processes import ProcessGroup
 
 _IDLE = 60.0  # s; it may hold much data
-_INJECTED = "injected-parameters"
 
 
 @dataclass
@@ -59,24 +58,6 @@ def key_of(spec: RunSpec, launch: Launch) -> Hashable:
     common, _ = split_environ(launch.environ)
     # by sweep: modules of the project may be edited before the next one
     return spec.sweep_id, spec.notebook, spec.prefix, json.dumps(fixed, sort_keys=True), spec.kernel, common
-
-
-def shared_cells(notebook: NotebookNode, prefix: int) -> int:
-    """Number of cells to share of a notebook that parameters were injected into.
-
-    Args:
-        prefix: that number before the injection.
-    """
-    injected = injected_cell(notebook)
-    return prefix + (injected is not None and injected < prefix)
-
-
-def injected_cell(notebook: NotebookNode) -> int | None:
-    """Index of the cell that papermill injected, None where there is none."""
-    for index, cell in enumerate(notebook.cells):
-        if _INJECTED in cell.metadata.get("tags", []):
-            return index
-    return None
 
 
 async def make_template(
@@ -126,22 +107,20 @@ def end(kernel: Kernel) -> None:
     kernel.release()
 
 
-def fill(notebook: NotebookNode, template: Template) -> None:
-    """Put the shared cells' outputs where they belong; the run's own parameters stay."""
-    own = injected_cell(notebook)
+def fill(notebook: NotebookNode, template: Template, injected: int | None) -> None:
+    """Put the shared cells' outputs where they belong; the run's own parameters, at ``injected``, stay."""
     for index, (cell, executed) in enumerate(zip(notebook.cells, template.cells, strict=False)):
-        if index != own and cell.cell_type == "code":
+        if index != injected and cell.cell_type == "code":
             cell.outputs = deepcopy(executed.outputs)
             cell.execution_count = executed.execution_count
         if "papermill" in executed.metadata:
             cell.metadata["papermill"] = deepcopy(executed.metadata["papermill"])
 
 
-async def inject_parameters(client: CellClient, template: Template) -> None:
+async def execute_injected(client: CellClient, template: Template, injected: int | None) -> None:
     """Execute the run's own parameters in a kernel that had another run's; it does not count as a cell."""
-    index = injected_cell(client.nb)
-    if index is None or index >= len(template.cells):
+    if injected is None or injected >= len(template.cells):
         return
-    cell = client.nb.cells[index]
-    await client.run_cell(cell, index, store_history=False)
-    cell.execution_count = template.cells[index].execution_count
+    cell = client.nb.cells[injected]
+    await client.run_cell(cell, injected, store_history=False)
+    cell.execution_count = template.cells[injected].execution_count

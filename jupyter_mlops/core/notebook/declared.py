@@ -46,6 +46,17 @@ def read_parameters(source: str, language: str) -> list[Parameter]:
     return read_lines(source, shell=language in _SHELLS)
 
 
+def assigned_names(source: str, language: str) -> set[str]:
+    """Names that a cell assigns anywhere in it; none where it does not parse, which its run will tell."""
+    if language != "python":
+        return {parameter.name for parameter in read_parameters(source, language)}
+    try:
+        tree = parse_python(source)[0]
+    except SyntaxError:
+        return set()
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+
 def _read_python(cell: str) -> list[Parameter]:
     try:
         tree, source = parse_python(cell)

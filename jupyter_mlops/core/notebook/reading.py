@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import codecs
 import hashlib
 import json
 import re
@@ -16,7 +17,7 @@ from ..parameters import NotebookInfo, Parameter
 from ..record import Record
 from ..sweeps import SweepRequest
 from ..values import show
-from .declared import read_parameters
+from .declared import assigned_names, read_parameters
 from .python_source import parse_python
 
 Notebook = dict[str, Any]
@@ -40,17 +41,24 @@ class MlflowUsage(Record, frozen=True, kw_only=True):
 
 
 def read_notebook(data: bytes) -> Notebook:
-    """A notebook from the bytes of its file.
+    """A notebook from the bytes of its file: the one reader of all doors, which refuses what Jupyter's own cannot open.
+
+    Returns:
+        each cell with its source as one text, and tags that are a list.
 
     Raises:
-        InvalidInputError: not JSON, not a notebook, or not of nbformat 4; says what to do.
+        InvalidInputError: not JSON in UTF-8, not a notebook, or not of nbformat 4; says what to do.
     """
     try:
-        loaded = json.loads(data)
+        loaded = json.loads(data.decode())
         if b"\\ud" in data or b"\\uD" in data:
             # half characters can be neither stored nor sent
             json.dumps(loaded, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
+        if data.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise InvalidInputError(
+                "This file begins with a byte order mark, which Jupyter does not read; save it as plain UTF-8."
+            ) from None
         raise InvalidInputError(
             "This file is not a notebook: it is not valid JSON. Restore it from a checkpoint or a backup."
         ) from None
@@ -64,13 +72,50 @@ def read_notebook(data: bytes) -> Notebook:
     cells = loaded.get("cells")
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
         raise InvalidInputError("This notebook has no list of cells; open it in JupyterLab and save it again.")
+    flaws = [f"cell {number} {flaw}" for number, cell in enumerate(cells, 1) if (flaw := _flaw(cell))]
+    if not isinstance(loaded.get("metadata"), dict) or not isinstance(loaded.setdefault("nbformat_minor", 0), int):
+        flaws.insert(0, "it has no metadata, or an nbformat_minor that is no whole number")
+    if flaws:
+        raise InvalidInputError(
+            f"Jupyter cannot read this notebook: {flaws[0]}. Restore it from a checkpoint or a backup."
+        )
+    for cell in cells:
+        cell["source"] = source_of(cell)
+        cell["metadata"]["tags"] = tags_of(cell)
     return loaded
+
+
+def _flaw(cell: dict[str, Any]) -> str:
+    """What keeps nbformat, or what is written over it, from reading a cell; empty where nothing does.
+
+    nbformat itself takes longer to import than the command line to start.
+    """
+    outputs, attachments = cell.get("outputs", []), cell.get("attachments", {})
+    if not isinstance(cell.get("metadata"), dict):
+        return "has no metadata"
+    if not isinstance(cell.get("cell_type"), str) or not isinstance(cell.get("id", ""), str):
+        return "has no type, or an id that is no text"
+    if not isinstance(outputs, list) or not all(map(_is_output, outputs)):
+        return "has outputs that are none"
+    if not isinstance(attachments, dict) or not all(isinstance(item, dict) for item in attachments.values()):
+        return "has attachments that are none"
+    return "" if cell.get("source") is None or _is_text(cell["source"]) else "has a source that is no text"
+
+
+def _is_output(output: Any) -> bool:
+    if not isinstance(output, dict) or not isinstance(output.get("output_type", ""), str):
+        return False
+    return isinstance(output.get("data", {}), dict) and _is_text(output.get("text", ""))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(line, str) for line in value))
 
 
 def source_of(cell: dict[str, Any]) -> str:
     """A cell's source as one text."""
-    source = cell.get("source", "")
-    return "".join(map(str, source)) if isinstance(source, list) else str(source)
+    source = cell.get("source") or ""
+    return "".join(source) if isinstance(source, list) else str(source)
 
 
 def tags_of(cell: dict[str, Any]) -> list[Any]:
@@ -104,8 +149,10 @@ def inspect(notebook: Notebook, path: str) -> NotebookInfo:
     language = language_of(notebook)
     parameters: list[Parameter] = []
     problem = ""
+    open_names = False
     try:
         parameters = declared(notebook)
+        open_names = language != "python" and not parameters
         if parameters_cell(notebook) is None:
             problem = "No cell is tagged “parameters”; tag the cell that holds them."
         elif not parameters:
@@ -122,7 +169,7 @@ def inspect(notebook: Notebook, path: str) -> NotebookInfo:
         parameters=parameters,
         parameters_cell=parameters_cell(notebook),
         problem=problem,
-        open_names=language != "python" and not parameters,
+        open_names=open_names,
         saved=_saved(notebook, path),
     )
 
@@ -131,10 +178,24 @@ def declared(notebook: Notebook) -> list[Parameter]:
     """Parameters of the cell tagged so; none where no cell is.
 
     Raises:
-        InvalidInputError: the cell does not parse; the sentence names the line.
+        InvalidInputError: the cell does not parse, the sentence names the line; or a later cell with the same tag
+            would replace the values given to it.
     """
     index = parameters_cell(notebook)
-    return [] if index is None else read_parameters(source_of(notebook["cells"][index]), language_of(notebook))
+    if index is None:
+        return []
+    language = language_of(notebook)
+    found = read_parameters(source_of(notebook["cells"][index]), language)
+    names = {parameter.name for parameter in found}
+    for later, cell in enumerate(notebook["cells"][index + 1 :], index + 1):
+        if _is_parameters(cell):
+            for name in sorted(assigned_names(source_of(cell), language)):
+                if name in names or not names:
+                    raise InvalidInputError(
+                        f"Cell {later + 1} is tagged “parameters” too and assigns “{name}”, which would replace the "
+                        "value given to it; take the tag or that line away."
+                    )
+    return found
 
 
 def unknown_parameters(info: NotebookInfo, shown: str, names: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -147,18 +208,24 @@ def unknown_parameters(info: NotebookInfo, shown: str, names: Iterable[str]) -> 
     if info.open_names:
         return
     declared = {parameter.name for parameter in info.parameters}
-    has = f"it has {', '.join(sorted(declared))}" if declared else "no cell of it is tagged “parameters”"
+    has = f"It has {', '.join(sorted(declared))}." if declared else info.problem
     for name in names:
         if name not in declared:
-            yield name, f"{shown} has no parameter “{name}”; {has}."
+            yield name, f"{shown} has no parameter “{name}”. {has}"
 
 
 def parameters_cell(notebook: Notebook) -> int | None:
-    """Index of the first cell tagged ``parameters``, None where there is none."""
-    for index, cell in enumerate(notebook["cells"]):
-        if "parameters" in tags_of(cell) and cell.get("cell_type") == "code":
-            return index
-    return None
+    """Index of the first code cell tagged ``parameters``, None where there is none."""
+    return next((index for index, cell in enumerate(notebook["cells"]) if _is_parameters(cell)), None)
+
+
+def _is_parameters(cell: dict[str, Any]) -> bool:
+    return cell.get("cell_type") == "code" and "parameters" in tags_of(cell)
+
+
+def is_injected(cell: dict[str, Any]) -> bool:
+    """Whether an earlier execution put a cell in; a run drops it for its own, see :mod:`..worker.execution`."""
+    return cell.get("cell_type") == "code" and "injected-parameters" in tags_of(cell) and not _is_parameters(cell)
 
 
 def suggest_metrics(notebook: Notebook) -> list[str]:

@@ -16,7 +16,7 @@ from ..errors import InvalidInputError
 from ..sweeps import PrefixCheck
 from .bindings import Bindings, bindings
 from .python_source import commands, parse_python
-from .reading import Notebook, declared, language_of, parameters_cell, source_of, tags_of
+from .reading import Notebook, declared, is_injected, language_of, parameters_cell, source_of, tags_of
 from .side_effects import names_in_text, opaque, opaque_command
 
 _LONGEST = 60
@@ -94,8 +94,6 @@ class _Reader:
     def _reason(self, index: int) -> str:
         """Why a cell must be left to each run, as the rest of a sentence; empty where it can be shared."""
         source, tags = source_of(self._cells[index]), tags_of(self._cells[index])
-        if "injected-parameters" in tags:
-            return "gets each run's values"
         if "raises-exception" in tags:
             return "may fail half-way, by its tag “raises-exception”"
         trees = [_parse(source)]
@@ -138,10 +136,8 @@ class _Reader:
 
 
 def _is_executed(cell: dict[str, Any]) -> bool:
-    tags = tags_of(cell)
-    # papermill puts each run's values into one tagged so, whatever stood there
-    content = "injected-parameters" in tags or bool(source_of(cell).strip())
-    return cell.get("cell_type") == "code" and content and "skip-execution" not in tags
+    skipped = "skip-execution" in tags_of(cell) or is_injected(cell)
+    return cell.get("cell_type") == "code" and bool(source_of(cell).strip()) and not skipped
 
 
 def _parse(source: str) -> ast.Module | None:

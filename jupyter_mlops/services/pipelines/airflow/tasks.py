@@ -87,6 +87,7 @@ def run_notebook(
     written = folder / "outputs.json"
     variables = folder / "variables.json"
     source = nbformat.read(notebook, as_version=4)
+    _one_place_for_values(source)
     kernelspec = source.metadata.get("kernelspec", {})
     if names and kernelspec.get("language", "python") == "python":
         source.cells.append(nbformat.v4.new_code_cell(_last_cell(reader, names, str(variables))))
@@ -124,6 +125,18 @@ def run_notebook(
             raise LookupError(f"The output “{name}” {found['problems'].get(name, 'was not left by the notebook')}.")
     numbers = {name: value for name, value in found["values"].items() if name in metrics and is_number(value)}
     return {"metrics": numbers, "outputs": handed_on}
+
+
+def _one_place_for_values(notebook: Any) -> None:
+    """Leave papermill one tagged cell: it goes by the first, of any type, and by what an earlier run put in."""
+    tags = {"parameters", "injected-parameters"}
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    read = next((cell for cell in code if "parameters" in cell.metadata.get("tags", [])), None)
+    dropped = [cell for cell in code if cell is not read and "injected-parameters" in cell.metadata.get("tags", [])]
+    notebook.cells = [cell for cell in notebook.cells if not any(cell is other for other in dropped)]
+    for cell in notebook.cells:
+        kept = ["parameters"] if cell is read else []
+        cell.metadata["tags"] = kept + [tag for tag in cell.metadata.get("tags", []) if tag not in tags]
 
 
 def _last_cell(reader: str, names: list[str], path: str) -> str:
