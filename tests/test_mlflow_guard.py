@@ -5,22 +5,28 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.client
+import json
 import os
 import re
 import socket
 import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
-from conftest import Service, serving, wait_until
-from mlflow_helpers import embedded, mlflow_runs
+from conftest import BASE_URL, Service, kill, put_mlflow, serving, wait_until
+from mlflow_helpers import embedded, mlflow_runs, status_of
+from tornado.httpclient import HTTPClientError, HTTPResponse
 
 from jupyter_mlops.core.states import SweepState
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.tracking.server import peer
+from jupyter_mlops.tracking.server.process import EmbeddedServer
 
 AGENT = "mlflow-python-client/3.0.0"
 SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
@@ -142,14 +148,14 @@ def test_whose_a_connection_is() -> None:
         client = socket.create_connection(listening.getsockname())
         accepted, address = listening.accept()
         with accepted:
-            assert peer.opened_by_us(address, accepted.getsockname())
+            assert peer.is_ours(address, accepted.getsockname())
             # neither one that does not exist, nor a half of another
             for other in ((address[0], 1), ("127.0.0.2", address[1]), listening.getsockname()):
-                assert not peer.opened_by_us(other, accepted.getsockname())
-                assert not peer.opened_by_us(address, (other[0], 1))
+                assert not peer.is_ours(other, accepted.getsockname())
+                assert not peer.is_ours(address, (other[0], 1))
             client.close()
             # its owner left, and whose it is cannot be known any more
-            wait_until(lambda: not peer.opened_by_us(address, accepted.getsockname()), 10)
+            wait_until(lambda: not peer.is_ours(address, accepted.getsockname()), 10)
 
 
 @pytest.mark.usefixtures("asked")
@@ -164,8 +170,130 @@ def test_a_connection_of_another_users_process_is_not_ours() -> None:
         listening.settimeout(20)
         accepted, address = listening.accept()
         with accepted:
-            assert not peer.opened_by_us(address, accepted.getsockname())
+            assert not peer.is_ours(address, accepted.getsockname())
         assert theirs.wait(20) == 1
+
+
+# -- who answers -----------------------------------------------------------------------------------
+
+STRANGER = """
+import os, socket, sys
+os.setuid(65534)
+with socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=5) as server:
+    print(server.getsockname()[1], flush=True)
+    while sys.argv[2] == "accepts":
+        connection, _ = server.accept()
+        print(connection.recv(65536), flush=True)
+        page = b"<script>parent.document.cookie</script>"
+        head = b"HTTP/1.1 200 OK\\r\\nContent-Type: text/html\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(page)
+        connection.sendall(head + page)
+        connection.close()
+    sys.stdin.read()
+"""
+
+
+class Stranger:
+    """Another user's server."""
+
+    def __init__(self, port: int = 0, *, accepts: bool = True) -> None:
+        if os.geteuid() != 0:
+            pytest.skip("root alone can become another user")
+        command = [sys.executable, "-c", STRANGER, str(port), "accepts" if accepts else "never accepts"]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.port = int(self.process.stdout.readline())
+
+    def end(self) -> str:
+        """What it was sent, in its words; it ends."""
+        self.process.kill()
+        return self.process.communicate()[0]
+
+
+@pytest.fixture
+def started(data_dir: Path) -> Iterator[EmbeddedServer]:
+    """An embedded MLflow in a folder of its own."""
+    put_mlflow(data_dir)
+    server = EmbeddedServer(data_dir)
+    server.ensure()
+    server.wait()
+    assert server.state == "ready", (data_dir / "mlflow.log").read_text()
+    yield server
+    server.close()
+
+
+def known_of(server: EmbeddedServer) -> dict[str, Any]:
+    known: dict[str, Any] = json.loads(server.file.read_text())
+    return known
+
+
+def test_the_port_of_an_mlflow_that_died_stays_ours_while_its_service_lives(started: EmbeddedServer) -> None:
+    before = known_of(started)
+    (process,) = (psutil.Process(before["pid"]),)
+    assert str(before["port"]) not in process.cmdline()
+    kill(process)
+    with pytest.raises(OSError, match="in use"):
+        socket.create_server(("127.0.0.1", before["port"]))
+    # who asks meanwhile waits for the next server
+    answer: list[int] = []
+    asking = threading.Thread(target=lambda: answer.append(ask(connect(before["port"]), User_Agent=AGENT)))
+    asking.start()
+    started.ensure()
+    started.wait()
+    asking.join(20)
+    after = known_of(started)
+    assert answer == [200]
+    assert after["port"] == before["port"] and after["token"] != before["token"]
+    assert status_of(f"http://127.0.0.1:{after['port']}/health", before["token"]) == 401
+
+
+async def test_a_stranger_on_the_port_of_a_dead_mlflow_learns_nothing_and_shows_nothing(
+    started: EmbeddedServer, http_server_client: Any, jp_serverapp: Any, jp_auth_header: dict[str, str]
+) -> None:
+    def page() -> Awaitable[HTTPResponse]:
+        found: Awaitable[HTTPResponse] = http_server_client.fetch(f"{BASE_URL}mlops/mlflow/", headers=jp_auth_header)
+        return found
+
+    assert b"<html" in (await page()).body
+    before = known_of(started)
+    # its service ends, too
+    started.close()
+    stranger = Stranger(before["port"])
+    with pytest.raises(HTTPClientError) as caught:
+        await page()
+    assert caught.value.response is not None
+    assert (caught.value.code, b"script" in caught.value.response.body) == (503, False)
+    assert json.loads(caught.value.response.body)["message"].startswith("MLflow is starting, or has ended")
+    # the next service finds another port
+    following = EmbeddedServer(started.data)
+    try:
+        following.ensure()
+        following.wait()
+        assert following.state == "ready", (started.data / "mlflow.log").read_text()
+        after = known_of(following)
+        assert after["port"] != before["port"]
+        assert b"<html" in (await page()).body
+        assert set(stranger.end().split()) <= {"b''"}
+    finally:
+        following.close()
+
+
+@pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize("accepts", [True, False])
+def test_a_stranger_who_answers_is_told_from_a_server_of_ours(accepts: bool) -> None:
+    stranger = Stranger(accepts=accepts)
+    with socket.create_connection(("127.0.0.1", stranger.port)) as connection:
+        assert not peer.is_answered_by_us(connection, 0.5)
+    stranger.end()
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_server_of_ours_is_known_once_it_accepts() -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+    with listening, socket.create_connection(listening.getsockname()) as connection:
+        assert not peer.is_answered_by_us(connection, 0)
+        accepted, _ = listening.accept()
+        with accepted:
+            assert peer.is_answered_by_us(connection)
 
 
 # -- what leaves a kernel ------------------------------------------------------------------------

@@ -84,7 +84,9 @@ def sweep(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Sweep:
 async def test_the_interface_and_its_parts(ask: Fetch) -> None:
     page = await ask("/")
     assert page.headers["Content-Type"].startswith("text/html")
-    assert page.headers["Content-Security-Policy"] == "frame-ancestors 'self'"
+    sandbox, _, framing = page.headers["Content-Security-Policy"].partition("; ")
+    assert sandbox.startswith("sandbox ") and "top-navigation" not in sandbox
+    assert framing == "frame-ancestors 'self'"
     text = page.body.decode()
     parts = re.findall(r'(?:src|href)="([^"]+\.(?:js|css))"', text)
     assert parts and not any(part.startswith(("/", "http")) for part in parts)
@@ -162,6 +164,13 @@ async def test_artifacts_come_whole_and_can_do_nothing(ask: Fetch, service: Serv
         # a script in it would otherwise act as this server's own
         assert answer.headers["Content-Security-Policy"] == "sandbox"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["static-files/index.html", "get-artifact", "no-such-page", "graphql", "docs"])
+async def test_nothing_else_than_mlflows_own_page_can_run_scripts(ask: Fetch, path: str) -> None:
+    answer = await ask(f"/{path}", raise_error=False)
+    assert answer.headers["Content-Security-Policy"] == "sandbox", (answer.code, answer.body[:200])
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 async def test_the_token_stays_inside(ask: Fetch, service: Service) -> None:

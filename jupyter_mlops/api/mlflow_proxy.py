@@ -6,6 +6,7 @@ them, and what is sent lies in a file that has no name until it is known who sen
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from tempfile import SpooledTemporaryFile
@@ -32,8 +33,11 @@ _CONNECT_TIMEOUT = 5.0
 _TIMEOUT = 60.0
 _PIECE = 65_536
 _IN_MEMORY = 1_000_000
+# MLflow's own page works in its tab; it may not lead the browser's window elsewhere, nor be framed by another site
+_PAGE = "sandbox allow-scripts allow-same-origin allow-forms allow-popups allow-downloads; frame-ancestors 'self'"
 # artifacts are written by notebooks: shown from here they would act as this page's own scripts
-_ARTIFACTS = ("get-artifact", "mlflow-artifacts", "artifacts/files", "model-versions/get-artifact")
+_SANDBOX = "sandbox"
+_ASSETS = "static-files/"
 
 
 @web.stream_request_body
@@ -151,6 +155,7 @@ class MlflowProxyHandler(Boundary):
             f"http://127.0.0.1:{server['port']}/{path}{query}",
             headers=headers,
             content=None if self._sent is None else _pieces(self._sent),
+            extensions={"trace": _check_who_answers},
         )
 
     async def _pass_back(self, path: str, answer: httpx.Response) -> None:
@@ -160,15 +165,11 @@ class MlflowProxyHandler(Boundary):
         for name in _RETURN:
             if name in answer.headers:
                 self.set_header(name, answer.headers[name])
-        if any(part in path for part in _ARTIFACTS):
-            self.set_header("Content-Security-Policy", "sandbox")
-            self.set_header("X-Content-Type-Options", "nosniff")
-        else:
-            # shown in a frame of JupyterLab's, and in nobody else's
-            self.set_header("Content-Security-Policy", "frame-ancestors 'self'")
         # Jupyter would call everything JSON
         kind = answer.headers.get("Content-Type", "application/octet-stream")
         self.set_header("Content-Type", kind)
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Content-Security-Policy", _policy(path, kind))
         try:
             async for piece in answer.aiter_raw():
                 self.write(piece)
@@ -203,3 +204,28 @@ async def _pieces(sent: SpooledTemporaryFile[bytes]) -> AsyncIterator[bytes]:
     sent.seek(0)
     while piece := sent.read(_PIECE):
         yield piece
+
+
+async def _check_who_answers(event: str, info: dict[str, Any]) -> None:
+    """Send nothing, the token least of all, to another user's program that has the port of an MLflow which ended.
+
+    Raises:
+        UnavailableError: this user's MLflow has not accepted the connection.
+    """
+    if event != "connection.connect_tcp.complete":
+        return
+    # psutil, which a server that shows no MLflow does not need
+    from ..tracking.server.peer import is_answered_by_us
+
+    stream = info["return_value"]
+    if not await asyncio.to_thread(is_answered_by_us, stream.get_extra_info("socket")):
+        await stream.aclose()
+        raise UnavailableError("MLflow is starting, or has ended; try again in a moment.")
+
+
+def _policy(path: str, kind: str) -> str:
+    """Content security policy of an answer; only MLflow's own page may run scripts."""
+    if not path:
+        return _PAGE
+    # MLflow's own scripts, which may be workers
+    return "frame-ancestors 'self'" if path.startswith(_ASSETS) and "html" not in kind else _SANDBOX

@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ...private import write_private
+
 _SECURITY = (
     "tls_ca_file",
     "tls_client_cert",
@@ -27,15 +29,6 @@ _SECURITY = (
     "tls_worker_key",
 )
 POLL_SECONDS = 0.5
-
-
-def write_private(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON that only this user may read, all at once."""
-    beside = path.with_suffix(f".{os.getpid()}.tmp")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(content, file)
-    beside.replace(path)
 
 
 def security_of(values: dict[str, str]) -> Any:

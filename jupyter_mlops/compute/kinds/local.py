@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import psutil
 
 from ...core.errors import UnavailableError
+from ...private import write_private
 from .. import hardware
 from ..target import Target, connect, let_go
-from .host import security_of, write_private
+from .host import security_of
 
 if TYPE_CHECKING:
     from distributed import Client

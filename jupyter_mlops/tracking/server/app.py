@@ -12,12 +12,14 @@ import asyncio
 import fcntl
 import hmac
 import os
+import socket
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from .peer import opened_by_us
+from .peer import is_ours
+from .process import HANDED_DOWN
 
 LONELY_SECONDS = 120.0
 _POLL_SECONDS = 5.0
@@ -48,7 +50,7 @@ class Guard:
         # the user's browser runs as this user, too, for whichever page; no page can name itself so to another site
         if not headers.get(b"user-agent", b"").lower().startswith(b"mlflow-"):
             return False
-        return await asyncio.to_thread(opened_by_us, tuple(scope["client"]), tuple(scope["server"]))
+        return await asyncio.to_thread(is_ours, tuple(scope["client"]), tuple(scope["server"]))
 
 
 def _end_when_lonely(lock: Path) -> None:
@@ -68,11 +70,15 @@ def _end_when_lonely(lock: Path) -> None:
 
 
 def main() -> None:
-    """Entry of the process; the token comes in its environment, where other users cannot read it."""
+    """Entry of the process.
+
+    Token and listening socket come in its environment, which other users cannot read, as they can a command line.
+    """
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
-    parser.add_argument("port", type=int)
     options = parser.parse_args()
+    descriptor, token = os.environ.pop(HANDED_DOWN).split()
+    os.umask(0o077)
     os.environ.update(
         {
             "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{options.data / 'mlflow.sqlite'}",
@@ -88,11 +94,9 @@ def main() -> None:
     import uvicorn
     from mlflow.server.fastapi_app import app
 
-    guarded = Guard(app, os.environ["JUPYTER_MLOPS_MLFLOW_TOKEN"])
     # without proxy headers: they would let anybody say from where a connection comes
-    uvicorn.run(
-        guarded, host="127.0.0.1", port=options.port, proxy_headers=False, log_level="warning", access_log=False
-    )
+    config = uvicorn.Config(Guard(app, token), proxy_headers=False, log_level="warning", access_log=False)
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(descriptor))])
 
 
 if __name__ == "__main__":

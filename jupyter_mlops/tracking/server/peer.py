@@ -1,4 +1,4 @@
-"""Who opened a connection to a server on this machine. The kernel knows it, so nobody has to say it."""
+"""Which user has the other end of a connection on this machine: the operating system says, not the other end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 import sys
+import time
 
 import psutil
 
@@ -21,34 +22,49 @@ _NO_COOKIE = b"\xff" * 8
 _HEADER = struct.Struct("=IHHII")
 _QUESTION = struct.Struct("=BBBxI")
 _ENDS = struct.Struct("!HH4s12x4s12x")
-_ANSWER = struct.Struct("=BBxx48s12xI")
+_ANSWER = struct.Struct("=BBxx48s12xII")
+_POLL_SECONDS = 0.02
 
 
-def opened_by_us(client: Address, server: Address) -> bool:
-    """Whether the other end of an IPv4 connection belongs to the user that this process runs as.
+def is_ours(end: Address, other: Address) -> bool:
+    """Whether one end of an IPv4 connection belongs to the user that this process runs as.
 
     What cannot be found out counts as no.
 
     Args:
-        client: its end of the connection, as the server sees it.
-        server: the server's end.
+        end: the end to look at, address and port; a process must have it open.
+        other: the opposite end.
     """
     if sys.platform == "linux":
         try:
-            return _diagnosed(client, server)
+            return _diagnosed(end, other)
         except OSError:
             # a sandbox that does not answer such questions
-            return _owned(client, server)
-    return _owned(client, server)
+            return _owned(end, other)
+    return _owned(end, other)
 
 
-def _diagnosed(client: Address, server: Address) -> bool:
+def is_answered_by_us(connection: socket.socket, seconds: float = 5.0) -> bool:
+    """Whether a server of this user has accepted a connection; waits until one has, at most some seconds.
+
+    A connection that waits for its server to accept it has no owner yet, even where it can be written to.
+    """
+    deadline = time.monotonic() + seconds
+    here, there = connection.getsockname(), connection.getpeername()
+    while not is_ours(there, here):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def _diagnosed(end: Address, other: Address) -> bool:
     """By asking Linux for the one connection, in some 20 microseconds.
 
     Raises:
         OSError: it is not to be asked.
     """
-    ends = _ENDS.pack(client[1], server[1], socket.inet_aton(client[0]), socket.inet_aton(server[0]))
+    ends = _ENDS.pack(end[1], other[1], socket.inet_aton(end[0]), socket.inet_aton(other[0]))
     question = _QUESTION.pack(socket.AF_INET, socket.IPPROTO_TCP, 0, _ANY_STATE) + ends + b"\0" * 4 + _NO_COOKIE
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as netlink:
         netlink.settimeout(1)
@@ -56,20 +72,22 @@ def _diagnosed(client: Address, server: Address) -> bool:
         answer = netlink.recv(4096)
     if _HEADER.unpack_from(answer)[1] != _SOCK_DIAG_BY_FAMILY:
         # an error: there is no such connection, or this Linux was built without the answer
-        return _owned(client, server)
-    family, state, found, user = _ANSWER.unpack_from(answer, _HEADER.size)
-    # one that its owner closed is nobody's, which is written as root's; where there is none a listener may be named
-    return (family, state, found[: _ENDS.size], user) == (socket.AF_INET, _ESTABLISHED, ends, os.geteuid())
+        return _owned(end, other)
+    family, state, found, user, inode = _ANSWER.unpack_from(answer, _HEADER.size)
+    # an end that no process has open is written as root's, with inode 0: not accepted yet, or closed.
+    # Where there is no such connection, Linux may name a listener
+    is_open = (family, state, found[: _ENDS.size]) == (socket.AF_INET, _ESTABLISHED, ends) and inode != 0
+    return is_open and user == os.geteuid()
 
 
-def _owned(client: Address, server: Address) -> bool:
+def _owned(end: Address, other: Address) -> bool:
     """By the connections of this user's processes: slower, and the same everywhere."""
     for process in psutil.process_iter():
         try:
             if process.uids().effective != os.geteuid():
                 continue
             for found in process.net_connections("tcp4"):
-                if (found.laddr, found.raddr, found.status) == (client, server, psutil.CONN_ESTABLISHED):
+                if (found.laddr, found.raddr, found.status) == (end, other, psutil.CONN_ESTABLISHED):
                     return True
         except psutil.Error:
             continue

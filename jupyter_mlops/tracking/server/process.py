@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import secrets
@@ -10,19 +12,25 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any, Literal
 
 import psutil
 
+from ...private import private, write_private
+from .peer import is_answered_by_us
+
 State = Literal["off", "starting", "ready", "failed"]
 START_SECONDS = 90.0
+# environment variable of the server's process: file descriptor of its listening socket, and its token
+HANDED_DOWN = "JUPYTER_MLOPS_MLFLOW"
 
 
 class EmbeddedServer:
-    """One server a data folder. Its port and token stay the same over restarts where they can."""
+    """One server a data folder. Its port stays the same over restarts where it can; each start has a token of its own.
+
+    The service holds the listening socket too, so that no other program gets the port while MLflow is restarted.
+    """
 
     def __init__(self, data_dir: Path) -> None:
         self.data = data_dir
@@ -31,9 +39,8 @@ class EmbeddedServer:
         self.message = ""
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        known = self._read()
-        self.port: int = known.get("port") or _free_port()
-        self.token: str = known.get("token") or secrets.token_urlsafe(32)
+        self._listening: socket.socket | None = None
+        self.port: int = self._read().get("port", 0)
 
     @property
     def uri(self) -> str:
@@ -64,23 +71,39 @@ class EmbeddedServer:
                 process.wait(5)
             except psutil.TimeoutExpired:
                 process.kill()
+        self._stop_listening()
         self.state = "off"
 
     def _launch(self) -> None:
-        if not _is_free(self.port):
-            self.port = _free_port()
-        log = self.data / "mlflow.log"
-        with log.open("wb") as file:
+        listening, token = self._listen(), secrets.token_urlsafe(32)
+        with open(self.data / "mlflow.log", "wb", opener=private) as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "jupyter_mlops.tracking.server.app", str(self.data), str(self.port)],
+                [sys.executable, "-m", "jupyter_mlops.tracking.server.app", str(self.data)],
                 stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=file,
+                stdout=log,
+                stderr=log,
                 start_new_session=True,
+                pass_fds=[listening.fileno()],
                 cwd=self.data,
-                env=os.environ | {"JUPYTER_MLOPS_MLFLOW_TOKEN": self.token},
+                env=os.environ | {HANDED_DOWN: f"{listening.fileno()} {token}"},
             )
-        self._write({"port": self.port, "token": self.token, "pid": self._process.pid})
+        write_private(self.file, {"port": self.port, "token": token, "pid": self._process.pid})
+
+    def _listen(self) -> socket.socket:
+        if self._listening is None:
+            try:
+                self._listening = socket.create_server(("127.0.0.1", self.port))
+            except OSError:
+                # another program has the port by now
+                self._listening = socket.create_server(("127.0.0.1", 0))
+            self.port = self._listening.getsockname()[1]
+        return self._listening
+
+    def _stop_listening(self) -> None:
+        """Have clients refused at once instead of waiting for a server that does not come."""
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -89,27 +112,33 @@ class EmbeddedServer:
                 self.state = "ready"
                 return
             time.sleep(0.2)
+        self._stop_listening()
         self.state = "failed"
         self.message = f"MLflow's server did not start; its log is {self.data / 'mlflow.log'}."
 
     def _answers(self) -> bool:
-        request = urllib.request.Request(f"{self.uri}/health", headers={"Authorization": f"Bearer {self.token}"})
-        try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
+        known = self._read()
+        connection = http.client.HTTPConnection("127.0.0.1", known["port"], timeout=5)
+        with contextlib.closing(connection):
+            try:
+                connection.connect()
+                if not is_answered_by_us(connection.sock):
+                    return False
+                connection.request("GET", "/health", headers={"Authorization": f"Bearer {known['token']}"})
+                return connection.getresponse().status == 200
+            except (http.client.HTTPException, OSError):
+                return False
 
     def _alive(self) -> bool:
-        if self._process is not None and self._process.poll() is not None:
-            return False
+        if self._process is not None:
+            return self._process.poll() is None
         pid = self._read().get("pid")
         if not pid:
             return False
         try:
             process = psutil.Process(pid)
             command = process.cmdline()
-            living = process.status() != psutil.STATUS_ZOMBIE
+            living = process.uids().real == os.getuid() and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             # gone, or the number is by now another user's process
             return False
@@ -121,26 +150,3 @@ class EmbeddedServer:
         except FileNotFoundError:
             return {}
         return known
-
-    def _write(self, known: dict[str, Any]) -> None:
-        beside = self.file.with_suffix(".tmp")
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(known, file)
-        beside.replace(self.file)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
