@@ -21,10 +21,12 @@ from corpus_helpers import (
     by_chance,
     failed,
     install_other_kernel,
+    mask,
     papermill_alone,
     without_its_end,
     written,
 )
+from IPython.core.magics.execution import TimeitResult
 
 from jupyter_mlops.core.runs import RunResult, RunSpec
 from jupyter_mlops.core.states import RunState
@@ -161,6 +163,20 @@ def test_as_papermill(name: str, papermill: Papermill, tmp_path: Path) -> None:
     for kind in chance[0]:
         drawn = [value for one in chance for value in one[kind]]
         assert len(set(drawn)) == len(drawn) >= 3, f"{kind} came twice: {drawn}"
+
+
+def test_every_duration_is_made_alike() -> None:
+    """As IPython itself prints them, which writes a Greek mu, and an exponent above 999."""
+    half = Half(None, Path("/nowhere"), "the-run", [])
+    for mean in (0.0, 4.2e-9, 9.999e-7, 1.2e-6, 3e-4, 0.9999, 75.0, 1e5):
+        timed = str(TimeitResult(2, 2, mean, mean, [mean, 3 * mean], 0.0, 3))
+        expected = "TIME per loop (mean ± std. dev. of 2 runs, 2 loops each)"
+        assert mask(timed.replace("+-", "±"), half) == expected
+    slow = "The slowest run took 9.70 times longer than the fastest. This could mean that an intermediate result is "
+    slow += "being cached.\n1.9 μs ± 1 μs per loop\nCompiler time: 0.31 s\n"
+    assert mask(slow, half) == "TIME per loop\n"
+    slow = "CPU times: user 3 ms, sys: 0 ns, total: 3 ms\nWall time: 2 μs\nCompiler : 310 ms\nParser   : 120 ms\n"
+    assert mask(slow, half) == "CPU times: TIME\nWall time: TIME\n"
 
 
 def test_a_module_edited_between_two_sweeps(tmp_path: Path) -> None:
