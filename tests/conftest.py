@@ -21,6 +21,7 @@ import psutil
 import pytest
 from hypothesis import settings as hypothesis_settings
 from jupyter_client.kernelspec import KernelSpecManager
+from session_helpers import end_all_of, kill, pytest_configure, pytest_sessionfinish, pytest_terminal_summary
 
 from jupyter_mlops.core.states import SWEEP_OVER
 from jupyter_mlops.core.sweeps import Sweep, SweepRequest
@@ -29,7 +30,14 @@ from jupyter_mlops.services.sweeps.requests import Sweeps
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
 
-pytest_plugins = ("pytest_jupyter.jupyter_server", "postgresql_helpers", "pipeline_helpers", "api_helpers")
+pytest_plugins = (
+    "pytest_jupyter.jupyter_server",
+    "postgresql_helpers",
+    "pipeline_helpers",
+    "api_helpers",
+)
+# hooks of every session
+__all__ = ["pytest_configure", "pytest_sessionfinish", "pytest_terminal_summary"]
 BASE_URL = "/user/ada/"
 # the same examples each time; HYPOTHESIS_PROFILE=random draws others, and more of them
 hypothesis_settings.register_profile("same", deadline=None, derandomize=True, database=None, max_examples=50)
@@ -46,13 +54,6 @@ def write_notebook(path: Path, *sources: str, kernel: str = "python3", language:
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, path)
     return path
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What `./dev test` ran before, so that the last lines tell of all parts."""
-    if parts := os.environ.get("MLOPS_TEST_PARTS"):
-        terminalreporter.section("other parts")
-        terminalreporter.write(parts)
 
 
 @pytest.fixture(autouse=True)
@@ -250,8 +251,7 @@ class Service:
             process = psutil.Process(pid)
             process.terminate()
             psutil.wait_procs([process], timeout=20)
-        for process in processes_with(str(self.settings.data_path)):
-            kill(*process.children(recursive=True), process)
+        end_all_of(self.settings.data_path)
 
     def wait(self, sweep_id: str, until: Callable[[Sweep], bool] | None = None, seconds: float = 150) -> Sweep:
         """Wait until a sweep is over, or until something holds of it."""
@@ -292,11 +292,3 @@ def put_mlflow(data: Path) -> None:
         with contextlib.closing(sqlite3.connect(file)) as connection:
             connection.execute("UPDATE experiments SET artifact_location = ?", [(data / "mlartifacts" / "0").as_uri()])
             connection.commit()
-
-
-def kill(*processes: psutil.Process) -> None:
-    """End processes with signal 9 and wait until they are gone."""
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(processes, timeout=10)

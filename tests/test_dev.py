@@ -1,4 +1,4 @@
-"""``./dev test`` runs every part and tells of all of them."""
+"""``./dev test`` runs every part and tells of all of them, and of processes that are left."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +24,19 @@ case "$name" in "python -m pytest"*) exec "{python}" "$@";; esac
 """
 
 
+def run(command: list[str | Path], **more: str) -> subprocess.CompletedProcess[str]:
+    """Run what runs pytest; the package is not what lies in the working folder."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return subprocess.run(
+        command,
+        env=env | {"PYTHONPATH": str(ROOT / "tests"), "PYTHONSAFEPATH": "1"} | more,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """``dev`` among programs that do nothing, but for pytest, which is the real one and has one test to run."""
@@ -33,7 +47,7 @@ def clone(tmp_path: Path) -> Path:
     for path in (*python, *frontend, ".venv/bin/uv", "ui-tests/package.json"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
-    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p conftest\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p session_helpers\n")
     names = ["python", "uv", "ruff", "mypy", "lint-imports", "node", "jlpm", "jupyter-builder"]
     for program in [*(tmp_path / ".venv" / "bin" / name for name in names), tmp_path / "ui-tests" / "run"]:
         program.write_text(PROGRAM.format(folder=tmp_path, python=sys.executable))
@@ -54,17 +68,7 @@ def test_a_part_that_fails_hides_no_other(
 ) -> None:
     (clone / "fails").write_text(fails)
     (clone / "tests" / "test_one.py").write_text(test)
-    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    done = subprocess.run(
-        [clone / "dev", "test"],
-        # the package is not what lies in the copy
-        env=env | {"PYTHONPATH": str(ROOT / "tests"), "PYTHONSAFEPATH": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=150,
-    )
+    done = run([clone / "dev", "test"])
     assert done.returncode == code, done.stdout
     calls = (clone / "calls").read_text().splitlines()
     # linters after one that failed, too
@@ -76,3 +80,35 @@ def test_a_part_that_fails_hides_no_other(
         zip(("linters", "frontend", "browser"), results, strict=True)
     )
     assert re.fullmatch(rf"=+ {closing} in .*", lines[-1])
+
+
+LEAVES = """\
+import pathlib, subprocess
+
+def test_leaves(tmp_path):
+    process = subprocess.Popen(["sleep", "1000"], start_new_session=True, **{how})
+    pathlib.Path("{note}").write_text(str(process.pid))
+"""
+
+
+@pytest.mark.parametrize("how", ["{}", "{'env': {'HOME': f'{tmp_path}/home'}}"])
+def test_a_process_that_a_test_leaves_alive_fails_the_session(tmp_path: Path, how: str) -> None:
+    note, module = tmp_path / "pid", tmp_path / "test_one.py"
+    module.write_text(LEAVES.format(how=how, note=note))
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "session_helpers",
+        "-c",
+        os.devnull,
+        "--rootdir",
+        tmp_path,
+        module,
+    ]
+    done = run(command, MLOPS_TEST_FAREWELL="0.5")
+    assert done.returncode == 1, done.stdout
+    assert f"\n{note.read_text()} of " in done.stdout and "1 passed" in done.stdout
+    assert not psutil.pid_exists(int(note.read_text()))

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import Service, kill, processes_with, wait_until
+from conftest import Service, wait_until
 from keep_helpers import Systemd
+from session_helpers import end_all_of
 
 from jupyter_mlops.core.errors import UnavailableError
 from jupyter_mlops.core.pipelines.definition import PipelineDefinition
@@ -44,8 +45,7 @@ def settings(data_dir: Path) -> Iterator[MlopsSettings]:
     settings = MlopsSettings(data_dir=str(data_dir), local_slots=1, service_idle_timeout=60.0)
     yield settings
     hold_back(settings)
-    for process in processes_with(str(data_dir)):
-        kill(process)
+    end_all_of(data_dir)
 
 
 def info(settings: MlopsSettings) -> psutil.Process | None:
