@@ -26,6 +26,7 @@ class MlopsApp(ExtensionApp):
         """Settings and the backend, not opened yet."""
         self.backend = Backend(MlopsSettings(parent=self), Path(self.serverapp.root_dir).expanduser().resolve())
         self.settings["mlops_backend"] = self.backend
+        self.settings["mlops_openapi"] = _document
         logger = self.serverapp.event_logger
         if SCHEMA_ID not in logger.schemas:
             logger.register_event_schema(SCHEMA)
@@ -34,9 +35,7 @@ class MlopsApp(ExtensionApp):
     def initialize_handlers(self) -> None:
         """The routes."""
         from .api.handlers import handlers
-        from .api.openapi import document
 
-        self.settings["mlops_openapi"] = document
         self.handlers.extend(handlers("/"))
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
@@ -55,3 +54,9 @@ class MlopsApp(ExtensionApp):
         """A server whose runs go on is at work, and no hub should end it as idle."""
         if self.backend.is_busy():
             self.serverapp.web_app.settings["last_activity_times"]["jupyter_mlops"] = datetime.now(UTC)
+
+
+def _document() -> dict[str, Any]:
+    from .api.openapi import document
+
+    return document()

@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -384,14 +385,14 @@ async def test_a_space_is_checked_while_it_is_typed(api: Api, train: Path) -> No
 SWEEP_BODIES = [
     (b"{", "not valid JSON", []),
     (b"\xff\xfe", "not valid JSON", []),
-    (b"[" * 100_000, "Expected `object`", []),
+    (b"[" * 100_000, "nested more than 40 deep", []),
     (b"", "missing required field `path`", ["path"]),
     (b"[]", "Expected `object`", []),
     (b"null", "Expected `object`", []),
     (b'{"path": 3}', "path: Expected `str`", ["path"]),
     (b'{"path": "%s", "colour": 1}', "unknown field `colour`", ["colour"]),
     (b'{"path": "%s", "sampler": {"sort": 1}}', "unknown field `sort`", ["sampler.sort"]),
-    (b'{"path": "%s", "sampler": {"kind": "best"}}', "sampler.kind: Invalid enum value 'best'", ["sampler.kind"]),
+    (b'{"path": "%s", "sampler": {"kind": "best", "count": 3}}', "There is no sampler “best” here; choose one", []),
     (b'{"path": "%s", "space": {"depth": 1}}', "Expected `str`, got `int`", ["space[...]"]),
     (b'{"path": "%s", "metrics": "auc"}', "metrics: Expected `array`", ["metrics"]),
     (b'{"path": "%s", "slots": "two"}', "slots: Expected", ["slots"]),
@@ -405,6 +406,14 @@ SWEEP_BODIES = [
     (b'{"path": "%s", "sampler": {"kind": "random"}}', "Say how many combinations", []),
     (b'{"path": "%s", "sampler": {"kind": "random", "count": -1}}', "Say how many combinations", []),
     (b'{"path": "\\ud800"}', "not valid JSON", []),
+    (
+        b'{"path": "%s", "experiment": "' + b"x" * 100_000 + b'"}',
+        "experiment: it may be 250 characters",
+        ["experiment"],
+    ),
+    (b'{"path": "%s", "run_timeout": 1e300}', "run_timeout: it may be 315360000", ["run_timeout"]),
+    (b'{"path": "%s", "slots": 9223372036854775808}', "slots: it may be 2147483647 at most", ["slots"]),
+    (b'{"path": "%s", "space": {"depth": "' + b"1," * 60_000 + b'"}}', "100000 characters at most", ["space[...]"]),
 ]
 
 
@@ -417,6 +426,20 @@ async def test_bodies_that_do_not_fit(api: Api, train: Path, store: Store) -> No
     for method, path in (("PUT", "notebook/draft"), ("POST", "space")):
         for raw in (b"{", b"[]", b'{"path": 3}', b'{"path": "a", "colour": 1}'):
             assert (await api.refused(method, path, raw=raw))[0] == 400
+
+
+async def test_a_space_is_read_in_a_moment_however_much_of_it_there_is(api: Api, train: Path) -> None:
+    """It took more than a minute for 10 MB, in which the server could do nothing for this person."""
+    text = ",".join(map(str, range(17_000)))[:99_000]
+    most = {"depth": text, "rate": text}
+    started = time.process_time()
+    check = await api.done("POST", "space", {"path": PATH, "space": most})
+    assert "runs, more than the 100,000 allowed" in check["error"]
+    more = {f"p{i}": text for i in range(100)}
+    assert "All fields together" in (await api.refused("POST", "space", {"path": PATH, "space": more}))[1]
+    deep = {"rate": "[" * 900 + "]" * 900}
+    assert "nested" in (await api.done("POST", "space", {"path": PATH, "space": deep}))["fields"]["rate"]["error"]
+    assert time.process_time() - started < 10
 
 
 async def test_changes_that_make_no_sense(api: Api, train: Path) -> None:

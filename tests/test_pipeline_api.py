@@ -139,6 +139,13 @@ async def test_a_file_that_cannot_run_is_refused_with_its_place(
     assert problems and says.removeprefix("line 4") in problems[0]["message"] + f"line {problems[0]['line']}"
 
 
+def nested(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 REFUSED: list[tuple[str, str, Any, int]] = [
     ("POST", "pipelines", {}, 400),
     ("POST", "pipelines", {"path": FILE, "run_id": "x"}, 400),
@@ -163,6 +170,34 @@ REFUSED: list[tuple[str, str, Any, int]] = [
     ("POST", "pipelines/{id}/backfill", {"start": "2026-01-01", "end": "2026-01-02"}, 400),
     ("POST", "pipelines/{id}/triggers", {"kind": "sometimes"}, 400),
     ("POST", "pipelines/{id}/triggers", {"cron": "* * * * * *"}, 400),
+    *(("POST", "pipelines/{id}/runs", {"version": number}, 400) for number in (2**31, 2**63, 2**64, 10**30)),
+    *(("PATCH", "pipelines/{id}", {"version": number}, 400) for number in (2**31, 2**63, 2**64)),
+    *(
+        ("POST", f"pipelines/{{id}}/{route}", fields, 400)
+        for moment in ("0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00", "9999-12-31", "0001-01-01")
+        for route, fields in (
+            ("runs", {"scheduled_time": moment}),
+            ("backfill", {"start": moment, "end": "2026-01-02"}),
+            ("backfill", {"start": "2026-01-02", "end": moment}),
+        )
+    ),
+    *(
+        ("POST", "pipelines/{id}/triggers", {"kind": "files", "pattern": pattern}, 400)
+        for pattern in (
+            *("zip://*::in/a.zip", "zip://*.csv", "reference://x", "ftp://", "s3://", "github://a:b@c/*", "a\0b"),
+            *("filecache::s3://a/*", "simplecache://x", "blockcache::http://host/*", "tar://*::http://127.0.0.1:1/a"),
+            *("nosuch://x/*", "://x", "data://,x", "x" * 5_000),
+        )
+    ),
+    ("POST", "pipelines/{id}/triggers", {"cron": "0 6 * * *", "grace": 1e300}, 400),
+    ("POST", "pipelines", {"path": "sub/train.ipynb", "timeout": 1e300}, 400),
+    ("POST", "pipelines", {"path": "sub/train.ipynb", "retries": -1}, 400),
+    ("POST", "pipelines", {"path": "sub/train.ipynb", "retention": {"days": 1e300}}, 400),
+    ("POST", "pipelines", {"path": "sub/train.ipynb", "alerts": {"slow": 1e300}}, 400),
+    ("POST", "pipelines", {"path": FILE, "note": "x" * 200_000}, 400),
+    ("PATCH", "pipelines/{id}", {"name": "x" * 100_000}, 400),
+    ("POST", "pipelines/{id}/runs", {"parameters": {"depth": nested(900)}}, 400),
+    ("POST", "pipelines/{id}/runs", {"parameters": {"depth": nested(60)}}, 400),
 ]
 
 
@@ -176,6 +211,28 @@ async def test_what_makes_no_sense_is_refused_with_a_sentence(
     assert (found, said) == (code, said)
     assert "Traceback" not in said and len(said) > 15
     assert store.revision() == before
+
+
+async def test_a_call_for_no_moment_is_refused_as_a_run_by_hand_is(api: Api, project: Path, store: Store) -> None:
+    made = await api.done("POST", "pipelines", {"path": FILE})
+    called = await api.done("POST", f"pipelines/{made['pipeline']['id']}/triggers", {"kind": "http"})
+    headers = {"Authorization": f"Bearer {called['token']}"}
+    before = store.revision()
+    for fields in (
+        {"scheduled_time": "0001-01-01T00:00+14:00"},
+        {"scheduled_time": "9999-12-31T23:59-12:00"},
+        {"parameters": {"depth": nested(900)}},
+    ):
+        code, said = await api.refused("POST", f"triggers/{called['trigger']['id']}/call", fields, headers=headers)
+        assert code == 400 and len(said) > 15
+    assert store.revision() == before
+
+
+async def test_a_file_where_no_connection_is_possible_is_watched_without_trying_one(api: Api, project: Path) -> None:
+    made = await api.done("POST", "pipelines", {"path": FILE})
+    for pattern in ("ftp://127.0.0.1:9/in/*.csv", "~nosuchuser/*.csv", "in/**/*.csv", "http://127.0.0.1:9/*"):
+        trigger = {"kind": "files", "pattern": pattern}
+        await api.done("POST", f"pipelines/{made['pipeline']['id']}/triggers", trigger)
 
 
 async def test_a_call_without_the_token_learns_nothing(api: Api, project: Path) -> None:

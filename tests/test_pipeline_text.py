@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from typing import Any
 
 import pytest
@@ -538,3 +539,23 @@ def test_a_step_that_cannot_be_added(text: str, name: str, kind: type[Exception]
     with pytest.raises(kind) as error:
         add_step(text, name, Step(notebook="b.ipynb"))
     assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "steps:\n" + "".join(f"  s{i}: {{notebook: a.ipynb, after: [x{i}]}}\n" for i in range(4_200)),
+        "steps:\n  a:\n    notebook: a.ipynb\n    outputs: [" + ", ".join(f"o{i}" for i in range(22_000)) + "]\n",
+        "steps:\n  a:\n    notebook: a.ipynb\n    outputs: ["
+        + ", ".join(f"o{i}" for i in range(10_000))
+        + "]\n  b:\n    notebook: a.ipynb\n    parameters:\n"
+        + "".join(f"      p{i}: ${{a.o{i}}}\n" for i in range(3_500)),
+    ],
+    ids=["steps that wait for none", "outputs", "references"],
+)
+def test_the_longest_text_is_checked_in_seconds(text: str) -> None:
+    """Editors check while a person types; thousands of wrong names took minutes, as each was compared with all."""
+    assert MAX_LENGTH * 0.7 < len(text) <= MAX_LENGTH
+    started = time.process_time()
+    check_text(text)
+    assert time.process_time() - started < 10

@@ -21,6 +21,7 @@ from ..core.pipelines.requests import PipelineDetails, PromoteAnswer
 from ..core.record import Record
 from ..core.service import ErrorBody
 from ..core.sweeps import Sweep, SweepRequest
+from ..core.values import MAX_DEPTH, too_deep
 from .backend import Backend
 
 if TYPE_CHECKING:
@@ -51,16 +52,16 @@ class Boundary(APIHandler):
         Raises:
             InvalidInputError: it is none; the sentence names the field.
         """
+        body = self.request.body or b"{}"
+        if too_deep(body):
+            raise InvalidInputError(f"The request is nested more than {MAX_DEPTH} deep.")
         try:
-            return msgspec.json.decode(self.request.body or b"{}", type=kind)
+            return msgspec.json.decode(body, type=kind)
         except msgspec.ValidationError as error:
-            # “… unknown field `x` - at `$.sampler`”: what is wrong, and where
-            said, _, place = str(error).partition(" - at `$")
-            inner = re.search(r"field `(.*)`", said)
-            name = ".".join(part for part in (place.strip("`."), inner[1] if inner else "") if part)
+            said, name = _misfit(str(error))
             where = f"{name}: " if name else ""
             raise InvalidInputError(f"The request does not fit: {where}{said}.", {name: said} if name else {}) from None
-        except (ValueError, RecursionError):
+        except ValueError:
             raise InvalidInputError("The request's body is not valid JSON.") from None
 
     async def call(self, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
@@ -156,16 +157,28 @@ class Boundary(APIHandler):
             raise InvalidInputError(f"{name} must be 0 or 1.", {name: "must be 0 or 1"})
         return None if not text else text == "1"
 
-    def number(self, name: str) -> int:
+    def number(self, name: str, digits: int = 18) -> int:
         """A query argument that is a whole number, 0 where it is missing.
 
         Raises:
             InvalidInputError: it is something else.
         """
         text = self.get_query_argument(name, "0")
-        if not re.fullmatch("[0-9]{1,18}", text):
+        if not re.fullmatch(f"[0-9]{{1,{digits}}}", text):
             raise InvalidInputError(f"{name} must be a whole number.", {name: "must be a whole number"})
         return int(text)
+
+
+def _misfit(text: str) -> tuple[str, str]:
+    """What msgspec says is wrong, and of which field: “… unknown field `x` - at `$.sampler`”."""
+    said, _, place = text.partition(" - at `$")
+    inner = re.search(r"field `(.*)`", said)
+    name = ".".join(part for part in (place.strip("`."), inner[1] if inner else "") if part)
+    if bound := re.fullmatch(r"Expected `(\w+)` (of length )?([<>]=) (\S+)", said):
+        kind, of_length, relation, limit = bound.groups()
+        unit = {"str": " characters", "object": " entries", "array": " entries"}[kind] if of_length else ""
+        said = f"it may be {limit}{unit} at {'most' if relation == '<=' else 'least'}"
+    return said, name
 
 
 def _sentence(error: web.HTTPError, status: int) -> str:

@@ -16,6 +16,13 @@ from ..core.service import ErrorBody
 from .handlers import ROUTES
 from .routes import Operation, Route
 
+_FLAG, _NUMBER = {"enum": ["", "0", "1"]}, {"pattern": "^[0-9]{1,9}$"}
+_QUERIES: dict[str, dict[str, Any]] = {
+    "path": {"maxLength": 4_096},
+    **dict.fromkeys(("archived", "deleted"), _FLAG),
+    **dict.fromkeys(("older", "newer"), _NUMBER),
+    "since": {"pattern": "^[0-9]{1,18}$"},
+}
 _REFERENCE = "#/components/schemas/{name}"
 
 
@@ -41,7 +48,8 @@ def _path(route: Route) -> dict[str, Any]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", **({"enum": list(route.choices[name])} if name in route.choices else {})},
+            "schema": {"type": "string"}
+            | ({"enum": list(route.choices[name])} if name in route.choices else {"pattern": r"^[\w-]+$"}),
         }
         for name in re.findall(r"{(\w+)}", route.path)
     ]
@@ -62,10 +70,12 @@ def _operation(operation: Operation) -> dict[str, Any]:
     }
     if operation.query:
         described["parameters"] = [
-            {"name": name, "in": "query", "schema": {"type": "string"}} for name in operation.query
+            {"name": name, "in": "query", "schema": {"type": "string", **_QUERIES[name]}} for name in operation.query
         ]
     if operation.takes is not None:
-        described["requestBody"] = {"required": True, "content": _json(operation.takes)}
+        # where all fields have defaults, no body is as good as an empty one
+        required = any(field.required for field in msgspec.structs.fields(operation.takes))
+        described["requestBody"] = {"required": required, "content": _json(operation.takes)}
     return described
 
 

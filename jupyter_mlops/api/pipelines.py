@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from jupyter_server.auth.decorator import allow_unauthenticated, authorized
@@ -142,7 +143,7 @@ class DiffHandler(Boundary):
     async def get(self, pipeline_id: str) -> None:
         """Answer it for the query's ``older`` and ``newer``."""
         pipelines = await self.pipelines()
-        self.answer(await self.call(pipelines.diff, pipeline_id, self.number("older"), self.number("newer")))
+        self.answer(await self.call(pipelines.diff, pipeline_id, self.number("older", 9), self.number("newer", 9)))
 
 
 class TriggersHandler(Boundary):
@@ -282,9 +283,9 @@ class TextStepHandler(Boundary):
 
 
 def _whole(text: str) -> int:
-    if not text.isdecimal():
-        raise NotFoundError(f"There is no version {text}.")
-    return int(text[:18])
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise NotFoundError(f"There is no version {text[:20]}.")
+    return int(text)
 
 
 PIPELINE_ROUTES = (

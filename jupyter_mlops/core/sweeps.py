@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from .record import Record
+from msgspec import Meta
+
+from .record import FilePath, Name, Names, Record, Seconds, Text, Whole
 from .runs import RunExtras
 from .states import SweepState
+
+# fields of a space by parameter name
+Space = Annotated[dict[Name, Text], Meta(max_length=1_000)]
 
 
 class Sampler(Record, frozen=True, kw_only=True):
@@ -53,18 +58,18 @@ class SweepRequest(Record, frozen=True, kw_only=True):
             a slot instead of once a run; see :class:`PrefixCheck` for which these are.
     """
 
-    path: str
-    space: dict[str, str] = {}
+    path: FilePath
+    space: Space = {}
     sampler: Sampler = Sampler()
     objective: Objective | None = None
-    metrics: list[str] = []
-    target: str = "local"
-    slots: int | None = None
-    name: str = ""
-    experiment: str = ""
-    cell_timeout: float | None = None
-    run_timeout: float | None = None
-    max_output: int | None = None
+    metrics: Names = []
+    target: Name = "local"
+    slots: Whole | None = None
+    name: Name = ""
+    experiment: Name = ""
+    cell_timeout: Seconds | None = None
+    run_timeout: Seconds | None = None
+    max_output: Annotated[int, Meta(le=2**53)] | None = None
     shared_prefix: bool = False
 
 
@@ -75,9 +80,9 @@ class SweepChange(Record, frozen=True, kw_only=True):
         total: more runs than it has; a sweep that is over goes on.
     """
 
-    name: str | None = None
+    name: Name | None = None
     archived: bool | None = None
-    slots: int | None = None
+    slots: Whole | None = None
     objective: Objective | None = None
     total: int | None = None
 
@@ -99,8 +104,8 @@ class FieldCheck(Record, frozen=True, kw_only=True):
 class SpaceRequest(Record, frozen=True, kw_only=True):
     """A space to be checked while it is typed."""
 
-    path: str
-    space: dict[str, str] = {}
+    path: FilePath
+    space: Space = {}
     sampler: Sampler = Sampler()
 
 

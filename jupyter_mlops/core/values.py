@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from .errors import InvalidInputError
 from .parameters import Parameter, ParameterType
 
+MAX_DEPTH = 40
 _NAMES = {
     "int": "a whole number",
     "float": "a number",
@@ -17,6 +21,8 @@ _NAMES = {
     "dict": "a mapping",
     "none": "None",
 }
+# in JSON: texts, so that brackets in them do not count, and what opens and closes
+_BRACKETS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|([\[{])|([\]}])', re.DOTALL)
 _SECRET = re.compile(
     r"(^|_)(password|passwd|passphrase|pwd|secret|secrets|credential|credentials|token|"
     r"api_?key|access_?key|secret_?key|private_?key|auth_?key|key)(_?\d+)?$"
@@ -90,6 +96,25 @@ def show(value: Any) -> str:
     """A value for a sentence, cut where it is long."""
     text = str(value)
     return f"“{text[:60]}{'…' if len(text) > 60 else ''}”"
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """The known name that a person may have meant, empty where none is close.
+
+    Only the first 500 are compared: each comparison takes time, and a text can hold thousands of wrong names.
+    """
+    return next(iter(difflib.get_close_matches(name[:100], list(islice(known, 500)), 1)), "")
+
+
+def too_deep(text: bytes) -> bool:
+    """Whether JSON nests lists and mappings deeper than can be kept, shown and handed to a kernel everywhere."""
+    depth = 0
+    for found in _BRACKETS.finditer(text):
+        if found.lastindex is not None:
+            depth += 1 if found.lastindex == 1 else -1
+            if depth > MAX_DEPTH:
+                return True
+    return False
 
 
 def looks_secret(name: str, value: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ..record import Record
+from ..record import FilePath, Name, Record
 from ..runs import SecretRef
 from ..sweeps import Objective, Sampler
 
@@ -169,7 +169,7 @@ class PipelineText(Record, frozen=True, kw_only=True):
         path: of its file, relative to the server's root.
     """
 
-    path: str
+    path: FilePath
     text: str
 
 
@@ -184,9 +184,9 @@ class PipelineCheck(Record, frozen=True, kw_only=True):
 class StepAdd(Record, frozen=True, kw_only=True):
     """A step to be written into a pipeline's text."""
 
-    path: str
+    path: FilePath
     text: str
-    name: str
+    name: Name
     step: Step
 
 

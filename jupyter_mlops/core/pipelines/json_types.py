@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import types
+from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from ..values import show
+from ..values import closest, show
 from .references import Path
 
 _KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
@@ -49,8 +49,7 @@ class Fitting:
             return value
 
     def _record(self, value: Any, kind: type[msgspec.Struct], path: Path) -> Any:
-        # what its annotations mean is looked up by their module
-        fields = get_type_hints(kind)
+        fields = _hints(kind)
         if not isinstance(value, dict):
             known = ", ".join(list(fields)[:4])
             said = f"{_name(path)} must be a mapping with {known}{', …' if len(fields) > 4 else ''}; {_shown(value)}."
@@ -82,6 +81,12 @@ class Fitting:
         return value
 
 
+@cache
+def _hints(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    # what its annotations mean is looked up by their module
+    return get_type_hints(kind)
+
+
 def _name(path: Path) -> str:
     if not path:
         return "A pipeline"
@@ -101,8 +106,8 @@ def _words(kind: Any) -> str:
 def _instead(value: Any, kind: Any) -> str:
     origin = get_origin(kind)
     if origin is Literal and isinstance(value, str):
-        near = difflib.get_close_matches(value, get_args(kind), 1)
-        return f"{show(value)} is not; did you mean “{near[0]}”?" if near else f"{show(value)} is not."
+        near = closest(value, get_args(kind))
+        return f"{show(value)} is not; did you mean “{near}”?" if near else f"{show(value)} is not."
     if origin is list and isinstance(value, str):
         return f"write [{value[:60]}]."
     if kind is str and isinstance(value, bool | int | float):
@@ -128,7 +133,6 @@ def _shown(value: Any) -> str:
 
 def _unknown(name: str, known: list[str], path: Path) -> str:
     where = _name(path)
-    near = difflib.get_close_matches(name, known, 1)
-    if near:
-        return f"{where} has no “{name[:60]}”; did you mean “{near[0]}”?"
+    if near := closest(name, known):
+        return f"{where} has no “{name[:60]}”; did you mean “{near}”?"
     return f"{where} has no “{name[:60]}”; it has {', '.join(known)}."

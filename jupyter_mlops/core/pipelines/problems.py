@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
 from ..errors import InvalidInputError
+from ..record import MOST_SECONDS, MOST_WHOLE
 from ..runs import SecretRef
 from ..values import looks_secret
 from .conditions import Condition
@@ -15,17 +18,23 @@ from .order import cycle_sentence, edges, find_cycle, references_of, referring_t
 from .references import NAME, SCHEDULED_TIME, STEP_NAME, Path, Reference, find_references, instead
 
 Found = Iterator[tuple[Path, str]]
+_Known = Callable[[str], Collection[str]]  # what a step hands on, by its name
 
 
-def problems_of(definition: PipelineDefinition) -> list[tuple[Path, str]]:
-    """What is wrong, each with its place: keys and positions from the definition's top, and one sentence."""
-    return list(_problems(definition))
+def problems_of(definition: PipelineDefinition, most: int | None = None) -> list[tuple[Path, str]]:
+    """What is wrong, each with its place: keys and positions from the definition's top, and one sentence.
+
+    Args:
+        most: after so many nothing more is looked for.
+    """
+    return list(islice(_problems(definition), most))
 
 
 def _problems(definition: PipelineDefinition) -> Found:
     yield from _whole(definition)
+    known = cache(lambda source: dict.fromkeys(handed_on(definition.steps[source])))
     for name, step in definition.steps.items():
-        for path, sentence in _step(name, step, definition):
+        for path, sentence in _step(name, step, definition, known):
             yield ("steps", name, *path), sentence
     circle = find_cycle(edges(definition))
     if circle:
@@ -45,16 +54,15 @@ def _whole(definition: PipelineDefinition) -> Found:
             yield ("parameters", name), f"“{SCHEDULED_TIME}” is given to every run; it needs no default."
         yield from _open_secret(("parameters", name), name, value, "read it in the notebook from a step's “secrets”")
     yield from _numbers({"concurrency": definition.concurrency}, least=1)
-    yield from _numbers({"deadline": definition.deadline}, above=0)
+    yield from _numbers({"deadline": definition.deadline}, above=0, most=MOST_SECONDS)
     retention = definition.retention
-    for path, sentence in _numbers({"runs": retention.runs, "days": retention.days}, least=0):
+    kept = [*_numbers({"runs": retention.runs}, least=0), *_numbers({"days": retention.days}, least=0, most=36_500)]
+    for path, sentence in kept:
         yield ("retention", *path), sentence
     alerts = definition.alerts
-    for path, sentence in _numbers({"slow": alerts.slow}, above=0):
+    for path, sentence in _numbers({"slow": alerts.slow}, above=0, most=MOST_SECONDS):
         yield ("alerts", *path), sentence
-    for position, kind in enumerate(alerts.on):
-        if kind in alerts.on[:position]:
-            yield ("alerts", "on", position), f"“{kind}” is there twice."
+    yield from _twice(("alerts", "on"), alerts.on)
     for position, address in enumerate(alerts.to):
         if isinstance(address, SecretRef):
             yield from _secret(("alerts", "to", position), address)
@@ -62,7 +70,7 @@ def _whole(definition: PipelineDefinition) -> Found:
             yield ("alerts", "to", position), "This address is empty."
 
 
-def _step(name: str, step: Step, definition: PipelineDefinition) -> Found:
+def _step(name: str, step: Step, definition: PipelineDefinition, known: _Known) -> Found:
     if not STEP_NAME.fullmatch(name):
         yield (
             (),
@@ -76,7 +84,7 @@ def _step(name: str, step: Step, definition: PipelineDefinition) -> Found:
         if source not in definition.steps:
             yield ("after", position), f"There is no step “{source}” to wait for{_instead(source, definition)}"
     for path, text in referring_texts(step):
-        yield from _references(name, path, text, definition)
+        yield from _references(name, path, text, definition, known)
     if step.when:
         yield from _condition(name, step.when, definition)
     if step.run_if != "succeeded" and not step.after and not any(source for source, _ in references_of(step)):
@@ -107,9 +115,12 @@ def _leaves(path: PurePosixPath) -> bool:
 
 
 def _policies(step: Step) -> Found:
-    yield from _numbers({"retries": step.retries, "retry_delay": step.retry_delay, "gpus": step.gpus}, least=0)
-    yield from _numbers({"retry_backoff": step.retry_backoff, "cpus": step.cpus}, least=1)
-    yield from _numbers({"timeout": step.timeout, "cell_timeout": step.cell_timeout, "memory": step.memory}, above=0)
+    yield from _numbers({"retries": step.retries, "gpus": step.gpus}, least=0)
+    yield from _numbers({"retry_delay": step.retry_delay}, least=0, most=MOST_SECONDS)
+    yield from _numbers({"retry_backoff": step.retry_backoff}, least=1, most=1_000)
+    yield from _numbers({"cpus": step.cpus}, least=1)
+    yield from _numbers({"timeout": step.timeout, "cell_timeout": step.cell_timeout}, above=0, most=MOST_SECONDS)
+    yield from _numbers({"memory": step.memory}, above=0, most=2**53)
     if step.gpus is not None and step.gpus > 1:
         yield ("gpus",), "A run has one CUDA device at most; gpus is 0 or 1."
     if step.gpus and step.target == "local":
@@ -128,10 +139,18 @@ def _policies(step: Step) -> Found:
             yield ("sweep", "space", name), f"“{name}” is set in “parameters”, too; say it once."
 
 
-def _numbers(values: Mapping[str, float | None], *, least: float | None = None, above: float | None = None) -> Found:
+def _numbers(
+    values: Mapping[str, float | None],
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float = MOST_WHOLE,
+) -> Found:
     for name, value in values.items():
         if value is None:
             continue
+        if not value <= most:
+            yield (name,), f"{name} cannot be more than {most:,}; {value:g} is."
         if least is not None and not value >= least:
             yield (name,), f"{name} cannot be less than {least:g}; {value:g} is."
         if above is not None and not value > above:
@@ -142,13 +161,13 @@ def _handed_on(step: Step) -> Found:
     for position, name in enumerate(step.outputs):
         if not NAME.fullmatch(name):
             yield ("outputs", position), f"“{name}” cannot name an output: letters, digits and _ can."
-        elif name in step.outputs[:position]:
-            yield ("outputs", position), f"“{name}” is there twice."
+    yield from _twice(("outputs",), step.outputs)
+    outputs = set(step.outputs)
     for name, file in step.files.items():
         path = PurePosixPath(file)
         if not NAME.fullmatch(name):
             yield ("files", name), f"“{name}” cannot name a file that is handed on: letters, digits and _ can."
-        elif name in step.outputs:
+        elif name in outputs:
             yield ("files", name), f"“{name}” is an output already; give the file another name."
         if not file.strip() or path.is_absolute() or _leaves(path):
             yield ("files", name), f"“{file}” must be a path inside the run's own folder, MLOPS_RUN_DIR."
@@ -169,6 +188,14 @@ def _environment(step: Step) -> Found:
             yield ("secrets", name), f"“{name}” is set in “env”, too; say it once."
 
 
+def _twice(path: Path, names: Sequence[str]) -> Found:
+    seen: set[str] = set()
+    for position, name in enumerate(names):
+        if name in seen:
+            yield (*path, position), f"“{name}” is there twice."
+        seen.add(name)
+
+
 def _secret(path: Path, secret: SecretRef) -> Found:
     given = [name for name in ("env", "keyring", "file") if getattr(secret, name)]
     if len(given) != 1:
@@ -183,7 +210,7 @@ def _open_secret(path: Path, name: str, value: Any, instead_of: str) -> Found:
         yield path, f"“{name}” looks like a secret, and this file is read by many; {instead_of}."
 
 
-def _references(step: str, path: Path, text: str, definition: PipelineDefinition) -> Found:
+def _references(step: str, path: Path, text: str, definition: PipelineDefinition, known: _Known) -> Found:
     try:
         references = find_references(text)
     except InvalidInputError as error:
@@ -195,11 +222,11 @@ def _references(step: str, path: Path, text: str, definition: PipelineDefinition
             yield path, sentence
             continue
         source, name = reference
-        known = handed_on(definition.steps[source]) if source else [name]
-        if name not in known:
+        if source and name not in known(source):
+            near = instead(name, known(source))
             yield (
                 path,
-                f"Step “{step}” refers to “{reference}”, but “{source}” hands on no “{name}”{instead(name, known)} "
+                f"Step “{step}” refers to “{reference}”, but “{source}” hands on no “{name}”{near} "
                 f"What is handed on is named in the outputs or files of “{source}”.",
             )
 

@@ -11,13 +11,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..errors import InvalidInputError
+from ..values import closest
 
 # a dash is no minus where a dot and an output follow; see core.conditions
 STEP_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
@@ -163,7 +163,6 @@ def look_up(reference: Reference, parameters: Mapping[str, Any], outputs: Output
 def instead(name: str, known: Iterable[str]) -> str:
     """The end of a sentence that tells which known name may have been meant."""
     known = list(known)
-    near = difflib.get_close_matches(name, known, 1)
-    if near:
-        return f"; did you mean “{near[0]}”?"
+    if near := closest(name, known):
+        return f"; did you mean “{near}”?"
     return f"; known are {', '.join(known)}." if 0 < len(known) <= 20 else "."

@@ -5,27 +5,32 @@ See :mod:`.records` for how times, durations and sizes are written.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from ..record import Id, Record
+from msgspec import Meta
+
+from ..record import MOST_WHOLE, FilePath, Id, Moment, Name, Names, Record, Seconds, Text, Values, Whole
 from ..sweeps import Sweep
 from .definition import Alerts, GraphStep, Retention
 from .records import Missed, Overlap, Pipeline, PipelineRun, StepRun, Trigger, TriggerKind, Version
+
+# of a version
+Number = Annotated[int, Meta(ge=1, le=MOST_WHOLE)]
 
 
 class ScheduleRequest(Record, frozen=True, kw_only=True):
     """A trigger as a person asks for it; see :class:`Trigger`."""
 
     kind: TriggerKind = "cron"
-    cron: str = ""
-    zone: str = "UTC"
-    pattern: str = ""
+    cron: Name = ""
+    zone: Name = "UTC"
+    pattern: FilePath = ""
     upstream: Id = ""
     on: Literal["succeeded", "failed", "ended"] = "succeeded"
     overlap: Overlap = "queue"
     missed: Missed = "one"
-    grace: float = 86_400.0
-    parameters: dict[str, Any] = {}
+    grace: Seconds = 86_400.0
+    parameters: Values = {}
     enabled: bool = True
 
 
@@ -40,13 +45,13 @@ class TriggerChange(Record, frozen=True, kw_only=True):
     """What a person may change of a trigger; None leaves a field as it is."""
 
     enabled: bool | None = None
-    cron: str | None = None
-    zone: str | None = None
-    pattern: str | None = None
+    cron: Name | None = None
+    zone: Name | None = None
+    pattern: FilePath | None = None
     overlap: Overlap | None = None
     missed: Missed | None = None
-    grace: float | None = None
-    parameters: dict[str, Any] | None = None
+    grace: Seconds | None = None
+    parameters: Values | None = None
 
 
 class PromoteRequest(Record, frozen=True, kw_only=True):
@@ -68,17 +73,17 @@ class PromoteRequest(Record, frozen=True, kw_only=True):
 
     run_id: Id = ""
     sweep_id: Id = ""
-    path: str = ""
+    path: FilePath = ""
     files: dict[str, bytes] = {}
-    commit: str = ""
+    commit: Name = ""
     pipeline_id: Id = ""
-    name: str = ""
-    note: str = ""
+    name: Name = ""
+    note: Text = ""
     schedule: ScheduleRequest | None = None
-    retries: int = 0
-    timeout: float | None = None
+    retries: Whole = 0
+    timeout: Seconds | None = None
     environment: Literal["warn", "refuse", "ignore"] = "warn"
-    outputs: list[str] = []
+    outputs: Names = []
     alerts: Alerts = Alerts()
     retention: Retention = Retention()
 
@@ -94,9 +99,9 @@ class PromoteAnswer(Record, frozen=True, kw_only=True):
 class PipelineChange(Record, frozen=True, kw_only=True):
     """What a person may change of a pipeline; None leaves a field as it is."""
 
-    name: str | None = None
+    name: Name | None = None
     paused: bool | None = None
-    version: int | None = None
+    version: Number | None = None
 
 
 class RunRequest(Record, frozen=True, kw_only=True):
@@ -108,9 +113,9 @@ class RunRequest(Record, frozen=True, kw_only=True):
         scheduled_time: the time it is meant for, ISO; empty means now.
     """
 
-    parameters: dict[str, Any] = {}
-    version: int | None = None
-    scheduled_time: str = ""
+    parameters: Values = {}
+    version: Number | None = None
+    scheduled_time: Moment = ""
 
 
 class RetryRequest(Record, frozen=True, kw_only=True):
@@ -120,7 +125,7 @@ class RetryRequest(Record, frozen=True, kw_only=True):
         step: from here on; empty means those that failed.
     """
 
-    step: str = ""
+    step: Name = ""
 
 
 class BackfillRequest(Record, frozen=True, kw_only=True):
@@ -132,8 +137,8 @@ class BackfillRequest(Record, frozen=True, kw_only=True):
         dry_run: only count.
     """
 
-    start: str
-    end: str
+    start: Moment
+    end: Moment
     trigger_id: Id = ""
     dry_run: bool = False
 
@@ -148,8 +153,8 @@ class BackfillAnswer(Record, frozen=True, kw_only=True):
 class CronRequest(Record, frozen=True, kw_only=True):
     """A schedule while it is typed."""
 
-    cron: str
-    zone: str = "UTC"
+    cron: Text
+    zone: Name = "UTC"
 
 
 class CronCheck(Record, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import chain, islice
 
 import msgspec
 
@@ -42,7 +43,8 @@ def check_text(
     if fitting.problems:
         return PipelineCheck(problems=_sorted(document))
     definition = msgspec.convert(value, PipelineDefinition)
-    for path, sentence in [*problems_of(definition), *(look(definition) if look else ())]:
+    found = chain(problems_of(definition, MAX_PROBLEMS), look(definition) if look else ())
+    for path, sentence in islice(found, MAX_PROBLEMS):
         document.complain(sentence, document.place(path))
     drawn = [] if find_cycle(edges(definition)) else graph(definition)
     return PipelineCheck(problems=_sorted(document), definition=definition, graph=drawn)

@@ -25,13 +25,13 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
+from ..values import MAX_DEPTH
 from .definition import Problem
 from .references import Path
 
 # of a pipeline of a thousand steps
 MAX_LENGTH = 200_000
 MAX_NODES = 50_000
-MAX_DEPTH = 40
 MAX_MESSAGE = 400
 
 Place = tuple[int, int]

@@ -18,7 +18,6 @@ The same grammar is used in the panel, on the command line, in the API and in a 
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import re
@@ -28,11 +27,12 @@ from typing import Any
 from ..errors import InvalidInputError
 from ..parameters import Parameter
 from ..sweeps import FieldCheck, Sampler, SpaceCheck
-from ..values import check_value, looks_secret
+from ..values import MAX_DEPTH, check_value, closest, looks_secret, too_deep
 from .ranges import RANGE, number, values_of_range
 
 # what a form is told at most: JavaScript counts no further
 MAX_COUNT = 10**15
+MAX_TEXT = 500_000  # characters of a space, read in a second or two
 
 
 @dataclass(frozen=True)
@@ -116,13 +116,15 @@ def _json(text: str, parameter: Parameter) -> list[Any]:
 
 
 def _load(text: str) -> Any:
+    if too_deep(text.encode()):
+        raise InvalidInputError(f"This JSON is nested more than {MAX_DEPTH} deep.")
     try:
         value = json.loads(text)
         # half characters, infinities: neither the store nor the wire can carry them
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise InvalidInputError(f"This is not valid JSON ({error.msg} at character {error.pos + 1}).") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise InvalidInputError("This JSON holds what cannot be stored: give plain, finite values.") from None
     return value
 
@@ -158,6 +160,8 @@ def _unique(values: list[Any]) -> list[Any]:
 def _parse_all(
     space: dict[str, str], parameters: list[Parameter], open_names: bool
 ) -> tuple[dict[str, list[Any]], dict[str, FieldCheck]]:
+    if sum(map(len, space.values())) > MAX_TEXT:
+        raise InvalidInputError(f"All fields together may have {MAX_TEXT:,} characters; take ranges or fewer values.")
     known = {parameter.name: parameter for parameter in parameters}
     values: dict[str, list[Any]] = {}
     fields: dict[str, FieldCheck] = {}
@@ -185,9 +189,8 @@ def _short(value: Any) -> str:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    if near:
-        return f"The notebook has no parameter “{name}”; did you mean “{near[0]}”?"
+    if near := closest(name, known):
+        return f"The notebook has no parameter “{name}”; did you mean “{near}”?"
     return f"The notebook has no parameter “{name}”; it has {', '.join(known) or 'none'}."
 
 

@@ -18,7 +18,7 @@ from ...core.pipelines.definition import Step
 from ...core.pipelines.order import edges
 from ...core.pipelines.records import LogLine, PipelineRun, StepRun
 from ...core.pipelines.references import SCHEDULED_TIME
-from ...core.record import now
+from ...core.record import MOST_SECONDS, now
 from ...core.runs import RunError
 from ...core.states import STEP_OVER, SWEEP_OVER, PipelineRunState, StepState
 from ...core.sweeps import Sweep
@@ -110,7 +110,7 @@ class PipelineDriver:
             StepRun(id=f"{run.id}-{i}", run_id=run.id, pipeline_id=run.pipeline_id, step=name, position=i)
             for i, name in enumerate(version.definition.steps)
         ]
-        store.add_steps(run.id, new)
+        store.add_steps(run.id, new, epoch=self.context.epoch)
         self._steps = {step.step: give_up(self.context, step) for step in store.steps(run.id)}
         for step in self._steps.values():
             if step.state is StepState.RUNNING:
@@ -344,7 +344,7 @@ class PipelineDriver:
         self._set(step, state=state, outputs=outcome.outputs or {}, **fields)
 
     def _repeat_later(self, step: StepRun, definition: Step, outcome: Outcome) -> None:
-        delay = definition.retry_delay * definition.retry_backoff**step.failures
+        delay = min(definition.retry_delay * definition.retry_backoff ** min(step.failures, 50), MOST_SECONDS)
         retry_at = (datetime.now(UTC) + timedelta(seconds=delay)).isoformat(timespec="microseconds")
         text = f"Attempt {step.attempt} failed: {outcome.message} It is repeated in {delay:g} s."
         self._say(text, step.step)
@@ -363,12 +363,14 @@ class PipelineDriver:
     # -- writing down ----------------------------------------------------------------------------
 
     def _set(self, step: StepRun, **fields: Any) -> StepRun:
-        changed = self.store.change_step(step.id, expect_attempt=step.attempt, **fields)
+        changed = self.store.change_step(step.id, expect_attempt=step.attempt, epoch=self.context.epoch, **fields)
         self._steps[changed.step] = changed
         return changed
 
     def _change(self, **fields: Any) -> None:
-        self.run = self.store.change_pipeline_run(self.run.id, expect_service=self.context.service, **fields)
+        self.run = self.store.change_pipeline_run(
+            self.run.id, expect_service=self.context.service, epoch=self.context.epoch, **fields
+        )
 
     def _say(self, text: str, step: str = "") -> None:
         self._change(say=[LogLine(at=now(), text=text, step=step)])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 from ...core.errors import MlopsError
 from ...core.notebook import reading as notebooks
+from ...core.parameters import NotebookInfo
 from ...core.pipelines.definition import PipelineCheck, PipelineDefinition, Step
 from ...core.pipelines.references import Path as Place
 from ...core.pipelines.text import check_text
@@ -21,24 +23,36 @@ def check(file: Path, text: str) -> PipelineCheck:
     """
 
     def look(definition: PipelineDefinition) -> Iterator[tuple[Place, str]]:
+        inspected = cache(_inspected)
         for name, step in definition.steps.items():
-            yield from _look_at(file.parent, name, step)
+            yield from _look_at(file.parent, name, step, inspected)
 
     return check_text(text, look)
 
 
-def _look_at(folder: Path, name: str, step: Step) -> Iterator[tuple[Place, str]]:
-    path = folder / step.notebook
-    if not step.notebook or Path(step.notebook).is_absolute() or not path.resolve().is_relative_to(folder.resolve()):
-        # said already
-        return
-    place: Place = ("steps", name, "notebook")
+def _inspected(path: Path) -> NotebookInfo | MlopsError:
+    """A notebook's parameters, or why it cannot be run; kept as an answer, as many steps may share one notebook."""
     try:
         notebook = notebooks.read_notebook(read_file(path))
         info = notebooks.inspect(notebook, str(path))
         notebooks.declared(notebook)
     except MlopsError as error:
-        yield place, error.message
+        return error
+    return info
+
+
+def _look_at(
+    folder: Path, name: str, step: Step, inspected: Callable[[Path], NotebookInfo | MlopsError]
+) -> Iterator[tuple[Place, str]]:
+    path = folder / step.notebook
+    if not step.notebook or "\0" in step.notebook or Path(step.notebook).is_absolute():
+        # said already
+        return
+    if not path.resolve().is_relative_to(folder.resolve()):
+        return
+    info = inspected(path)
+    if isinstance(info, MlopsError):
+        yield ("steps", name, "notebook"), info.message
         return
     for key, problem in notebooks.unknown_parameters(info, step.notebook, step.parameters):
         yield ("steps", name, "parameters", key), problem

@@ -10,6 +10,7 @@ from typing import Any
 from ...core.errors import ConflictError, ForbiddenError, InvalidInputError
 from ...core.notebook import reading as notebooks
 from ...core.pipelines.definition import PipelineDefinition, Step
+from ...core.pipelines.problems import problems_of
 from ...core.pipelines.records import Version
 from ...core.pipelines.references import SCHEDULED_TIME, STEP_NAME
 from ...core.pipelines.requests import PromoteRequest
@@ -129,7 +130,7 @@ def _job(file: Path, parameters: dict[str, Any], request: PromoteRequest, target
         retries=request.retries,
         timeout=request.timeout,
     )
-    return PipelineDefinition(
+    definition = PipelineDefinition(
         name=request.name.strip() or file.stem,
         parameters=values,
         steps={step_name(file.stem): step},
@@ -138,6 +139,11 @@ def _job(file: Path, parameters: dict[str, Any], request: PromoteRequest, target
         alerts=request.alerts,
         retention=request.retention,
     )
+    for path, sentence in problems_of(definition):
+        # values are the notebook's own, and were run
+        if "parameters" not in path:
+            raise InvalidInputError(sentence, {str(path[-1]): sentence})
+    return definition
 
 
 def step_name(stem: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any
 
-from ...core.cron import iso
 from ...core.errors import InvalidInputError
+from ...core.values import show
 from ...store import Store
 
 
@@ -25,14 +25,24 @@ def check_parameters(store: Store, pipeline_id: str, number: int, parameters: di
         )
 
 
-def moment_of(text: str) -> str:
-    """A time that a person gave, as records write it; without a zone it is UTC's."""
-    if not text:
-        return ""
+def moment_of(text: str, field: str = "scheduled_time", zone: tzinfo = UTC, of_day: time = time.min) -> datetime:
+    """A moment that a person gave, in UTC, as far from the ends of the calendar as to reckon with it.
+
+    Args:
+        text: an ISO date or time.
+        field: that holds it, for the error.
+        zone: of a time that names none.
+        of_day: of a date alone.
+
+    Raises:
+        InvalidInputError: it is none, or lies at the ends of the calendar.
+    """
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.combine(date.fromisoformat(text), of_day) if len(text) <= 10 else datetime.fromisoformat(text)
     except ValueError:
         raise InvalidInputError(
-            f"“{text}” is no time; write 2026-01-31T06:00+01:00.", {"scheduled_time": "is no time"}
+            f"{show(text)} is no time; write 2026-01-31 or 2026-01-31T06:00+01:00.", {field: "is no time"}
         ) from None
-    return iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    if not 1 < moment.year < 9999:
+        raise InvalidInputError(f"{show(text)} is out of the calendar.", {field: "is out of range"})
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)

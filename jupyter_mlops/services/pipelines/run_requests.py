@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+from ...core.cron import iso
 from ...core.errors import ConflictError, NotFoundError
 from ...core.pipelines.graph import graph
 from ...core.pipelines.order import edges
@@ -61,7 +62,7 @@ class RunRequests(Asking):
                 pipeline_id=pipeline_id,
                 version=number,
                 cause="hand",
-                scheduled_at=moment_of(request.scheduled_time) or at,
+                scheduled_at=iso(moment_of(request.scheduled_time)) if request.scheduled_time else at,
                 parameters=request.parameters,
                 created_at=at,
                 message="Waiting for the service",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from ...core.cron import iso
 from ...core.errors import ConflictError, InvalidInputError, NotFoundError
 from ...core.pipelines.records import Pipeline, PipelineRun, Trigger
 from ...core.pipelines.requests import RunRequest, ScheduleAnswer, ScheduleRequest, TriggerChange
@@ -111,7 +112,7 @@ class TriggerRequests(Asking):
         check_parameters(self.store, pipeline.id, pipeline.version, request.parameters)
         for _ in range(10):
             at = now()
-            run = run_of(trigger, "http", moment_of(request.scheduled_time) or at, at)
+            run = run_of(trigger, "http", iso(moment_of(request.scheduled_time)) if request.scheduled_time else at, at)
             run = msgspec.structs.replace(run, parameters={**trigger.parameters, **request.parameters})
             made = self.store.fire([Firing(trigger, None, [(at, run, "")])], at, self.layout.service)
             if made:

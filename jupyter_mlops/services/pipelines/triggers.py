@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -13,7 +14,14 @@ from ...core.errors import InvalidInputError
 from ...core.pipelines.records import Trigger
 from ...core.pipelines.requests import ScheduleRequest
 from ...core.record import now
+from ...core.values import show
 from .firing import next_at
+
+# of fsspec's, those that list folders; the others chain, cache, or look into archives
+_LISTED = (
+    *("file", "local", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "http", "https"),
+    *("ftp", "sftp", "ssh", "smb", "webdav", "hdfs", "webhdfs", "memory"),
+)
 
 
 def check_trigger(request: ScheduleRequest, folder: Path) -> None:
@@ -47,18 +55,27 @@ def check_trigger(request: ScheduleRequest, folder: Path) -> None:
 
 
 def _check_address(pattern: str) -> None:
+    """Refuse what cannot be listed; nothing is connected to, which may take long or fail for a while."""
     import fsspec
 
+    kind, _, rest = pattern.partition("://") if "://" in pattern else ("file", "", pattern)
+    if "::" in pattern or "\0" in pattern or kind not in _LISTED or not rest.strip("/"):
+        known = ", ".join(f"{name}://" for name in _LISTED)
+        raise InvalidInputError(
+            f"{show(pattern)} cannot be watched. Give a path, or an address of one of these kinds: {known}; of an "
+            "archive watch the file itself.",
+            {"pattern": "cannot be watched"},
+        )
     try:
-        fsspec.core.url_to_fs(pattern)
+        fsspec.get_filesystem_class(kind)
     except (ValueError, ImportError) as error:
-        raise InvalidInputError(f"“{pattern}” cannot be watched: {error}.", {"pattern": str(error)}) from error
+        raise InvalidInputError(f"{show(pattern)} cannot be watched: {error}.", {"pattern": str(error)}) from error
 
 
 def whole_pattern(pattern: str, folder: Path) -> str:
     """A pattern with its place: an address as it is, a path from the pipeline's folder."""
     pattern = pattern.strip()
-    return pattern if "://" in pattern or "::" in pattern else str(folder / Path(pattern).expanduser())
+    return pattern if "://" in pattern or "::" in pattern else str(folder / os.path.expanduser(pattern))
 
 
 def short_pattern(pattern: str, folder: Path) -> str:
