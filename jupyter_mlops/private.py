@@ -1,11 +1,18 @@
-"""Files that only their owner may read."""
+"""Files and folders that only their owner may read."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
+
+from .core.errors import UnavailableError
+
+_OTHERS = 0o077
+_ELSEWHERE = "set MlopsSettings.data_dir to a folder of your own"
 
 
 def private(path: str, flags: int) -> int:
@@ -19,3 +26,34 @@ def write_private(path: Path, content: dict[str, Any]) -> None:
     with open(beside, "w", encoding="utf-8", opener=private) as file:
         json.dump(content, file)
     beside.replace(path)
+
+
+def make_private(folder: Path, *names: str) -> None:
+    """Make a folder where there is none, with folders of some names in it, and close it and those to other users.
+
+    Files that lie directly in it are closed, too.
+
+    Raises:
+        UnavailableError: it cannot be made, belongs to another user, or lies where files cannot be closed to others.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _close(folder, folder.stat())
+        for name in names:
+            (folder / name).mkdir(exist_ok=True, mode=0o700)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    if not entry.is_symlink():
+                        _close(Path(entry.path), entry.stat(follow_symlinks=False))
+    except OSError as error:
+        raise UnavailableError(f"The data folder {folder} cannot be used ({error}); {_ELSEWHERE}.") from error
+
+
+def _close(path: Path, found: os.stat_result) -> None:
+    if found.st_uid != os.geteuid():
+        raise UnavailableError(f"{path} belongs to another user, who can read and change what is in it; {_ELSEWHERE}.")
+    if found.st_mode & _OTHERS:
+        path.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)
+        if path.stat().st_mode & _OTHERS:
+            raise UnavailableError(f"Other users can read {path}, and its file system keeps it so; {_ELSEWHERE}.")

@@ -9,12 +9,16 @@ from jupyter_core.paths import jupyter_data_dir
 from traitlets import Bool, Enum, Float, Int, Unicode, default, validate
 from traitlets.config import SingletonConfigurable
 
+from .private import make_private
+
 
 class MlopsSettings(SingletonConfigurable):
     """Settings of jupyter-mlops, as ``c.MlopsSettings.<name>`` in jupyter_server_config.py.
 
     The command line reads that file, too. None is needed on one machine.
     """
+
+    _closed: Path | None = None  # the data folder, once this process has closed it to other users
 
     data_dir = Unicode(
         help="Folder of the store, the executed notebooks and the embedded MLflow. Must be on a local disk."
@@ -73,9 +77,15 @@ class MlopsSettings(SingletonConfigurable):
 
     @property
     def data_path(self) -> Path:
-        """The data folder; made, for its owner alone, where it does not exist."""
+        """The data folder; made where it does not exist, and closed to other users.
+
+        Raises:
+            UnavailableError: it cannot be made, or not be closed to them.
+        """
         path = Path(self.data_dir)
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if path != self._closed or not path.exists():
+            make_private(path, "runs", "sweeps", "pipelines", "targets", "mlartifacts")
+            self._closed = path
         return path
 
     @property

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
+
+from ..private import private
 
 
 class Sqlite:
@@ -27,6 +30,9 @@ class Sqlite:
 
     def make(self) -> Engine:
         """An engine on the file, which is made where it is missing."""
+        with contextlib.suppress(OSError):
+            # SQLite would let everybody read it; why it cannot be made is said where it is opened
+            os.close(private(self.name, os.O_RDWR | os.O_CREAT))
         engine = create_engine(self._url, connect_args={"timeout": 30, "check_same_thread": False})
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
@@ -35,7 +41,7 @@ class Sqlite:
     @contextmanager
     def alone(self, engine: Engine) -> Iterator[Connection]:
         """A transaction that waits until nobody else is in one of these."""
-        with Path(f"{self.name}.migrate.lock").open("w", encoding="utf-8") as file:
+        with open(f"{self.name}.migrate.lock", "w", encoding="utf-8", opener=private) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             with engine.connect().execution_options(writing=True) as connection, connection.begin():
                 yield connection

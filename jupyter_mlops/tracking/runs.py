@@ -15,6 +15,7 @@ from ..core.errors import UnavailableError
 from ..core.runs import Run, RunResult
 from ..core.sweeps import Sweep
 from ..environments import packages, packages_of_late
+from ..private import private
 from .address import check_answers, external_uri
 from .fields import PARENT, below, file_name, log_parameters, log_values, milliseconds, sweep_tags
 from .registry import Registry, is_there
@@ -374,6 +375,7 @@ def _make_database(file: Path, artifacts: Path) -> None:
     beside = file.with_name(f"{file.name}.new")
     for name in ("", "-journal", "-wal", "-shm"):
         beside.with_name(f"{beside.name}{name}").unlink(missing_ok=True)
+    os.close(private(str(beside), os.O_RDWR | os.O_CREAT))
     store = SqlAlchemyStore(f"sqlite:///{beside}", artifacts.as_uri())
     store.engine.dispose()
     _set_wal(beside)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import psutil
 
 from ...core.errors import UnavailableError
-from ...private import write_private
+from ...private import private, write_private
 from .. import hardware
 from ..target import Target, connect, let_go
 from .host import security_of
@@ -77,7 +77,7 @@ class HostTarget(Target):
 
     async def _launch(self) -> dict[str, Any]:
         self.file.unlink(missing_ok=True)
-        with self.log.open("wb") as log:
+        with open(self.log, "wb", opener=private) as log:
             process = subprocess.Popen(
                 [
                     sys.executable,

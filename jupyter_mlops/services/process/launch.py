@@ -19,6 +19,7 @@ from ...core.errors import UnavailableError
 from ...core.service import ServiceInfo
 from ...core.states import RUN_LIVE, PipelineRunState, SweepState
 from ...core.sweeps import Sweep
+from ...private import private
 from ...settings import MlopsSettings
 from .layout import Layout
 from .unit import start_unit
@@ -40,7 +41,7 @@ def take_lock(path: Path) -> IO[str] | None:
 
     The kernel frees the lock however its holder ends, so there is nothing to clean up after a kill.
     """
-    file = path.open("a+", encoding="utf-8")
+    file = os.fdopen(private(str(path), os.O_RDWR | os.O_CREAT | os.O_APPEND), "a+", encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -177,6 +178,5 @@ def service_log(settings: MlopsSettings, size: int = 64_000) -> str:
 def _log_file(path: Path) -> Iterator[IO[bytes]]:
     if path.exists() and path.stat().st_size > _LOG_LIMIT:
         path.replace(path.with_suffix(".log.1"))
-    with path.open("ab") as file:
-        path.chmod(0o600)
+    with open(path, "ab", opener=private) as file:
         yield file

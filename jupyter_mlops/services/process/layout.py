@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from ...core.errors import UnavailableError
+from ...private import private
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class Layout:
         # whole or not there, whoever is killed in between; who comes second finds it
         beside = path.with_name(f"{path.name}.{uuid4().hex}")
         try:
-            beside.write_text(uuid4().hex[:12], encoding="utf-8")
+            with open(beside, "w", encoding="utf-8", opener=private) as file:
+                file.write(uuid4().hex[:12])
             with contextlib.suppress(FileExistsError):
                 os.link(beside, path)
         except OSError as error:
