@@ -15,7 +15,7 @@ _PARTS = {
     "jupyter_mlops.compute.kinds.host": "host (Dask scheduler)",
     "spawn_main": "Dask workers",
     "resource_tracker": "Python's resource trackers",
-    "jupyter_mlops.worker.guard": "guardians",
+    "jupyter_mlops.worker.processes.guardian": "guardians",
 }
 KINDS = ("service", "Dask workers", KERNELS, "host (Dask scheduler)", "MLflow's server", "guardians", "Jupyter server")
 

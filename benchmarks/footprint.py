@@ -26,8 +26,8 @@ KINDS = {
     "jupyter_mlops.compute.kinds.host": "host of the local target (Dask scheduler)",
     "spawn_main": "Dask workers",
     "resource_tracker": "Python's resource trackers",
-    "jupyter_mlops.worker.guard": "guardians",
-    "worker/forkserver.py": "fork servers",
+    "jupyter_mlops.worker.processes.guardian": "guardians",
+    "worker/fork/server.py": "fork servers",
     "ipykernel": "kernels",
 }
 

@@ -27,7 +27,7 @@ from jupyter_mlops.services.pipelines.airflow import export as airflow
 from jupyter_mlops.services.pipelines.airflow import tasks as airflow_steps
 from jupyter_mlops.services.pipelines.airflow.dag import Exported
 from jupyter_mlops.services.pipelines.airflow.remarks import airflow_cron
-from jupyter_mlops.worker import variables
+from jupyter_mlops.worker.probes import variables
 
 CHAIN = """\
 name: The chain

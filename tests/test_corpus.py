@@ -31,7 +31,7 @@ from IPython.core.magics.execution import TimeitResult
 from jupyter_mlops.core.runs import RunResult, RunSpec
 from jupyter_mlops.core.states import RunState
 from jupyter_mlops.worker import run_attempt
-from jupyter_mlops.worker.environment import kernel_environment
+from jupyter_mlops.worker.kernel.environment import kernel_environment
 
 
 def spec_of(entry: Entry, folder: Path, run_id: str) -> RunSpec:

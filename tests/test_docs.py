@@ -71,7 +71,7 @@ def test_every_variable_that_a_step_gets_is_documented_and_no_other() -> None:
     sources = [
         "services/sweeps/attempts.py",
         "services/pipelines/steps.py",
-        "worker/environment.py",
+        "worker/kernel/environment.py",
     ]
     given = {
         name for path in sources for name in re.findall(r"\bMLOPS_[A-Z_]+", (ROOT / "jupyter_mlops" / path).read_text())

@@ -16,9 +16,9 @@ RULES = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlint
 EXCEPTIONS = {
     "jupyter_mlops -> jupyter_mlops.app",
     "jupyter_mlops.services.pipelines.airflow.tasks -> papermill",
-    "jupyter_mlops.worker.environment -> dask",
-    "jupyter_mlops.worker.environment -> distributed",
-    "jupyter_mlops.worker.epilogue -> mlflow",
+    "jupyter_mlops.worker.kernel.environment -> dask",
+    "jupyter_mlops.worker.kernel.environment -> distributed",
+    "jupyter_mlops.worker.probes.kernel_metrics -> mlflow",
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlops.core.notebook.python_source import Command, commands
-from jupyter_mlops.worker.imports import warm_imports
+from jupyter_mlops.worker.fork.imports import warm_imports
 
 LAST = "import last"
 

@@ -18,8 +18,9 @@ from jupyter_mlops.core.notebook.reading import declared, inspect
 from jupyter_mlops.core.runs import KernelStart
 from jupyter_mlops.core.states import RunState
 from jupyter_mlops.services.pipelines.airflow import tasks
-from jupyter_mlops.worker import run_attempt, variables
-from jupyter_mlops.worker.sharing import templates
+from jupyter_mlops.worker import run_attempt
+from jupyter_mlops.worker.notebook.template import templates
+from jupyter_mlops.worker.probes import variables
 
 TAG, INJECTED = {"tags": ["parameters"]}, {"tags": ["injected-parameters"]}
 READ = new_code_cell("n: int = 1\nm = 2", metadata=TAG)

@@ -20,8 +20,8 @@ from jupyter_mlops.core.notebook.reading import (
     read_notebook,
     suggest_metrics,
 )
-from jupyter_mlops.worker.cells import will_run
-from jupyter_mlops.worker.execution import load
+from jupyter_mlops.worker.kernel.cells import will_run
+from jupyter_mlops.worker.notebook.execute import load
 
 
 def cell(source: str | list[str], kind: str = "code", **metadata: Any) -> dict[str, Any]:

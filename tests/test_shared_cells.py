@@ -21,9 +21,9 @@ from worker_helpers import alive, text_of
 from jupyter_mlops.core.runs import RunResult
 from jupyter_mlops.core.states import RunState
 from jupyter_mlops.worker import run_attempt, stop_attempt
-from jupyter_mlops.worker.forks import ForkServerLostError
-from jupyter_mlops.worker.pool import fork_servers
-from jupyter_mlops.worker.sharing import templates
+from jupyter_mlops.worker.fork.client import ForkServerLostError
+from jupyter_mlops.worker.fork.pool import fork_servers
+from jupyter_mlops.worker.notebook.template import templates
 
 
 @pytest.fixture(autouse=True)

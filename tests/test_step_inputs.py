@@ -12,7 +12,7 @@ from step_helpers import STARTS, Version, step, went_well
 from worker_helpers import run
 
 from jupyter_mlops.core.runs import InputFile, RunExtras
-from jupyter_mlops.worker import tracing
+from jupyter_mlops.worker import inputs as tracing
 
 
 def sha(text: str) -> str:

@@ -9,7 +9,7 @@ from step_helpers import STARTS, step, went_well, why_failed
 from warm_helpers import gone
 
 from jupyter_mlops.core.runs import RunExtras
-from jupyter_mlops.worker.sentences import memory_used
+from jupyter_mlops.worker.failures import memory_used
 
 LIMIT = 300_000_000
 GROW = (

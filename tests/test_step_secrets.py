@@ -23,8 +23,8 @@ from worker_helpers import text_of
 
 from jupyter_mlops.core.runs import RunExtras, RunResult, SecretRef
 from jupyter_mlops.core.states import RunState
+from jupyter_mlops.worker.fork.pool import fork_servers
 from jupyter_mlops.worker.hiding import Hiding
-from jupyter_mlops.worker.pool import fork_servers
 
 VALUE = "s3cr/t \"q'\\é&<key>+abcdef"
 HIDDEN = "[secret TOKEN]"

@@ -16,7 +16,7 @@ from warm_kernels import OtherEnvironment, put_kernel
 from worker_helpers import run
 
 from jupyter_mlops.core.states import RunState
-from jupyter_mlops.worker import forks
+from jupyter_mlops.worker.fork import client as forks
 
 
 @pytest.fixture(scope="session")

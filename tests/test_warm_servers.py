@@ -15,10 +15,10 @@ from warm_kernels import OtherEnvironment
 from worker_helpers import alive
 
 from jupyter_mlops.core.states import RunState
-from jupyter_mlops.worker import forks
-from jupyter_mlops.worker.forks import ForkServer, ForkServerLostError
-from jupyter_mlops.worker.pool import fork_servers
-from jupyter_mlops.worker.sharing import templates
+from jupyter_mlops.worker.fork import client as forks
+from jupyter_mlops.worker.fork.client import ForkServer, ForkServerLostError
+from jupyter_mlops.worker.fork.pool import fork_servers
+from jupyter_mlops.worker.notebook.template import templates
 
 
 @pytest.fixture(autouse=True)
@@ -105,7 +105,7 @@ def test_a_server_that_does_not_get_ready_is_ended(tmp_path: Path, monkeypatch: 
         "    open(os.environ['NOTE'], 'w').write(str(os.getpid()))\n    time.sleep(1000)\n"
     )
     monkeypatch.setenv("JUPYTER_PATH", str(other.jupyter))
-    monkeypatch.setattr("jupyter_mlops.worker.warm.WarmProvisioner.patience", 3.0)
+    monkeypatch.setattr("jupyter_mlops.worker.kernel.provisioner.WarmProvisioner.patience", 3.0)
     notebook = Notebook(tmp_path, "import waiting\nprint(1)", kernel="other", env={"NOTE": str(tmp_path / "pid")})
     result = notebook.run()
     assert (result.state, result.kernel_start) == (RunState.SUCCEEDED, "fresh"), result

@@ -21,7 +21,7 @@ from worker_helpers import alive, make_spec, output, run, text_of
 from jupyter_mlops.core.runs import RunResult
 from jupyter_mlops.core.states import RunState
 from jupyter_mlops.worker import live_attempts, run_attempt, stop_attempt
-from jupyter_mlops.worker.pool import fork_servers
+from jupyter_mlops.worker.fork.pool import fork_servers
 
 GRANDCHILD = (
     "import os, subprocess\n"

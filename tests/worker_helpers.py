@@ -11,7 +11,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from jupyter_mlops.core.runs import RunResult, RunSpec
 from jupyter_mlops.worker import run_attempt
-from jupyter_mlops.worker.processes import process_table
+from jupyter_mlops.worker.processes.groups import process_table
 
 
 def make_spec(tmp_path: Path, *cells: str, run_id: str = "r1", parameters_cell: str = "", **fields: Any) -> RunSpec:

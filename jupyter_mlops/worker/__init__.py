@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .forks import ForkServerLostError
-    from .report import worker_report
+    from .capabilities import worker_report
+    from .fork.client import ForkServerLostError
     from .run import live_attempts, run_attempt, stop_attempt
 
 __all__ = ["ForkServerLostError", "live_attempts", "run_attempt", "stop_attempt", "worker_report"]
@@ -18,11 +18,11 @@ __all__ = ["ForkServerLostError", "live_attempts", "run_attempt", "stop_attempt"
 def __getattr__(name: str) -> Any:
     # lazy: the guardian process lives in this package and should stay small
     if name == "worker_report":
-        from .report import worker_report
+        from .capabilities import worker_report
 
         return worker_report
     if name == "ForkServerLostError":
-        from .forks import ForkServerLostError
+        from .fork.client import ForkServerLostError
 
         return ForkServerLostError
     if name in __all__:

@@ -11,9 +11,9 @@ import msgspec
 
 from ..core.errors import InvalidInputError
 from ..core.runs import RunResult, RunSpec
-from .attempts import Attempt, Ending, Report
-from .environment import dask_worker
-from .places import attempt_folder, write_atomically
+from .attempt import Attempt, Ending, Report
+from .attempt_files import attempt_folder, write_atomically
+from .kernel.environment import dask_worker
 
 TOPIC = "jupyter-mlops"
 
@@ -52,7 +52,7 @@ def run_attempt(spec: RunSpec, report: Report | None = None) -> RunResult:
         OSError: the result could not be written.
     """
     # the first attempt imports papermill
-    from .execution import execute
+    from .notebook.execute import execute
 
     reporter, worker = _reporter(report)
     attempt = Attempt(spec, reporter, worker)

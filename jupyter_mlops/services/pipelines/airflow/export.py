@@ -21,7 +21,7 @@ from ....core.pipelines.definition import PipelineDefinition, Step
 from ....core.pipelines.order import edges, order, references_of
 from ....core.pipelines.references import SCHEDULED_TIME, Reference, split
 from ....core.search.space import parse_field
-from ....worker import variables
+from ....worker.probes import variables
 from . import tasks as airflow_steps
 from .dag import Exported, dag_part
 from .remarks import remarks_of

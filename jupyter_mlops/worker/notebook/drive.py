@@ -14,24 +14,23 @@ from typing import TYPE_CHECKING
 
 from nbformat import NotebookNode
 
-from .attempts import Attempt, Ending
-from .cells import CellClient, NotebookExitError, will_run
-from .environment import kernel_environment, own_variables
-from .forks import ForkServerLostError, NoForkError
-from .hiding import SHORTEST, Hiding
-from .imports import remembered_imports
-from .kernels import Kernel, Launch, log_is_empty, start_kernel
-from .metrics import language_of, read_kernel
-from .outputs import OutputKeeper, new_output
-from .places import attempt_folder
+from ..attempt import Attempt, Ending
+from ..attempt_files import attempt_folder
+from ..failures import CellFailedError, EndedError, KernelGoneError, exited_well
+from ..fork.client import ForkServerLostError, NoForkError
+from ..fork.imports import remembered_imports
+from ..hiding import SHORTEST, Hiding
+from ..kernel.cells import CellClient, NotebookExitError, will_run
+from ..kernel.environment import find_secrets, kernel_environment, own_variables
+from ..kernel.launch import Kernel, Launch, log_is_empty, start_kernel
+from ..outputs import OutputKeeper, new_output
+from ..probes.metrics import language_of, read_kernel
+from ..probes.step import watch_files
 from .recorder import Recorder
-from .secret_values import find_secrets
-from .sentences import CellFailedError, EndedError, KernelGoneError, exited_well
-from .sharing import Template, execute_injected, fill, key_of, make_template, templates
-from .step import watch_files
+from .template import Template, execute_injected, fill, key_of, make_template, templates
 
 if TYPE_CHECKING:
-    from .processes import ProcessGroup
+    from ..processes.groups import ProcessGroup
 
 _TICK = 0.25  # s
 _SAMPLE = 1.0  # s between two looks at the kernel's memory

@@ -8,12 +8,13 @@ import re
 from queue import Empty
 from typing import Any
 
-from . import epilogue, loaded
-from .attempts import Attempt
-from .cells import CellClient
-from .questions import ask, call_in, understood
+from ..attempt import Attempt
+from ..inputs import project_folders
+from ..kernel.cells import CellClient
+from . import imported_modules as loaded
+from . import kernel_metrics as epilogue
+from .ask import ask, call_in, understood
 from .step import step_questions, take_step_answers
-from .tracing import project_folders
 
 _PATIENCE = 30.0  # s
 _MLFLOW_PATIENCE = 90.0  # s

@@ -12,10 +12,11 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import output_from_msg
 
-from .hiding import NOTHING, Hiding
-from .kernels import Kernel, OutputChannel
-from .outputs import OutputKeeper
-from .sentences import CellFailedError
+from ..failures import CellFailedError
+from ..hiding import NOTHING, Hiding
+from ..outputs import OutputKeeper
+from .client import OutputChannel
+from .launch import Kernel
 
 _OUTPUT_BEHIND_REPLY = 60  # s that output may arrive behind the reply; then the cell counts as done
 _KNOWN_OF_OUTPUTS = ("widget_state", "widget_buffers", "_display_id_map", "code_cells_executed")

@@ -13,7 +13,7 @@ import msgspec
 from nbformat import NotebookNode
 from papermill.engines import NotebookExecutionManager
 
-from .places import write_atomically
+from ..attempt_files import write_atomically
 
 _SAVE_INTERVAL = 0.5  # s between two saves of a notebook that is being executed
 _SAVE_SHARE = 10  # a save that takes long is repeated no sooner than this many times its length

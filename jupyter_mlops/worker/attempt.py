@@ -11,17 +11,16 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from ..core.record import now
-from ..core.runs import KernelStart, RunSpec
-from .clock import Clock
+from ..core.runs import KernelStart, RunSpec, Timing
+from .attempt_files import Snapshot
+from .failures import EndedError, memory_used
 from .hiding import NOTHING
-from .places import Snapshot
-from .sentences import EndedError, memory_used
-from .tracing import State
+from .inputs import State
 
 if TYPE_CHECKING:
     from jupyter_client.kernelspec import KernelSpec
 
-    from .processes import ProcessGroup
+    from .processes.groups import ProcessGroup
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -203,3 +202,31 @@ class Attempt:
             self._report(event)
         except Exception as error:  # the result is what counts; progress may be lost
             logger.warning("progress of run %s could not be reported: %s", self.spec.run_id, error)
+
+
+class Clock:
+    """Started when an attempt begins; told when its kernel is ready and when its cells are done."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._ready: float | None = None
+        self._done: float | None = None
+
+    def kernel_ready(self) -> None:
+        """The first cell is about to be executed; only the first such moment counts."""
+        self._ready = self._ready or time.monotonic()
+
+    def cells_done(self) -> None:
+        """No further cell is executed."""
+        self._done = time.monotonic()
+
+    def timing(self) -> Timing:
+        """Seconds until now by phase; phases that were not reached took none."""
+        now = time.monotonic()
+        ready = self._ready or now
+        done = self._done or now
+        return Timing(
+            start=round(ready - self._began, 4),
+            cells=round(done - ready, 4),
+            finish=round(now - done, 4),
+        )

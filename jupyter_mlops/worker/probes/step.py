@@ -9,12 +9,13 @@ from typing import Any
 
 import msgspec
 
-from ..core.runs import RunSpec
-from . import opened, variables
-from .attempts import Attempt
-from .places import files_folder, outputs_file
-from .questions import call_in, understood
-from .sentences import StepError
+from ...core.runs import RunSpec
+from ..attempt import Attempt
+from ..attempt_files import files_folder, outputs_file
+from ..failures import StepError
+from . import opened_files as opened
+from . import variables
+from .ask import call_in, understood
 
 MOST_OUTPUT = 1_000_000  # bytes of JSON that one output may have
 _MOST_FILE = 20_000_000  # bytes of the file MLOPS_OUTPUTS

@@ -24,8 +24,8 @@ class WarmEngine(NBClientEngine):
         """
         from traitlets.config import Config
 
-        from .imports import warm_imports
-        from .warm import WarmManager
+        from ..fork.imports import warm_imports
+        from .provisioner import WarmManager
 
         folder = Path.cwd()  # papermill has changed to the one that was asked for
         sources = [cell.source for cell in nb_man.nb.cells if cell.cell_type == "code"]

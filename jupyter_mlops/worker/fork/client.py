@@ -10,33 +10,17 @@ import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import forkserver
-from .forkserver import Line
-from .guard import guard
-from .processes import ProcessGroup, resident_memory
+from ..processes.groups import ProcessGroup, resident_memory
+from ..processes.guardian import guard
+from . import server as forkserver
+from .identity import Identity
+from .server import Line
 
-# environment variables that belong to a run, not to its sweep or its slot
-PER_RUN = (
-    "MLOPS_RUN_DIR",
-    "MLOPS_RUN_ID",
-    "MLOPS_SWEEP_ID",
-    "MLOPS_ATTEMPT",
-    "MLOPS_MLFLOW_OWNER",
-    "MLFLOW_RUN_ID",
-    "MLFLOW_RUN_CONTEXT",
-    "MLFLOW_EXPERIMENT_NAME",
-    "MLFLOW_TRACKING_URI",
-    "MLFLOW_TRACKING_TOKEN",
-    "JPY_PARENT_PID",
-    "JPY_SESSION_NAME",
-)
-_OURS = "MLOPS_"  # all that begin so belong to a run, or to its pipeline's run
 # opened by whatever initialises a device: CUDA, ROCm, TPUs
 DEVICE_FILES = ("/dev/nvidia", "/dev/kfd", "/dev/accel")
 _IDLE = 300.0  # s after which a server that nobody asks ends
@@ -50,36 +34,6 @@ class NoForkError(Exception):
 
 class ForkServerLostError(Exception):
     """The process that a run's kernel was forked from is gone, and the kernel with it."""
-
-
-@dataclass(frozen=True)
-class Identity:
-    """All that a fork server's kernels have in common.
-
-    Attributes:
-        command: interpreter and its options.
-        module: that it executes to start a kernel.
-        arguments: of the kernel, the connection file left out.
-        folder: working directory.
-        environ: sorted, without what differs from run to run.
-        imports: statements to execute before the fork.
-        own: names of variables that each kernel has for itself, so that no import may read them.
-    """
-
-    command: tuple[str, ...]
-    module: str
-    arguments: tuple[str, ...]
-    folder: str
-    environ: tuple[tuple[str, str], ...]
-    imports: tuple[str, ...]
-    own: tuple[str, ...] = PER_RUN
-
-
-def split_environ(environ: Mapping[str, str]) -> tuple[tuple[tuple[str, str], ...], dict[str, str | None]]:
-    """What a server gets of an environment, and what each kernel gets beside it."""
-    names = [*PER_RUN, *(name for name in environ if name.startswith(_OURS) and name not in PER_RUN)]
-    common = tuple(sorted((name, value) for name, value in environ.items() if name not in names))
-    return common, {name: environ.get(name) for name in names}
 
 
 class Forked:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..core.errors import InvalidInputError
-from ..core.notebook.reading import is_injected, parameters_cell, read_notebook
-from ..core.record import now
-from ..core.runs import RunError, RunResult
-from ..core.states import RunState
-from .attempts import Attempt, Ending
-from .places import attempt_folder, changed, files_folder, outputs_file, snapshot
-from .sentences import cell_error, other_error
-from .tracing import MOST_INPUTS, code_of, expected_inputs, inputs_of
+from ...core.errors import InvalidInputError
+from ...core.notebook.reading import is_injected, parameters_cell, read_notebook
+from ...core.record import now
+from ...core.runs import RunError, RunResult
+from ...core.states import RunState
+from ..attempt import Attempt, Ending
+from ..attempt_files import attempt_folder, changed, files_folder, outputs_file, snapshot
+from ..failures import cell_error, other_error
+from ..inputs import MOST_INPUTS, code_of, expected_inputs, inputs_of
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -94,9 +94,9 @@ def _outcome(attempt: Attempt) -> tuple[RunState, RunError | None]:
 
 
 def _executed(attempt: Attempt) -> tuple[RunState, RunError | None]:
-    from .forks import ForkServerLostError
-    from .sentences import CellFailedError
-    from .step import handed_on
+    from ..failures import CellFailedError
+    from ..fork.client import ForkServerLostError
+    from ..probes.step import handed_on
 
     try:
         _run_notebook(attempt)
@@ -115,8 +115,8 @@ def _executed(attempt: Attempt) -> tuple[RunState, RunError | None]:
 
 
 def _run_notebook(attempt: Attempt) -> None:
+    from ..kernel.launch import find_kernel
     from .drive import drive
-    from .kernels import find_kernel
     from .recorder import Recorder
 
     spec = attempt.spec

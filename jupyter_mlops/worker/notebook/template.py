@@ -12,13 +12,14 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from ..core.runs import RunSpec
-from .cells import CellClient, NotebookExitError
-from .forks import ForkServer, NoForkError, split_environ
-from .guard import guard
-from .kernels import Kernel, Launch, start_kernel
-from .pool import Pool
-from .processes import ProcessGroup
+from ...core.runs import RunSpec
+from ..fork.client import ForkServer, NoForkError
+from ..fork.identity import split_environ
+from ..fork.pool import Pool
+from ..kernel.cells import CellClient, NotebookExitError
+from ..kernel.launch import Kernel, Launch, start_kernel
+from ..processes.groups import ProcessGroup
+from ..processes.guardian import guard
 
 _IDLE = 60.0  # s; it may hold much data
 

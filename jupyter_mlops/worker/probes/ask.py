@@ -10,8 +10,8 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
-from .attempts import Attempt
-from .cells import CellClient
+from ..attempt import Attempt
+from ..kernel.cells import CellClient
 
 
 @lru_cache(maxsize=8)

@@ -23,8 +23,9 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import List, Unicode
 
-from .forks import Forked, ForkServer, ForkServerLostError, Identity, NoForkError, split_environ, start_server
-from .pool import fork_servers
+from ..fork.client import Forked, ForkServer, ForkServerLostError, NoForkError, start_server
+from ..fork.identity import Identity, split_environ
+from ..fork.pool import fork_servers
 
 _LAUNCHERS = ("ipykernel_launcher", "ipykernel")
 _LOCAL = "local-provisioner"

@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 from typing import Any, TextIO
 
-from .processes import ProcessGroup
+from .groups import ProcessGroup
 
 
 class Guard:

@@ -7,8 +7,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ..core.runs import RunExtras, RunSpec
-from .places import files_folder, outputs_file
+from ...core.errors import UnavailableError
+from ...core.runs import RunExtras, RunSpec, SecretRef
+from ...secret_values import find_secret
+from ..attempt_files import files_folder, outputs_file
+from ..failures import StepError
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -109,3 +112,15 @@ def own_variables(
     own: dict[str, str | None] = {name: environ.pop(name, None) for name in (*places, *secrets)}
     own.update(secrets)
     return own
+
+
+def find_secrets(references: Mapping[str, SecretRef]) -> dict[str, str]:
+    """The values by name.
+
+    Raises:
+        StepError: one is not to be found; its sentence names the secret and the place, never a value.
+    """
+    try:
+        return {name: find_secret(name, reference, "worker") for name, reference in references.items()}
+    except UnavailableError as error:
+        raise StepError("Secret", error.message) from error

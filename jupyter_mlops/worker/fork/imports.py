@@ -14,9 +14,9 @@ from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
-from ..core.notebook.bindings import Bindings, Watch, bindings, taken, uses, words
-from ..core.notebook.python_source import Command, commands, parse_python
-from .places import Snapshot
+from ...core.notebook.bindings import Bindings, Watch, bindings, taken, uses, words
+from ...core.notebook.python_source import Command, commands, parse_python
+from ..attempt_files import Snapshot
 
 _MODULES = (".py", ".so")
 _MOST_FILES = 5_000  # beyond that the folder may not have been looked at to its end

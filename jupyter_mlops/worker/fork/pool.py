@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from .forks import ForkServer, NoForkError
+from .client import ForkServer, NoForkError
 
 _ASK_AGAIN = 600.0  # s for which a refusal holds
 _FAILURES = 2  # in a row; then there is no further try

@@ -1,0 +1,1 @@
+"""A kernel: launched, spoken to, ended; its cells executed."""

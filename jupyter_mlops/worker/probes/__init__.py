@@ -1,0 +1,1 @@
+"""What is asked of a kernel beside the notebook's cells."""
