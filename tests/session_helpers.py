@@ -28,13 +28,24 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     folder = session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
     # what has been told to end may need a moment
-    _, left = psutil.wait_procs(processes_of(os.environ[_SESSION], f"{folder}/"), FAREWELL)
+    found = processes_of(os.environ[_SESSION], f"{folder}/")
+    _, left = psutil.wait_procs([process for process in found if not _ends_with_us(process)], FAREWELL)
     for process in left:
         with contextlib.suppress(psutil.Error):
             test = process.environ().get("PYTEST_CURRENT_TEST", "an unknown test")
             session.config.stash.setdefault(_LEFT, []).append(f"{process.pid} of {test}: {process.cmdline()}\n")
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
     kill(*left)
+
+
+def _ends_with_us(process: psutil.Process) -> bool:
+    """Whether it serves attempts that a test executed in this very process: their guardian, their fork servers."""
+    try:
+        line = [process, *process.parents()]
+        above = next((one for one in line if one.ppid() == os.getpid()), None)
+        return above is not None and any("jupyter_mlops" in word and "worker" in word for word in above.cmdline())
+    except psutil.Error:
+        return False
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
