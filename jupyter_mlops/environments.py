@@ -10,8 +10,11 @@ import sys
 import threading
 import time
 from functools import lru_cache
+from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+from .core.runs import Kernelspec
 
 _LIST = """
 import importlib.metadata as m, sys
@@ -22,57 +25,62 @@ print("python==" + sys.version.split()[0])
 print("\\n".join(sorted(names, key=str.lower)))
 """
 # as jupyter_client has it: such a name stands for the interpreter that starts the kernel
-_OWN = re.compile(r"^python(3(\.\d+)?)?$")
+OWN_PYTHON = re.compile(r"^python(3(\.\d+)?)?$")
 _PATIENCE = 60.0  # s
 LOOK_AGAIN = 10.0  # s
 _one_at_a_time = threading.Lock()
 
 
-def packages_of_late(kernel: str) -> tuple[str, str] | None:
+def packages_of_late(kernel: str, spec: Kernelspec | None = None) -> tuple[str, str] | None:
     """As :func:`packages`, for those who ask again and again: looked at anew every few seconds."""
-    return packages(kernel, str(int(time.monotonic() // LOOK_AGAIN)))
+    return packages(kernel, str(int(time.monotonic() // LOOK_AGAIN)), spec)
 
 
-def packages(kernel: str, occasion: str) -> tuple[str, str] | None:
+def packages(kernel: str, occasion: str, spec: Kernelspec | None = None) -> tuple[str, str] | None:
     """Package list of a kernel's own interpreter and a short hash of it; None for other languages.
 
     Args:
         kernel: name of its kernelspec.
         occasion: each, such as a sweep, looks once; packages are installed between them.
+        spec: what it is started by; None takes this process's own kernel of that name.
     """
     # whoever asks meanwhile asks the same: a process of its own would only make both wait longer
     with _one_at_a_time:
-        return _packages(kernel, occasion)
+        started = _started_by(kernel) if spec is None else (spec.argv[0], tuple(spec.env.items()))
+        return started and _packages(*started, occasion)
+
+
+def _started_by(kernel: str) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+    """Program and variables of this process's own kernel of a name."""
+    try:
+        spec = KernelSpecManager().get_kernel_spec(kernel)
+    except NoSuchKernel:
+        return None
+    return (spec.argv[0], tuple(spec.env.items())) if spec.argv else None
 
 
 @lru_cache(maxsize=32)
-def _packages(kernel: str, occasion: str) -> tuple[str, str] | None:
-    listed = list_packages(kernel)
+def _packages(program: str, variables: tuple[tuple[str, str], ...], occasion: str) -> tuple[str, str] | None:
+    listed = _list_packages(program, dict(variables))
     return None if listed is None else (listed, hashlib.sha256(listed.encode()).hexdigest()[:12])
 
 
-def list_packages(kernel: str) -> str | None:
+def _list_packages(program: str, variables: dict[str, str]) -> str | None:
     """One line ``name==version`` for Python and each package of a kernel's own interpreter.
 
     Returns:
         None for kernels of other languages, and where the interpreter does not answer.
     """
-    try:
-        spec = KernelSpecManager().get_kernel_spec(kernel)
-    except NoSuchKernel:
+    if "python" not in Path(program).name:
         return None
-    if not spec.argv or "python" not in spec.argv[0]:
-        return None
-    program = sys.executable if _OWN.match(spec.argv[0]) else spec.argv[0]
-    given = {name: os.path.expandvars(value) for name, value in spec.env.items()}
     try:
         done = subprocess.run(
-            [program, "-c", _LIST],
+            [sys.executable if OWN_PYTHON.match(program) else program, "-c", _LIST],
             capture_output=True,
             text=True,
             timeout=_PATIENCE,
             check=False,
-            env=os.environ | given,
+            env=os.environ | {name: os.path.expandvars(value) for name, value in variables.items()},
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -186,6 +186,7 @@ class Runtime:
             host=socket.gethostname(),
             started_at=self._started_at,
             doing=self._doing(),
+            python=sys.executable,
             mlflow=state,
             mlflow_message=message,
             targets=self.context.targets.infos(),

@@ -16,7 +16,7 @@ from jupyter_mlops.core.pipelines.definition import Alerts, PipelineDefinition, 
 from jupyter_mlops.core.pipelines.records import Version
 from jupyter_mlops.core.runs import SecretRef
 from jupyter_mlops.core.sweeps import Objective
-from jupyter_mlops.environments import list_packages
+from jupyter_mlops.environments import packages
 from jupyter_mlops.services.pipelines.diff import diff, notebook_diff
 from jupyter_mlops.services.pipelines.packages import drift, sentence
 
@@ -230,9 +230,10 @@ def test_the_lock_is_of_the_kernels_own_interpreter(tmp_path: Path, monkeypatch:
     here.mkdir(parents=True)
     (here / "METADATA").write_text("Metadata-Version: 2.1\nName: stray\nVersion: 1.0\n")
     monkeypatch.chdir(here.parent)
-    assert list_packages("mine") == f"python=={sys.version.split()[0]}\nmine==2.5\n"
-    own = list_packages("python3")
-    assert own is not None and "jupyterlab==" in own and "stray" not in own
-    assert list_packages("absent") is None
+    found = packages("mine", "1")
+    assert found is not None and found[0] == f"python=={sys.version.split()[0]}\nmine==2.5\n"
+    own = packages("python3", "1")
+    assert own is not None and "jupyterlab==" in own[0] and "stray" not in own[0]
+    assert packages("absent", "1") is None
     (spec / "kernel.json").write_text(json.dumps(kernel | {"argv": [str(tmp_path / "gone" / "python"), "-m", "x"]}))
-    assert list_packages("mine") is None
+    assert packages("mine", "2") is None

@@ -65,7 +65,7 @@ class Notebook:
 
 _WORKER = """
 import sys, msgspec
-from jupyter_mlops.core.record import RunSpec
+from jupyter_mlops.core.runs import RunSpec
 from jupyter_mlops.worker import run_attempt
 
 for spec in msgspec.json.decode(sys.argv[1], type=list[RunSpec]):

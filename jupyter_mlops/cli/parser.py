@@ -126,6 +126,7 @@ def _add_sweep(commands: Any) -> None:
     parser.add_argument(
         "--target", default="local", help="where: local (default), cuda or tcp://host:port of a Dask scheduler"
     )
+    parser.add_argument("--kernel", default="", metavar="NAME", help="another kernel than the one the notebook names")
     parser.add_argument("--slots", type=whole, metavar="N", help="at most N runs at once")
     parser.add_argument("--random", type=whole, metavar="N", help="draw N different combinations instead of all")
     parser.add_argument("--seed", type=int, metavar="N", help="draw the same ones again (default: 0)")

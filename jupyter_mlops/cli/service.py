@@ -96,6 +96,8 @@ def _status(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
         return 0
     since = f" since {datetime.fromisoformat(info.started_at).astimezone():%Y-%m-%d %H:%M}" if info.started_at else ""
     print(f"{info.state} — {info.doing or 'starting'} (process {info.pid} on {info.host}{since})")
+    if info.python:
+        print(f"Python: {info.python}; kernels are those of the environment that asked for their run")
     print(f"MLflow: {info.mlflow}{' — ' + info.mlflow_message if info.mlflow_message else ''}")
     for target in info.targets:
         busy = f", {target.busy} of {target.slots} slots busy" if target.slots else ""

@@ -61,6 +61,7 @@ def sweep_request(arguments: argparse.Namespace, path: str) -> SweepRequest:
         sampler=sampler,
         objective=objective,
         metrics=[name.strip() for words in arguments.record for name in words.split(",") if name.strip()],
+        kernel=arguments.kernel,
         target=arguments.target,
         slots=arguments.slots,
         name=arguments.name,

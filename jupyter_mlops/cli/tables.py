@@ -201,6 +201,7 @@ def sweep_details(sweep: Sweep, layout: Layout) -> Table:
         ("as started", str(layout.frozen(sweep.id))),
         ("git commit", sweep.git_commit),
         ("kernel", sweep.kernel),
+        ("started by", sweep.kernelspec.argv[0] if sweep.kernelspec else ""),
         ("target", sweep.target),
         ("shares", f"the first {sweep.shared_cells} code cells, once a slot" if sweep.prefix else ""),
         ("experiment", sweep.experiment),

@@ -40,9 +40,13 @@ class Target:
 
     Args:
         name: ``local``, ``cuda`` or a scheduler's address.
+
+    Attributes:
+        here: whether its workers belong to this service, and kernels are those of the environment that asked for a run.
     """
 
     kind: Literal["local", "cuda", "scheduler"] = "scheduler"
+    here = True
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -154,6 +154,25 @@ class RunsPage(Record, frozen=True, kw_only=True):
     revision: int
 
 
+class Kernelspec(Record, frozen=True, kw_only=True):
+    """How a kernel is started, as the environment that asked for a run resolves it.
+
+    Attributes:
+        argv: with the environment's own interpreter and prefix put in; the first word says which environment it is.
+        env: variables of the kernelspec.
+        metadata: of the kernelspec.
+        host: machine on which it was resolved.
+    """
+
+    argv: list[str]
+    env: dict[str, str] = {}
+    language: str = ""
+    resource_dir: str = ""
+    interrupt_mode: str = "signal"
+    metadata: dict[str, Any] = {}
+    host: str = ""
+
+
 class RunSpec(Record, frozen=True, kw_only=True):
     """Everything a worker needs to execute one attempt. It never holds a secret.
 
@@ -162,6 +181,7 @@ class RunSpec(Record, frozen=True, kw_only=True):
         folder: working directory, the folder the notebook came from.
         directory: of the run: ``files/`` is MLOPS_RUN_DIR, ``<attempt>/`` holds output.ipynb and result.json.
         env: added to the kernel's environment.
+        kernelspec: what the kernel is started by; None takes the worker's own kernel of that name.
         metrics: names to read from the kernel after the last cell.
         threads: for OMP_NUM_THREADS and its like.
         kernel_start: ``fresh`` makes each kernel a new process, ``auto`` forks warm ones where that is safe.
@@ -179,6 +199,7 @@ class RunSpec(Record, frozen=True, kw_only=True):
     folder: str
     directory: str
     kernel: str
+    kernelspec: Kernelspec | None = None
     parameters: dict[str, Any] = {}
     env: dict[str, str] = {}
     metrics: list[str] = []

@@ -30,6 +30,7 @@ class ServiceInfo(Record, frozen=True, kw_only=True):
     Attributes:
         state: ``off`` means that it starts with the next sweep.
         doing: one line.
+        python: the interpreter that it runs in.
         mlflow: ``off``, ``starting``, ``ready`` or ``failed``; ``mlflow_message`` says why.
     """
 
@@ -38,6 +39,7 @@ class ServiceInfo(Record, frozen=True, kw_only=True):
     host: str = ""
     started_at: str | None = None
     doing: str = ""
+    python: str = ""
     mlflow: Literal["off", "starting", "ready", "failed"] = "off"
     mlflow_message: str = ""
     targets: list[TargetInfo] = []

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from .record import FilePath, Name, Names, Record, Seconds, Text, Whole
-from .runs import RunExtras
+from .runs import Kernelspec, RunExtras
 from .states import SweepState
 
 # fields of a space by parameter name
@@ -47,6 +47,7 @@ class SweepRequest(Record, frozen=True, kw_only=True):
         objective: what to compare by; may be chosen later.
         metrics: names read from the kernel after the last cell where they are numbers; where neither
             these nor an objective are given, variables that are named as metrics are.
+        kernel: name of the kernelspec; empty means the notebook's own.
         target: where runs execute.
         slots: how many runs at once at most; None lets cores and memory decide.
         name: shown to people; empty means notebook name and time.
@@ -63,6 +64,7 @@ class SweepRequest(Record, frozen=True, kw_only=True):
     sampler: Sampler = Sampler()
     objective: Objective | None = None
     metrics: Names = []
+    kernel: Name = ""
     target: Name = "local"
     slots: Whole | None = None
     name: Name = ""
@@ -147,6 +149,7 @@ class Sweep(Record, frozen=True, kw_only=True):
     Attributes:
         path: the notebook: absolute in the store, relative to the server's root on the wire.
         notebook_hash: see :class:`NotebookInfo`.
+        kernelspec: see :class:`RunSpec`.
         total: runs it makes in all.
         planned: runs handed to the table so far.
         counts: runs by state; states without runs are left out.
@@ -176,6 +179,7 @@ class Sweep(Record, frozen=True, kw_only=True):
     notebook_hash: str
     state: SweepState = SweepState.QUEUED
     kernel: str = ""
+    kernelspec: Kernelspec | None = None
     language: str = ""
     space: dict[str, str] = {}
     varied: list[str] = []

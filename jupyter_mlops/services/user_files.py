@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import socket
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import ForbiddenError, InvalidInputError, NotFoundError
+from ..core.runs import Kernelspec
+from ..environments import OWN_PYTHON
 
 KernelSpecs = Mapping[str, Mapping[str, Any]]
 
@@ -40,3 +45,27 @@ def kernel_problem(kernel: str, kernelspecs: KernelSpecs) -> str:
     known = ", ".join(sorted(kernelspecs)) or "none"
     wanted = f"The kernel “{kernel}” is not installed here" if kernel else "The notebook names no kernel"
     return f"{wanted}; choose one of those that are ({known}) and save the notebook."
+
+
+def resolve_kernel(kernel: str, kernelspecs: KernelSpecs) -> Kernelspec:
+    """What a kernel is started by in the environment of this process, so that it is the same in any other process.
+
+    Raises:
+        InvalidInputError: it is not installed here; the sentence names those that are.
+    """
+    if problem := kernel_problem(kernel, kernelspecs):
+        raise InvalidInputError(problem)
+    found = kernelspecs[kernel]
+    spec = found["spec"]
+    program, *arguments = spec["argv"]
+    # as jupyter_client does it when it starts a kernel
+    program = sys.executable if OWN_PYTHON.match(program) else shutil.which(program) or program
+    return Kernelspec(
+        argv=[program, *(word.replace("{prefix}", sys.prefix) for word in arguments)],
+        env=spec.get("env", {}),
+        language=spec.get("language", ""),
+        resource_dir=found["resource_dir"],
+        interrupt_mode=spec.get("interrupt_mode", "signal"),
+        metadata=spec.get("metadata", {}),
+        host=socket.gethostname(),
+    )

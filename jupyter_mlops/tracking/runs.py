@@ -351,7 +351,8 @@ class Tracking:
 
     def _environment(self, client: MlflowClient, sweep: Sweep) -> str:
         """Short hash of the kernel's package list, which the parent run holds; empty where there is none."""
-        found = packages_of_late(sweep.kernel) if sweep.pipeline_run else packages(sweep.kernel, sweep.id)
+        kernel, spec = sweep.kernel, sweep.kernelspec
+        found = packages_of_late(kernel, spec) if sweep.pipeline_run else packages(kernel, sweep.id, spec)
         if found is None or sweep.mlflow_run_id is None:
             return ""
         text, short = found

@@ -73,6 +73,17 @@ export interface InputFile {
   size: number;
 }
 
+/** How a kernel is started, as the environment that asked for a run resolves it. */
+export interface Kernelspec {
+  argv: string[];
+  env: Record<string, string>;
+  language: string;
+  resource_dir: string;
+  interrupt_mode: string;
+  metadata: Record<string, unknown>;
+  host: string;
+}
+
 /** One line of a pipeline run's history. */
 export interface LogLine {
   at: string;
@@ -409,6 +420,7 @@ export interface ServiceInfo {
   host: string;
   started_at: string | null;
   doing: string;
+  python: string;
   mlflow: 'failed' | 'off' | 'ready' | 'starting';
   mlflow_message: string;
   targets: TargetInfo[];
@@ -540,6 +552,7 @@ export interface Sweep {
   notebook_hash: string;
   state: SweepState;
   kernel: string;
+  kernelspec: Kernelspec | null;
   language: string;
   space: Record<string, string>;
   varied: string[];
@@ -601,6 +614,7 @@ export interface SweepRequest {
   sampler: Sampler;
   objective: Objective | null;
   metrics: string[];
+  kernel: string;
   target: string;
   slots: number | null;
   name: string;
@@ -689,6 +703,7 @@ export interface Version {
   files: Record<string, string>;
   data: string[];
   kernels: Record<string, string>;
+  kernelspecs: Record<string, Kernelspec>;
   lock: Record<string, string>;
   git_commit: string;
   git_diff: string;

@@ -9,6 +9,7 @@ export function emptyRequest(path: string): SweepRequest {
     sampler: { kind: 'grid', count: null, seed: 0 },
     objective: null,
     metrics: [],
+    kernel: '',
     target: 'local',
     slots: null,
     name: '',

@@ -180,6 +180,7 @@ export function versionOf(
     files: {},
     data: [],
     kernels: {},
+    kernelspecs: {},
     lock: {},
     git_commit: '',
     git_diff: '',

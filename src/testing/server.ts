@@ -229,6 +229,7 @@ export function sweepOf(id: string, change: Partial<Sweep> = {}): Sweep {
     notebook_hash: '',
     state: 'running',
     kernel: 'python3',
+    kernelspec: null,
     language: 'python',
     space: {},
     varied: [],
@@ -378,6 +379,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
       host: '',
       started_at: null,
       doing: '',
+      python: '',
       mlflow: 'off',
       mlflow_message: '',
       targets: []

@@ -14,6 +14,8 @@ from ..target import Target
 class SchedulerTarget(Target):
     """Any running Dask scheduler, by its address."""
 
+    here = False
+
     async def _count_slots(self) -> int:
         assert self._client is not None
         # the client keeps it fresh; an asynchronous one knows of totals only, not of single workers

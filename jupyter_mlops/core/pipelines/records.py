@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from ..record import Record
-from ..runs import InputFile, RunError
+from ..runs import InputFile, Kernelspec, RunError
 from ..states import PipelineRunState, StepState
 from .definition import AlertKind, PipelineDefinition
 
@@ -75,6 +75,7 @@ class Version(Record, frozen=True, kw_only=True):
         files: sha256 by path relative to the project: notebooks, code, frozen data.
         data: which of these are frozen data.
         kernels: kernelspec names by notebook.
+        kernelspecs: what these are started by, by name.
         lock: sha256 of the list of installed packages, by kernelspec name.
         git_commit: with ``+`` behind it where the work tree was dirty; git_diff: sha256 of the
             difference, empty where there is none.
@@ -90,6 +91,7 @@ class Version(Record, frozen=True, kw_only=True):
     files: dict[str, str] = {}
     data: list[str] = []
     kernels: dict[str, str] = {}
+    kernelspecs: dict[str, Kernelspec] = {}
     lock: dict[str, str] = {}
     git_commit: str = ""
     git_diff: str = ""

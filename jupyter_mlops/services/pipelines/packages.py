@@ -18,7 +18,7 @@ def drift(old: str, new: str) -> list[str]:
     """One text ``package old → new`` for each package that differs, Python itself first.
 
     Args:
-        old: one line ``name==version`` a package, as :func:`jupyter_mlops.environments.list_packages` has it.
+        old: one line ``name==version`` a package, as :func:`jupyter_mlops.environments.packages` has it.
         new: the same, of another time.
     """
     before, after = _versions(old), _versions(new)
@@ -59,7 +59,7 @@ class Environments:
         """What differs from a version's lock in one sentence, empty where nothing does."""
         said = []
         for kernel, locked in version.lock.items():
-            found = packages_of_late(kernel)
+            found = packages_of_late(kernel, version.kernelspecs.get(kernel))
             if found is None:
                 said.append(f"the kernel {kernel} is not there any more")
             elif hashlib.sha256(found[0].encode()).hexdigest() != locked:

@@ -19,7 +19,7 @@ from ...core.states import RunState
 from ...environments import packages
 from ...store import Store
 from ..base import Asking
-from ..user_files import KernelSpecs, kernel_problem, read_file
+from ..user_files import KernelSpecs, kernel_problem, read_file, resolve_kernel
 from .freeze import collect, project_root
 from .pipeline_file import check
 from .steps import notebook_path
@@ -179,6 +179,7 @@ def freeze(
                 raise ForbiddenError(f"The notebook of step “{name}” lies outside the folder that this server serves.")
             data = read_file(file, f"notebook of step “{name}”")
         kernels[path] = _check_step(name, steps[name], data, kernelspecs)
+    resolved = {kernel: resolve_kernel(kernel, kernelspecs) for kernel in set(kernels.values())}
     frozen = collect(
         project,
         dict.fromkeys(paths.values()),
@@ -189,7 +190,9 @@ def freeze(
         contents=contents,
     )
     lock = {
-        kernel: store.put_blob(found[0].encode()) for kernel in set(kernels.values()) if (found := _installed(kernel))
+        kernel: store.put_blob(found[0].encode())
+        for kernel, spec in resolved.items()
+        if (found := packages(kernel, now(), spec))
     }
     version = Version(
         pipeline_id="",
@@ -199,6 +202,7 @@ def freeze(
         files=frozen.files,
         data=frozen.data,
         kernels=kernels,
+        kernelspecs=resolved,
         lock=lock,
         git_commit=source.commit or frozen.git_commit,
         git_diff=frozen.git_diff,
@@ -208,10 +212,6 @@ def freeze(
         created_at=now(),
     )
     return project, version
-
-
-def _installed(kernel: str) -> tuple[str, str] | None:
-    return packages(kernel, now())
 
 
 def _check_step(name: str, step: Step, data: bytes, kernelspecs: KernelSpecs) -> str:

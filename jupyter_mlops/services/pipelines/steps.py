@@ -124,6 +124,7 @@ def make_sweep(name: str, step: Step, place: Place, *, values: dict[str, Any], o
         path=str(path),
         notebook_hash=info.hash,
         kernel=info.kernel,
+        kernelspec=place.version.kernelspecs.get(info.kernel),
         language=info.language,
         space=space,
         fixed={key: value for key, value in values.items() if key not in space},

@@ -172,6 +172,7 @@ class Attempts:
             folder=sweep.folder or str(Path(sweep.path).parent),
             directory=str(layout.run(run.id)),
             kernel=sweep.kernel,
+            kernelspec=sweep.kernelspec if self.target.here else None,
             parameters=run.parameters,
             # tells repetitions apart, for whoever must not do a thing twice
             env=env | {"MLOPS_ATTEMPT_ID": f"{run.id}.{run.attempt}"},

@@ -27,7 +27,7 @@ from ...core.sweeps import PrefixCheck, SpaceCheck, SpaceRequest, Sweep, SweepCh
 from ...tracking.address import check_answers, external_uri
 from ..base import Asking
 from ..git import commit_of
-from ..user_files import KernelSpecs, kernel_problem, read_file
+from ..user_files import KernelSpecs, kernel_problem, read_file, resolve_kernel
 from .planner import best_run, study_of
 
 
@@ -89,9 +89,8 @@ class Sweeps(Asking):
         data = read_file(file)
         notebook = notebooks.read_notebook(data)
         info = notebooks.inspect(notebook, str(file))
-        problem = kernel_problem(info.kernel, kernelspecs)
-        if problem:
-            raise InvalidInputError(problem)
+        kernel = request.kernel or info.kernel
+        kernelspec = resolve_kernel(kernel, kernelspecs)
         # a notebook without parameters can be run as it stands; one whose parameters do not parse cannot
         notebooks.declared(notebook)
         if info.problem and not info.open_names and request.space:
@@ -110,7 +109,8 @@ class Sweeps(Asking):
             name=request.name.strip() or f"{file.stem} · {now()[11:16]}",
             path=str(file),
             notebook_hash=info.hash,
-            kernel=info.kernel,
+            kernel=kernel,
+            kernelspec=kernelspec,
             language=info.language,
             space=request.space,
             varied=space.varied,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ...core.errors import UnavailableError
@@ -61,6 +62,8 @@ def kernel_environment(spec: RunSpec) -> dict[str, str]:
     environ = dict(os.environ)
     for name in (*_set_by_dask(environ), *_NOT_INHERITED):
         environ.pop(name, None)
+    if spec.kernelspec is not None:
+        _enter(environ, Path(spec.kernelspec.argv[0]).parent)
     if spec.extras is not None:
         _add_extras(environ, spec, spec.extras)
     for name in THREAD_VARIABLES:
@@ -77,6 +80,16 @@ def kernel_environment(spec: RunSpec) -> dict[str, str]:
     )
     environ.update(spec.env)
     return environ
+
+
+def _enter(environ: dict[str, str], programs: Path) -> None:
+    """Let programs that a notebook calls be those of its kernel's environment, where the worker's own is another."""
+    if programs == Path(sys.executable).parent or not (programs / "python").exists():
+        return
+    environ["PATH"] = os.pathsep.join(filter(None, [str(programs), environ.get("PATH")]))
+    for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        if name in environ:
+            environ[name] = str(programs.parent)
 
 
 def _add_extras(environ: dict[str, str], spec: RunSpec, extras: RunExtras) -> None:

@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
+import msgspec
 import zmq
 import zmq.asyncio
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 
 from ...core.errors import InvalidInputError, UnavailableError
-from ...core.runs import KernelStart
+from ...core.runs import Kernelspec, KernelStart
 from ..attempt_files import write_atomically
 from ..fork.client import Forked, ForkServer, NoForkError
 from ..processes.groups import ProcessGroup
@@ -270,12 +271,24 @@ def _provisioner(launch: Launch, manager: Manager) -> WarmProvisioner | None:
     return warm
 
 
-def find_kernel(name: str) -> KernelSpec:
+def find_kernel(name: str, resolved: Kernelspec | None = None) -> KernelSpec:
     """The kernelspec of that name.
+
+    Args:
+        resolved: by the environment that asked for the run; None takes the worker's own.
 
     Raises:
         InvalidInputError: it is not installed here; the sentence names those that are.
     """
+    # another machine may lack that environment, and does as it can; this one must not take another in silence
+    if resolved is not None and (shutil.which(resolved.argv[0]) or resolved.host == socket.gethostname()):
+        if not shutil.which(resolved.argv[0]):
+            raise InvalidInputError(
+                f"The environment of the kernel '{name}' is gone: there is no {resolved.argv[0]} any more. "
+                "Start or promote it again from an environment that is there."
+            )
+        fields = {field: value for field, value in msgspec.structs.asdict(resolved).items() if field != "host"}
+        return KernelSpec(display_name=name, **fields)
     manager = KernelSpecManager()
     try:
         return manager.get_kernel_spec(name)

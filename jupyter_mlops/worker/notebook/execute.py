@@ -121,7 +121,7 @@ def _run_notebook(attempt: Attempt) -> None:
 
     spec = attempt.spec
     files_folder(spec).mkdir(parents=True, exist_ok=True)
-    attempt.kernelspec = find_kernel(spec.kernel)
+    attempt.kernelspec = find_kernel(spec.kernel, spec.kernelspec)
     notebook = load(Path(spec.notebook))
     _inject(attempt, notebook)
     attempt.raise_if_ended()

@@ -44,7 +44,10 @@ export function Compute(props: IComputeProps): JSX.Element {
       <ul aria-label={trans.__('Services')}>
         <li
           className="jp-MlopsLine"
-          title={service.host && `${service.host} · ${service.pid}`}
+          title={
+            service.host &&
+            `${service.host} · ${service.pid}\n${service.python}`
+          }
         >
           <span
             className="jp-MlopsDot"

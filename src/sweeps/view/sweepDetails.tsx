@@ -143,7 +143,13 @@ function notebookFacts(props: ISweepDetailsProps): FactList {
         trans.__('not in a git repository')
       )
     ],
-    [trans.__('Kernel'), sweep.kernel]
+    [
+      trans.__('Kernel'),
+      <span key="kernel" title={sweep.kernelspec?.argv.join(' ')}>
+        {sweep.kernel}
+        {sweep.kernelspec && ` · ${sweep.kernelspec.argv[0]}`}
+      </span>
+    ]
   ];
 }
 
