@@ -61,6 +61,9 @@ class MlopsSettings(SingletonConfigurable):
         help="Seconds without a sign of life after which another service on the same store takes a service's runs "
         "over. The same for all services on one store.",
     ).tag(config=True)
+    calls_per_minute = Int(
+        60, min=1, help="Runs that calls of one trigger may make within a minute; more are refused until later."
+    ).tag(config=True)
     start_service = Bool(
         True,
         help="Whether the Jupyter server starts the service when there is work. Off: start it yourself.",

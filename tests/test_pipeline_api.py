@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +236,59 @@ async def test_a_file_where_no_connection_is_possible_is_watched_without_trying_
     for pattern in ("ftp://127.0.0.1:9/in/*.csv", "~nosuchuser/*.csv", "in/**/*.csv", "http://127.0.0.1:9/*"):
         trigger = {"kind": "files", "pattern": pattern}
         await api.done("POST", f"pipelines/{made['pipeline']['id']}/triggers", trigger)
+
+
+async def test_a_repeated_call_makes_no_second_run(api: Api, project: Path, store: Store) -> None:
+    """The header is that of draft-ietf-httpapi-idempotency-key-header."""
+    made = await api.done("POST", "pipelines", {"path": FILE})
+    called = await api.done("POST", f"pipelines/{made['pipeline']['id']}/triggers", {"kind": "http"})
+    place, token = f"triggers/{called['trigger']['id']}/call", {"Authorization": f"Bearer {called['token']}"}
+    keyed = token | {"Idempotency-Key": "order 7"}
+    first = await api.done("POST", place, {"parameters": {"depth": 4}}, headers=keyed)
+    assert (await api.done("POST", place, {"parameters": {"depth": 4}}, headers=keyed))["id"] == first["id"]
+    code, said = await api.refused("POST", place, {"parameters": {"depth": 5}}, headers=keyed)
+    assert (code, "other parameters" in said) == (409, True)
+    at = {"scheduled_time": "2026-01-31T06:00+01:00"}
+    timed = await api.done("POST", place, at, headers=token)
+    assert timed["id"] != first["id"]
+    # the same moment, written in another zone; several at once, as an impatient client sends them
+    same = {"scheduled_time": "2026-01-31T05:00Z"}
+    answers = await asyncio.gather(*(api.done("POST", place, same, headers=token) for _ in range(4)))
+    assert {answer["id"] for answer in answers} == {timed["id"]}
+    other = await api.done("POST", place, at, headers=token | {"Idempotency-Key": "order 8"})
+    without = [await api.done("POST", place, {}, headers=token) for _ in range(2)]
+    runs = store.pipeline_runs(made["pipeline"]["id"])
+    assert {run.id for run in runs} == {first["id"], timed["id"], other["id"], *(run["id"] for run in without)}
+    assert (await api.refused("POST", place, {}, headers=token | {"Idempotency-Key": "x" * 251}))[0] == 400
+
+
+class TestOfManyCalls:
+    @pytest.fixture
+    def jp_server_config(self, jp_server_config: dict[str, Any]) -> dict[str, Any]:
+        config = copy.deepcopy(jp_server_config)
+        config["MlopsSettings"]["calls_per_minute"] = 3
+        return config
+
+    async def test_more_calls_than_a_minute_may_have_are_refused_until_later(
+        self, api: Api, project: Path, store: Store
+    ) -> None:
+        made = await api.done("POST", "pipelines", {"path": FILE})
+        triggers = [
+            await api.done("POST", f"pipelines/{made['pipeline']['id']}/triggers", {"kind": "http"}) for _ in range(2)
+        ]
+        places = [f"triggers/{called['trigger']['id']}/call" for called in triggers]
+        tokens = [{"Authorization": f"Bearer {called['token']}"} for called in triggers]
+        keyed = tokens[0] | {"Idempotency-Key": "first"}
+        first = await api.done("POST", places[0], {}, headers=keyed)
+        for _ in range(2):
+            await api.done("POST", places[0], {}, headers=tokens[0])
+        answer = await api.fetch("mlops", places[0], method="POST", body=b"{}", headers=tokens[0], raise_error=False)
+        assert answer.code == 429 and 1 <= int(answer.headers["Retry-After"]) <= 60
+        assert "called 3 times within a minute" in json.loads(answer.body)["message"]
+        # what was made already is answered, and another trigger has a minute of its own
+        assert (await api.done("POST", places[0], {}, headers=keyed))["id"] == first["id"]
+        await api.done("POST", places[1], {}, headers=tokens[1])
+        assert len(store.pipeline_runs(made["pipeline"]["id"])) == 4
 
 
 async def test_a_call_without_the_token_learns_nothing(api: Api, project: Path) -> None:

@@ -14,7 +14,7 @@ from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import ensure_async
 from tornado import web
 
-from ..core.errors import ForbiddenError, InvalidInputError, MlopsError, NotFoundError
+from ..core.errors import ForbiddenError, InvalidInputError, MlopsError, NotFoundError, TooManyCallsError
 from ..core.parameters import NotebookInfo
 from ..core.pipelines.records import Pipeline
 from ..core.pipelines.requests import PipelineDetails, PromoteAnswer
@@ -126,6 +126,8 @@ class Boundary(APIHandler):
         body = ErrorBody(message="Something went wrong inside; see the server's log.")
         if isinstance(error, MlopsError):
             status_code = error.status
+            if isinstance(error, TooManyCallsError):
+                self.set_header("Retry-After", str(error.seconds))
             body = ErrorBody(message=error.message, fields=error.fields)
         elif isinstance(error, web.HTTPError):
             body = ErrorBody(message=_sentence(error, status_code))

@@ -12,15 +12,17 @@ from typing import Any
 import msgspec
 
 from .. import __version__
+from ..core.pipelines.requests import MOST_KEY
 from ..core.service import ErrorBody
 from .handlers import ROUTES
 from .routes import Operation, Route
 
 _FLAG, _NUMBER = {"enum": ["", "0", "1"]}, {"pattern": "^[0-9]{1,9}$"}
-_QUERIES: dict[str, dict[str, Any]] = {
+_ASKED: dict[str, dict[str, Any]] = {
     "path": {"maxLength": 4_096},
     **dict.fromkeys(("archived", "deleted"), _FLAG),
     **dict.fromkeys(("older", "newer"), _NUMBER),
+    "Idempotency-Key": {"maxLength": MOST_KEY},
     "since": {"pattern": "^[0-9]{1,18}$"},
 }
 _REFERENCE = "#/components/schemas/{name}"
@@ -68,9 +70,10 @@ def _operation(operation: Operation) -> dict[str, Any]:
             "default": {"description": "What was wrong", "content": _json(ErrorBody)},
         },
     }
-    if operation.query:
+    asked = [("query", name) for name in operation.query] + [("header", name) for name in operation.headers]
+    if asked:
         described["parameters"] = [
-            {"name": name, "in": "query", "schema": {"type": "string", **_QUERIES[name]}} for name in operation.query
+            {"name": name, "in": place, "schema": {"type": "string", **_ASKED[name]}} for place, name in asked
         ]
     if operation.takes is not None:
         # where all fields have defaults, no body is as good as an empty one

@@ -189,7 +189,7 @@ class TriggerCallHandler(Boundary):
 
     @allow_unauthenticated
     async def post(self, trigger_id: str) -> None:
-        """Fire it."""
+        """Fire it, or answer with the run that an earlier call of the same key or scheduled time made."""
         words = self.request.headers.get("Authorization", "").split()
         token = words[1] if len(words) == 2 and words[0].lower() in ("bearer", "token") else ""
         pipelines = await self.pipelines()
@@ -198,7 +198,8 @@ class TriggerCallHandler(Boundary):
         except NotFoundError:
             # who has no token learns nothing of what there is
             raise ForbiddenError("This call needs the trigger's token: “Authorization: Bearer TOKEN”.") from None
-        run = await self.call(pipelines.fire_by_call, trigger, self.body(RunRequest))
+        key = self.request.headers.get("Idempotency-Key", "")
+        run = await self.call(pipelines.fire_by_call, trigger, self.body(RunRequest), key)
         await self.call(self.backend.wake)
         self.answer(run, 201)
 
@@ -347,7 +348,7 @@ PIPELINE_ROUTES = (
     Route(
         "triggers/{trigger_id}/call",
         TriggerCallHandler,
-        {"post": Operation("Fire a trigger by its token", PipelineRun, RunRequest, 201)},
+        {"post": Operation("Fire a trigger by its token", PipelineRun, RunRequest, 201, headers=("Idempotency-Key",))},
     ),
     Route("pipeline-runs/{run_id}", PipelineRunHandler, {"get": Operation("A run's steps", PipelineRunDetails)}),
     Route("pipeline-runs/{run_id}/stop", PipelineRunStopHandler, {"post": Operation("Stop a run", PipelineRun)}),

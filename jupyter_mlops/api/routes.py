@@ -19,6 +19,7 @@ class Operation:
     takes: Any = None
     status: int = 200
     query: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@
     ├── ForbiddenError      403  it exists, but not for this server
     ├── NotFoundError       404
     ├── ConflictError       409  the thing is not in a state that allows it
+    ├── TooManyCallsError    429  it was asked for too often in a short time
     └── UnavailableError    503  something outside (MLflow, a scheduler) does not answer
 """
 
@@ -56,6 +57,20 @@ class ConflictError(MlopsError):
     """The thing is not in a state that allows what was asked."""
 
     status = 409
+
+
+class TooManyCallsError(MlopsError):
+    """It was asked for too often in a short time.
+
+    Args:
+        seconds: after which it may be asked for again.
+    """
+
+    status = 429
+
+    def __init__(self, message: str, seconds: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class UnavailableError(MlopsError):

@@ -14,6 +14,7 @@ from ..sweeps import Sweep
 from .definition import Alerts, GraphStep, Retention
 from .records import Missed, Overlap, Pipeline, PipelineRun, StepRun, Trigger, TriggerKind, Version
 
+MOST_KEY = 250  # characters of a caller's Idempotency-Key
 # of a version
 Number = Annotated[int, Meta(ge=1, le=MOST_WHOLE)]
 

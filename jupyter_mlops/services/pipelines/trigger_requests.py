@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import secrets
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_OID, uuid4, uuid5
 
 import msgspec
 
 from ...core.cron import iso
-from ...core.errors import ConflictError, InvalidInputError, NotFoundError
+from ...core.errors import ConflictError, InvalidInputError, NotFoundError, TooManyCallsError
 from ...core.pipelines.records import Pipeline, PipelineRun, Trigger
-from ...core.pipelines.requests import RunRequest, ScheduleAnswer, ScheduleRequest, TriggerChange
+from ...core.pipelines.requests import MOST_KEY, RunRequest, ScheduleAnswer, ScheduleRequest, TriggerChange
 from ...core.record import now
 from ...store import Firing
 from ..base import Asking
@@ -104,22 +108,66 @@ class TriggerRequests(Asking):
             raise NotFoundError("There is no such trigger.")
         return trigger
 
-    def fire_by_call(self, trigger: Trigger, request: RunRequest) -> PipelineRun:
-        """Fire a trigger of kind ``http``."""
-        pipeline = self.store.pipeline(trigger.pipeline_id)
-        if not trigger.enabled or pipeline.paused or pipeline.deleted_at:
-            raise ConflictError(f"“{pipeline.name}” is paused; resume it, or this trigger, first.")
-        check_parameters(self.store, pipeline.id, pipeline.version, request.parameters)
+    def fire_by_call(self, trigger: Trigger, request: RunRequest, key: str = "") -> PipelineRun:
+        """Fire a trigger of kind ``http``.
+
+        Args:
+            key: of the caller's own; a call that repeats it, or without one the scheduled time, makes no second run.
+
+        Returns:
+            the run that was made, by this call or by the one that it repeats.
+
+        Raises:
+            ConflictError: the pipeline is paused, or the key was used with other parameters.
+            TooManyCallsError: the last minute had as many calls as the settings allow.
+        """
+        if len(key) > MOST_KEY:
+            raise InvalidInputError(f"An Idempotency-Key may have {MOST_KEY} characters at most.")
+        time = iso(moment_of(request.scheduled_time)) if request.scheduled_time else ""
+        # a run's id follows from what must not be repeated, so that the store itself refuses a second one
+        once = f"key {key}" if key else time and f"time {time}"
+        run_id = uuid5(NAMESPACE_OID, f"{trigger.id} {once}").hex if once else uuid4().hex
+        parameters = {**trigger.parameters, **request.parameters}
         for _ in range(10):
+            if once and (earlier := self._repeated(run_id, parameters)):
+                return earlier
+            self._check_call(trigger, request)
             at = now()
-            run = run_of(trigger, "http", iso(moment_of(request.scheduled_time)) if request.scheduled_time else at, at)
-            run = msgspec.structs.replace(run, parameters={**trigger.parameters, **request.parameters})
+            run = run_of(trigger, "http", time or at, at)
+            run = msgspec.structs.replace(run, id=run_id, parameters=parameters)
             made = self.store.fire([Firing(trigger, None, [(at, run, "")])], at, self.layout.service)
             if made:
                 return made[0]
             # another call was written down at the same time
             trigger = self.store.trigger(trigger.id)
         raise ConflictError("This trigger is called too often at once; call it again.")
+
+    def _repeated(self, run_id: str, parameters: dict[str, Any]) -> PipelineRun | None:
+        try:
+            earlier = self.store.pipeline_run(run_id)
+        except NotFoundError:
+            return None
+        if any(earlier.parameters.get(name) != value for name, value in parameters.items()):
+            raise ConflictError(
+                f"Run {earlier.number} was made by a call of this key or time with other parameters; take another key."
+            )
+        return earlier
+
+    def _check_call(self, trigger: Trigger, request: RunRequest) -> None:
+        pipeline = self.store.pipeline(trigger.pipeline_id)
+        if not trigger.enabled or pipeline.paused or pipeline.deleted_at:
+            raise ConflictError(f"“{pipeline.name}” is paused; resume it, or this trigger, first.")
+        check_parameters(self.store, pipeline.id, pipeline.version, request.parameters)
+        most = self.settings.calls_per_minute
+        fires = self.store.fired(trigger.id, since=iso(datetime.now(UTC) - timedelta(minutes=1)), limit=most)
+        if len(fires) < most:
+            return
+        passed = datetime.now(UTC) - datetime.fromisoformat(fires[-1].scheduled_at)
+        seconds = max(1, math.ceil(60 - passed.total_seconds()))
+        raise TooManyCallsError(
+            f"This trigger was called {most} times within a minute, as often as is allowed; call again in {seconds} s.",
+            seconds,
+        )
 
 
 def _hash(token: str) -> str:
