@@ -1,6 +1,5 @@
 /** Executed notebooks as documents: read-only, without a kernel, following their run while it is live. */
-import type { IRouter } from '@jupyterlab/application';
-import { type JupyterFrontEnd } from '@jupyterlab/application';
+import type { IRouter, JupyterFrontEnd } from '@jupyterlab/application';
 import type { ISessionContext } from '@jupyterlab/apputils';
 import { PageConfig } from '@jupyterlab/coreutils';
 import type { IDocumentManager } from '@jupyterlab/docmanager';
@@ -8,8 +7,7 @@ import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { IMlopsModel } from '../model';
 import { DRIVE } from '../model/paths';
-import type { MlopsDrive } from './drive';
-import { parsePath } from './drive';
+import { type MlopsDrive, parsePath } from './drive';
 import { Follower } from './liveNotebook';
 
 export const NO_KERNEL: ISessionContext.IKernelPreference = {

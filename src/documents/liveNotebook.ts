@@ -5,7 +5,9 @@ import type { NotebookPanel } from '@jupyterlab/notebook';
 import { JSONExt } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import type { IMlopsModel, IModelChange } from '../model';
+import type { IWatch } from '../model/resource';
 import { isOver } from '../model/states';
+import { followVisibility } from '../ui/visibility';
 
 /** Milliseconds between two reads at least. */
 const SOONEST = 1_000;
@@ -29,6 +31,12 @@ export class Follower implements IDisposable {
   constructor(private readonly _options: IFollowOptions) {
     const { panel, model, sweepId } = _options;
     this._watch = model.watchRuns(sweepId);
+    this._sight = followVisibility(panel, visible => {
+      this._watch.active = visible;
+      if (visible && this._behind) {
+        this._schedule(0);
+      }
+    });
     panel.disposed.connect(this.dispose, this);
     void panel.context.ready.then(() => {
       if (!this.isDisposed) {
@@ -47,6 +55,7 @@ export class Follower implements IDisposable {
     clearTimeout(this._timer);
     model.changed.disconnect(this._onChanged, this);
     panel.disposed.disconnect(this.dispose, this);
+    this._sight.dispose();
     this._watch.dispose();
   }
 
@@ -75,6 +84,10 @@ export class Follower implements IDisposable {
   }
 
   private _schedule(delay: number): void {
+    this._behind = !this._watch.active;
+    if (this._behind) {
+      return;
+    }
     if (!this._reading && !this.isDisposed) {
       clearTimeout(this._timer);
       const wait = Math.max(delay, this._next - Date.now());
@@ -107,8 +120,11 @@ export class Follower implements IDisposable {
     }
   }
 
-  private readonly _watch: IDisposable;
+  private readonly _watch: IWatch;
+  private readonly _sight: IDisposable;
   private _timer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether there was something to read while the notebook was out of sight. */
+  private _behind = false;
   private _mark = '';
   private _cells: ICell[] | null = null;
   private _reading = false;

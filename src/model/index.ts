@@ -13,6 +13,7 @@ import type {
   Status,
   Sweep
 } from '../api/schema';
+import type { IWatch } from './resource';
 
 /** What a change touched; listeners look up the present values in the model. */
 export interface IModelChange {
@@ -46,15 +47,14 @@ export type SweepShelf = 'current' | 'archived' | 'deleted';
  * again. There is one signal, emitted at most once a fetch. The model fetches when the server's event
  * bus announces a revision, and by itself every few seconds where no events arrive.
  *
- * Runs are kept only for sweeps that somebody watches: a view of a sweep calls
- * `const watch = model.watchRuns(id)` when shown, reads `model.runs(id)` on each `changed` whose
- * `change.runs` has the id, and disposes the watch with itself. While the first page is on its way
- * `model.runsLoaded(id)` is false. A sweep that executes a pipeline's step is not among `sweeps()`;
- * whoever watches it has it in `model.sweep(id)`.
+ * Runs are kept only of sweeps that a view watches: it calls `const watch = model.watchRuns(id)`, reads
+ * `model.runs(id)` on each `changed` whose `change.runs` has the id, and disposes the watch with itself. Only what
+ * a view in sight watches is fetched (`watch.active`); the rest is marked stale. Before the first page has arrived
+ * `model.runsLoaded(id)` is false; `watch.missing` and `watch.error` say why there is none. A sweep that executes a
+ * pipeline's step is not among `sweeps()`; while it is watched it is `model.sweep(id)`.
  *
- * All pipelines are known. Triggers, versions and runs are kept only of those that somebody watches
- * (`watchPipeline`), steps only of watched runs (`watchPipelineRun`). Both are null while they are on
- * their way, and `isMissing(id)` tells that there is no such pipeline or run.
+ * All pipelines are known. Triggers, versions and runs are kept only of those that a view watches
+ * (`watchPipeline`), steps only of watched runs (`watchPipelineRun`).
  *
  * To act, execute a command (`CommandIDs`); to ask for what the model does not keep, use `client`.
  * After a write through `client`, call `refresh()` so that this page need not wait for the event.
@@ -81,7 +81,7 @@ export interface IMlopsModel extends IDisposable {
   /** One run of any watched sweep. */
   run(id: string): Run | undefined;
   /** Keep the runs of a sweep current until disposed. */
-  watchRuns(sweepId: string): IDisposable;
+  watchRuns(sweepId: string): IWatch;
   /** Pipelines by name; the deleted ones where these are asked for. */
   pipelines(deleted?: boolean): readonly Pipeline[];
   /** One pipeline, deleted or not. */
@@ -92,14 +92,12 @@ export interface IMlopsModel extends IDisposable {
   pipelineRuns(id: string): readonly PipelineRun[];
   /** A watched run of a pipeline, with its steps. */
   pipelineRun(runId: string): PipelineRunDetails | null;
-  /** Whether a watched pipeline or pipeline run was looked for and is not there. */
-  isMissing(id: string): boolean;
   /** Keep a pipeline's details and runs current until disposed. */
-  watchPipeline(id: string): IDisposable;
+  watchPipeline(id: string): IWatch;
   /** Keep a pipeline run's steps current until disposed. */
-  watchPipelineRun(runId: string): IDisposable;
+  watchPipelineRun(runId: string): IWatch;
   /** Keep `status` current until disposed. */
-  watchStatus(): IDisposable;
+  watchStatus(): IWatch;
   /** Fetch what is newer now. Never rejects: see `error`. */
   refresh(): Promise<void>;
 }
@@ -108,7 +106,3 @@ export const IMlopsModel = new Token<IMlopsModel>(
   'jupyter-mlops:IMlopsModel',
   'Sweeps, their runs, pipelines and the service behind them, kept current.'
 );
-
-/** Revisions of the store, on Jupyter's event bus. */
-export const CHANGES_SCHEMA =
-  'https://events.jupyter.org/jupyter_mlops/changes/v1';

@@ -2,7 +2,8 @@ import type { Event } from '@jupyterlab/services';
 import { Signal } from '@lumino/signaling';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeServer } from '../testing/server';
-import { CHANGES_SCHEMA, type IModelChange } from '.';
+import type { IModelChange } from '.';
+import { CHANGES_SCHEMA } from './changes';
 import { MlopsModel, type IModelOptions } from './model';
 
 class Bus {
@@ -248,6 +249,68 @@ describe('MlopsModel', () => {
       const asked = server.askedFor('sweeps/a/runs').length;
       await model.refresh();
       expect(server.askedFor('sweeps/a/runs')).toHaveLength(asked);
+    });
+
+    it('fetches for a tab that is opened again while the fetch of the closed one is on its way', async () => {
+      server.put({ id: 'a' });
+      server.putRun({ id: 'r1', sweep_id: 'a' });
+      await model.refresh();
+      server.hold = ({ path }) => path === 'sweeps/a/runs';
+      const closed = model.watchRuns('a');
+      await vi.waitFor(() => expect(server.waiting).toBe(1));
+      closed.dispose();
+      model.watchRuns('a');
+      server.hold = () => false;
+      server.release();
+      await vi.waitFor(() => expect(model.runs('a')).toHaveLength(1));
+      expect(model.runsLoaded('a')).toBe(true);
+    });
+
+    it('shows a run no older than it was after another sweep was refused', async () => {
+      for (const id of ['a', 'b']) {
+        server.put({ id, state: 'running' });
+        server.putRun({ id: `run of ${id}`, sweep_id: id, state: 'running' });
+        model.watchRuns(id);
+      }
+      await model.refresh();
+      // the answer about a is slow, that about b is a refusal
+      server.putRun({ id: 'run of a', sweep_id: 'a', cell: 1 });
+      server.hold = ({ path }) => path === 'sweeps/a/runs';
+      server.refuse = ({ path }) =>
+        path === 'sweeps/b/runs' ? { status: 500 } : undefined;
+      const slow = model.refresh();
+      await vi.waitFor(() => expect(server.waiting).toBe(1));
+      server.hold = () => false;
+      server.putRun({ id: 'run of a', sweep_id: 'a', state: 'succeeded' });
+      const next = model.refresh();
+      await new Promise(resolve => setTimeout(resolve, 20));
+      server.release();
+      await slow;
+      await next;
+      expect(model.run('run of a')?.state).toBe('succeeded');
+    });
+
+    it('asks for what is in sight alone, and not again for what is over', async () => {
+      for (const id of ['live', 'hidden', 'over']) {
+        server.put({ id, state: id === 'over' ? 'succeeded' : 'running' });
+        server.putRun({ id: `run of ${id}`, sweep_id: id });
+      }
+      model.watchRuns('live');
+      model.watchRuns('over');
+      const hidden = model.watchRuns('hidden');
+      await model.refresh();
+      hidden.active = false;
+      const before = server.asked.length;
+      for (let cell = 1; cell <= 10; cell++) {
+        server.putRun({ id: 'run of live', sweep_id: 'live', cell });
+        server.putRun({ id: 'run of hidden', sweep_id: 'hidden', cell });
+        await model.refresh();
+      }
+      const paths = server.asked.slice(before).map(({ path }) => path);
+      expect(new Set(paths)).toEqual(new Set(['changes', 'sweeps/live/runs']));
+      expect(paths).toHaveLength(20);
+      hidden.active = true;
+      await vi.waitFor(() => expect(model.run('run of hidden')?.cell).toBe(10));
     });
 
     it('forgets with the last of several watchers', async () => {

@@ -1,30 +1,20 @@
-import type { Event } from '@jupyterlab/services';
-import { DisposableDelegate, type IDisposable } from '@lumino/disposable';
 import { Poll } from '@lumino/polling';
 import { Signal, type ISignal } from '@lumino/signaling';
 import type { Client } from '../api/client';
-import { ApiError } from '../api/request';
 import type {
   Pipeline,
   PipelineDetails,
   PipelineRun,
   PipelineRunDetails,
   Run,
-  RunsPage,
   Status,
   Sweep
 } from '../api/schema';
-import {
-  CHANGES_SCHEMA,
-  type IMlopsModel,
-  type IModelChange,
-  type SweepShelf
-} from '.';
-import { newChange, PipelineModel, type IChange } from './pipelines';
+import type { IMlopsModel, IModelChange, SweepShelf } from '.';
+import { Changes, type EventStream } from './changes';
+import { newChange, PipelineModel } from './pipelines';
+import { Records, Watched, WatchedSet, type IWatch } from './resource';
 import { isOver } from './states';
-
-/** The part of `serviceManager.events` that is used. */
-export type EventStream = ISignal<unknown, Event.Emission>;
 
 export interface IModelOptions {
   client: Client;
@@ -36,39 +26,35 @@ export interface IModelOptions {
   eager?: number;
 }
 
-class Runs {
-  readonly byId = new Map<string, Run>();
-  sorted: readonly Run[] = [];
-  revision = 0;
-  loaded = false;
-  /** Whether there is no such sweep. */
-  missing = false;
-  watchers = 0;
-}
+const byIndex = (a: Run, b: Run) => a.index - b.index;
 
 /** See `IMlopsModel`. */
 export class MlopsModel implements IMlopsModel {
   constructor(options: IModelOptions) {
     this.client = options.client;
-    this._pipelines = new PipelineModel(
-      options.client,
-      () => void this.refresh()
-    );
-    this._events = options.events;
-    this._calm = options.calm ?? 30_000;
-    this._eager = options.eager ?? 3_000;
-    this._events?.connect(this._onEvent, this);
-    this._poll = new Poll({
-      auto: false,
-      name: 'jupyter-mlops:changes',
-      factory: () => this._pollOnce(),
-      frequency: { interval: this._eager, backoff: false },
-      standby: 'when-hidden'
+    const wanted = () => void this.refresh();
+    this._pipelines = new PipelineModel(options.client, wanted);
+    this._runs = new WatchedSet<Records<Run>>({
+      fetch: (id, known) => this._fetchRuns(id, known),
+      revisionOf: runs => runs.revision,
+      wanted
+    });
+    this._changes = new Changes({
+      events: options.events,
+      calm: options.calm ?? 30_000,
+      eager: options.eager ?? 3_000,
+      revision: () => this._revision,
+      fetch: () => this.refresh()
+    });
+    this._status = new Watched<Status>({
+      fetch: known => this._fetchStatus(known),
+      revisionOf: () => 0,
+      wanted: () => void this._statusPoll.refresh()
     });
     this._statusPoll = new Poll({
       auto: false,
       name: 'jupyter-mlops:status',
-      factory: () => this._fetchStatus(),
+      factory: () => this._pollStatus(),
       frequency: { interval: 4_000, backoff: true, max: 30_000 },
       standby: 'when-hidden'
     });
@@ -89,7 +75,7 @@ export class MlopsModel implements IMlopsModel {
   }
 
   get status(): Status | null {
-    return this._status;
+    return this._status.value;
   }
 
   get isDisposed(): boolean {
@@ -101,8 +87,7 @@ export class MlopsModel implements IMlopsModel {
       return;
     }
     this._disposed = true;
-    this._events?.disconnect(this._onEvent, this);
-    this._poll.dispose();
+    this._changes.dispose();
     this._statusPoll.dispose();
     Signal.clearData(this);
   }
@@ -110,7 +95,7 @@ export class MlopsModel implements IMlopsModel {
   /** Fetch for the first time and keep current from then on. */
   async start(): Promise<void> {
     await this.refresh();
-    await this._poll.start();
+    await this._changes.start();
   }
 
   sweeps(shelf: SweepShelf = 'current'): readonly Sweep[] {
@@ -124,16 +109,17 @@ export class MlopsModel implements IMlopsModel {
   }
 
   runs(sweepId: string): readonly Run[] {
-    return this._runs.get(sweepId)?.sorted ?? [];
+    return this._runs.get(sweepId)?.value?.sorted ?? [];
   }
 
   runsLoaded(sweepId: string): boolean {
-    return this._runs.get(sweepId)?.loaded ?? false;
+    const watched = this._runs.get(sweepId);
+    return !!watched && (watched.value !== null || watched.missing);
   }
 
   run(id: string): Run | undefined {
-    for (const runs of this._runs.values()) {
-      const run = runs.byId.get(id);
+    for (const [, { value }] of this._runs) {
+      const run = value?.byId.get(id);
       if (run) {
         return run;
       }
@@ -141,19 +127,8 @@ export class MlopsModel implements IMlopsModel {
     return undefined;
   }
 
-  watchRuns(sweepId: string): IDisposable {
-    const runs = this._runs.get(sweepId) ?? new Runs();
-    this._runs.set(sweepId, runs);
-    runs.watchers += 1;
-    runs.missing = false;
-    this._stale.add(sweepId);
-    void this.refresh();
-    return new DisposableDelegate(() => {
-      runs.watchers -= 1;
-      if (runs.watchers === 0) {
-        this._runs.delete(sweepId);
-      }
-    });
+  watchRuns(sweepId: string): IWatch {
+    return this._runs.watch(sweepId);
   }
 
   pipelines(deleted = false): readonly Pipeline[] {
@@ -176,29 +151,16 @@ export class MlopsModel implements IMlopsModel {
     return this._pipelines.run(runId);
   }
 
-  isMissing(id: string): boolean {
-    return this._pipelines.isMissing(id);
-  }
-
-  watchPipeline(id: string): IDisposable {
+  watchPipeline(id: string): IWatch {
     return this._pipelines.watch(id);
   }
 
-  watchPipelineRun(runId: string): IDisposable {
+  watchPipelineRun(runId: string): IWatch {
     return this._pipelines.watchRun(runId);
   }
 
-  watchStatus(): IDisposable {
-    this._statusWatchers += 1;
-    if (this._statusWatchers === 1) {
-      void this._statusPoll.refresh();
-    }
-    return new DisposableDelegate(() => {
-      this._statusWatchers -= 1;
-      if (this._statusWatchers === 0 && !this._disposed) {
-        void this._statusPoll.stop();
-      }
-    });
+  watchStatus(): IWatch {
+    return this._status.watch();
   }
 
   refresh(): Promise<void> {
@@ -224,24 +186,33 @@ export class MlopsModel implements IMlopsModel {
     if (this._disposed) {
       return;
     }
-    const change = newChange();
-    change.status = !this._ready || this._error !== '';
+    const before = this._error;
+    this._change.status ||= !this._ready;
     try {
-      await this._fetchChanges(change);
-      for (const id of change.sweeps) {
-        this._stale.add(id);
-      }
-      await Promise.all([
-        ...[...this._stale].map(id => this._fetchRuns(id, change)),
-        this._pipelines.fetch(change)
-      ]);
+      await this._fetchChanges();
       this._ready = true;
       this._error = '';
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      change.status = this._error !== message;
-      this._error = message;
+      this._error = error instanceof Error ? error.message : String(error);
     }
+    this._change.status ||= this._error !== before;
+    if (this._error === '') {
+      const [runs, pipelines] = await Promise.all([
+        this._runs.update(),
+        this._pipelines.update()
+      ]);
+      for (const id of runs) {
+        this._change.runs.add(id);
+      }
+      for (const id of pipelines) {
+        this._change.pipelines.add(id);
+      }
+    }
+    this._emit();
+  }
+
+  private _emit(): void {
+    const change = this._change;
     if (
       !this._disposed &&
       (change.status ||
@@ -249,44 +220,50 @@ export class MlopsModel implements IMlopsModel {
         change.runs.size > 0 ||
         change.pipelines.size > 0)
     ) {
+      this._change = newChange();
       this._changed.emit(change);
     }
   }
 
-  private async _fetchChanges(change: IChange): Promise<void> {
+  private async _fetchChanges(): Promise<void> {
     let page = await this.client.changes(this._revision);
     if (page.revision < this._revision) {
-      // another store stands behind the server now: forget what the old one said
-      for (const id of this._sweeps.keys()) {
-        change.sweeps.add(id);
-      }
-      this._sweeps.clear();
-      this._pipelines.forget(change);
-      for (const [id, runs] of this._runs) {
-        runs.byId.clear();
-        runs.sorted = [];
-        runs.revision = 0;
-        runs.missing = false;
-        // so that a table which is empty now is told, too
-        runs.loaded = false;
-        this._stale.add(id);
-      }
+      this._forget();
       page = await this.client.changes(0);
     }
-    if (page.revision !== this._revision) {
-      // progress of a run leaves its sweep as it is, so each one that is watched may have some
-      for (const id of this._runs.keys()) {
-        this._stale.add(id);
-      }
-    }
+    const progressed = page.revision !== this._revision;
     this._revision = page.revision;
-    this._pipelines.take(page.pipelines, change);
+    this._pipelines.take(page.pipelines, this._change);
     for (const sweep of page.sweeps) {
-      this._take(sweep, change);
+      this._take(sweep);
+    }
+    for (const [id, watched] of this._runs) {
+      const sweep = this._sweeps.get(id);
+      // progress of a run leaves its sweep as it is, until the sweep is over
+      if (
+        this._change.sweeps.has(id) ||
+        (progressed && !watched.missing && !(sweep && isOver(sweep.state)))
+      ) {
+        watched.stale = true;
+      }
     }
   }
 
-  private _take(sweep: Sweep, change: IChange): void {
+  /** Another store stands behind the server now: forget what the old one said. */
+  private _forget(): void {
+    for (const id of this._sweeps.keys()) {
+      this._change.sweeps.add(id);
+    }
+    for (const [id] of this._runs) {
+      this._change.runs.add(id);
+    }
+    this._sweeps.clear();
+    this._runs.reset();
+    this._pipelines.forget(this._change);
+  }
+
+  private _take(sweep: Sweep): void {
+    const change = this._change;
     const before = this._sweeps.get(sweep.id);
     if (before?.revision === sweep.revision) {
       return;
@@ -303,106 +280,60 @@ export class MlopsModel implements IMlopsModel {
     }
   }
 
-  private async _fetchRuns(sweepId: string, change: IChange): Promise<void> {
-    const runs = this._runs.get(sweepId);
-    if (!runs) {
-      this._stale.delete(sweepId);
-      return;
-    }
-    let page: RunsPage = { runs: [], revision: runs.revision };
-    try {
-      await this._fetchApart(sweepId, change);
-      page = await this.client.runs(sweepId, runs.revision);
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 404) {
-        throw error;
-      }
-      // purged meanwhile: an empty table says it better than an error that never ends
-      runs.missing = !this._sweeps.has(sweepId);
-    }
-    this._stale.delete(sweepId);
-    runs.revision = page.revision;
-    if (page.runs.length === 0 && runs.loaded) {
-      return;
-    }
-    for (const run of page.runs) {
-      runs.byId.set(run.id, run);
-    }
-    runs.sorted = [...runs.byId.values()].sort((a, b) => a.index - b.index);
-    runs.loaded = true;
-    change.runs.add(sweepId);
-  }
-
-  /** A sweep that executes a pipeline's step is not among the changes, so it is fetched by itself. */
-  private async _fetchApart(sweepId: string, change: IChange): Promise<void> {
+  private async _fetchRuns(
+    sweepId: string,
+    known: Records<Run> | null
+  ): Promise<Records<Run>> {
+    // a sweep that executes a pipeline's step is not among the changes
     const sweep = this._sweeps.get(sweepId);
-    if (sweep && (!sweep.pipeline_run || isOver(sweep.state))) {
-      return;
+    if (!sweep || (sweep.pipeline_run && !isOver(sweep.state))) {
+      this._take(await this.client.sweep(sweepId));
     }
-    if (!this._runs.get(sweepId)?.missing) {
-      this._take(await this.client.sweep(sweepId), change);
-    }
+    const before = known ?? new Records<Run>(byIndex);
+    const page = await this.client.runs(sweepId, before.revision);
+    return before.with(page.runs, page.revision);
   }
 
-  private async _fetchStatus(): Promise<void> {
+  private async _fetchStatus(known: Status | null): Promise<Status> {
     const status = await this.client.status();
-    if (
-      !this._disposed &&
-      JSON.stringify(status) !== JSON.stringify(this._status)
-    ) {
-      const before = this._status?.service;
-      this._status = status;
-      if (before?.pid !== status.service.pid) {
+    return JSON.stringify(status) === JSON.stringify(known) ? known! : status;
+  }
+
+  private async _pollStatus(): Promise<void> {
+    const before = this._status.value;
+    if (!this._status.isActive) {
+      // whoever comes next starts it again
+      void this._statusPoll.stop();
+      return;
+    }
+    const different = await this._status.update();
+    const { value, error } = this._status;
+    // it has no revision, so it may always be different
+    this._status.stale = true;
+    if (different && value !== before && !this._disposed) {
+      if (before?.service.pid !== value?.service.pid) {
         // which process fires pipelines is in their details
         this._pipelines.lookAgain();
       }
-      this._changed.emit({ ...newChange(), status: true });
+      this._change.status = true;
+      this._emit();
     }
-  }
-
-  private async _pollOnce(): Promise<void> {
-    const known = this._revision;
-    const announced = this._announced;
-    await this.refresh();
-    // a change that no event announced: the bus is silent, so look more often until it speaks
-    if (this._revision > known && this._announced === announced) {
-      this._setInterval(this._eager);
-    }
-  }
-
-  private _onEvent(_: unknown, event: Event.Emission): void {
-    if (event.schema_id !== CHANGES_SCHEMA) {
-      return;
-    }
-    const revision = Number(event['revision']);
-    this._announced += 1;
-    this._setInterval(this._calm);
-    // smaller than what is known: either late, or the store was replaced; the fetch tells which
-    if (revision !== this._revision) {
-      void this.refresh();
-    }
-  }
-
-  private _setInterval(interval: number): void {
-    if (this._poll.frequency.interval !== interval) {
-      this._poll.frequency = { ...this._poll.frequency, interval };
+    if (error) {
+      // so that the poll backs off
+      throw new Error(error);
     }
   }
 
   private readonly _pipelines: PipelineModel;
-  private readonly _events: EventStream | undefined;
-  private readonly _calm: number;
-  private readonly _eager: number;
-  private readonly _poll: Poll<void>;
+  private readonly _runs: WatchedSet<Records<Run>>;
+  private readonly _changes: Changes;
+  private readonly _status: Watched<Status>;
   private readonly _statusPoll: Poll<void>;
   private readonly _changed = new Signal<this, IModelChange>(this);
   private readonly _sweeps = new Map<string, Sweep>();
-  private readonly _runs = new Map<string, Runs>();
-  private readonly _stale = new Set<string>();
-  private _status: Status | null = null;
-  private _statusWatchers = 0;
+  /** What is different and not told yet. */
+  private _change = newChange();
   private _revision = 0;
-  private _announced = 0;
   private _ready = false;
   private _error = '';
   private _fetching: Promise<void> | null = null;

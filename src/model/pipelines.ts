@@ -1,7 +1,5 @@
-/** What the model knows of pipelines; it fetches nothing by itself, but when the model does. */
-import { DisposableDelegate, type IDisposable } from '@lumino/disposable';
+/** What the model knows of pipelines; it is fetched when the model fetches. */
 import type { Client } from '../api/client';
-import { ApiError } from '../api/request';
 import type {
   Pipeline,
   PipelineDetails,
@@ -10,6 +8,7 @@ import type {
   RunMark
 } from '../api/schema';
 import type { IModelChange, IPipelineEnd } from '.';
+import { Records, WatchedSet, type IWatch } from './resource';
 import { isOver } from './states';
 
 /** A change while it is being put together. */
@@ -34,26 +33,30 @@ export function newChange(): IChange {
   };
 }
 
-/** Something that is kept for as long as somebody watches it. */
-class Watched<T> {
-  watchers = 0;
-  stale = true;
-  missing = false;
-  details: T | null = null;
+interface IPipelineAndRuns {
+  details: PipelineDetails;
+  runs: Records<PipelineRun>;
 }
 
-class WatchedPipeline extends Watched<PipelineDetails> {
-  readonly byId = new Map<string, PipelineRun>();
-  sorted: readonly PipelineRun[] = [];
-  revision = 0;
-}
+const newestFirst = (a: PipelineRun, b: PipelineRun) => b.number - a.number;
 
 /** The pipelines' part of the model; see `IMlopsModel`. */
 export class PipelineModel {
   constructor(
     private readonly _client: Client,
-    private readonly _refresh: () => void
-  ) {}
+    private readonly _wanted: () => void
+  ) {
+    this._watched = new WatchedSet<IPipelineAndRuns>({
+      fetch: (id, known) => this._fetch(id, known),
+      revisionOf: ({ details }) => details.pipeline.revision,
+      wanted: _wanted
+    });
+    this._watchedRuns = new WatchedSet<PipelineRunDetails>({
+      fetch: id => this._client.pipelineRun(id),
+      revisionOf: ({ run }) => run.revision,
+      wanted: _wanted
+    });
+  }
 
   pipelines(deleted: boolean): readonly Pipeline[] {
     return [...this._pipelines.values()]
@@ -66,55 +69,47 @@ export class PipelineModel {
   }
 
   details(id: string): PipelineDetails | null {
-    return this._watched.get(id)?.details ?? null;
+    return this._watched.get(id)?.value?.details ?? null;
   }
 
   runs(id: string): readonly PipelineRun[] {
-    return this._watched.get(id)?.sorted ?? [];
+    return this._watched.get(id)?.value?.runs.sorted ?? [];
   }
 
   run(runId: string): PipelineRunDetails | null {
-    return this._watchedRuns.get(runId)?.details ?? null;
+    return this._watchedRuns.get(runId)?.value ?? null;
   }
 
-  isMissing(id: string): boolean {
-    const watched = this._watched.get(id) ?? this._watchedRuns.get(id);
-    return watched?.missing ?? false;
+  watch(id: string): IWatch {
+    return this._watched.watch(id);
   }
 
-  watch(id: string): IDisposable {
-    return this._watch(this._watched, id, () => new WatchedPipeline());
-  }
-
-  watchRun(runId: string): IDisposable {
-    return this._watch(this._watchedRuns, runId, () => new Watched());
+  watchRun(runId: string): IWatch {
+    return this._watchedRuns.watch(runId);
   }
 
   /** Another store stands behind the server now. */
   forget(change: IChange): void {
-    for (const id of this._pipelines.keys()) {
+    for (const id of [
+      ...this._pipelines.keys(),
+      ...[...this._watched].map(([id]) => id)
+    ]) {
       change.pipelines.add(id);
     }
     this._pipelines.clear();
-    for (const id of this._watched.keys()) {
-      const watched = new WatchedPipeline();
-      watched.watchers = this._watched.get(id)?.watchers ?? 0;
-      this._watched.set(id, watched);
-    }
-    for (const watched of this._watchedRuns.values()) {
-      watched.details = null;
-      watched.missing = false;
-      watched.stale = true;
-    }
+    this._watched.reset();
+    this._watchedRuns.reset();
   }
 
   /** What is watched may be different without a new revision. */
   lookAgain(): void {
-    for (const watched of this._watched.values()) {
+    let active = false;
+    for (const [, watched] of this._watched) {
       watched.stale = true;
+      active ||= watched.isActive;
     }
-    if (this._watched.size > 0) {
-      this._refresh();
+    if (active) {
+      this._wanted();
     }
   }
 
@@ -140,104 +135,55 @@ export class PipelineModel {
       if (watched) {
         watched.stale = true;
       }
-      for (const run of this._watchedRuns.values()) {
-        if (run.details?.run.pipeline_id === id) {
+      for (const [, run] of this._watchedRuns) {
+        if (run.value?.run.pipeline_id === id) {
           run.stale = true;
         }
       }
     }
   }
 
-  /** Fetch what is watched and not known as it is now. */
-  async fetch(change: IChange): Promise<void> {
-    await Promise.all([
-      ...[...this._watched].map(([id, watched]) =>
-        this._fetchOne(id, watched, change, () =>
-          this._fetchPipeline(id, watched)
-        )
-      ),
-      ...[...this._watchedRuns].map(([id, watched]) =>
-        this._fetchOne(id, watched, change, async () => {
-          watched.details = await this._client.pipelineRun(id);
-          change.pipelines.add(watched.details.run.pipeline_id);
-        })
-      )
+  /** Fetch what is stale and in sight; answers the ids of pipelines and runs that are different. */
+  async update(): Promise<Set<string>> {
+    const changed = new Set<string>();
+    const runs = new Map(
+      [...this._watchedRuns].map(([id, { value }]) => [id, value])
+    );
+    const [pipelines, different] = await Promise.all([
+      this._watched.update(),
+      this._watchedRuns.update()
     ]);
+    for (const id of pipelines) {
+      changed.add(id);
+      if (this._watched.get(id)?.missing) {
+        this._pipelines.delete(id);
+      }
+    }
+    for (const id of different) {
+      changed.add(id);
+      const value = this._watchedRuns.get(id)?.value ?? runs.get(id);
+      if (value) {
+        changed.add(value.run.pipeline_id);
+      }
+    }
+    return changed;
   }
 
-  private async _fetchPipeline(
+  private async _fetch(
     id: string,
-    watched: WatchedPipeline
-  ): Promise<void> {
+    known: IPipelineAndRuns | null
+  ): Promise<IPipelineAndRuns> {
+    const before = known?.runs ?? new Records<PipelineRun>(newestFirst);
     const [details, page] = await Promise.all([
       this._client.pipeline(id),
-      this._client.pipelineRuns(id, watched.revision)
+      this._client.pipelineRuns(id, before.revision)
     ]);
-    watched.details = details;
-    watched.revision = page.revision;
-    if (page.runs.length > 0) {
-      for (const run of page.runs) {
-        watched.byId.set(run.id, run);
-      }
-      watched.sorted = [...watched.byId.values()].sort(
-        (a, b) => b.number - a.number
-      );
-    }
-  }
-
-  private async _fetchOne(
-    id: string,
-    watched: Watched<unknown>,
-    change: IChange,
-    fetch: () => Promise<void>
-  ): Promise<void> {
-    if (!watched.stale) {
-      return;
-    }
-    // what changes while it is on its way makes it stale again
-    watched.stale = false;
-    try {
-      await fetch();
-      watched.missing = false;
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 404) {
-        watched.stale = true;
-        throw error;
-      }
-      watched.missing = true;
-      watched.details = null;
-      this._pipelines.delete(id);
-    }
-    change.pipelines.add(id);
-  }
-
-  private _watch<T extends Watched<unknown>>(
-    all: Map<string, T>,
-    id: string,
-    make: () => T
-  ): IDisposable {
-    const watched = all.get(id) ?? make();
-    all.set(id, watched);
-    watched.watchers += 1;
-    watched.stale = true;
-    this._refresh();
-    return new DisposableDelegate(() => {
-      const present = all.get(id);
-      if (present) {
-        present.watchers -= 1;
-        if (present.watchers === 0) {
-          all.delete(id);
-        }
-      }
-    });
+    return { details, runs: before.with(page.runs, page.revision) };
   }
 
   private readonly _pipelines = new Map<string, Pipeline>();
-  private readonly _watched = new Map<string, WatchedPipeline>();
-  private readonly _watchedRuns = new Map<
-    string,
-    Watched<PipelineRunDetails>
-  >();
+  private readonly _watched: WatchedSet<IPipelineAndRuns>;
+  private readonly _watchedRuns: WatchedSet<PipelineRunDetails>;
 }
 
 /** Marks of runs that are over and were not when last seen, or that are newer than all that was seen. */

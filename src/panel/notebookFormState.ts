@@ -21,13 +21,24 @@ export interface IFormOptions {
 /** The form of one notebook: what it declares, what is asked for, and what the server says of that. */
 export class NotebookForm implements IDisposable {
   constructor(options: IFormOptions) {
-    this.path = options.path;
+    this._path = options.path;
     this._client = options.client;
     this._delay = options.delay ?? 250;
     this._request = emptyRequest(options.path);
   }
 
-  readonly path: string;
+  get path(): string {
+    return this._path;
+  }
+
+  /** The notebook's file has another path now; what a person typed stays, and is remembered there. */
+  async rename(path: string): Promise<void> {
+    this._path = path;
+    this._request = { ...this._request, path };
+    this._dirty = this._touched;
+    await this.load();
+    await this.flush();
+  }
 
   /** Emitted whenever anything below is different. */
   get changed(): ISignal<this, void> {
@@ -268,6 +279,7 @@ export class NotebookForm implements IDisposable {
   private readonly _delay: number;
   private readonly _changed = new Signal<this, void>(this);
   private readonly _added = new Set<string>();
+  private _path: string;
   private _info: NotebookInfo | null = null;
   private _error = '';
   private _refused: Readonly<Record<string, string>> = {};

@@ -22,6 +22,7 @@ describe('commands on pipelines', () => {
   /** What the pointer is over while a context menu is open. */
   let pointed: HTMLElement | undefined;
   let current: { context?: unknown } | null;
+  let wanted: boolean;
 
   beforeEach(async () => {
     server = new FakeServer();
@@ -29,6 +30,7 @@ describe('commands on pipelines', () => {
     commands = new CommandRegistry();
     pointed = undefined;
     current = null;
+    wanted = true;
     const app = {
       commands,
       contextMenuHitTest: (test: (node: HTMLElement) => boolean) =>
@@ -52,7 +54,7 @@ describe('commands on pipelines', () => {
       trans,
       localPath: path => (path.startsWith('mlops:') ? null : path)
     });
-    announceFailures(app, model, trans);
+    announceFailures(app, model, trans, () => wanted);
     server.pipelines.put({
       id: 'p',
       name: 'delays',
@@ -242,6 +244,15 @@ describe('commands on pipelines', () => {
       expect(said()).toEqual(['Run 1 of “delays” failed.']);
       await put('running');
       await put('succeeded');
+      expect(said()).toEqual([]);
+    });
+
+    it('are told as the settings are at the time', async () => {
+      server.pipelines.putRun({ id: 'r', pipeline_id: 'p', number: 1 });
+      await model.refresh();
+      wanted = false;
+      server.pipelines.putRun({ id: 'r', pipeline_id: 'p', state: 'failed' });
+      await model.refresh();
       expect(said()).toEqual([]);
     });
 

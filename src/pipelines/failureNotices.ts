@@ -16,7 +16,8 @@ interface ITold {
 export function announceFailures(
   app: JupyterFrontEnd,
   model: IMlopsModel,
-  trans: TranslationBundle
+  trans: TranslationBundle,
+  wanted: () => boolean
 ): void {
   const told = new Map<string, ITold>();
   model.changed.connect((_, { pipelinesEnded }) => {
@@ -28,7 +29,9 @@ export function announceFailures(
         told.delete(pipeline);
       }
     }
-    const failed = pipelinesEnded.filter(({ run }) => run.state === 'failed');
+    const failed = pipelinesEnded.filter(
+      ({ run }) => run.state === 'failed' && wanted()
+    );
     for (const id of new Set(failed.map(({ pipeline }) => pipeline))) {
       const pipeline = model.pipeline(id);
       const runs = failed.filter(end => end.pipeline === id);

@@ -17,7 +17,7 @@ import { CommandIDs } from '../model/commandIds';
 import { localPaths } from '../model/paths';
 import { textArg } from '../ui/commandArguments';
 import { pipelineIcon } from '../ui/icons';
-import { notifyAsSet } from '../ui/notificationSetting';
+import { notificationSetting } from '../ui/notificationSetting';
 import { addPipelineCommands } from './commands';
 import { announceFailures } from './failureNotices';
 import { PipelineView } from './view/pipelineView';
@@ -56,11 +56,7 @@ export const pipelineCommandsPlugin: JupyterFrontEndPlugin<void> = {
       command: CommandIDs.promote,
       category: trans.__('MLOps')
     });
-    void notifyAsSet(settings).then(notify => {
-      if (notify) {
-        announceFailures(app, model, trans);
-      }
-    });
+    announceFailures(app, model, trans, notificationSetting(settings));
   }
 };
 

@@ -9,10 +9,11 @@ import { finishedRuns } from '../model/states';
 export function announceEnds(
   app: JupyterFrontEnd,
   model: IMlopsModel,
-  trans: TranslationBundle
+  trans: TranslationBundle,
+  wanted: () => boolean
 ): void {
   model.changed.connect((_, { ended }) => {
-    for (const id of ended) {
+    for (const id of wanted() ? ended : []) {
       const sweep = model.sweep(id);
       if (!sweep || sweep.deleted_at || sweep.state === 'stopped') {
         continue;

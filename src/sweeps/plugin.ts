@@ -17,7 +17,7 @@ import { CommandIDs } from '../model/commandIds';
 import { localPaths } from '../model/paths';
 import { sweepArg } from '../ui/commandArguments';
 import { sweepIcon } from '../ui/icons';
-import { notifyAsSet } from '../ui/notificationSetting';
+import { notificationSetting } from '../ui/notificationSetting';
 import { addCommands } from './commands';
 import { announceEnds } from './endNotices';
 import { SweepView } from './view/sweepView';
@@ -60,11 +60,7 @@ export const sweepCommandsPlugin: JupyterFrontEndPlugin<void> = {
     ]) {
       palette?.addItem({ command, category });
     }
-    void notifyAsSet(settings).then(notify => {
-      if (notify) {
-        announceEnds(app, model, trans);
-      }
-    });
+    announceEnds(app, model, trans, notificationSetting(settings));
   }
 };
 

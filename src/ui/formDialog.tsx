@@ -2,6 +2,8 @@
 import { Dialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
+import { MessageLoop } from '@lumino/messaging';
+import { Widget } from '@lumino/widgets';
 import * as React from 'react';
 import { ApiError } from '../api/request';
 
@@ -31,7 +33,8 @@ export abstract class Questions<T> extends ReactWidget {
     this.errors = {};
     this._problem = '';
     this._changes++;
-    this.update();
+    // drawn before the event is over: an input that gets its new value later has lost the place of its caret
+    MessageLoop.sendMessage(this, Widget.Msg.UpdateRequest);
   }
 
   /** Whether it was done; where not, the body says why. */

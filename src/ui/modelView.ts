@@ -2,8 +2,9 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
-import type { Message } from '@lumino/messaging';
 import type { IMlopsModel, IModelChange } from '../model';
+import type { IWatch } from '../model/resource';
+import { followVisibility } from './visibility';
 
 export interface IModelViewOptions {
   model: IMlopsModel;
@@ -19,6 +20,21 @@ export abstract class ModelView<
     super();
     options.model.changed.connect(this._onChanged, this);
     options.commands.commandChanged.connect(this.redraw, this);
+    followVisibility(this, visible => {
+      for (const watch of this._watches) {
+        watch.active = visible;
+      }
+      if (visible) {
+        this.update();
+      }
+    });
+  }
+
+  override dispose(): void {
+    for (const watch of this._watches) {
+      watch.dispose();
+    }
+    super.dispose();
   }
 
   get commands(): CommandRegistry {
@@ -31,14 +47,25 @@ export abstract class ModelView<
     });
   }
 
-  protected override onAfterShow(message: Message): void {
-    super.onAfterShow(message);
-    this.update();
+  /** Watch something for as long as the view lives, or until the watch is left; it is fetched while the view is in sight. */
+  protected watch<T extends IWatch>(watch: T): T {
+    this._watches.add(watch);
+    watch.active = this.isVisible;
+    return watch;
+  }
+
+  protected leave(watch: IWatch): void {
+    this._watches.delete(watch);
+    watch.dispose();
   }
 
   /** What stands above the page: what was refused last, else what the model suffers from. */
   protected get problem(): string {
-    return this._refused || this.options.model.error;
+    return (
+      this._refused ||
+      this.options.model.error ||
+      ([...this._watches].find(({ error }) => error)?.error ?? '')
+    );
   }
 
   protected redraw(): void {
@@ -75,5 +102,6 @@ export abstract class ModelView<
     }
   }
 
+  private readonly _watches = new Set<IWatch>();
   private _refused = '';
 }

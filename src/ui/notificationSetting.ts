@@ -1,8 +1,16 @@
 import type { ISettingRegistry } from '@jupyterlab/settingregistry';
 
-export async function notifyAsSet(
+/** Tells whether a person wants notifications, by the settings at the time of asking; until these are known, they are wanted. */
+export function notificationSetting(
   settings: ISettingRegistry | null
-): Promise<boolean> {
-  const loaded = await settings?.load('jupyter-mlops:plugin');
-  return loaded?.composite['notifications'] !== false;
+): () => boolean {
+  let loaded: ISettingRegistry.ISettings | null = null;
+  settings?.load('jupyter-mlops:plugin').then(
+    answer => {
+      loaded = answer;
+    },
+    (reason: unknown) =>
+      console.warn('The settings of MLOps could not be read.', reason)
+  );
+  return () => loaded?.composite['notifications'] !== false;
 }

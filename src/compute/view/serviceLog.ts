@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import type { Client } from '../../api/client';
+import { followVisibility } from '../../ui/visibility';
 
 /** Milliseconds between looks while it is in front. */
 const EVERY = 3_000;
@@ -17,21 +17,18 @@ export class ServiceLogView extends Widget {
     this.node.tabIndex = 0;
     this.node.setAttribute('role', 'log');
     this.node.setAttribute('aria-label', _trans.__('Service log'));
+    followVisibility(this, visible => {
+      if (visible) {
+        void this._follow();
+      } else {
+        clearTimeout(this._timer);
+      }
+    });
   }
 
   override dispose(): void {
     clearTimeout(this._timer);
     super.dispose();
-  }
-
-  protected override onAfterShow(message: Message): void {
-    super.onAfterShow(message);
-    void this._follow();
-  }
-
-  protected override onBeforeHide(message: Message): void {
-    clearTimeout(this._timer);
-    super.onBeforeHide(message);
   }
 
   private async _follow(): Promise<void> {

@@ -323,6 +323,22 @@ describe('NotebookFormView', () => {
     });
   });
 
+  it('leaves the caret where it is typed at, whatever the text is made into', async () => {
+    await show();
+    const advanced = await byRole('button', /Advanced|More/);
+    advanced.click();
+    const input = (await byRole('textbox', 'Also read')) as HTMLInputElement;
+    input.focus();
+    type(input, 'loss');
+    input.setSelectionRange(2, 2);
+    type(input, 'lo,ss');
+    await vi.waitFor(() => expect(form.request.metrics).toEqual(['lo', 'ss']));
+    await new Promise(resolve => setTimeout(resolve, 20));
+    expect(input.value).toBe('lo,ss');
+    input.blur();
+    await vi.waitFor(() => expect(input.value).toBe('lo, ss'));
+  });
+
   describe('names that are not declared', () => {
     it('are added where the language cannot be read', async () => {
       await show({ parameters: [], open_names: true, language: 'r' });
@@ -340,6 +356,20 @@ describe('NotebookFormView', () => {
         expect(allByRole('textbox', 'n_trees')).toHaveLength(0)
       );
       expect(form.request.space).toEqual({});
+    });
+
+    it('are refused with a sentence where they are no names', async () => {
+      await show({ parameters: [], open_names: true, language: 'r' });
+      const name = await byRole('textbox', 'Name of a parameter to add');
+      type(name, '2nd tree');
+      await vi.waitFor(() =>
+        expect(allByRole('button', 'Add')).toHaveLength(1)
+      );
+      press(name, 'Enter');
+      await vi.waitFor(() => expect(allByRole('alert')).toHaveLength(1));
+      expect(descriptionOf(name)).toContain('does not begin with a digit');
+      type(name, 'tree');
+      await vi.waitFor(() => expect(allByRole('alert')).toHaveLength(0));
     });
 
     it('cannot be added where the notebook declares its own', async () => {

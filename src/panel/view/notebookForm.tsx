@@ -150,35 +150,53 @@ function AddField(props: {
 }): JSX.Element {
   const { form, trans } = props;
   const [name, setName] = React.useState('');
+  const [refused, setRefused] = React.useState(false);
+  const id = React.useId();
   const add = () => {
-    if (/^[A-Za-z_.][\w.]*$/.test(name)) {
+    const good = /^[A-Za-z_.][\w.]*$/.test(name);
+    setRefused(!good);
+    if (good) {
       form.addField(name);
       setName('');
     }
   };
   return (
-    <div className="jp-MlopsRow">
-      <TextInput
-        value={name}
-        placeholder={trans.__('name of a parameter')}
-        aria-label={trans.__('Name of a parameter to add')}
-        onChange={setName}
-        onKeyDown={event => {
-          if (event.key === 'Enter') {
-            event.preventDefault();
-            add();
-          }
-        }}
-      />
-      <button
-        type="button"
-        className="jp-Button jp-mod-styled jp-mod-reject jp-MlopsButton"
-        disabled={!name}
-        onClick={add}
-      >
-        {trans.__('Add')}
-      </button>
-    </div>
+    <>
+      <div className="jp-MlopsRow">
+        <TextInput
+          value={name}
+          placeholder={trans.__('name of a parameter')}
+          aria-label={trans.__('Name of a parameter to add')}
+          aria-invalid={refused}
+          aria-describedby={refused ? id : undefined}
+          onChange={text => {
+            setName(text);
+            setRefused(false);
+          }}
+          onKeyDown={event => {
+            if (event.key === 'Enter') {
+              event.preventDefault();
+              add();
+            }
+          }}
+        />
+        <button
+          type="button"
+          className="jp-Button jp-mod-styled jp-mod-reject jp-MlopsButton"
+          disabled={!name}
+          onClick={add}
+        >
+          {trans.__('Add')}
+        </button>
+      </div>
+      {refused && (
+        <div className="jp-MlopsField-error" id={id} role="alert">
+          {trans.__(
+            'A name has letters, digits, underscores and dots, and does not begin with a digit.'
+          )}
+        </div>
+      )}
+    </>
   );
 }
 

@@ -1,4 +1,9 @@
-import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import type { DocumentRegistry } from '@jupyterlab/docregistry';
+import type {
+  INotebookModel,
+  INotebookTracker,
+  NotebookPanel
+} from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
@@ -20,6 +25,8 @@ export interface INotebookSectionOptions {
   localPath(path: string): string | null;
 }
 
+type Context = DocumentRegistry.IContext<INotebookModel>;
+
 /** The form of the notebook in front; forms of other open notebooks keep what was typed. */
 export class NotebookSection extends ReactWidget {
   constructor(private readonly _options: INotebookSectionOptions) {
@@ -34,7 +41,7 @@ export class NotebookSection extends ReactWidget {
       }
       for (const id of change.ended) {
         // which metrics it has and how long a run takes is known better now
-        void this._forms.get(model.sweep(id)?.path ?? '')?.load();
+        void this.formOf(model.sweep(id)?.path ?? '')?.load();
       }
     }, this);
     this._onCurrent(tracker, tracker.currentWidget);
@@ -52,7 +59,7 @@ export class NotebookSection extends ReactWidget {
 
   /** The form of a path where it is open; it holds what has not reached the store yet. */
   formOf(path: string): NotebookForm | undefined {
-    return this._forms.get(path);
+    return [...this._forms.values()].find(form => form.path === path);
   }
 
   override dispose(): void {
@@ -113,14 +120,14 @@ export class NotebookSection extends ReactWidget {
     this._panel = panel;
     this._form = null;
     if (panel) {
-      panel.disposed.connect(this._onClosed, this);
-      panel.context.pathChanged.connect(this._onPath, this);
       panel.context.saveState.connect(this._onSaved, this);
       panel.context.model.stateChanged.connect(this._onState, this);
-      const path = this._options.localPath(panel.context.path);
+      const { context } = panel;
+      const path = this._options.localPath(context.path);
       if (path !== null) {
-        this._form = this._forms.get(path) ?? this._make(path);
-        void panel.context.ready.then(() => this._forms.get(path)?.load());
+        const form = this._forms.get(context) ?? this._make(context, path);
+        this._form = form;
+        void context.ready.then(() => form.load());
       }
     }
     this.update();
@@ -129,34 +136,40 @@ export class NotebookSection extends ReactWidget {
   private _leave(): void {
     const panel = this._panel;
     if (panel && !panel.isDisposed) {
-      panel.disposed.disconnect(this._onClosed, this);
-      panel.context.pathChanged.disconnect(this._onPath, this);
       panel.context.saveState.disconnect(this._onSaved, this);
       panel.context.model.stateChanged.disconnect(this._onState, this);
     }
     void this._form?.flush();
   }
 
-  private _make(path: string): NotebookForm {
+  private _make(context: Context, path: string): NotebookForm {
     const form = new NotebookForm({ client: this._options.model.client, path });
     form.changed.connect(this.update, this);
-    this._forms.set(path, form);
+    this._forms.set(context, form);
+    // also of a notebook that is renamed or closed behind another one
+    context.pathChanged.connect(this._onPath, this);
+    context.disposed.connect(this._onClosed, this);
     return form;
   }
 
-  private _onClosed(): void {
-    const form = this._form;
-    if (form) {
-      this._forms.delete(form.path);
-      form.dispose();
+  private _onClosed(context: Context): void {
+    const form = this._forms.get(context);
+    this._forms.delete(context);
+    form?.dispose();
+    if (form && form === this._form) {
       this._form = null;
+      this._panel = null;
+      this.update();
     }
-    this._panel = null;
-    this.update();
   }
 
-  private _onPath(): void {
-    this._onCurrent(null, this._panel);
+  private _onPath(context: Context): void {
+    const path = this._options.localPath(context.path);
+    if (path === null) {
+      this._onClosed(context);
+    } else {
+      void this._forms.get(context)?.rename(path);
+    }
   }
 
   private _onSaved(_: unknown, state: string): void {
@@ -215,6 +228,6 @@ export class NotebookSection extends ReactWidget {
 
   private _panel: NotebookPanel | null = null;
   private _form: NotebookForm | null = null;
-  private readonly _forms = new Map<string, NotebookForm>();
+  private readonly _forms = new Map<Context, NotebookForm>();
   private readonly _starting = new Set<string>();
 }

@@ -15,8 +15,7 @@ describe('MlopsPanel', () => {
   let panel: MlopsPanel;
   let commands: CommandRegistry;
 
-  beforeEach(() => {
-    server = new FakeServer();
+  function make(): void {
     model = new MlopsModel({ client: server.client });
     commands = new CommandRegistry();
     panel = new MlopsPanel({
@@ -27,11 +26,15 @@ describe('MlopsPanel', () => {
       localPath: path => path
     });
     Widget.attach(panel, document.body);
-    panel.hide();
-    panel.show();
+  }
+
+  beforeEach(() => {
+    server = new FakeServer();
+    make();
   });
 
   afterEach(() => {
+    vi.useRealTimers();
     panel.dispose();
     model.dispose();
   });
@@ -127,13 +130,21 @@ describe('MlopsPanel', () => {
   });
 
   it('asks for no status while it is hidden', async () => {
-    await text('2 slots');
-    panel.hide();
-    await vi.waitFor(() => expect(model.status).not.toBeNull());
-    const before = server.askedFor('status').length;
     vi.useFakeTimers();
-    await vi.advanceTimersByTimeAsync(60_000);
-    vi.useRealTimers();
-    expect(server.askedFor('status')).toHaveLength(before);
+    // the poll of the panel before began with the real clock
+    panel.dispose();
+    model.dispose();
+    make();
+    const asked = async (seconds: number) => {
+      const before = server.askedFor('status').length;
+      await vi.advanceTimersByTimeAsync(seconds * 1000);
+      return server.askedFor('status').length - before;
+    };
+    expect(await asked(60)).toBeGreaterThan(10);
+    panel.hide();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(await asked(60)).toBe(0);
+    panel.show();
+    expect(await asked(1)).toBeGreaterThan(0);
   });
 });

@@ -9,13 +9,14 @@ import {
 } from '@jupyterlab/ui-components';
 import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { CommandRegistry } from '@lumino/commands';
-import type { IDisposable } from '@lumino/disposable';
 import type { Message } from '@lumino/messaging';
 import { AccordionPanel, type Widget } from '@lumino/widgets';
 import * as React from 'react';
 import type { IMlopsModel } from '../../model';
 import { CommandIDs } from '../../model/commandIds';
+import type { IWatch } from '../../model/resource';
 import { mlopsIcon } from '../../ui/icons';
+import { followVisibility } from '../../ui/visibility';
 import { NotebookSection } from './notebookSection';
 import { PipelinesSection } from './pipelineList';
 import { SweepList } from './sweepList';
@@ -45,6 +46,10 @@ export class MlopsPanel extends SidePanel {
     this.title.caption = trans.__('MLOps');
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', trans.__('MLOps'));
+    this._status = options.model.watchStatus();
+    followVisibility(this, visible => {
+      this._status.active = visible;
+    });
 
     this.notebook = new NotebookSection({ ...options, trans });
     const sweeps = new SweepsSection(options, trans);
@@ -90,14 +95,12 @@ export class MlopsPanel extends SidePanel {
   readonly notebook: NotebookSection;
 
   override dispose(): void {
-    this._watch?.dispose();
-    this._watch = null;
+    this._status.dispose();
     super.dispose();
   }
 
   protected override onAfterShow(message: Message): void {
     super.onAfterShow(message);
-    this._watch ??= this._model.watchStatus();
     if (!this._sized) {
       this._sized = true;
       // the form is what one comes for; equal thirds would hide most of it
@@ -107,12 +110,6 @@ export class MlopsPanel extends SidePanel {
         }
       });
     }
-  }
-
-  protected override onAfterHide(message: Message): void {
-    super.onAfterHide(message);
-    this._watch?.dispose();
-    this._watch = null;
   }
 
   private _add(widget: Widget, label: string): PanelWithToolbar {
@@ -125,7 +122,7 @@ export class MlopsPanel extends SidePanel {
   }
 
   private readonly _model: IMlopsModel;
-  private _watch: IDisposable | null = null;
+  private readonly _status: IWatch;
   private _sized = false;
 }
 

@@ -126,7 +126,14 @@ export function TextInput(
 ): JSX.Element {
   const { value, onChange, inputRef, className, ...rest } = props;
   const [text, setText] = React.useState(value);
-  React.useEffect(() => setText(value), [value]);
+  const own = React.useRef<HTMLInputElement>(null);
+  const ref = inputRef ?? own;
+  React.useEffect(() => {
+    // what is made of what is being typed may be written differently
+    if (document.activeElement !== ref.current) {
+      setText(value);
+    }
+  }, [value, ref]);
   return (
     <input
       type="text"
@@ -134,9 +141,10 @@ export function TextInput(
       autoComplete="off"
       autoCapitalize="off"
       {...rest}
-      ref={inputRef}
+      ref={ref}
       className={`jp-mod-styled ${className ?? ''}`}
       value={text}
+      onBlur={() => setText(value)}
       onChange={event => {
         setText(event.target.value);
         onChange(event.target.value);

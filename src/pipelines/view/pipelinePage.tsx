@@ -27,6 +27,8 @@ export interface IPipelinePageProps {
   runId: string | null;
   /** With its steps; null while they are being fetched. */
   run: PipelineRunDetails | null;
+  /** Whether there is no such run. */
+  runMissing: boolean;
   pipelines: readonly Pipeline[];
   /** What was refused or could not be fetched; empty while all is well. */
   error: string;
@@ -147,7 +149,9 @@ function Runs(props: IPipelinePageProps): JSX.Element {
         />
       ) : (
         <p className="jp-MlopsNothing">
-          {trans.__('The run is being fetched.')}
+          {props.runMissing
+            ? trans.__('There is no such run: it was deleted for good.')
+            : trans.__('The run is being fetched.')}
         </p>
       )}
     </div>

@@ -66,6 +66,37 @@ describe('PipelineView', () => {
     await model.refresh();
   }
 
+  it('says that a run is gone, and does not look for it for ever', async () => {
+    ran();
+    await open();
+    server.pipelines.runs.delete('r1');
+    view.showRun('r1');
+    await text('There is no such run');
+  });
+
+  it('asks for nothing while it is behind other tabs', async () => {
+    ran();
+    await open();
+    view.hide();
+    const before = server.asked.length;
+    for (const message of ['one', 'two', 'three']) {
+      server.pipelines.putRun({
+        id: 'r2',
+        pipeline_id: 'p',
+        state: 'running',
+        message
+      });
+      await model.refresh();
+    }
+    expect(
+      server.asked.slice(before).every(({ path }) => path === 'changes')
+    ).toBe(true);
+    view.show();
+    await vi.waitFor(() =>
+      expect(model.pipelineRun('r2')?.run.state).toBe('running')
+    );
+  });
+
   /** Two runs; of the second its middle step failed. */
   function ran(): void {
     const { pipelines } = server;

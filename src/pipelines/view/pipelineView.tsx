@@ -1,10 +1,10 @@
 import { PathExt } from '@jupyterlab/coreutils';
-import type { IDisposable } from '@lumino/disposable';
 import * as React from 'react';
 import type { Client } from '../../api/client';
 import type { GraphStep, PipelineRun, StepRun } from '../../api/schema';
 import type { IModelChange } from '../../model';
 import { CommandIDs } from '../../model/commandIds';
+import type { IWatch } from '../../model/resource';
 import { type IModelViewOptions, ModelView } from '../../ui/modelView';
 import type { IPipelineActions } from './pipelineActions';
 import { PipelinePage } from './pipelinePage';
@@ -21,7 +21,7 @@ export class PipelineView
   constructor(options: IPipelineViewOptions) {
     super(options);
     this.addClass('jp-MlopsPipelineView');
-    this._watch = options.model.watchPipeline(options.pipelineId);
+    this.watch(options.model.watchPipeline(options.pipelineId));
   }
 
   get pipelineId(): string {
@@ -67,19 +67,13 @@ export class PipelineView
     this.redraw();
   }
 
-  override dispose(): void {
-    this._watch.dispose();
-    this._runWatch?.dispose();
-    super.dispose();
-  }
-
   protected override render(): JSX.Element {
     const { model, pipelineId, trans } = this.options;
     const pipeline = model.pipeline(pipelineId);
     if (!pipeline) {
       return (
         <p className="jp-MlopsNothing">
-          {model.error ||
+          {this.problem ||
             (model.ready
               ? trans.__(
                   'There is no such pipeline: it was deleted for good, or belongs to a file outside this server’s folder.'
@@ -95,6 +89,7 @@ export class PipelineView
         runs={model.pipelineRuns(pipelineId)}
         runId={this._shown}
         run={this._shown === null ? null : model.pipelineRun(this._shown)}
+        runMissing={this._runWatch?.missing ?? false}
         pipelines={model.pipelines()}
         error={this.problem}
         actions={this}
@@ -130,13 +125,20 @@ export class PipelineView
     if (id !== this._shown) {
       this._shown = id;
       const before = this._runWatch;
-      this._runWatch = id === null ? null : model.watchPipelineRun(id);
-      before?.dispose();
+      this._runWatch =
+        id === null ? null : this.watch(model.watchPipelineRun(id));
+      if (before) {
+        this.leave(before);
+      }
     }
   }
 
   protected override concerns(change: IModelChange): boolean {
-    return change.pipelines.has(this.options.pipelineId);
+    const { pipelines } = change;
+    return (
+      pipelines.has(this.options.pipelineId) ||
+      (this._shown !== null && pipelines.has(this._shown))
+    );
   }
 
   protected override onChanged(): void {
@@ -144,8 +146,7 @@ export class PipelineView
     super.onChanged();
   }
 
-  private readonly _watch: IDisposable;
-  private _runWatch: IDisposable | null = null;
+  private _runWatch: IWatch | null = null;
   private _chosen: string | null = null;
   private _shown: string | null = null;
 }

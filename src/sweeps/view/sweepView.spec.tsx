@@ -103,6 +103,24 @@ describe('SweepView', () => {
       return found!;
     });
 
+  it('says that there is no such sweep, and why one cannot be fetched', async () => {
+    view = new SweepView({
+      sweepId: 'away',
+      model,
+      commands: new CommandRegistry(),
+      trans: nullTranslator.load('')
+    });
+    server.refuse = ({ path }) =>
+      path === 'sweeps/away'
+        ? { status: 500, body: { message: 'The store is locked.' } }
+        : undefined;
+    Widget.attach(view, document.body);
+    await text('The store is locked.');
+    server.refuse = () => undefined;
+    await model.refresh();
+    await text('There is no such sweep');
+  });
+
   it('has a row for each run, with what differs and what came out', async () => {
     await open();
     const cells = [...(await row('s-1')).querySelectorAll('[role=gridcell]')];

@@ -1,8 +1,8 @@
-import type { IDisposable } from '@lumino/disposable';
 import * as React from 'react';
 import type { Run, SweepChange } from '../../api/schema';
 import type { IModelChange } from '../../model';
 import { CommandIDs } from '../../model/commandIds';
+import type { IWatch } from '../../model/resource';
 import { type IModelViewOptions, ModelView } from '../../ui/modelView';
 import { canOpen, type IRunActions } from './runRow';
 import type { IPageActions } from './sweepActions';
@@ -20,7 +20,7 @@ export class SweepView
   constructor(options: ISweepViewOptions) {
     super(options);
     this.addClass('jp-MlopsSweepView');
-    this._watch = options.model.watchRuns(options.sweepId);
+    this._runs = this.watch(options.model.watchRuns(options.sweepId));
   }
 
   change(change: Partial<SweepChange>): void {
@@ -63,19 +63,14 @@ export class SweepView
     this.execute(CommandIDs.promote, { runId: run.id });
   }
 
-  override dispose(): void {
-    this._watch.dispose();
-    super.dispose();
-  }
-
   protected override render(): JSX.Element {
     const { model, sweepId, trans } = this.options;
     const sweep = model.sweep(sweepId);
     if (!sweep) {
       return (
         <p className="jp-MlopsNothing">
-          {model.error ||
-            (model.ready && model.runsLoaded(sweepId)
+          {this.problem ||
+            (this._runs.missing
               ? trans.__(
                   'There is no such sweep: it was deleted for good, or belongs to a notebook outside this server’s folder.'
                 )
@@ -101,5 +96,5 @@ export class SweepView
     return change.sweeps.has(sweepId) || change.runs.has(sweepId);
   }
 
-  private readonly _watch: IDisposable;
+  private readonly _runs: IWatch;
 }
