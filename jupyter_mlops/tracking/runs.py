@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
 # kernels inherit this process's environment, and a notebook that logs waits minutes for a server to come back
 _KERNEL_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "120", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "7"}
+# how often as long as a call waited for an answer in vain no other call is made
+_REST = 10.0
 Begun = tuple[str, str]  # experiment and run
 _STATUS = {"succeeded": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
 
@@ -49,6 +52,8 @@ class Tracking:
         self._made: MlflowClient | None = None
         self._lock = threading.RLock()
         self._registry = Registry()
+        self._asked_again_at = 0.0
+        self._failure = ""
         self._logged: set[tuple[str, str]] = set()
         self._patience = {name: os.environ.get(name, value) for name, value in _KERNEL_PATIENCE.items()}
 
@@ -108,18 +113,34 @@ class Tracking:
             return self._made
 
     @contextmanager
-    def _mlflow(self) -> Iterator[MlflowClient]:
-        """The client; its failures become one that the caller can wait out."""
+    def _mlflow(self, insist: bool = False) -> Iterator[MlflowClient]:
+        """The client; its failures become one that the caller can wait out.
+
+        A server that let a call wait in vain is left alone for a while, so that runs do not wait for it one by one:
+        calls fail at once, with what the last one said.
+
+        Args:
+            insist: ask such a server all the same.
+        """
+        if time.monotonic() < self._asked_again_at and not insist:
+            raise UnavailableError(self._failure)
         client = self._client()
         from mlflow.exceptions import MlflowException
 
-        try:
-            with self._lock:
+        with self._lock:
+            begun = time.monotonic()
+            try:
                 yield client
-        except (MlflowException, OSError) as error:
-            if self.external:
-                check_answers(self.external)
-            raise UnavailableError(f"MLflow refused: {error}") from error
+            except (MlflowException, OSError) as error:
+                try:
+                    if self.external:
+                        check_answers(self.external)
+                    raise UnavailableError(f"MLflow refused: {error}") from error
+                except UnavailableError as failure:
+                    if self.external and _is_unanswered(error):
+                        self._failure = failure.message
+                        self._asked_again_at = time.monotonic() + _REST * (time.monotonic() - begun)
+                    raise
 
     # -- sweeps ------------------------------------------------------------------------------
 
@@ -130,7 +151,8 @@ class Tracking:
             UnavailableError: MLflow does not answer.
         """
         self.start()
-        with self._mlflow() as client:
+        # a person waits for this one
+        with self._mlflow(insist=not sweep.pipeline_run) as client:
             experiment = self._experiment(client, sweep.experiment)
             query = f"tags.`mlops.sweep_id` = '{sweep.id}' and tags.`mlops.kind` = 'sweep'"
             found = client.search_runs([experiment], query, max_results=1)
@@ -360,6 +382,13 @@ class Tracking:
             client.log_text(sweep.mlflow_run_id, text, f"environments/{short}.txt")
             self._logged.add((sweep.mlflow_run_id, short))
         return short
+
+
+def _is_unanswered(error: BaseException | None) -> bool:
+    """Whether an exception comes from a connection, not from what a server answered."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _drop_children(client: MlflowClient, sweep: Sweep, run_id: str, but: str | None = None) -> None:
