@@ -11,6 +11,7 @@ import sys
 import time
 from typing import Any
 
+from .core.processes import past_proxies
 from .services.process.launch import hold_back, is_held_back, take_lock
 from .services.process.layout import Layout
 from .settings import MlopsSettings
@@ -24,6 +25,8 @@ def main(settings: MlopsSettings) -> int:
     Returns:
         0, also where another service lives already, or none is wanted: there is nothing to do then.
     """
+    # inherited by all that the service starts
+    os.environ.update(past_proxies(os.environ))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("distributed").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.WARNING)

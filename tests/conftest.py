@@ -8,7 +8,6 @@ import json
 import os
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from hypothesis import settings as hypothesis_settings
 from jupyter_client.kernelspec import KernelSpecManager
 from session_helpers import end_all_of, kill, pytest_configure, pytest_sessionfinish, pytest_terminal_summary
 
+from jupyter_mlops.core.processes import PYTHON
 from jupyter_mlops.core.states import SWEEP_OVER
 from jupyter_mlops.core.sweeps import Sweep, SweepRequest
 from jupyter_mlops.services.process.launch import ensure_service, service_log
@@ -31,6 +31,7 @@ from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
 
 pytest_plugins = (
+    "hostile_helpers",
     "pytest_jupyter.jupyter_server",
     "postgresql_helpers",
     "pipeline_helpers",
@@ -276,7 +277,7 @@ def _made_mlflow() -> bytes:
         # MLflow is not imported here: it stays, and sets the environment
         code = "import pathlib, sys; from jupyter_mlops.tracking import Tracking; "
         code += "Tracking(pathlib.Path(sys.argv[1])).linked_to_model([])"
-        subprocess.run([sys.executable, "-c", code, folder], check=True, capture_output=True)
+        subprocess.run([*PYTHON, "-c", code, folder], check=True, capture_output=True)
         source, target = sqlite3.connect(Path(folder, "mlflow.sqlite")), sqlite3.connect(Path(folder, "copy"))
         with contextlib.closing(source), contextlib.closing(target):
             source.backup(target)

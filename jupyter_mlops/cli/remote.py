@@ -13,6 +13,7 @@ import msgspec
 from ..core.errors import ConflictError, ForbiddenError, InvalidInputError, MlopsError, NotFoundError, UnavailableError
 from ..core.pipelines.records import Pipeline
 from ..core.pipelines.requests import Changes, PromoteAnswer, PromoteRequest
+from ..core.processes import LOOPBACK
 from ..core.record import Record
 from ..core.service import ErrorBody
 from ..core.sweeps import Sweep
@@ -46,7 +47,13 @@ class Server:
         self.address = urlunsplit((parts.scheme, parts.netloc, path, "", ""))
         self._token = token
         headers = {"Authorization": f"token {token}"} if token else {}
-        self._client = httpx.Client(base_url=f"{self.address}/mlops/", headers=headers, timeout=PATIENCE)
+        self._client = httpx.Client(
+            base_url=f"{self.address}/mlops/",
+            headers=headers,
+            timeout=PATIENCE,
+            # no proxy reaches a server on this machine
+            trust_env=parts.hostname not in LOOPBACK,
+        )
 
     def __enter__(self) -> Server:
         return self

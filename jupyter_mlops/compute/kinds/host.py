@@ -31,13 +31,6 @@ _SECURITY = (
 POLL_SECONDS = 0.5
 
 
-def security_of(values: dict[str, str]) -> Any:
-    """Dask's security from the keys in a host's file."""
-    from distributed import Security
-
-    return Security(require_encryption=True, **values)
-
-
 async def serve(kind: str, file: Path, slots: int, grace: float, per_worker: int = 1) -> None:
     """Hold the cluster until nobody needs it.
 

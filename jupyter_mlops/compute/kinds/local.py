@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import psutil
 
 from ...core.errors import UnavailableError
+from ...core.processes import PYTHON
 from ...private import private, write_private
 from .. import hardware
 from ..target import Target, connect, let_go
-from .host import security_of
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -67,7 +66,7 @@ class HostTarget(Target):
         if known is None:
             progress("Starting workers on this machine")
             known = await self._launch()
-        client = await connect(known["address"], security_of(known["security"]))
+        client = await connect(known["address"], _security_of(known["security"]))
         try:
             await client.wait_for_workers(1, timeout=START_SECONDS)
         except TimeoutError as error:
@@ -80,7 +79,7 @@ class HostTarget(Target):
         with open(self.log, "wb", opener=private) as log:
             process = subprocess.Popen(
                 [
-                    sys.executable,
+                    *PYTHON,
                     *("-m", "jupyter_mlops.compute.kinds.host", self.kind, str(self.file)),
                     *("--slots", str(self.wanted), "--grace", str(self.grace)),
                     *("--per-worker", str(self.per_worker)),
@@ -142,3 +141,10 @@ class HostTarget(Target):
             deadline = time.monotonic() + CLOSE_SECONDS
             while self._host() is not None and time.monotonic() < deadline:
                 await asyncio.sleep(0.1)
+
+
+def _security_of(values: dict[str, str]) -> Any:
+    """Dask's security from the keys in a host's file."""
+    from distributed import Security
+
+    return Security(require_encryption=True, **values)

@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 
 from ...core.errors import UnavailableError
+from ...core.processes import PYTHON
 from ...core.service import ServiceInfo
 from ...core.states import RUN_LIVE, PipelineRunState, SweepState
 from ...core.sweeps import Sweep
@@ -144,7 +144,7 @@ def _launch(settings: MlopsSettings) -> subprocess.Popen[bytes] | None:
     layout = Layout(settings.data_path)
     with _log_file(layout.log) as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "jupyter_mlops.service"],
+            [*PYTHON, "-m", "jupyter_mlops.service"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -9,7 +9,6 @@ import os
 import secrets
 import socket
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, Literal
 
 import psutil
 
+from ...core.processes import PYTHON
 from ...private import private, write_private
 from .peer import is_answered_by_us
 
@@ -78,7 +78,7 @@ class EmbeddedServer:
         listening, token = self._listen(), secrets.token_urlsafe(32)
         with open(self.data / "mlflow.log", "wb", opener=private) as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "jupyter_mlops.tracking.server.app", str(self.data)],
+                [*PYTHON, "-m", "jupyter_mlops.tracking.server.app", str(self.data)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

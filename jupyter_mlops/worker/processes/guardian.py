@@ -16,6 +16,7 @@ import threading
 from pathlib import Path
 from typing import Any, TextIO
 
+from ...core.processes import PYTHON
 from .groups import ProcessGroup
 
 
@@ -60,7 +61,7 @@ class Guard:
         root = str(Path(__file__).resolve().parents[__name__.count(".")])
         path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            [*PYTHON, "-m", __name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

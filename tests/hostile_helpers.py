@@ -1,0 +1,47 @@
+"""An environment in which programs that trust theirs break."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+
+@contextlib.contextmanager
+def hostile(folder: Path) -> Iterator[None]:
+    """Variables for what is started meanwhile; a proxy that accepts connections and never answers among them."""
+    temporary = folder / "-".join(["a long path for temporary files"] * 5)
+    temporary.mkdir(parents=True)
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as proxy:
+        address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        variables = {
+            **dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), address),
+            "PYTHONWARNINGS": "error",
+            "PYTHONOPTIMIZE": "2",
+            "LANG": "C",
+            "LC_ALL": "C",
+            "TZ": "Pacific/Chatham",
+            "TMPDIR": str(temporary),
+        }
+        with mock.patch.dict(os.environ, variables):
+            for name in ("no_proxy", "NO_PROXY"):
+                os.environ.pop(name, None)
+            yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hostile_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """All of a session's services in a hostile environment, where ``./dev test-hostile`` asks for that."""
+    if not os.environ.get("MLOPS_TEST_HOSTILE"):
+        yield
+        return
+    # what the tests themselves ask servers on this machine
+    urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({})))
+    with hostile(tmp_path_factory.mktemp("hostile")):
+        yield
