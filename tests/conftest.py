@@ -40,6 +40,7 @@ pytest_plugins = (
 # hooks of every session
 __all__ = ["pytest_configure", "pytest_sessionfinish", "pytest_terminal_summary"]
 BASE_URL = "/user/ada/"
+PATIENCE = 180.0  # s that a test waits for what takes a second on a quiet machine
 # the same examples each time; HYPOTHESIS_PROFILE=random draws others, and more of them
 hypothesis_settings.register_profile("same", deadline=None, derandomize=True, database=None, max_examples=50)
 hypothesis_settings.register_profile("random", deadline=None, database=None, max_examples=2_000, print_blob=True)
@@ -152,7 +153,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-def wait_until(what: Callable[[], Any], seconds: float = 60, why: Callable[[], Any] = str) -> Any:
+def wait_until(what: Callable[[], Any], seconds: float = PATIENCE, why: Callable[[], Any] = str) -> Any:
     """Wait until something is true, and return it.
 
     Args:
@@ -215,7 +216,7 @@ class Service:
     def start(self) -> None:
         if not self.settings.mlflow_tracking_uri:
             put_mlflow(self.settings.data_path)
-        ensure_service(self.settings, wait=20)
+        ensure_service(self.settings, wait=120)
 
     def sweep(
         self, path: Path, *sources: str, kernel: str = "python3", language: str = "python", **request: Any
@@ -251,10 +252,10 @@ class Service:
         if pid is not None:
             process = psutil.Process(pid)
             process.terminate()
-            psutil.wait_procs([process], timeout=20)
+            psutil.wait_procs([process], timeout=90)
         end_all_of(self.settings.data_path)
 
-    def wait(self, sweep_id: str, until: Callable[[Sweep], bool] | None = None, seconds: float = 150) -> Sweep:
+    def wait(self, sweep_id: str, until: Callable[[Sweep], bool] | None = None, seconds: float = PATIENCE) -> Sweep:
         """Wait until a sweep is over, or until something holds of it."""
         until = until or (lambda sweep: sweep.state in SWEEP_OVER)
 

@@ -62,8 +62,8 @@ class Scheduler:
             if process.poll() is None:
                 nanny = psutil.Process(process.pid)
                 kill(nanny, *nanny.children(recursive=True))
-                process.wait(10)
-        wait_until(lambda: not self.running or not self.present, 30, lambda: self.log)
+                process.wait()
+        wait_until(lambda: not self.running or not self.present, why=lambda: self.log)
 
     @property
     def running(self) -> bool:
@@ -72,5 +72,5 @@ class Scheduler:
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait()
         self.kill_workers()

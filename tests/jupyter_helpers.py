@@ -62,4 +62,4 @@ class Jupyter:
 
     def kill(self) -> None:
         kill(psutil.Process(self.process.pid))
-        self.process.wait(10)
+        self.process.wait()

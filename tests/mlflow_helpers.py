@@ -57,7 +57,7 @@ def status_of(url: str, token: str = "") -> int:
     """How a server answers, 0 where it does not."""
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=90) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -92,5 +92,5 @@ class MlflowServer:
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait()
             self._process = None

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Service, wait_until, write_notebook
+from conftest import PATIENCE, Service, wait_until, write_notebook
 from jupyter_client.kernelspec import KernelSpecManager
 
 from jupyter_mlops.core.pipelines.records import PipelineRun, StepRun
@@ -45,7 +45,7 @@ class PipelineService:
         ensure_service(self.service.settings)
         return run
 
-    def wait(self, run_id: str, seconds: float = 90) -> PipelineRun:
+    def wait(self, run_id: str, seconds: float = PATIENCE) -> PipelineRun:
         """The run once it is over."""
 
         def over() -> PipelineRun | None:

@@ -101,7 +101,7 @@ class Server:
             self._process = subprocess.Popen(
                 order, stdout=log, stderr=log, cwd="/", user=self._user, group=self._user, extra_groups=self._groups
             )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while self._process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(psycopg.OperationalError):
                 self.run("SELECT 1")
@@ -114,7 +114,7 @@ class Server:
         """End it at once, as a power cut would."""
         if self._process is not None:
             self._process.send_signal(signal.SIGQUIT)
-            self._process.wait(timeout=20)
+            self._process.wait()
             self._process = None
 
     def run(self, *statements: str, database: str = "postgres") -> list[tuple[object, ...]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import wait_until
+from conftest import PATIENCE, wait_until
 from pipeline_helpers import PipelineService
 
 from jupyter_mlops.compute import Targets
@@ -34,6 +34,22 @@ from jupyter_mlops.tracking import Tracking
 
 ALL: list[AlertKind] = ["failure", "success", "slow", "recovery", "drift"]
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+class Clock:
+    """The only one that alerts look at."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
 
 
 class Receiver:
@@ -278,7 +294,7 @@ async def test_an_environment_that_drifted_is_told_while_the_run_goes_on_and_not
 
 
 async def test_a_step_that_waits_too_long_for_its_target_is_told(
-    watched: Watched, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    watched: Watched, receiver: Receiver, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "WAIT_SECONDS", 0.3)
     watched.pipeline(receiver.address, ["failure", "recovery"])
@@ -288,7 +304,7 @@ async def test_a_step_that_waits_too_long_for_its_target_is_told(
         watched.store.change_step(f"r{number}-0", state=StepState.RUNNING, message=message)
     await watched.tell()
     assert receiver.told == []
-    await asyncio.sleep(0.4)
+    clock.now += 0.4
     await watched.tell()
     await watched.tell()
     assert receiver.titles == ["delays · run 1 does not go on"]
@@ -300,7 +316,7 @@ async def test_a_step_that_waits_too_long_for_its_target_is_told(
 
 
 async def test_a_wait_that_ends_in_time_is_not_told(
-    watched: Watched, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    watched: Watched, receiver: Receiver, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "WAIT_SECONDS", 0.3)
     watched.pipeline(receiver.address, ["failure"])
@@ -308,7 +324,7 @@ async def test_a_wait_that_ends_in_time_is_not_told(
     for _ in range(3):
         watched.store.change_step("r1-0", state=StepState.RUNNING, message="Waiting: it is gone")
         await watched.tell()
-        await asyncio.sleep(0.2)
+        clock.now += 0.2
         watched.store.change_step("r1-0", message="")
         await watched.tell()
     assert receiver.told == []
@@ -374,7 +390,7 @@ async def test_one_address_that_hangs_holds_up_no_other_pipeline(
     for state in (PipelineRunState.RUNNING, SUCCEEDED):
         watched.store.change_pipeline_run("q1", state=state, service="here")
     await watched.alerts.turn()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not receiver.told:
             await asyncio.sleep(0.05)
             await watched.alerts.turn()
@@ -400,7 +416,12 @@ async def test_each_service_tells_of_its_own_runs(
 
 
 async def test_of_the_runs_of_a_lost_service_one_of_the_others_tells(
-    watched: Watched, receiver: Receiver, store: Store, settings: MlopsSettings, monkeypatch: pytest.MonkeyPatch
+    watched: Watched,
+    receiver: Receiver,
+    store: Store,
+    settings: MlopsSettings,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "LOST_SECONDS", 0.2)
     watched.pipeline(receiver.address, ["failure"], service="gone")
@@ -415,7 +436,7 @@ async def test_of_the_runs_of_a_lost_service_one_of_the_others_tells(
         await each.tell()
     assert receiver.titles == ["delays · run 1 failed"]
     # time for another one to take over what goes on
-    await asyncio.sleep(0.3)
+    clock.now += 0.3
     for each in others[:2]:
         await each.tell()
     assert receiver.titles[1:] == ["delays · run 2 does not go on"]

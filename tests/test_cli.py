@@ -6,19 +6,17 @@ import json
 import os
 import pty
 import re
-import select
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from conftest import Service, put_mlflow, write_notebook
+from conftest import Service, put_mlflow, wait_until, write_notebook
 
 from jupyter_mlops.cli.browser import find_server
 from jupyter_mlops.cli.main import main
@@ -72,7 +70,7 @@ class Cli:
     def __call__(self, *words: str, code: int = 0) -> str:
         """Standard output of a command that ends with ``code``; standard error is kept in ``said``."""
         process = self.start(*words)
-        output, self.said = process.communicate(timeout=90)
+        output, self.said = process.communicate()
         assert process.returncode == code, f"{process.returncode}: {output}{self.said}"
         assert "Traceback" not in self.said
         return output
@@ -84,8 +82,7 @@ class Cli:
             os.chdir(self.folder)
             os.execve(CLI[0], [*CLI, *words], self.env | {"TERM": kind})
         shown, asked = b"", 0
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and select.select([terminal], [], [], 60)[0]:
+        while True:
             try:
                 shown += os.read(terminal, 65536)
             except OSError:
@@ -397,14 +394,14 @@ def test_a_script_is_not_left_hanging_by_a_pause(cli: Cli, finished: Any) -> Non
 def test_ctrl_c_leaves_the_sweep_running_until_it_is_stopped(cli: Cli, finished: Any) -> None:
     notebook = cli.notebook("long.ipynb", "a = 1", "import time; time.sleep(600 * (a > 1))")
     waiting = cli.start("sweep", notebook, "--param", "a=1:3", "--json")
-    _until(lambda: cli.counts(notebook).get("succeeded") == 1)
+    wait_until(lambda: cli.counts(notebook).get("succeeded") == 1)
     waiting.send_signal(signal.SIGINT)
-    output, said = waiting.communicate(timeout=20)
+    output, said = waiting.communicate()
     assert waiting.returncode == 130
     assert output == ""
     assert "goes on in the background" in said
     assert "Traceback" not in said
-    _until(lambda: cli.counts(notebook).get("running", 0) >= 1)
+    wait_until(lambda: cli.counts(notebook).get("running", 0) >= 1)
     assert cli("stop", "latest-2").strip().endswith("-2 is stopped.")
     assert cli("stop", "latest").strip().endswith("is stopped.")
     assert "1 of 3 runs succeeded, 2 stopped" in cli("wait", "latest", code=1)
@@ -418,9 +415,9 @@ def test_no_wait_prints_the_id(cli: Cli, finished: Any) -> None:
 def test_a_service_that_dies_meanwhile_is_started_again(cli: Cli, finished: Any) -> None:
     notebook = cli.notebook("slow.ipynb", "a = 1", "import time; time.sleep(1)\nscore = a")
     waiting = cli.start("sweep", notebook, "--param", "a=1:4", "--metric", "score", "--json")
-    _until(lambda: cli.counts(notebook).get("succeeded", 0) >= 1)
+    wait_until(lambda: cli.counts(notebook).get("succeeded", 0) >= 1)
     cli.service.kill()
-    output, said = waiting.communicate(timeout=90)
+    output, said = waiting.communicate()
     assert waiting.returncode == 0, said
     assert "The service ended; it is started again." in said
     assert [run["metrics"] for run in json.loads(output)["runs"]] == [{"score": float(a)} for a in (1, 2, 3, 4)]
@@ -435,13 +432,6 @@ def test_in_a_terminal(cli: Cli, finished: Any) -> None:
     assert "2 of 2 runs succeeded" in text
 
 
-def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 40
-    while not holds():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
-
-
 # -- the service -------------------------------------------------------------------------------
 
 
@@ -450,23 +440,23 @@ def test_service_in_the_foreground_and_its_end(tmp_path: Path) -> None:
     key = info_key(Layout(cli.settings.data_path))
     try:
         foreground = cli.start("service")
-        _until(lambda: cli.store.info(key) is not None)
+        wait_until(lambda: cli.store.info(key) is not None)
         info = cli.json("service", "status")["service"]
         assert (info["state"], info["pid"]) == ("ready", foreground.pid)
         cli("service", code=2)
         assert f"A service runs already (process {foreground.pid})" in cli.said
         assert "ready — Idle" in cli("service", "status")
         assert "The service ended, and stays off until" in cli("service", "stop")
-        foreground.communicate(timeout=20)
+        foreground.communicate()
         assert foreground.returncode == 0
         assert cli("service", "status").startswith("off — it was stopped, and stays off until the next start")
         assert "off already" in cli("service", "stop")
         # Ctrl-C says the same as “stop”; whoever starts one by hand takes it back
         foreground = cli.start("service")
-        _until(lambda: cli.store.info(key) is not None)
+        wait_until(lambda: cli.store.info(key) is not None)
         assert not is_held_back(cli.settings)
         foreground.send_signal(signal.SIGINT)
-        foreground.communicate(timeout=20)
+        foreground.communicate()
         assert is_held_back(cli.settings)
     finally:
         cli.close()

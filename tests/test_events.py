@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import write_notebook
+from conftest import PATIENCE, write_notebook
 from jsonschema import Draft202012Validator
 
 from jupyter_mlops import events
@@ -31,7 +31,7 @@ class Heard:
 
     async def until(self, revision: int) -> None:
         """Wait until a revision was announced."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while not any(data["revision"] >= revision for data in self.data):
                 await asyncio.sleep(0.02)
 
@@ -84,7 +84,7 @@ async def test_what_others_write_is_heard(
 async def test_subscribers_of_the_socket_hear_it(jp_fetch: Any, jp_ws_fetch: Any, train: Path, started: None) -> None:
     socket = await jp_ws_fetch("api", "events", "subscribe")
     sweep = await start(jp_fetch)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while True:
             event = json.loads(await socket.read_message())
             if event["schema_id"] == SCHEMA_ID:
@@ -100,13 +100,12 @@ async def test_many_changes_make_few_events_and_the_last_is_among_them(
     await heard.until(sweep["revision"])
     heard.data.clear()
     started, changes = time.monotonic(), 0
-    while time.monotonic() < started + 1.6:
+    while changes <= 20 or time.monotonic() < started + 1.6:
         await asyncio.to_thread(sweeps.store.change_sweep, sweep["id"], message=str(changes))
         changes += 1
         await asyncio.sleep(0.002)
     await heard.until(sweeps.store.revision())
     took = time.monotonic() - started
-    assert changes > 20
     # four a second at most
     assert 2 <= len(heard.data) <= 4 * took + 1
     revisions = [data["revision"] for data in heard.data]
@@ -145,7 +144,7 @@ async def test_a_store_that_fails_once_is_asked_again(
 
     tail = RevisionTail(news, emitted.append, lambda: None)
     tail.start()
-    await asyncio.wait_for(over.wait(), 20)
+    await over.wait()
     await tail.stop()
     assert asked[:8] == [None, None, None, None, 4, 6, 6, 7]
     assert emitted == [{"revision": 6, "sweeps": ["a"]}, {"revision": 7, "sweeps": []}]

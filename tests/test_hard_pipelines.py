@@ -43,7 +43,7 @@ def test_a_run_that_waits_for_a_target_can_be_stopped(piped: PipelineService) ->
     run = piped.start(pipeline)
     wait_until(lambda: [s for s in piped.store.steps(run.id) if s.message.startswith("Waiting:")], 60)
     piped.pipelines.stop(run.id)
-    assert piped.wait(run.id, 30).state is PipelineRunState.STOPPED
+    assert piped.wait(run.id).state is PipelineRunState.STOPPED
 
 
 def test_a_full_disk_fails_the_run_and_leaves_the_store_whole(small_disk: Path, tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_full_disk_fails_the_run_and_leaves_the_store_whole(small_disk: Path, 
         )
         run = piped.start(pipeline)
         wait_until(lambda: list(small_disk.glob("data/runs/*/files/big")), 60)
-        wait_until(lambda: not _takes(small_disk), 30)
+        wait_until(lambda: not _takes(small_disk))
         wait_until(lambda: _takes(small_disk) or _free(small_disk), 60)
         ended = piped.wait(run.id)
         assert ended.state is PipelineRunState.FAILED

@@ -114,7 +114,7 @@ def test_a_full_disk_holds_a_sweep_up_and_ends_nothing(small_disk: Path, noteboo
         assert service.pid == pid
         assert sweep.state is SweepState.SUCCEEDED, [run.message for run in service.store.runs(sweep_id)]
         assert [run.metrics["score"] for run in service.store.runs(sweep_id)] == [1, 2, 3, 4, 5, 6]
-        wait_until(lambda: not service.store.runs(sweep_id, tracked=False), 30)
+        wait_until(lambda: not service.store.runs(sweep_id, tracked=False))
         children = mlflow_runs(service, sweep_id)
         assert sorted(run.data.metrics["score"] for run in children) == [1, 2, 3, 4, 5, 6]
 

@@ -189,7 +189,7 @@ def test_a_run_is_stopped_with_its_kernels(piped: PipelineService) -> None:
     sweeps = wait_until(lambda: "long" in piped.steps(run.id) and piped.steps(run.id)["long"].sweeps)
     wait_until(lambda: kernels_of(sweeps[-1]))
     piped.pipelines.stop(run.id)
-    run = piped.wait(run.id, 30)
+    run = piped.wait(run.id)
     assert run.state is PipelineRunState.STOPPED
     steps = piped.steps(run.id)
     assert {step.state for step in steps.values()} == {StepState.STOPPED}

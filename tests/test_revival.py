@@ -142,7 +142,7 @@ def launched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], in
 
     def count() -> int:
         for process in processes:
-            process.wait(20)
+            process.wait()
         return len(log.read_text().splitlines()) if log.exists() else 0
 
     return count

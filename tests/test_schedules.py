@@ -299,7 +299,7 @@ def make_due(piped: PipelineService, trigger_id: str) -> str:
 
 
 def first_run(piped: PipelineService, pipeline_id: str) -> PipelineRun:
-    runs: list[PipelineRun] = wait_until(lambda: piped.store.pipeline_runs(pipeline_id), 20)
+    runs: list[PipelineRun] = wait_until(lambda: piped.store.pipeline_runs(pipeline_id))
     return piped.wait(runs[0].id)
 
 
@@ -329,7 +329,7 @@ def test_files_fire_a_run_that_knows_them(piped: PipelineService, monkeypatch: p
     for _ in range(2):
         seen = piped.store.trigger(trigger.id).revision
         piped.store.change_trigger(trigger.id, next_at=now())
-        wait_until(lambda seen=seen: piped.store.trigger(trigger.id).revision > seen + 1, 20)
+        wait_until(lambda seen=seen: piped.store.trigger(trigger.id).revision > seen + 1)
     run = first_run(piped, pipeline)
     piped.pipelines.delete_trigger(trigger.id)
     assert run.cause == "files"
@@ -362,7 +362,7 @@ def test_runs_that_overlap_follow_the_policy(piped: PipelineService, overlap: st
     started = piped.start(pipeline)
     wait_until(lambda: piped.store.pipeline_run(started.id).state is PipelineRunState.RUNNING)
     make_due(piped, trigger.id)
-    wait_until(lambda: len(piped.store.pipeline_runs(pipeline)) == 2, 20)
+    wait_until(lambda: len(piped.store.pipeline_runs(pipeline)) == 2)
     piped.pipelines.delete_trigger(trigger.id)
     runs = sorted(piped.store.pipeline_runs(pipeline), key=lambda run: run.number)
     ended = [piped.wait(run.id) for run in runs]

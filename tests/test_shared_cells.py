@@ -254,7 +254,7 @@ def test_stopping_in_the_midst_of_the_shared_cells(tmp_path: Path) -> None:
     file = tmp_path / "project" / "pid"
     wait_until(lambda: file.exists() and file.read_text())
     assert stop_attempt(spec.run_id, spec.attempt)
-    thread.join(10)
+    thread.join()
     assert [result.state for result in results] == [RunState.STOPPED]
     gone(int(file.read_text()))
 
@@ -308,7 +308,7 @@ def test_pools_that_are_closed_hold_no_process_and_no_folder(tmp_path: Path, mon
     templates.close()
     fork_servers.close()
     gone(template, server)
-    wait_until(lambda: not list((tmp_path / "t").iterdir()), 5, lambda: list((tmp_path / "t").iterdir()))
+    wait_until(lambda: not list((tmp_path / "t").iterdir()), why=lambda: list((tmp_path / "t").iterdir()))
 
 
 def test_a_worker_killed_with_signal_9_takes_all_with_it(tmp_path: Path) -> None:
@@ -329,4 +329,4 @@ def test_a_worker_killed_with_signal_9_takes_all_with_it(tmp_path: Path) -> None
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     gone(server, template, *started)
-    wait_until(lambda: not list(folder.iterdir()), 5, lambda: list(folder.iterdir()))
+    wait_until(lambda: not list(folder.iterdir()), why=lambda: list(folder.iterdir()))

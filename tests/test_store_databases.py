@@ -338,7 +338,7 @@ def test_what_is_kept_is_visible_with_all_before_it(any_store: Store, store_url:
 
     thread = threading.Thread(target=slow)
     thread.start()
-    began.wait(10)
+    began.wait()
     other = Store(store_url)
     assert other.change_sweep(sweeps[1].id, name="fast").revision == 4
     with other._read() as connection:

@@ -278,13 +278,13 @@ def test_an_external_mlflow_that_is_gone_for_a_while(server: MlflowServer, data_
         ]
         assert "Not in MLflow yet: MLflow at http://127.0.0.1" in runs[3].message
         server.start()
-        wait_until(lambda: not service.store.runs(sweep_id, tracked=False), 30)
+        wait_until(lambda: not service.store.runs(sweep_id, tracked=False))
         children = mlflow_runs(service, sweep_id, uri=server.uri)
         assert sorted(run.data.tags["mlops.run_id"] for run in children) == sorted(run.id for run in runs)
         by_id = {run.data.tags["mlops.run_id"]: run for run in children}
         assert [by_id[run.id].data.metrics for run in runs] == [run.metrics for run in runs]
         assert {run.message for run in service.store.runs(sweep_id)} == {""}
-        wait_until(lambda: mlflow_runs(service, sweep_id, "sweep", server.uri)[0].info.status == "FINISHED", 30)
+        wait_until(lambda: mlflow_runs(service, sweep_id, "sweep", server.uri)[0].info.status == "FINISHED")
         assert {run.info.status for run in children} == {"FINISHED"}
         names = {item.path for item in mlflow_client(service, server.uri).list_artifacts(children[3].info.run_id)}
         assert "output.ipynb" in names

@@ -39,7 +39,7 @@ KILLER = """
 import os, subprocess, time
 child = subprocess.Popen(["sleep", "1000"])
 apart = subprocess.Popen(["setsid", "sleep", "1000"])
-time.sleep(1.2)  # the worker looks at its kernel's processes each second
+time.sleep(2.5)  # the worker looks at its kernel's processes each second
 open("pids", "w").write(f"{os.getpid()} {os.getppid()} {child.pid} {apart.pid}")
 os.kill(os.getppid(), 9)
 time.sleep(60)
@@ -174,7 +174,7 @@ def test_a_worker_killed_with_signal_9_takes_its_servers_along(tmp_path: Path) -
     notebook = Notebook(
         tmp_path,
         "import os, subprocess, time\n"
-        "children = [subprocess.Popen([*how, 'sleep', '1000']).pid for how in ([], ['setsid'])]\ntime.sleep(1.2)\n"
+        "children = [subprocess.Popen([*how, 'sleep', '1000']).pid for how in ([], ['setsid'])]\ntime.sleep(2.5)\n"
         "open('pids', 'w').write(' '.join(map(str, [os.getppid(), os.getpid(), *children])))\n"
         "time.sleep(1000)",
     )
@@ -188,7 +188,7 @@ def test_a_worker_killed_with_signal_9_takes_its_servers_along(tmp_path: Path) -
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     gone(*pids)
-    wait_until(lambda: not list(folder.iterdir()), 5, lambda: list(folder.iterdir()))
+    wait_until(lambda: not list(folder.iterdir()), why=lambda: list(folder.iterdir()))
 
 
 def test_descriptors_and_threads_of_the_worker_do_not_grow(tmp_path: Path) -> None:

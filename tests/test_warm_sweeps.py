@@ -29,7 +29,7 @@ def test_a_fork_server_killed_in_mid_sweep_is_replaced(service: Service, noteboo
     server = psutil.Process(kernel.ppid())
     assert "forkserver.py" in " ".join(server.cmdline())
     os.kill(server.pid, signal.SIGKILL)
-    wait_until(lambda: not alive(kernel.pid), 5)
+    wait_until(lambda: not alive(kernel.pid))
     service.wait(sweep_id, lambda _: service.store.run(hit[0]).attempt == 2)
     mark.touch()
     sweep = service.wait(sweep_id)

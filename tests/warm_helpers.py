@@ -82,6 +82,6 @@ def start_worker(temporary: Path, *specs: RunSpec) -> subprocess.Popen[bytes]:
     )
 
 
-def gone(*pids: int, seconds: float = 5) -> None:
+def gone(*pids: int) -> None:
     """See that processes end."""
-    wait_until(lambda: not any(alive(pid) for pid in pids), seconds, lambda: [pid for pid in pids if alive(pid)])
+    wait_until(lambda: not any(alive(pid) for pid in pids), why=lambda: [pid for pid in pids if alive(pid)])

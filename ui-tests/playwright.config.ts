@@ -16,12 +16,13 @@ export default defineConfig({
   // one server, one store, few cores
   workers: 1,
   retries: 0,
-  timeout: 120_000,
-  expect: { timeout: 15_000 },
+  // tests wait for what happens; a machine with too much to do may take its time
+  timeout: 400_000,
+  expect: { timeout: 90_000 },
   forbidOnly: !!process.env.CI,
   use: {
     baseURL,
-    actionTimeout: 15_000,
+    actionTimeout: 90_000,
     viewport: { width: 1280, height: 800 },
     locale: 'en-GB',
     video: 'off',
@@ -44,7 +45,7 @@ export default defineConfig({
     command:
       'exec jupyter lab --config jupyter_server_test_config.py >"$MLOPS_UI_TESTS_HOME/server.log" 2>&1',
     url: `${baseURL}/api`,
-    timeout: 60_000,
+    timeout: 180_000,
     reuseExistingServer: false,
     gracefulShutdown: { signal: 'SIGTERM', timeout: 10_000 }
   }

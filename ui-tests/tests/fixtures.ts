@@ -46,6 +46,13 @@ export class Lab {
     return `${this.folder}/${name}`;
   }
 
+  /** Keep runs of `quick` behind the first from ending until the function that this returns is called. */
+  hold(): () => void {
+    const file = join(ROOT, this.folder, 'held');
+    writeFileSync(file, '');
+    return () => rmSync(file);
+  }
+
   /** The notebook as its file has it. */
   read(name: string): { cells: any[]; metadata: Record<string, any> } {
     return JSON.parse(readFileSync(join(ROOT, this.folder, name), 'utf8'));
@@ -196,7 +203,7 @@ export class Lab {
           sweep = await this.api<IRecord>(`mlops/sweeps/${id}`);
           return sweep.state;
         },
-        { timeout: 90_000, intervals: [200] }
+        { intervals: [200] }
       )
       .toMatch(new RegExp(`^(${states.join('|')})$`));
     return sweep as IRecord;

@@ -136,6 +136,6 @@ test.describe('the form of the notebook in front', () => {
       await expect(
         lab.panel.getByText('Open a notebook: the parameters it declares')
       ).toBeVisible({ timeout: 1000 });
-    }).toPass({ timeout: 15_000 });
+    }).toPass();
   });
 });

@@ -15,7 +15,8 @@ test.describe('a sweep', () => {
     lab
   }) => {
     lab.write('live.ipynb', 'quick');
-    const { id } = await lab.start('live.ipynb', { x: '1:6', seconds: '1' });
+    const release = lab.hold();
+    const { id } = await lab.start('live.ipynb', { x: '1:6' });
     await lab.load();
     await lab.openSweep('live');
     const page = lab.sweepPage;
@@ -38,9 +39,10 @@ test.describe('a sweep', () => {
       )
       .toBe(1);
     await expect(lab.rows.filter({ hasText: 'Running' }).first()).toBeVisible();
+    release();
     await expect(
       page.getByRole('progressbar', { name: '6 of 6 runs' })
-    ).toBeVisible({ timeout: 90_000 });
+    ).toBeVisible();
     await expect(column(lab, 'state')).toHaveText(Array(6).fill('Succeeded'));
     await expect(column(lab, 'metric:score')).toHaveText([
       '10.5',
@@ -127,7 +129,7 @@ test.describe('a sweep', () => {
     const { id } = await lab.start('slow.ipynb', { x: '1:6' });
     await lab.load();
     await lab.openSweep('slow');
-    await expect(lab.row(2)).toContainText('Running', { timeout: 30_000 });
+    await expect(lab.row(2)).toContainText('Running');
     // JupyterLab remembers the layout a moment after it changed
     const remembered = page.waitForResponse(response => {
       const request = response.request();
@@ -228,9 +230,7 @@ test.describe('a sweep', () => {
       .getByRole('button', { name: 'MLflow', exact: true })
       .click();
     const frame = page.frameLocator('iframe[title="MLflow"]');
-    await expect(frame.getByText('tracked').first()).toBeVisible({
-      timeout: 30_000
-    });
+    await expect(frame.getByText('tracked').first()).toBeVisible();
 
     await page
       .getByRole('main')
@@ -240,9 +240,7 @@ test.describe('a sweep', () => {
       .row(2)
       .getByRole('button', { name: 'Open run 2 in MLflow' })
       .click();
-    await expect(frame.getByText('score').first()).toBeVisible({
-      timeout: 30_000
-    });
+    await expect(frame.getByText('score').first()).toBeVisible();
     await expect(frame.getByText('40.5').first()).toBeVisible();
   });
 });
