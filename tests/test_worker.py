@@ -101,8 +101,9 @@ def test_numbers_of_many_kinds_are_metrics(tmp_path: Path) -> None:
         "model.score": 0.75,
     }
     assert len(result.warnings) == 2
-    assert "'nothing' is nan" in result.warnings[0]
-    assert "'endless' is -inf" in result.warnings[1]
+    assert "'nothing' is NaN" in result.warnings[0]
+    assert "'endless' is -Infinity" in result.warnings[1]
+    assert result.not_finite == {"nothing": "NaN", "endless": "-Infinity"}
 
 
 def test_bash_runs_with_parameters_and_metrics(tmp_path: Path) -> None:

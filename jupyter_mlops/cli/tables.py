@@ -141,12 +141,16 @@ def runs_table(sweep: Sweep, runs: list[Run]) -> Table:
             short_id(run),
             state_cell(run.state),
             *(Text(value_text(run.parameters[name]) if name in run.parameters else "") for name in sweep.varied),
-            *(Text(value_text(run.metrics[name]) if name in run.metrics else "") for name in metrics),
+            *(Text(_metric_text(run, name)) for name in metrics),
             duration_text(took(run)),
             *([Text(first_line(run.message))] if failed else []),
             style="bold" if best else "",
         )
     return table
+
+
+def _metric_text(run: Run, name: str) -> str:
+    return value_text(run.metrics[name]) if name in run.metrics else run.not_finite.get(name, "")
 
 
 def best_first(sweep: Sweep, runs: list[Run]) -> list[Run]:
@@ -171,7 +175,7 @@ def last_word(sweep: Sweep, runs: list[Run]) -> list[str]:
         lines.append(f"Best: {best_text(sweep)}{' with ' + values if values else ''} (run {short_id(best)}).")
     if sweep.objective and best is None and sweep.counts.get(RunState.SUCCEEDED):
         known = ", ".join(dict.fromkeys(name for run in runs for name in run.metrics)) or "none"
-        lines.append(f"No run has a metric “{sweep.objective.metric}”; those there are: {known}.")
+        lines.append(f"No run has a metric “{sweep.objective.metric}” that is finite; those there are: {known}.")
     errors = Counter(first_line(run.error.message) for run in runs if run.error)
     first = {first_line(run.error.message): run for run in reversed(runs) if run.error}
     lines += [
@@ -222,8 +226,8 @@ def run_details(run: Run, sweep: Sweep, layout: Layout) -> Table:
         ("state", state_text(run)),
         ("parameters", "" if run.parameters else "the notebook's defaults"),
         *((f"  {name}", value_text(value)) for name, value in run.parameters.items()),
-        ("metrics", "" if run.metrics else "none"),
-        *((f"  {name}", value_text(value)) for name, value in run.metrics.items()),
+        ("metrics", "" if run.metrics or run.not_finite else "none"),
+        *((f"  {name}", value_text(value)) for name, value in (run.metrics | run.not_finite).items()),
         ("error", run.error.message if run.error else ""),
         *(("warning", warning) for warning in run.warnings),
         ("cells", f"{run.cell}/{run.cells}" if run.cells else ""),
@@ -267,7 +271,7 @@ def time_rows(*times: tuple[str, str | None]) -> Iterable[tuple[str, str]]:
 
 def _metric_names(sweep: Sweep, runs: list[Run]) -> list[str]:
     wanted = [sweep.objective.metric] if sweep.objective else []
-    found = dict.fromkeys(name for run in runs for name in run.metrics)
+    found = dict.fromkeys(name for run in runs for name in (*run.metrics, *run.not_finite))
     ordered = dict.fromkeys([*wanted, *(name for name in sweep.metrics if name in found), *found])
     return list(ordered)[:_MOST_METRICS]
 

@@ -2,13 +2,58 @@
 
 from __future__ import annotations
 
+import math
+import sys
+from collections.abc import Mapping
 from typing import Any, Literal
+
+import msgspec
 
 from .record import Record
 from .states import RunState
 
 # fresh: a new process; warm: forked after the imports; shared: forked after the sweep's shared cells
 KernelStart = Literal["", "fresh", "warm", "shared"]
+
+
+def not_finite(metrics: Mapping[str, float]) -> dict[str, str]:
+    """Those of some metrics that are no numbers to compare by, as JSON can hold them: NaN, Infinity or -Infinity.
+
+    MLflow keeps infinity as the largest number there is, so that number counts as infinite too.
+    """
+    most = sys.float_info.max
+    return {
+        name: "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        for name, value in metrics.items()
+        if not -most < value < most
+    }
+
+
+def not_comparable(metrics: Mapping[str, float]) -> list[str]:
+    """A sentence on each of these."""
+    found = not_finite(metrics)
+    return [
+        f"The metric '{name}' is {value}: it is kept, and ranks behind every number." for name, value in found.items()
+    ]
+
+
+class _Measured(Record, frozen=True, kw_only=True):
+    """What was measured, with numbers that JSON cannot hold apart from the others.
+
+    Attributes:
+        metrics: finite numbers by name.
+        not_finite: of the others, ``NaN``, ``Infinity`` or ``-Infinity``. They are shown and never compared.
+    """
+
+    metrics: dict[str, float] = {}
+    not_finite: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        # however a number comes here: from a kernel, from MLflow, from a store that an earlier version wrote
+        if found := not_finite(self.metrics):
+            kept = {name: value for name, value in self.metrics.items() if name not in found}
+            msgspec.structs.force_setattr(self, "metrics", kept)
+            msgspec.structs.force_setattr(self, "not_finite", {**self.not_finite, **found})
 
 
 class RunError(Record, frozen=True, kw_only=True):
@@ -92,7 +137,7 @@ class RunExtras(Record, frozen=True, kw_only=True):
     live: str = ""
 
 
-class Run(Record, frozen=True, kw_only=True):
+class Run(_Measured, frozen=True, kw_only=True):
     """One execution of one notebook with one set of parameter values.
 
     Attributes:
@@ -122,7 +167,6 @@ class Run(Record, frozen=True, kw_only=True):
     index: int
     state: RunState = RunState.QUEUED
     parameters: dict[str, Any] = {}
-    metrics: dict[str, float] = {}
     error: RunError | None = None
     attempt: int = 1
     cell: int = 0
@@ -214,7 +258,7 @@ class RunSpec(Record, frozen=True, kw_only=True):
     epoch: int = 0
 
 
-class RunResult(Record, frozen=True, kw_only=True):
+class RunResult(_Measured, frozen=True, kw_only=True):
     """What a worker says of one finished attempt; also spooled as ``result.json``.
 
     Attributes:
@@ -229,7 +273,6 @@ class RunResult(Record, frozen=True, kw_only=True):
     state: RunState
     started_at: str
     ended_at: str
-    metrics: dict[str, float] = {}
     error: RunError | None = None
     cell: int = 0
     cells: int = 0

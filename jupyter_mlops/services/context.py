@@ -15,7 +15,7 @@ from ..compute import Targets
 from ..core.errors import ConflictError, NotFoundError, UnavailableError
 from ..core.notebook.reading import MlflowUsage
 from ..core.pipelines.records import PipelineRun
-from ..core.runs import Run, RunResult
+from ..core.runs import Run, RunResult, not_comparable
 from ..core.states import PIPELINE_RUN_OVER, SWEEP_OVER, RunState
 from ..core.sweeps import Sweep
 from ..settings import MlopsSettings
@@ -89,7 +89,8 @@ class Context:
         finally:
             self._telling.discard(run.id)
         message = "" if run.message.startswith(_NOT_YET) else run.message
-        return self._change(run, metrics=metrics, tracked=True, message=message)
+        warnings = list(dict.fromkeys([*run.warnings, *not_comparable(metrics)]))
+        return self._change(run, metrics=metrics, warnings=warnings, tracked=True, message=message)
 
     def track_beside(self, sweep: Sweep, run: Run) -> None:
         """Tell MLflow of a step's finished run while the next step begins; :meth:`told` waits for it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ..core.runs import Run, RunResult
+from ..core.runs import Run, RunResult, not_finite
 from ..core.sweeps import Sweep
 
 if TYPE_CHECKING:
@@ -30,8 +30,9 @@ def log_values(client: MlflowClient, run: Run, result: RunResult, data: Any, env
     assert run.mlflow_run_id is not None
     ended = milliseconds(result.ended_at)
     # a metric of this value is there already: the notebook logged it, or this is a repetition
-    fresh = {name: value for name, value in result.metrics.items() if data.metrics.get(name) != value}
-    metrics = [Metric(name, value, ended, 0) for name, value in fresh.items()]
+    there = {**data.metrics, **not_finite(data.metrics)}
+    fresh = {name: value for name, value in (result.metrics | result.not_finite).items() if there.get(name) != value}
+    metrics = [Metric(name, float(value), ended, 0) for name, value in fresh.items()]
     params = []
     tags = [RunTag("mlops.environment", environment)] if environment else []
     for name, value in run.parameters.items():

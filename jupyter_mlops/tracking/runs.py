@@ -360,7 +360,8 @@ class Tracking:
                 client.log_artifacts(run.mlflow_run_id, str(files), "files")
             ended = milliseconds(result.ended_at)
             client.set_terminated(run.mlflow_run_id, _STATUS[result.state.value], ended)
-            return {**data.metrics, **result.metrics}
+            not_finite = {name: float(value) for name, value in result.not_finite.items()}
+            return {**data.metrics, **result.metrics, **not_finite}
 
     def _log_artifact(self, client: MlflowClient, child: MlflowRun, file: Path) -> None:
         if self.external:

@@ -300,12 +300,13 @@ export interface RetryRequest {
 
 /** One execution of one notebook with one set of parameter values. */
 export interface Run {
+  metrics: Record<string, number>;
+  not_finite: Record<string, string>;
   id: string;
   sweep_id: string;
   index: number;
   state: RunState;
   parameters: Record<string, unknown>;
-  metrics: Record<string, number>;
   error: RunError | null;
   attempt: number;
   cell: number;

@@ -289,6 +289,7 @@ export function runOf(
     state: 'queued',
     parameters: {},
     metrics: {},
+    not_finite: {},
     error: null,
     attempt: 1,
     cell: 0,

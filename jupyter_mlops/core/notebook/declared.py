@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import math
 import re
 import tokenize
 from dataclasses import dataclass, field
@@ -93,7 +94,7 @@ def _parameter(name: str, annotation: ast.expr | None, value: ast.expr, source: 
     kind = declared.type
     if kind is None:
         # the default tells, where it is not None: that says only that None is accepted
-        kind = type_of(default) if known and default is not None else "any"
+        kind = type_of(default) if known and default is not None else "float" if _is_not_finite(value) else "any"
     return Parameter(
         name=name,
         type=kind,
@@ -103,6 +104,21 @@ def _parameter(name: str, annotation: ast.expr | None, value: ast.expr, source: 
         choices=declared.choices or None,
         help=help_text,
     )
+
+
+def _is_not_finite(value: ast.expr) -> bool:
+    """Whether a default is written as infinity or NaN usually are, which no JSON value is."""
+    match value:
+        case ast.UnaryOp(operand=operand):
+            return _is_not_finite(operand)
+        case ast.Call(func=ast.Name(id="float"), args=[ast.Constant(value=str())]):
+            return True
+        case ast.Attribute(value=ast.Name(id="math" | "np" | "numpy"), attr="inf" | "nan"):
+            return True
+        case ast.Constant(value=float(number)):
+            return not math.isfinite(number)
+        case _:
+            return False
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,13 @@ def number(text: str) -> Any:
     """The number that a text is, whole where it is written so; the text itself where it is none.
 
     Raises:
-        InvalidInputError: it is too large for a number.
+        InvalidInputError: it is too large for a number, or infinity or NaN.
     """
+    if re.fullmatch(r"[-+]?(inf|infinity|nan)", text, re.IGNORECASE):
+        raise InvalidInputError(
+            f"{show(text)} is not finite, and values to try are; leave the field empty to keep the notebook's default, "
+            "or write it in quotes where a text is meant."
+        )
     if not re.fullmatch(_NUMBER, text):
         return text
     if _whole(text) and len(text) <= _MAX_DIGITS:

@@ -234,7 +234,11 @@ def _of_sweep(sweep: Sweep, runs: list[Run], objective: Objective) -> Outcome:
         return Outcome(StepState.STOPPED, message=sweep.message or "Stopped")
     if best_id is None:
         succeeded = any(run.state is RunState.SUCCEEDED for run in runs)
-        message = f"No run of the sweep has the metric “{objective.metric}”." if succeeded else sweep.message
+        message = (
+            f"No run of the sweep has the metric “{objective.metric}” as a finite number."
+            if succeeded
+            else sweep.message
+        )
         if failed and not succeeded:
             message = f"No run of the sweep succeeded: {failed[0].message}"
         first = failed[0] if failed else None

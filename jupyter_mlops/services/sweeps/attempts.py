@@ -27,6 +27,7 @@ CELL_SECONDS = 0.3
 # fields of a result that are the run's own, too
 _TAKEN = (
     "metrics",
+    "not_finite",
     "error",
     "cell",
     "cells",

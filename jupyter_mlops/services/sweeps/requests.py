@@ -298,6 +298,7 @@ def fresh_attempt(run: Run, message: str) -> dict[str, Any]:
     return {
         "attempt": run.attempt + 1,
         "metrics": {},
+        "not_finite": {},
         "error": None,
         "cell": 0,
         "worker": "",

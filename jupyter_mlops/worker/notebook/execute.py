@@ -11,7 +11,7 @@ import msgspec
 from ...core.errors import InvalidInputError
 from ...core.notebook.reading import is_injected, parameters_cell, read_notebook
 from ...core.record import now
-from ...core.runs import RunError, RunResult
+from ...core.runs import RunError, RunResult, not_comparable
 from ...core.states import RunState
 from ..attempt import Attempt, Ending
 from ..attempt_files import attempt_folder, changed, files_folder, outputs_file, snapshot
@@ -75,6 +75,8 @@ def _without_secrets(attempt: Attempt) -> dict[str, float]:
             attempt.warn(f"The metric '{name}' is a secret and was left out.")
         else:
             kept[name] = number
+    for sentence in not_comparable(kept):
+        attempt.warn(sentence)
     return kept
 
 

@@ -74,10 +74,7 @@ async def _read_python(attempt: Attempt, client: CellClient, names: list[str]) -
 
 
 def _take(attempt: Attempt, answer: dict[str, Any] | None, what: str) -> None:
-    found = understood(attempt, answer, what) or {}
-    attempt.metrics.update(found.get("values", {}))
-    for problem in found.get("problems", []):
-        attempt.warn(problem)
+    attempt.metrics.update(understood(attempt, answer, what) or {})
 
 
 async def _read_printed(attempt: Attempt, client: CellClient, line: str, names: list[str], outputs: list[str]) -> None:
@@ -94,12 +91,11 @@ async def _read_printed(attempt: Attempt, client: CellClient, line: str, names: 
             number = float(value)
         except ValueError:
             continue
-        if not math.isfinite(number):
-            attempt.warn(f"The metric '{name}' is {number!r}, which is not a number to compare by.")
-            continue
         if name in names:
             attempt.metrics[name] = number
-        if name in outputs:
+        if name in outputs and not math.isfinite(number):
+            attempt.unfit[name] = f"is {number!r}, which cannot be handed on"
+        elif name in outputs:
             attempt.variables[name] = int(number) if re.fullmatch(r"-?\d{1,15}", value) else number
 
 

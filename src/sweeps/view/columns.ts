@@ -53,7 +53,7 @@ const WIDEST = 26;
 export function metricNames(sweep: Sweep, runs: readonly Run[]): string[] {
   const seen = new Set<string>();
   for (const run of runs) {
-    for (const name in run.metrics) {
+    for (const name in { ...run.metrics, ...run.not_finite }) {
       seen.add(name);
     }
   }
@@ -161,7 +161,7 @@ export function noteInstead(run: Run): boolean {
   return (
     isOver(run.state) &&
     noteOf(run) !== '' &&
-    Object.keys(run.metrics).length === 0
+    Object.keys({ ...run.metrics, ...run.not_finite }).length === 0
   );
 }
 

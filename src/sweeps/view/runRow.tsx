@@ -149,7 +149,7 @@ function Cell(
     case 'metric': {
       const value = run.metrics[column.name];
       return cell(
-        metricText(value),
+        run.not_finite[column.name] ?? metricText(value),
         value === undefined ? undefined : String(value),
         true
       );

@@ -62,10 +62,13 @@ export function RunStrip(props: IRunStripProps): JSX.Element {
                   ? trans.__('None.')
                   : trans.__('None yet.')
             }
-            facts={Object.entries(run.metrics).map(([name, value]) => [
+            facts={Object.entries({
+              ...run.metrics,
+              ...run.not_finite
+            }).map(([name, value]) => [
               name,
               <span key={name} className="jp-MlopsValue" title={String(value)}>
-                {metricText(value)}
+                {typeof value === 'string' ? value : metricText(value)}
                 {run.id === sweep.best_run_id &&
                 name === sweep.objective?.metric
                   ? ' ★'
