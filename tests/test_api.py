@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import os
+import re
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -219,8 +223,34 @@ async def test_who_is_not_signed_in_gets_nothing(api: Api, train: Path, store: S
             headers={"Authorization": "token wrong"},
         )
         assert code in (401, 403), (method, path, content)
+        assert "_xsrf" not in content["message"]
         assert "depth" not in content["message"]
     assert store.revision() == before
+
+
+# of MLflow's own table, what changes nothing
+READS = {
+    f"{prefix}{version}/mlflow/{route}"
+    for prefix in ("api/", "ajax-api/")
+    for version, routes in {
+        "2.0": ("experiments/search", "runs/search", "logged-models/search", "registered-models/get-latest-versions"),
+        "3.0": (
+            *("datasets/search", "issues/search", "traces/search", "traces/batchGetInfos", "traces/metrics"),
+            *("traces/calculate-filter-correlation", "prompt-optimization/jobs/search"),
+        ),
+    }.items()
+    for route in routes
+} | {"graphql", *(f"{prefix}/2.0mlflow/experiments/search-datasets" for prefix in ("api", "ajax-api"))}
+
+
+@functools.cache
+def mlflow_posts() -> frozenset[str]:
+    """All that the installed MLflow takes as POST; asked in a process of its own, as MLflow sets the environment."""
+    code = "from mlflow.server.handlers import get_endpoints\n"
+    code += "for path, _, verbs in get_endpoints():\n    if 'POST' in verbs: print(path)"
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    paths = (re.sub(r"<[^>]+>", "x", line).strip("/") for line in said.splitlines() if line.startswith("/"))
+    return frozenset(path for path in paths if path.startswith(("ajax-api", "api", "graphql")))
 
 
 class ReadOnly(Authorizer):
@@ -264,6 +294,14 @@ class TestAuthorizers:
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
             code, _ = await api.refused(method, "mlflow/x", None if method == "GET" else {})
             assert (code == 503) is (reads is (method == "GET")), method
+        for path in READS:
+            assert ((await api.refused("POST", f"mlflow/{path}", {}))[0] == 503) is reads, path
+        for path in mlflow_posts() - READS | {
+            "ajax-api/2.0/mlflow/runs/create%23/runs/search",
+            "x/graphql",
+            "graphql/x",
+        }:
+            assert ((await api.refused("POST", f"mlflow/{path}", {}))[0] == 503) is not reads, path
 
 
 # -- what is refused -----------------------------------------------------------------------------

@@ -64,6 +64,25 @@ class Boundary(APIHandler):
         except ValueError:
             raise InvalidInputError("The request's body is not valid JSON.") from None
 
+    def check_xsrf_cookie(self) -> None:
+        """Say which of two things is wrong: a token that this server does not know, or a page without its cookie.
+
+        Raises:
+            ForbiddenError: one of them is.
+        """
+        try:
+            super().check_xsrf_cookie()
+        except web.HTTPError as error:
+            if self.request.headers.get("Authorization") or self.get_query_argument("token", ""):
+                message = (
+                    "This Jupyter server does not accept the token; take the one that “jupyter server list” shows."
+                )
+            elif "xsrf" in str(error.log_message).lower():
+                message = "The page's cookie is missing from this request; reload the page, or send a token."
+            else:
+                raise
+            raise ForbiddenError(message) from error
+
     async def call(self, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
         """Call what blocks in a thread, so that the server answers others meanwhile."""
         return await asyncio.to_thread(function, *arguments, **options)

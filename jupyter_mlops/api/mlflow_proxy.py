@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,12 @@ _PAGE = "sandbox allow-scripts allow-same-origin allow-forms allow-popups allow-
 # artifacts are written by notebooks: shown from here they would act as this page's own scripts
 _SANDBOX = "sandbox"
 _ASSETS = "static-files/"
+# what MLflow only looks up although it takes it as POST; whole addresses, so that nothing else can be meant by one
+_SEARCHES = re.compile(
+    r"graphql|(ajax-)?api/[23]\.0/?mlflow/(((experiments|runs|logged-models|datasets|issues|traces|prompt-optimization/jobs)"
+    r"/search)|experiments/search-datasets|registered-models/get-latest-versions|"
+    r"traces/(batchGetInfos|calculate-filter-correlation|metrics))"
+)
 
 
 @web.stream_request_body
@@ -94,9 +101,18 @@ class MlflowProxyHandler(Boundary):
         await self._forward(path)
 
     @web.authenticated
-    @authorized("write", "mlops")
     async def post(self, path: str | None = None) -> None:
-        """Pass it on."""
+        """Pass it on: a search is a read, though MLflow takes it by this verb."""
+        # what is asked for is what is sent on, not what tornado made of it
+        asked = self.request.path.partition(f"{self.base_url}mlops/mlflow/")[2]
+        await (self._search(path) if _SEARCHES.fullmatch(asked) else self._change(path))
+
+    @authorized("read", "mlops")
+    async def _search(self, path: str | None) -> None:
+        await self._forward(path)
+
+    @authorized("write", "mlops")
+    async def _change(self, path: str | None) -> None:
         await self._forward(path)
 
     @web.authenticated
