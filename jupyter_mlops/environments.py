@@ -12,8 +12,6 @@ import time
 from functools import lru_cache
 from pathlib import Path
 
-from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
-
 from .core.runs import Kernelspec
 
 _LIST = """
@@ -52,6 +50,9 @@ def packages(kernel: str, occasion: str, spec: Kernelspec | None = None) -> tupl
 
 def _started_by(kernel: str) -> tuple[str, tuple[tuple[str, str], ...]] | None:
     """Program and variables of this process's own kernel of a name."""
+    # takes as long to import as all else of a command together
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
     try:
         spec = KernelSpecManager().get_kernel_spec(kernel)
     except NoSuchKernel:

@@ -372,7 +372,8 @@ def cells(*sources: str, tagged: bool = True) -> str:
 async def test_notebooks_that_cannot_be_run(api: Api, jp_root_dir: Path, store: Store) -> None:
     plain = cells("depth: int = 3\ntoken = 'x'")
     cases = {
-        "not JSON": ("# a script", {}, "not valid JSON"),
+        "not JSON": ('{"cells": [', {}, "not valid JSON. Restore it"),
+        "jupytext": ("# %%\na = 1", {}, "jupytext --to ipynb"),
         "nbformat 3": ('{"nbformat": 3, "worksheets": []}', {}, "save it"),
         "no parameters cell": (cells("a = 1", tagged=False), {"a": "1:3"}, "No cell is tagged “parameters”; tag"),
         "assigns nothing": (cells("import os"), {"a": "1:3"}, "assigns nothing"),

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -246,6 +247,20 @@ def test_help_teaches_and_imports_nothing_heavy() -> None:
     assert "rate=log:0.01:0.3:5" in done.stdout
 
 
+def test_a_list_needs_neither_jupyters_machinery_nor_a_look_at_all_packages(tmp_path: Path) -> None:
+    # to make the tables takes both, once
+    Store(MlopsSettings(data_dir=str(tmp_path / "data")).store_url).close()
+    code = (
+        "import importlib.metadata, sys\ndef scan(**given): raise AssertionError('entry points are scanned')\n"
+        "importlib.metadata.entry_points = scan\nfrom jupyter_mlops.cli.main import main\n"
+        f"main(['runs', '--MlopsSettings.data_dir={tmp_path / 'data'}'])\n"
+        "heavy = {'dask', 'distributed', 'mlflow', 'papermill', 'nbformat', 'jupyter_client', 'zmq'}\n"
+        "print('HEAVY', sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "HEAVY []" in done.stdout
+
+
 def test_jupyter_finds_the_command() -> None:
     done = subprocess.run(
         [str(Path(sys.executable).with_name("jupyter")), "mlops", "--help"], capture_output=True, text=True, check=True
@@ -469,3 +484,17 @@ def test_without_a_service_and_none_to_be_started_nothing_is_waited_for(tmp_path
     assert "start one with “jupyter mlops service”" in cli.said
     assert cli.store.sweeps() == []
     cli.close()
+
+
+def test_times_name_their_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    from jupyter_mlops.cli.tables import when_text
+
+    monkeypatch.setenv("TZ", "Europe/Vienna")
+    time.tzset()
+    try:
+        # GNU date says so: TZ=Europe/Vienna date -d 2026-07-01T10:00:00Z
+        assert when_text("2026-07-01T10:00:00+00:00") == "2026-07-01 12:00 CEST"
+        assert when_text("2026-12-01T10:00:00+00:00", seconds=True) == "2026-12-01 11:00:00 CET"
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -320,6 +320,8 @@ def test_schedules_are_added_listed_paused_and_removed(quick: Quick, chain: Any)
         (["chain", "--after", "timed"], "follows this pipeline already"),
         (["chain", "--cron", "0 6 * * *", "--zone", "Mars/North"], "Mars/North"),
         (["chain", "--files", "strange://x"], "cannot be watched"),
+        (["chain", "--http", "--zone", "UTC"], "--zone says by which clock --cron counts"),
+        (["chain", "--cron", "0 6 * * *", "--on", "failed"], "it goes with --after alone"),
     ):
         quick("schedules", "add", *words, code=2)
         assert sentence in quick.said
@@ -335,6 +337,11 @@ def test_backfill_says_its_times_and_makes_their_runs(quick: Quick, chain: Any) 
     assert "2 runs of “filled” would be made." in quick.said
     answer = quick.json(*words)["backfill"]
     assert [time[:13] for time in answer["times"]] == [f"{first}T06", f"{last}T06"]
+    [schedule] = quick.json("schedules", "filled")["schedules"]
+    other = quick.json("schedules", "add", "filled", "--cron", "0 7 * * *", "--zone", "UTC")["schedule"]
+    quick(*words, code=2)
+    assert f"{schedule['id'][:8]} (0 6 * * *, UTC)" in quick.said and f"{other['id'][:8]} (0 7" in quick.said
+    quick("schedules", "remove", other["id"])
     quick(*words)
     assert "0 runs of “filled” wait for their turn; 2 of 2 fired already." in quick.said
     filled = next(found for found in quick.store.pipelines() if found.name == "filled")
@@ -349,7 +356,7 @@ def test_backfill_says_its_times_and_makes_their_runs(quick: Quick, chain: Any) 
     quick("backfill", "chain", "--from", "2026-01-01", "--to", "2026-01-02", code=2)
     assert "no such schedule" in quick.said
     quick("backfill", "filled", "--from", "yesterday", "--to", str(last), code=2)
-    assert "“yesterday” is no date" in quick.said
+    assert "“yesterday” is no time" in quick.said
 
 
 # -- commits and servers -----------------------------------------------------------------------

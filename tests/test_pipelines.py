@@ -161,11 +161,14 @@ steps:
   first: {{notebook: first.ipynb, outputs: [stamp]}}
   second: {{notebook: second.ipynb, parameters: {{stamp: "${{first.stamp}}", path: {switch}}}}}
   third: {{notebook: first.ipynb, after: [second]}}
+  always: {{notebook: first.ipynb, after: [second], run_if: always}}
+  sorry: {{notebook: first.ipynb, after: [second], run_if: failed}}
 """
     )
     run, steps = piped.run(pipeline)
     assert run.state is PipelineRunState.FAILED
     assert steps["third"].state is StepState.SKIPPED
+    assert steps["always"].state is steps["sorry"].state is StepState.SUCCEEDED
     stamp = steps["first"].outputs["stamp"]
     switch.touch()
     # as if it had failed yesterday: neither deadline nor duration count from then
@@ -180,6 +183,9 @@ steps:
     assert steps["first"].outputs["stamp"] == stamp
     assert (steps["first"].attempt, steps["second"].attempt, steps["third"].attempt) == (1, 2, 1)
     assert len(steps["second"].sweeps) == 2
+    # what stands behind the failure is repeated also where it ran, and now without a failure
+    assert steps["always"].state is StepState.SUCCEEDED and len(steps["always"].sweeps) == 2
+    assert steps["sorry"].state is StepState.SKIPPED
 
 
 def test_a_run_is_stopped_with_its_kernels(piped: PipelineService) -> None:

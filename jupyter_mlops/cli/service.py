@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 import time
-from datetime import datetime
 
 import psutil
 
@@ -19,6 +18,7 @@ from ..services.process.layout import Layout
 from ..settings import MlopsSettings
 from ..store import Store
 from .output import note, print_json
+from .tables import when_text
 
 END_SECONDS = 60.0
 FAILED = 1
@@ -94,7 +94,7 @@ def _status(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
         else:
             print("off — it starts by itself when there is work")
         return 0
-    since = f" since {datetime.fromisoformat(info.started_at).astimezone():%Y-%m-%d %H:%M}" if info.started_at else ""
+    since = f" since {when_text(info.started_at)}" if info.started_at else ""
     print(f"{info.state} — {info.doing or 'starting'} (process {info.pid} on {info.host}{since})")
     if info.python:
         print(f"Python: {info.python}; kernels are those of the environment that asked for their run")

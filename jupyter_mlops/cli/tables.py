@@ -288,9 +288,9 @@ def first_line(text: str) -> str:
 
 
 def when_text(time: str, *, seconds: bool = False) -> str:
-    """A time as the clock on the wall shows it."""
+    """A time in this machine's zone, and the zone's name."""
     local = datetime.fromisoformat(time).astimezone()
-    return local.strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+    return local.strftime("%Y-%m-%d %H:%M:%S %Z" if seconds else "%Y-%m-%d %H:%M %Z")
 
 
 def _bytes(size: float) -> str:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from ..core.errors import InvalidInputError
 from ..core.pipelines.requests import ScheduleRequest
 
 
@@ -22,7 +23,13 @@ def local_zone() -> str:
 
 
 def cron_request(arguments: argparse.Namespace) -> ScheduleRequest | None:
-    """The schedule that ``--cron`` and ``--zone`` ask for, None where they ask for none."""
+    """The schedule that ``--cron`` and ``--zone`` ask for, None where they ask for none.
+
+    Raises:
+        InvalidInputError: a zone is given without times.
+    """
     if arguments.cron is None:
+        if arguments.zone:
+            raise InvalidInputError("--zone says by which clock --cron counts; give --cron, too, or leave --zone out.")
         return None
     return ScheduleRequest(kind="cron", cron=arguments.cron, zone=arguments.zone or local_zone())

@@ -59,6 +59,11 @@ def read_notebook(data: bytes) -> Notebook:
             raise InvalidInputError(
                 "This file begins with a byte order mark, which Jupyter does not read; save it as plain UTF-8."
             ) from None
+        if not data.lstrip().startswith(b"{"):
+            raise InvalidInputError(
+                "This file is not a notebook but text. One of jupytext (.py, .md) is run once it is saved as a "
+                "notebook: jupytext --to ipynb FILE."
+            ) from None
         raise InvalidInputError(
             "This file is not a notebook: it is not valid JSON. Restore it from a checkpoint or a backup."
         ) from None

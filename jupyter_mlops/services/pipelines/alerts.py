@@ -160,10 +160,12 @@ class Alerts:
         if run.state is PipelineRunState.FAILED:
             kinds.append(("failure", ""))
         if run.state is PipelineRunState.SUCCEEDED:
-            kinds.append(("success", ""))
             failed = self._failed_before(run)
-            if failed:
+            if failed and "recovery" in wanted:
+                # it says that the run succeeded, too
                 kinds.append(("recovery", f"Run {failed} had failed." if failed < run.number else ""))
+            elif "recovery" not in run.alerted:
+                kinds.append(("success", ""))
             limit = slow_after(self.store, run, version) if "slow" in wanted else None
             if limit is not None and seconds_of(run) > limit:
                 kinds.append(("slow", f"It took longer than {limit:,.0f} s."))

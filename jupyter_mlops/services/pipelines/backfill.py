@@ -28,8 +28,9 @@ def times_of(store: Store, pipeline_id: str, request: BackfillRequest) -> tuple[
     if not schedules:
         raise InvalidInputError("This pipeline has no such schedule; only a schedule's times can be made up for.")
     if len(schedules) > 1:
+        known = "; ".join(f"{trigger.id[:8]} ({trigger.cron}, {trigger.zone})" for trigger in schedules)
         raise InvalidInputError(
-            "This pipeline has several schedules; say which one is meant.", {"trigger_id": "is missing"}
+            f"This pipeline has several schedules; say which one is meant: {known}.", {"trigger_id": "is missing"}
         )
     trigger = schedules[0]
     start = moment_of(request.start, "start", ZoneInfo(trigger.zone))

@@ -25,7 +25,6 @@ from .backfill import times_of
 from .firing import run_of
 from .run_checks import check_parameters, moment_of
 
-_REPEATED = frozenset({StepState.FAILED, StepState.STOPPED, StepState.SKIPPED})
 _PAGE = 500
 
 
@@ -88,12 +87,14 @@ class RunRequests(Asking):
                 "Only a run that is over and failed or was stopped can be repeated; run it anew instead."
             )
         steps = {step.step: step for step in self.store.steps(run_id)}
-        again = {name for name, step in steps.items() if step.state in _REPEATED}
-        if request.step:
-            if request.step not in steps:
-                raise NotFoundError(f"This run has no step “{request.step}”.")
-            waits = edges(self.store.version(run.pipeline_id, run.version).definition)
-            again |= _behind(request.step, waits)
+        if request.step and request.step not in steps:
+            raise NotFoundError(f"This run has no step “{request.step}”.")
+        failed = {name for name, step in steps.items() if step.state in (StepState.FAILED, StepState.STOPPED)}
+        # also those that ran because a step failed, or whatever became of it
+        again = _with_those_behind(
+            failed | {request.step} & steps.keys(), edges(self.store.version(run.pipeline_id, run.version).definition)
+        )
+        again |= {name for name, step in steps.items() if step.state is StepState.SKIPPED}
         for name in again:
             step = steps[name]
             begun = bool(step.sweeps) and step.state is not StepState.SKIPPED
@@ -151,8 +152,8 @@ class RunRequests(Asking):
         return {fire.scheduled_at for fire in self.store.fired(trigger.id, since=times[0]) if fire.run_id} & set(times)
 
 
-def _behind(step: str, waits: dict[str, list[str]]) -> set[str]:
-    found = {step}
+def _with_those_behind(steps: set[str], waits: dict[str, list[str]]) -> set[str]:
+    found = set(steps)
     while more := {name for name, before in waits.items() if found & set(before)} - found:
         found |= more
     return found
