@@ -11,7 +11,10 @@ import pytest
 from cron_reference import expected, is_day, numbers_of
 
 from jupyter_mlops.core.cron import CronError, check, in_words, iso, next_time, next_times, times_between
+from jupyter_mlops.core.pipelines.definition import PipelineDefinition
+from jupyter_mlops.core.pipelines.records import Trigger
 from jupyter_mlops.core.record import now
+from jupyter_mlops.services.pipelines.airflow.remarks import remarks_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -442,3 +445,17 @@ def test_check_blames_the_line_before_the_zone() -> None:
     assert checked.field == "cron"
     assert "five fields" in checked.error
     assert (checked.words, checked.next) == ("", [])
+
+
+@pytest.mark.parametrize(
+    ("line", "differs"),
+    [
+        # the first 40 times from 2026-01-01, of croniter 7.0.0 compared with cronsim 2.8
+        *((line, True) for line in ("0 0 */2 * 3", "0 0 1 * */2", "0 0 */2,5 * 3", "0 0 */2 * 1#2")),
+        *((line, False) for line in ("0 0 13 * 5", "0 0 * * 3", "0 0 */2 * *", "0 0 1-31/2 * 3", "0 0 * * */1")),
+    ],
+)
+def test_a_line_that_airflow_reads_in_another_way_is_remarked_in_the_export(line: str, differs: bool) -> None:
+    trigger = Trigger(id="t", pipeline_id="p", cron=line)
+    remarks = remarks_of(PipelineDefinition(name="x", steps={}), [trigger], {})
+    assert any("Airflow runs on days that fit either" in remark for remark in remarks) == differs

@@ -36,6 +36,12 @@ def airflow_cron(line: str) -> str | None:
     return " ".join(fields)
 
 
+def _days_differ(line: str) -> bool:
+    """Whether Airflow's croniter takes either day field where cronsim takes both: one begins with “*”."""
+    days = line.split()[2::2]
+    return len(days) == 2 and "*" not in days and any(day.startswith("*") for day in days)
+
+
 def _of_pipeline(definition: PipelineDefinition) -> Iterator[str]:
     yield "Runs are not written to MLflow; what notebooks log themselves goes where MLFLOW_TRACKING_URI says."
     if definition.alerts.to:
@@ -55,7 +61,13 @@ def _of_triggers(triggers: list[Trigger]) -> Iterator[str]:
     for trigger in schedules[:1]:
         if airflow_cron(trigger.cron) is None:
             yield f"The schedule {trigger.cron} is left out: Airflow knows no working days in a cron line."
-        elif trigger.zone not in ("UTC", "Etc/UTC"):
+            continue
+        if _days_differ(trigger.cron):
+            yield (
+                f"The schedule {trigger.cron} is met on days that fit day and weekday; Airflow runs on days that fit "
+                "either: write the days without “*/”."
+            )
+        if trigger.zone not in ("UTC", "Etc/UTC"):
             yield "On the days when clocks are changed Airflow has rules of its own for the schedule's times."
     for trigger in triggers:
         match trigger.kind:
