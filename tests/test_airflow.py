@@ -20,7 +20,7 @@ from jupyter_mlops.cli.main import main
 from jupyter_mlops.core.pipelines.conditions import evaluate
 from jupyter_mlops.core.pipelines.records import Trigger
 from jupyter_mlops.core.pipelines.text import check_text
-from jupyter_mlops.core.search.samplers import make_sampler
+from jupyter_mlops.core.search.samplers import make_study, planned_total
 from jupyter_mlops.core.search.space import Space
 from jupyter_mlops.core.sweeps import Sampler
 from jupyter_mlops.services.pipelines.airflow import export as airflow
@@ -174,8 +174,8 @@ def test_what_a_step_does_not_leave_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("sampler", [Sampler(), Sampler(kind="random", count=4, seed=7)])
 def test_points_are_those_of_a_sweep(sampler: Sampler) -> None:
     space: dict[str, list[Any]] = {"a": [1, 2, 3], "b": ["x", "y"]}
-    ours = make_sampler(Space(space), sampler)
-    assert airflow_steps.points(space, sampler.count, sampler.seed) == ours.ask(ours.total, 0)
+    ours = make_study(Space(space), sampler)
+    assert airflow_steps.points(space, sampler.count, sampler.seed) == ours.ask(planned_total(ours, sampler))
 
 
 def test_fields_that_are_known_only_at_run_time_are_lists() -> None:
