@@ -127,8 +127,9 @@ describe('MlopsModel', () => {
       const before = server.asked.length;
       bus.announce(server.revision);
       bus.announce(99, 'https://events.jupyter.org/contents_service/v1');
-      await Promise.resolve();
-      expect(server.asked).toHaveLength(before);
+      // this one alone: it would wait for one that the events began
+      await model.refresh();
+      expect(server.asked).toHaveLength(before + 1);
     });
 
     it('make the polling calm, and silence makes it eager again', async () => {
@@ -287,6 +288,8 @@ describe('MlopsModel', () => {
       server.release();
       await slow;
       await next;
+      // the answer that was slow is in by now, whoever waits for it
+      await new Promise(resolve => setTimeout(resolve, 20));
       expect(model.run('run of a')?.state).toBe('succeeded');
     });
 
@@ -425,6 +428,7 @@ describe('MlopsModel', () => {
     server.release();
     await refresh;
     bus.announce(5);
+    await new Promise(resolve => setTimeout(resolve, 20));
     expect(changes).toHaveLength(0);
     expect(server.asked).toHaveLength(1);
   });

@@ -56,16 +56,6 @@ describe('dialogs of what fires a pipeline', () => {
       ]);
     });
 
-    it('draws what is typed before the caret can be moved', async () => {
-      const done = begin();
-      const month = (await byRole('textbox', 'month')) as HTMLInputElement;
-      type(month, '12');
-      // React puts the old value back, and with it the caret at the end, where the new one has not been drawn by now
-      expect(month.value).toBe('12');
-      await press('Cancel');
-      await done;
-    });
-
     it('changes nothing of one but what was said', async () => {
       server.pipelines.putTrigger({
         id: 't',
