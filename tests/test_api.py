@@ -170,6 +170,29 @@ async def test_choosing_the_metric_finds_the_best(api: Api, train: Path, store: 
         assert found["best_run_id"] == best
 
 
+async def test_outputs_are_trusted_where_this_account_started_the_run(
+    api: Api, train: Path, store: Store, data_dir: Path
+) -> None:
+    """On a team's store a service takes over what others started, and keeps their notebooks in its own folder."""
+    sweep_id, run_id = await with_a_run(api, store)
+    executed = {"cell_type": "code", "execution_count": 1, "metadata": {}, "source": "", "outputs": []}
+    others = [executed | {"execution_count": None, "metadata": {"trusted": True}}, {"cell_type": "markdown"}]
+    output = Layout(data_dir).output(run_id, 1)
+    output.parent.mkdir(parents=True)
+    output.write_text(json.dumps({"cells": [executed, *others]}))
+
+    async def trusted() -> list[bool]:
+        cells = (await api.done("GET", f"runs/{run_id}/notebook"))["cells"]
+        return [cell.get("metadata", {}).get("trusted", False) for cell in cells]
+
+    assert await trusted() == [True, False, False]
+    store.change_sweep(sweep_id, started_by="another")
+    assert await trusted() == [False, False, False]
+    # of before it was recorded: on the SQLite file of one account
+    store.change_sweep(sweep_id, started_by="")
+    assert await trusted() == [True, False, False]
+
+
 # -- who may -------------------------------------------------------------------------------------
 
 

@@ -167,6 +167,8 @@ class Sweep(Record, frozen=True, kw_only=True):
         extras: of a pipeline's step.
         pipeline_run, step: whose step it is; empty where a person started it.
         service: name of the service that may take it up; empty means any.
+        started_by: name of the service of the account that started it, or whose schedule did; its notebooks' outputs
+            are trusted for that account alone. Empty in older records.
         mlflow_parent: MLflow run below which its own parent run stands.
         stop_requested, pause_requested: intents the service has yet to act on.
         message: one line on how it stands, or why it paused or failed.
@@ -202,6 +204,7 @@ class Sweep(Record, frozen=True, kw_only=True):
     pipeline_run: str = ""
     step: str = ""
     service: str = ""
+    started_by: str = ""
     mlflow_parent: str = ""
     total: int = 0
     planned: int = 0

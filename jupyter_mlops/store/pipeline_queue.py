@@ -66,6 +66,7 @@ def add_runs(
         run = msgspec.structs.replace(
             asked, number=pipeline.runs + len(made) + 1, version=asked.version or pipeline.version, revision=number
         )
+        run = msgspec.structs.replace(run, started_by=run.started_by or pipeline.service)
         if run.overlap == "skip":
             live = (other.number for other in made if other.state is not PipelineRunState.SKIPPED)
             run = _skipped_after(

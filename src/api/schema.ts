@@ -210,6 +210,7 @@ export interface PipelineRun {
   parameters: Record<string, unknown>;
   overlap: 'queue' | 'replace' | 'skip';
   service: string;
+  started_by: string;
   stop_requested: boolean;
   steps: Record<string, number>;
   drift: string;
@@ -576,6 +577,7 @@ export interface Sweep {
   pipeline_run: string;
   step: string;
   service: string;
+  started_by: string;
   mlflow_parent: string;
   total: number;
   planned: number;

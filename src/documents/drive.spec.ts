@@ -86,12 +86,6 @@ describe('MlopsDrive', () => {
     });
   });
 
-  it('trusts what was executed, and nothing else', async () => {
-    answer({ 'runs/s1-2/notebook': notebook(1, null) });
-    const { cells } = (await drive.get(path)).content as INotebookContent;
-    expect(cells.map(cell => cell.metadata.trusted)).toEqual([true, undefined]);
-  });
-
   it('does not fetch the content where it is not asked for', async () => {
     const model = await drive.get(path, { content: false });
     expect(model.content).toBeNull();

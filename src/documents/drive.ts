@@ -165,7 +165,7 @@ export class MlopsDrive implements Contents.IDrive {
 
   private async _executed(run: Run): Promise<INotebookContent> {
     try {
-      return trusting(await this._client.runNotebook(run.id));
+      return await this._client.runNotebook(run.id);
     } catch (error) {
       if (
         error instanceof ApiError &&
@@ -225,21 +225,6 @@ function model(
     mimetype: 'application/x-ipynb+json',
     format: content ? 'json' : null,
     content
-  };
-}
-
-/**
- * A run's outputs were made by this person's own execution of the cells, as those of a kernel are,
- * so that they may be drawn like them; cells that were not executed keep what they were.
- */
-function trusting(notebook: INotebookContent): INotebookContent {
-  return {
-    ...notebook,
-    cells: notebook.cells.map(cell =>
-      cell.cell_type === 'code' && typeof cell['execution_count'] === 'number'
-        ? { ...cell, metadata: { ...cell.metadata, trusted: true } }
-        : cell
-    )
   };
 }
 

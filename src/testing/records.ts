@@ -62,6 +62,7 @@ export function pipelineRunOf(
     parameters: {},
     overlap: 'queue',
     service: '',
+    started_by: '',
     stop_requested: false,
     steps: {},
     drift: '',

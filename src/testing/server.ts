@@ -252,6 +252,7 @@ export function sweepOf(id: string, change: Partial<Sweep> = {}): Sweep {
     pipeline_run: '',
     step: '',
     service: '',
+    started_by: '',
     mlflow_parent: '',
     total: 10,
     planned: 10,

@@ -172,6 +172,7 @@ class PipelineRun(Record, frozen=True, kw_only=True):
         cause, trigger_id, scheduled_at: what started it, and the time it was meant for.
         parameters: all the pipeline's, as they are in this run.
         service: name of the service that has it, empty where none took it yet.
+        started_by: see :class:`~jupyter_mlops.core.sweeps.Sweep`.
         steps: how many steps are in which state.
         drift: what is installed otherwise than at promotion, empty where nothing is.
         log: what a person should know of its way: repetitions, losses, skips.
@@ -190,6 +191,7 @@ class PipelineRun(Record, frozen=True, kw_only=True):
     parameters: dict[str, Any] = {}
     overlap: Overlap = "queue"
     service: str = ""
+    started_by: str = ""
     stop_requested: bool = False
     steps: dict[str, int] = {}
     drift: str = ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+import msgspec
+
 from ...core.cron import iso
 from ...core.errors import ConflictError, NotFoundError
 from ...core.pipelines.graph import graph
@@ -61,6 +63,7 @@ class RunRequests(Asking):
                 pipeline_id=pipeline_id,
                 version=number,
                 cause="hand",
+                started_by=self.layout.service,
                 scheduled_at=iso(moment_of(request.scheduled_time)) if request.scheduled_time else at,
                 parameters=request.parameters,
                 created_at=at,
@@ -137,7 +140,10 @@ class RunRequests(Asking):
         if request.dry_run:
             return BackfillAnswer(times=times, known=len(known))
         at = now()
-        due = [(time, run_of(trigger, "backfill", time, at), "") for time in times]
+        due = [
+            (time, msgspec.structs.replace(run_of(trigger, "backfill", time, at), started_by=self.layout.service), "")
+            for time in times
+        ]
         for _ in range(10):
             self.store.fire([Firing(trigger, trigger.next_at, due, trigger.message)], at, self.layout.service)
             present = self.store.trigger(trigger.id)

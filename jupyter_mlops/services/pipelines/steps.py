@@ -143,6 +143,7 @@ def make_sweep(name: str, step: Step, place: Place, *, values: dict[str, Any], o
         pipeline_run=place.run.id,
         step=name,
         service=place.service,
+        started_by=place.run.started_by,
         mlflow_parent=place.run.mlflow_run_id or "",
         # a notebook's run stands directly below its pipeline's
         mlflow_experiment_id=None if step.sweep else place.run.mlflow_experiment_id,
