@@ -142,7 +142,8 @@ class Runtime:
         self._do_beside("tidying", TIDY_SECONDS, lambda: retention.apply(self.context))
         self._say()
         due = self.scheduler.next_due
-        return POLL_SECONDS if due is None else min(POLL_SECONDS, max(0.0, due))
+        # what is overdue is under way, such as a look at files
+        return min(POLL_SECONDS, due) if due is not None and due > 0 else POLL_SECONDS
 
     def _do_beside(self, name: str, seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Begin what is done from time to time, where it is due and its last time is over."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
+import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,3 +47,31 @@ def _hostile_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({})))
     with hostile(tmp_path_factory.mktemp("hostile")):
         yield
+
+
+class SilentServer:
+    """Accepts connections and reads requests; answers only once it is told to."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.answers = False
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.uri = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        kept = []
+        while True:
+            connection, _ = self._listening.accept()
+            kept.append(connection)
+            threading.Thread(target=self._hear, args=[connection], daemon=True).start()
+
+    def _hear(self, connection: socket.socket) -> None:
+        while b"HTTP/1.1" in connection.recv(65536):
+            self.requests += 1
+            if self.answers:
+                body = json.dumps({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "No such run."}).encode()
+                head = (
+                    f"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+                )
+                connection.sendall(head.encode() + body)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from conftest import wait_until
+from hostile_helpers import SilentServer
 from pipeline_helpers import PipelineService
 
 from jupyter_mlops.core.cron import iso
@@ -334,6 +335,35 @@ def test_files_fire_a_run_that_knows_them(piped: PipelineService, monkeypatch: p
     piped.pipelines.delete_trigger(trigger.id)
     assert run.cause == "files"
     assert piped.steps(run.id)["take"].outputs["names"] == [str(piped.folder / "in" / "new.csv")]
+
+
+def test_file_patterns_on_a_host_that_never_answers_hold_nothing_up(piped: PipelineService) -> None:
+    pipeline = simple(piped, "other")
+    silent = SilentServer()
+    request = ScheduleRequest(kind="files", pattern=f"{silent.uri}/in/*.csv")
+    # more than threads in asyncio's own pool
+    triggers = [piped.pipelines.add_trigger(pipeline, request).trigger for _ in range(8)]
+    try:
+        piped.service.start()
+        wait_until(lambda: silent.requests >= len(triggers))
+        run, _ = piped.run(pipeline)
+        assert run.state is PipelineRunState.SUCCEEDED
+        # each says so, and is looked at again later and later
+        found = [wait_until(lambda one=one: _with_message(piped, one.id)) for one in triggers]
+        for trigger in found:
+            assert "has not answered for 30 s" in trigger.message
+            assert trigger.next_at is not None
+            later = datetime.fromisoformat(trigger.next_at) - datetime.fromisoformat(trigger.created_at)
+            # thirty seconds in vain, then twice the usual ten
+            assert later.total_seconds() >= 50
+    finally:
+        for trigger in triggers:
+            piped.pipelines.delete_trigger(trigger.id)
+
+
+def _with_message(piped: PipelineService, trigger_id: str) -> Trigger | None:
+    trigger = piped.store.trigger(trigger_id)
+    return trigger if trigger.message else None
 
 
 def test_a_pipeline_follows_anothers_end(piped: PipelineService) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 from conftest import Service, serving, wait_until
+from hostile_helpers import SilentServer
 from mlflow_helpers import MlflowServer, embedded, free_port, mlflow_client, mlflow_runs, status_of, tagged
 
 from jupyter_mlops.core.errors import UnavailableError
@@ -288,34 +288,6 @@ def test_an_external_mlflow_that_is_gone_for_a_while(server: MlflowServer, data_
         assert {run.info.status for run in children} == {"FINISHED"}
         names = {item.path for item in mlflow_client(service, server.uri).list_artifacts(children[3].info.run_id)}
         assert "output.ipynb" in names
-
-
-class SilentServer:
-    """Accepts connections and reads requests; answers only once it is told to."""
-
-    def __init__(self) -> None:
-        self.requests = 0
-        self.answers = False
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.uri = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        kept = []
-        while True:
-            connection, _ = self._listening.accept()
-            kept.append(connection)
-            threading.Thread(target=self._hear, args=[connection], daemon=True).start()
-
-    def _hear(self, connection: socket.socket) -> None:
-        while b"HTTP/1.1" in connection.recv(65536):
-            self.requests += 1
-            if self.answers:
-                body = json.dumps({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "No such run."}).encode()
-                head = (
-                    f"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-                )
-                connection.sendall(head.encode() + body)
 
 
 def test_an_external_mlflow_that_never_answers_is_left_alone_for_a_while(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from ...core.errors import MlopsError
 from ...core.runs import SecretRef
 from ...secret_values import find_secret
+from ..foreign import ask
 from .alert_texts import Alert
 
 log = logging.getLogger(__name__)
@@ -27,8 +28,7 @@ async def deliver(alert: Alert, to: Sequence[tuple[int, str | SecretRef]]) -> di
 
 async def _deliver(number: int, alert: Alert, address: str | SecretRef) -> str:
     try:
-        async with asyncio.timeout(SECONDS):
-            return await asyncio.to_thread(_send, number, alert, address)
+        return await ask(SECONDS, _send, number, alert, address)
     except TimeoutError:
         return f"it did not answer within {SECONDS:g} s."
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from ...core.errors import MlopsError
-from ...core.pipelines.records import Trigger
+from ...core.errors import MlopsError, UnavailableError
+from ...core.pipelines.records import PipelineRun, Trigger
 from ...core.record import now
 from ...store import Firing
 from ..context import Context
+from ..foreign import ask
 from .firing import due
 from .new_files import look
 
@@ -18,6 +21,10 @@ log = logging.getLogger(__name__)
 
 BATCH = 250
 FILES_SECONDS = 10.0
+LOOK_SECONDS = 30.0  # s that a look at files may take
+_SELDOM = 600.0  # s between two looks at what fails again and again
+_LOOKS = 16  # at once
+_LATE = 4  # looks at one trigger's files that hang, before no other is begun
 
 
 class Scheduler:
@@ -31,6 +38,9 @@ class Scheduler:
         self.context = context
         self.store = context.store
         self._looking: dict[str, asyncio.Task[None]] = {}
+        self._places = asyncio.Semaphore(_LOOKS)
+        self._under_way: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()
 
     @property
     def next_due(self) -> float | None:
@@ -62,16 +72,49 @@ class Scheduler:
         task.add_done_callback(lambda _: self._looking.pop(trigger.id, None))
 
     async def _look_at_files(self, trigger: Trigger) -> None:
-        """Fire where files are new or have changed; however many, that is one run."""
-        following = (datetime.now(UTC) + timedelta(seconds=FILES_SECONDS)).isoformat(timespec="microseconds")
+        """Fire where files are new or have changed; however many, that is one run.
+
+        What fails is looked at less and less often.
+        """
+        following = datetime.now(UTC) + timedelta(seconds=FILES_SECONDS)
         try:
-            state, run = await asyncio.to_thread(look, trigger, self.store.trigger_state(trigger.id))
-            fires = [(run.scheduled_at, run, "")] if run else []
-            firing = Firing(trigger, following, fires, state=state)
+            state, run = await self._see(trigger)
+            self._failures.pop(trigger.id, None)
+            fires, message = [(run.scheduled_at, run, "")] if run else [], ""
         except MlopsError as error:
-            firing = Firing(trigger, following, [], error.message)
+            self._failures[trigger.id] += 1
+            state, fires, message = None, [], error.message
+            pause = min(_SELDOM, FILES_SECONDS * 2 ** min(10, self._failures[trigger.id]))
+            following = datetime.now(UTC) + timedelta(seconds=pause)
+        firing = Firing(trigger, following.isoformat(timespec="microseconds"), fires, message, state=state)
         try:
             self.store.fire([firing], now(), self.context.service)
         except MlopsError as error:
             # as it stands it is due again at once
             log.warning("What is new for a trigger could not be written down: %s", error.message)
+
+    async def _see(self, trigger: Trigger) -> tuple[dict[str, Any], PipelineRun | None]:
+        """Look at a trigger's files; see :func:`~.new_files.look`.
+
+        Raises:
+            MlopsError: they cannot be read, or their place does not answer.
+        """
+        state = self.store.trigger_state(trigger.id)
+
+        def see() -> tuple[dict[str, Any], PipelineRun | None]:
+            try:
+                return look(trigger, state)
+            finally:
+                self._under_way[trigger.id] -= 1
+
+        try:
+            if self._under_way[trigger.id] >= _LATE:
+                raise TimeoutError
+            async with self._places:
+                self._under_way[trigger.id] += 1
+                return await ask(LOOK_SECONDS, see)
+        except TimeoutError:
+            raise UnavailableError(
+                f"“{trigger.pattern}” has not answered for {LOOK_SECONDS:g} s; it is tried again less and less often, "
+                f"every {_SELDOM / 60:g} minutes in the end."
+            ) from None
