@@ -47,9 +47,9 @@ def _add_workers(found: Victims, host: psutil.Process) -> None:
         found[WORKER].append(worker)
         for child in worker.children(recursive=True):
             command = " ".join(child.cmdline())
-            if "worker.guard" in command:
+            if "jupyter_mlops.worker.processes.guardian" in command:
                 continue
-            served = "forkserver" in command and child.ppid() == worker.pid
+            served = "server.py" in command and child.ppid() == worker.pid
             found[FORK_SERVER if served else KERNEL].append(child)
 
 

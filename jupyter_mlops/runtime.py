@@ -67,7 +67,7 @@ class Runtime:
         self._stack.callback(self.context.thread.shutdown)
         self._stack.push_async_callback(self.context.close)
         self._stack.push_async_callback(self._close_targets)
-        self._stack.callback(store.put_info, info_key(layout), None)
+        self._stack.callback(self._say_nothing)
         self.drivers = Drivers(self.context)
         self._stack.push_async_callback(self.drivers.close)
         self.pipeline_runs = PipelineRuns(self.context, self.drivers)
@@ -118,7 +118,7 @@ class Runtime:
         """Show other services that this one lives, and take over from those that do not."""
         while True:
             try:
-                self.context.store.beat(self.context.epoch)
+                self.context.store.beat()
                 self.pipeline_runs.look_after_others()
             except StaleEpochError:
                 self.end()
@@ -195,6 +195,12 @@ class Runtime:
         if info != self._said:
             self._said = info
             self.context.store.put_info(info_key(self.context.layout), msgspec.to_builtins(info))
+
+    def _say_nothing(self) -> None:
+        try:
+            self.context.store.put_info(info_key(self.context.layout), None)
+        except StaleEpochError:
+            log.info("What the service says of itself is the next one's by now")
 
     def _doing(self) -> str:
         runs = self.pipeline_runs.working

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from conftest import kill, wait_until
+from conftest import wait_until
 from mlflow_helpers import free_port
+from session_helpers import kill
 
 SIGNED_IN = {"Authorization": "token secret"}
 

@@ -222,7 +222,7 @@ def test_where_no_unit_can_be_a_sentence_says_why(
     if obstacle == "no-program":
         monkeypatch.setenv("PATH", str(systemd.folder / "linger"))
     if obstacle == "macos":
-        monkeypatch.setattr(keep.sys, "platform", "darwin")
+        monkeypatch.setattr(sys, "platform", "darwin")
     found = look(settings)
     assert not found.possible and not found.installed and found.message.startswith(sentence)
     with pytest.raises(UnavailableError) as refused:

@@ -19,8 +19,9 @@ from typing import Any
 
 import psutil
 import pytest
-from conftest import BASE_URL, Service, kill, put_mlflow, serving, wait_until
+from conftest import BASE_URL, Service, put_mlflow, serving, wait_until
 from mlflow_helpers import embedded, mlflow_runs, status_of
+from session_helpers import kill
 from tornado.httpclient import HTTPClientError, HTTPResponse
 
 from jupyter_mlops.core.states import SweepState

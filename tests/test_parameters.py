@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from jupyter_mlops.core.errors import InvalidInputError
-from jupyter_mlops.core.notebook.declared import Parameter, read_parameters
+from jupyter_mlops.core.notebook.declared import read_parameters
+from jupyter_mlops.core.parameters import Parameter
 from jupyter_mlops.core.values import check_value, looks_secret
 
 

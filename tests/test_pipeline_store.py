@@ -170,16 +170,16 @@ def test_compare_and_set(store: Store) -> None:
 def test_writes_under_an_old_epoch_are_refused(store: Store) -> None:
     run = new_run(store, new_pipeline(store))
     (step,) = new_steps(store, run, StepState.WAITING)
-    old = store.acquire_lease("service:a", "first")
-    store.change_step(step.id, epoch=old, message="x")
+    late = store.under(store.acquire_lease("service:a", "first"))
+    late.change_step(step.id, message="x")
     store.acquire_lease("service:a", "second")
     before = store.revision()
     for write in (
-        lambda: store.change_pipeline_run(run.id, epoch=old, message="y"),
-        lambda: store.change_step(step.id, epoch=old, message="y"),
-        lambda: store.add_steps(run.id, [step], epoch=old),
-        lambda: store.claim_pipeline_run(run.id, 1, "a", old),
-        lambda: store.beat(old),
+        lambda: late.change_pipeline_run(run.id, message="y"),
+        lambda: late.change_step(step.id, message="y"),
+        lambda: late.add_steps(run.id, [step]),
+        lambda: late.claim_pipeline_run(run.id, 1, "a"),
+        late.beat,
     ):
         with pytest.raises(StaleEpochError, match="“service:a” was taken over"):
             write()
@@ -191,12 +191,12 @@ def test_heartbeats_count_within_an_epoch(store: Store) -> None:
     first = store.acquire_lease("service:a", "first")
     other = store.acquire_lease("service:b", "other")
     for _ in range(3):
-        store.beat(first)
-    store.beat(other)
+        store.under(first).beat()
+    store.under(other).beat()
     assert store.beats() == {"service:a": (1, 3), "service:b": (1, 1)}
     second = store.acquire_lease("service:a", "second")
     assert store.beats() == {"service:a": (2, 0), "service:b": (1, 1)}
-    store.beat(second)
+    store.under(second).beat()
     assert store.beats()["service:a"] == (2, 1)
     assert store.revision() == 0
 
@@ -547,11 +547,10 @@ def test_several_times_at_once_are_as_one_after_the_other(store: Store, overlap:
 
 def test_queue_waits_for_its_turn(store: Store) -> None:
     pipeline = new_pipeline(store)
-    epoch = store.acquire_lease("service:a", "me")
     runs = [new_run(store, pipeline, overlap="queue") for _ in range(4)]
 
     def claim(run: PipelineRun, concurrency: int = 2) -> bool:
-        taken = store.claim_pipeline_run(run.id, concurrency, "a", epoch)
+        taken = store.claim_pipeline_run(run.id, concurrency, "a")
         assert taken is None or taken == store.pipeline_run(run.id)
         assert taken is None or (taken.state, taken.service) == (PipelineRunState.RUNNING, "a")
         return taken is not None
@@ -566,11 +565,11 @@ def test_queue_waits_for_its_turn(store: Store) -> None:
 def test_one_of_many_claims_a_run(store: Store) -> None:
     pipeline = new_pipeline(store)
     runs = [new_run(store, pipeline) for _ in range(6)]
-    epochs = [store.acquire_lease(f"service:{number}", "me") for number in range(6)]
+    services = [store.under(store.acquire_lease(f"service:{number}", "me")) for number in range(6)]
     won: list[tuple[str, str]] = []
 
     def claim(number: int) -> None:
-        taken = [store.claim_pipeline_run(run.id, 4, f"s{number}", epochs[number]) for run in runs]
+        taken = [services[number].claim_pipeline_run(run.id, 4, f"s{number}") for run in runs]
         won.extend((run.id, f"s{number}") for run in taken if run is not None)
 
     together(claim, 6)
@@ -862,4 +861,4 @@ def test_no_change_is_missed_by_who_asks_since_a_revision(store: Store, store_ur
 def test_an_epoch_of_nobody(store: Store) -> None:
     run = new_run(store, new_pipeline(store))
     with pytest.raises(StaleEpochError):
-        store.claim_pipeline_run(run.id, 1, "a", Epoch(name="service:zzz", number=1))
+        store.under(Epoch(name="service:zzz", number=1)).claim_pipeline_run(run.id, 1, "a")

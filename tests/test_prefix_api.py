@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from api_helpers import Api
 from conftest import write_notebook
-from test_api import Api
 
 from jupyter_mlops.store import Store
 from jupyter_mlops.tracking.fields import sweep_tags

@@ -386,7 +386,7 @@ def test_a_pipeline_follows_anothers_end(piped: PipelineService) -> None:
 )
 def test_runs_that_overlap_follow_the_policy(piped: PipelineService, overlap: str, states: list[str]) -> None:
     pipeline = simple(piped, text="import time; time.sleep(4)")
-    request = ScheduleRequest(cron="* * * * *", overlap=overlap)  # type: ignore[arg-type]
+    request = ScheduleRequest(cron="* * * * *", overlap=overlap)
     trigger = piped.pipelines.add_trigger(pipeline, request).trigger
     piped.service.start()
     started = piped.start(pipeline)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from jupyter_mlops.core.errors import InvalidInputError
-from jupyter_mlops.core.notebook.declared import Parameter
+from jupyter_mlops.core.parameters import Parameter
 from jupyter_mlops.core.search.grid import GridStudy, RandomStudy
 from jupyter_mlops.core.search.samplers import make_study
 from jupyter_mlops.core.search.space import MAX_COUNT, Space, build_space, check_space, parse_field

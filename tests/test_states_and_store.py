@@ -153,20 +153,21 @@ def test_writes_under_an_old_epoch_are_refused(store: Store) -> None:
     sweep = new_sweep(store)
     (run,) = new_runs(store, sweep)
     old = store.acquire_lease("local", "first")
-    store.change_sweep(sweep.id, epoch=old, name="b")
+    late = store.under(old)
+    late.change_sweep(sweep.id, name="b")
     new = store.acquire_lease("local", "second")
     elsewhere = store.acquire_lease("tcp://a:1", "third")
     assert (old.number, new.number, elsewhere.number) == (1, 2, 1)
     before = store.revision()
     for write in (
-        lambda: store.change_sweep(sweep.id, epoch=old, name="c"),
-        lambda: store.change_run(run.id, epoch=old, message="c"),
-        lambda: store.add_runs(sweep.id, [Run(id="x", sweep_id=sweep.id, index=1)], epoch=old),
+        lambda: late.change_sweep(sweep.id, name="c"),
+        lambda: late.change_run(run.id, message="c"),
+        lambda: late.add_runs(sweep.id, [Run(id="x", sweep_id=sweep.id, index=1)]),
     ):
         with pytest.raises(StaleEpochError, match="“local” was taken over"):
             write()
     assert store.revision() == before
-    assert store.change_run(run.id, epoch=new, message="c").message == "c"
+    assert store.under(new).change_run(run.id, message="c").message == "c"
 
 
 def test_no_two_hold_one_epoch(store: Store) -> None:

@@ -150,7 +150,7 @@ def test_a_later_word_counts(tmp_path: Path) -> None:
 def test_what_cannot_be_handed_on_fails_the_step(
     tmp_path: Path, code: str, extras: dict[str, object], sentence: str
 ) -> None:
-    result = step(tmp_path, code, extras=RunExtras(**extras)).run()  # type: ignore[arg-type]
+    result = step(tmp_path, code, extras=RunExtras(**extras)).run()
     assert why_failed(result, "Output").startswith(sentence)
     assert result.outputs == {}
     assert result.error is not None and result.error.cell is None

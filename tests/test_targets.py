@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -252,6 +253,47 @@ def test_workers_and_service_end_by_themselves_when_idle(data_dir: Path, noteboo
 
 
 @pytest.mark.slow
+def speaks_http(port: int) -> bool:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        try:
+            return connection.recv(100).startswith(b"HTTP/")
+        except OSError:
+            return False
+
+
+def asks_for_a_certificate(port: int) -> bool:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        try:
+            # with TLS 1.3 the refusal comes after the handshake
+            with context.wrap_socket(connection) as wrapped:
+                return wrapped.recv(1) == b""
+        except ssl.SSLError as error:
+            return "CERTIFICATE_REQUIRED" in str(error) or "HANDSHAKE_FAILURE" in str(error)
+
+
+def test_nothing_that_a_host_and_its_workers_listen_on_answers_without_a_certificate(
+    service: Service, notebook: Path
+) -> None:
+    service.run_until_over(notebook, "a = 1", "a", space={"a": "1:2"})
+    (host,) = processes_with(str(service.settings.data_path / "targets" / "local"))
+    processes = [host, *host.children(recursive=True)]
+    listening = {
+        (found.laddr.ip, found.laddr.port)
+        for process in processes
+        for found in process.net_connections("inet")
+        if found.status == psutil.CONN_LISTEN
+    }
+    # scheduler, nannies and workers
+    assert len(listening) >= 3
+    for address, port in listening:
+        assert address == "127.0.0.1"
+        assert not speaks_http(port)
+        assert asks_for_a_certificate(port)
+
+
 def test_a_host_that_is_lost_is_started_again(own_service: Service, notebook: Path) -> None:
     service = own_service
     sweep_id = service.sweep(notebook, "a = 1", "import time; time.sleep(1); score = a", space={"a": "1:3"})

@@ -101,7 +101,7 @@ def test_a_server_that_does_not_get_ready_is_ended(tmp_path: Path, monkeypatch: 
     (tmp_path / "environment").mkdir()
     other = OtherEnvironment(tmp_path / "environment")
     (other.packages / "waiting.py").write_text(
-        "import os, sys, time\nif 'forkserver' in sys.argv[0]:\n"
+        "import os, sys, time\nif sys.argv[0].endswith('server.py'):\n"
         "    open(os.environ['NOTE'], 'w').write(str(os.getpid()))\n    time.sleep(1000)\n"
     )
     monkeypatch.setenv("JUPYTER_PATH", str(other.jupyter))

@@ -10,6 +10,7 @@ from worker_helpers import alive, make_spec, output, run, text_of
 
 from jupyter_mlops.core.states import RunState
 from jupyter_mlops.worker import run_attempt
+from jupyter_mlops.worker.outputs import OutputKeeper
 
 
 def statuses(tmp_path: Path) -> list[str]:
@@ -184,3 +185,41 @@ def test_a_display_that_changes_in_place(tmp_path: Path) -> None:
     assert run(tmp_path, code).state == RunState.SUCCEEDED
     outputs: list[Any] = output(tmp_path).cells[0].outputs
     assert [out.data["text/plain"] for out in outputs] == ["'b'"]
+
+
+@pytest.mark.parametrize(
+    ("display", "said"),
+    [
+        ("publish_display_data({'text/plain': 5})", "['data']['text/plain'] 5 is not valid"),
+        ("publish_display_data({'image/png': {'a': 1}}, transient={'display_id': 'x'})", "['data']['image/png']"),
+        (
+            "publish_display_data({'text/plain': 'a'}, transient={'display_id': 'x'}); "
+            "publish_display_data({'text/plain': None}, transient={'display_id': 'x'}, update=True)",
+            "['data']['text/plain'] None is not valid",
+        ),
+    ],
+)
+def test_a_display_that_a_notebook_cannot_hold_is_left_out_and_said(tmp_path: Path, display: str, said: str) -> None:
+    result = run(
+        tmp_path,
+        f"from IPython.display import publish_display_data\n{display}\nprint('on')",
+        "score = 3",
+        metrics=["score"],
+    )
+    assert (result.state, result.metrics) == (RunState.SUCCEEDED, {"score": 3})
+    assert len(result.warnings) == 1
+    assert f"A display was left out, because a notebook cannot hold it: {said}" in result.warnings[0]
+    text = text_of(output(tmp_path).cells[0])
+    assert text.endswith("on\n") and "left out" in text
+
+
+def test_what_goes_wrong_beside_a_living_kernel_is_said_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: Any, **named: Any) -> None:
+        raise LookupError("a defect in keeping outputs")
+
+    monkeypatch.setattr(OutputKeeper, "add", broken)
+    result = run(tmp_path, "print(1)")
+    assert result.error is not None
+    assert (result.error.name, result.error.message) == ("Internal", "LookupError: a defect in keeping outputs")

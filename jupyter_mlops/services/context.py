@@ -38,6 +38,7 @@ class Context:
     """The parts that ``runtime`` builds, and the few verbs that need several of them.
 
     Attributes:
+        store: all that the service writes is written under ``epoch``.
         service: name of this service among those on one store.
     """
 
@@ -54,6 +55,9 @@ class Context:
     behind: bool = True
     _telling: set[str] = field(default_factory=set)
     _beside: dict[str, set[asyncio.Task[None]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.store = self.store.under(self.epoch)
 
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call something of MLflow's in its thread."""
@@ -165,7 +169,7 @@ class Context:
             # first: whoever is killed in between knows it
             self.finish_later(sweep, service)
         self.behind = True
-        return settle(self.store, self.epoch, sweep_id, why)
+        return settle(self.store, sweep_id, why)
 
     def shares_mlflow(self, service: str) -> bool:
         """Whether another service writes to the same MLflow, as far as it said; each has an embedded one of its own."""
@@ -217,7 +221,7 @@ class Context:
             self.store.remove_unclosed(self.service, name)
 
     def _change(self, run: Run, **fields: Any) -> Run:
-        return self.store.change_run(run.id, expect_attempt=run.attempt, epoch=self.epoch, **fields)
+        return self.store.change_run(run.id, expect_attempt=run.attempt, **fields)
 
     def _result(self, run: Run) -> RunResult:
         try:

@@ -7,7 +7,7 @@ import logging
 from ..core.record import now
 from ..core.states import RUN_LIVE, SWEEP_OVER, RunState, SweepState
 from ..core.sweeps import Sweep
-from ..store import Epoch, Store
+from ..store import Store
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ def defect(error: BaseException) -> str:
     return f"{INTERNAL} ({type(error).__name__}: {error}); see the service's log"
 
 
-def settle(store: Store, epoch: Epoch, sweep_id: str, why: str) -> Sweep:
+def settle(store: Store, sweep_id: str, why: str) -> Sweep:
     """Write down that a sweep and all its unfinished runs are over.
 
     Args:
@@ -33,13 +33,12 @@ def settle(store: Store, epoch: Epoch, sweep_id: str, why: str) -> Sweep:
         store.change_run(
             run.id,
             expect_attempt=run.attempt,
-            epoch=epoch,
             state=RunState.STOPPED,
             message=why,
             ended_at=now(),
             tracked=run.state is RunState.QUEUED,
         )
     if sweep.state is SweepState.PAUSED:
-        store.change_sweep(sweep_id, epoch=epoch, state=SweepState.RUNNING)
+        store.change_sweep(sweep_id, state=SweepState.RUNNING)
     state = SweepState.STOPPED if sweep.state is SweepState.STOPPING else SweepState.FAILED
-    return store.change_sweep(sweep_id, epoch=epoch, state=state, message=why, ended_at=now())
+    return store.change_sweep(sweep_id, state=state, message=why, ended_at=now())

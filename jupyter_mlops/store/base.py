@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Select, Table, Update, bindparam, delete, exists, func, insert, select, text, update
@@ -68,6 +69,16 @@ class Base:
         self._engine = open_engine(url)
         self._reader = at_one_moment(self._engine)
         self._one_writer = self._engine.dialect.name == "sqlite"
+        self._epoch: Epoch | None = None
+
+    def under(self, epoch: Epoch) -> Self:
+        """The same store for the holder of a lease: each of its writes is refused once the lease was taken over.
+
+        Writes raise :class:`StaleEpochError` then.
+        """
+        held = copy.copy(self)
+        held._epoch = epoch
+        return held
 
     def close(self) -> None:
         """Give all connections back."""
@@ -81,11 +92,10 @@ class Base:
             yield connection
 
     @contextmanager
-    def _write(self, epoch: Epoch | None = None, alone: bool = True) -> Iterator[Connection]:
+    def _write(self, alone: bool = True) -> Iterator[Connection]:
         """A transaction that writes; all others wait for its end, so that revisions become visible in their order.
 
         Args:
-            epoch: of the writer's lease.
             alone: False for what takes no revision and cannot meet another's change.
         """
         with _told(), self._engine.connect() as connection:
@@ -93,8 +103,8 @@ class Base:
             with writing.begin():
                 if alone and not self._one_writer:
                     writing.execute(_LOCK)
-                if epoch is not None:
-                    _check_epoch(writing, epoch)
+                if self._epoch is not None:
+                    _check_epoch(writing, self._epoch)
                 yield writing
 
     def revision(self) -> int:
@@ -116,14 +126,16 @@ class Base:
             replace(connection, leases, {"name": name}, values)
             return Epoch(name=name, number=held + 1)
 
-    def beat(self, epoch: Epoch) -> None:
-        """Show that the holder of a lease lives.
+    def beat(self) -> None:
+        """Show that the holder of the lease that this store is :meth:`under` lives.
 
         Raises:
             StaleEpochError: it is held by another.
         """
-        with self._write(epoch) as connection:
-            connection.execute(update(leases).where(leases.c.name == epoch.name).values(beat=leases.c.beat + 1))
+        assert self._epoch is not None
+        with self._write() as connection:
+            name = leases.c.name == self._epoch.name
+            connection.execute(update(leases).where(name).values(beat=leases.c.beat + 1))
 
     def beats(self) -> dict[str, tuple[int, int]]:
         """Epoch and heartbeat of each lease; one that stands still for long has lost its holder."""

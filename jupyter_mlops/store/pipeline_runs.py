@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, delete, exists, false, insert, or_, select
 from ..core.errors import ConflictError
 from ..core.pipelines.records import LogLine, PipelineRun, StepRun
 from ..core.states import PIPELINE_RUN_MOVES, PIPELINE_RUN_OVER, STEP_MOVES, PipelineRunState, StepState
-from .base import Base, Epoch, check_move, next_revision
+from .base import Base, check_move, next_revision
 from .firing import fire_followers
 from .pipeline_queue import MOST_LINES, add_runs, first_queued, has_turn
 from .pipeline_rows import (
@@ -141,7 +141,6 @@ class PipelineRunStore(Base):
         *,
         expect: Collection[PipelineRunState] | None = None,
         expect_service: str | None = None,
-        epoch: Epoch | None = None,
         say: Sequence[LogLine] = (),
         **fields: Any,
     ) -> PipelineRun:
@@ -150,14 +149,13 @@ class PipelineRunStore(Base):
         Args:
             expect: states in which it must be.
             expect_service: that must have it.
-            epoch: of the writer's lease.
             say: lines to add to its log.
             fields: by the names of :class:`~jupyter_mlops.core.pipelines.records.PipelineRun`.
 
         Raises:
             ConflictError: another service has it, it is in another state, or may not move so.
         """
-        with self._write(epoch) as connection:
+        with self._write() as connection:
             run = read_pipeline_run(connection, run_id)
             if expect_service is not None and run.service != expect_service:
                 raise ConflictError("Another service has this run by now.")
@@ -170,13 +168,13 @@ class PipelineRunStore(Base):
                 fire_followers(connection, changed, number)
             return changed
 
-    def claim_pipeline_run(self, run_id: str, concurrency: int, service: str, epoch: Epoch) -> PipelineRun | None:
+    def claim_pipeline_run(self, run_id: str, concurrency: int, service: str) -> PipelineRun | None:
         """Take a run whose turn it is; None where it is not.
 
         Args:
             concurrency: how many runs of its pipeline may go on at once.
         """
-        with self._write(epoch) as connection:
+        with self._write() as connection:
             run = read_pipeline_run(connection, run_id)
             if run.state is not PipelineRunState.QUEUED or not has_turn(connection, run, concurrency):
                 return None
@@ -194,9 +192,9 @@ class PipelineRunStore(Base):
             recent = [mark for mark in pipeline.recent if mark.id != run_id]
             put_pipeline(connection, msgspec.structs.replace(pipeline, recent=recent))
 
-    def add_steps(self, run_id: str, new: Sequence[StepRun], *, epoch: Epoch | None = None) -> None:
+    def add_steps(self, run_id: str, new: Sequence[StepRun]) -> None:
         """Store the steps of a run that begins; those that are there already stay as they are."""
-        with self._write(epoch) as connection:
+        with self._write() as connection:
             read_pipeline_run(connection, run_id)
             known = set(connection.execute(select(step_runs.c.id).where(step_runs.c.run_id == run_id)).scalars())
             number = next_revision(connection)
@@ -235,7 +233,6 @@ class PipelineRunStore(Base):
         *,
         expect: Collection[StepState] | None = None,
         expect_attempt: int | None = None,
-        epoch: Epoch | None = None,
         **fields: Any,
     ) -> StepRun:
         """Change fields of a step.
@@ -243,12 +240,11 @@ class PipelineRunStore(Base):
         Args:
             expect: states in which it must be.
             expect_attempt: which the writer believes to be the present one.
-            epoch: of the writer's lease.
 
         Raises:
             ConflictError: another attempt counts, it is in another state, or may not move so.
         """
-        with self._write(epoch) as connection:
+        with self._write() as connection:
             step = read_step(connection, step_id)
             if expect_attempt is not None and step.attempt != expect_attempt:
                 raise ConflictError(f"Attempt {expect_attempt} of this step was given up; {step.attempt} counts.")

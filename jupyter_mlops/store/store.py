@@ -14,7 +14,7 @@ from ..core.record import now
 from ..core.runs import Run
 from ..core.states import RUN_LIVE, RUN_MOVES, RUN_OVER, SWEEP_MOVES, SWEEP_OVER, RunState, SweepState
 from ..core.sweeps import Sweep, SweepRequest
-from .base import Epoch, check_move, drop_unused, keep_blob, next_revision, putting, read_record, replace
+from .base import check_move, drop_unused, keep_blob, next_revision, putting, read_record, replace
 from .pipelines import PipelineStore
 from .tables import LIVE_SWEEP, UNTRACKED, blobs, drafts, runs, sweeps
 
@@ -104,20 +104,18 @@ class Store(PipelineStore):
         sweep_id: str,
         *,
         expect: Collection[SweepState] | None = None,
-        epoch: Epoch | None = None,
         **fields: Any,
     ) -> Sweep:
         """Change fields of a sweep.
 
         Args:
             expect: states in which it must be.
-            epoch: of the writer's lease.
             fields: by the names of :class:`~jupyter_mlops.core.record.Sweep`.
 
         Raises:
             ConflictError: it is in another state, or may not move to the new one.
         """
-        with self._write(epoch) as connection:
+        with self._write() as connection:
             sweep = _sweep(connection, sweep_id)
             check_move("sweep", sweep.state, fields.get("state", sweep.state), expect, SWEEP_MOVES)
             return _put_sweep(connection, msgspec.structs.replace(sweep, **fields))
@@ -154,13 +152,13 @@ class Store(PipelineStore):
 
     # -- runs --------------------------------------------------------------------------------
 
-    def add_runs(self, sweep_id: str, new: list[Run], *, epoch: Epoch | None = None) -> None:
+    def add_runs(self, sweep_id: str, new: list[Run]) -> None:
         """Add planned runs to a sweep's table.
 
         Raises:
             ConflictError: one of that index is there already.
         """
-        with self._write(epoch) as connection:
+        with self._write() as connection:
             sweep = _sweep(connection, sweep_id)
             number = next_revision(connection)
             rows = [_run_row(msgspec.structs.replace(run, revision=number)) for run in new]
@@ -221,7 +219,6 @@ class Store(PipelineStore):
         *,
         expect: Collection[RunState] | None = None,
         expect_attempt: int | None = None,
-        epoch: Epoch | None = None,
         **fields: Any,
     ) -> Run:
         """Change fields of a run, and the sweep's counts with it.
@@ -229,13 +226,12 @@ class Store(PipelineStore):
         Args:
             expect: states in which it must be.
             expect_attempt: which the writer believes to be the present one.
-            epoch: of the writer's lease.
             fields: by the names of :class:`~jupyter_mlops.core.record.Run`.
 
         Raises:
             ConflictError: another attempt is running, it is in another state, or may not move so.
         """
-        with self._write(epoch) as connection:
+        with self._write() as connection:
             run = _run(connection, run_id)
             if expect_attempt is not None and run.attempt != expect_attempt:
                 raise ConflictError(f"Attempt {expect_attempt} of this run was given up; attempt {run.attempt} counts.")

@@ -29,6 +29,15 @@ _SECURITY = (
     "tls_worker_key",
 )
 POLL_SECONDS = 0.5
+_PRELOAD = "jupyter_mlops.compute.kinds.host"  # this module; where it is run it has another name
+
+
+def dask_setup(server: Any) -> None:
+    """Called by Dask in the scheduler and in each worker: end its HTTP server, which every user here could reach.
+
+    Dask starts one even without a dashboard; until here it has no routes.
+    """
+    server.services.pop("dashboard").stop()
 
 
 async def serve(kind: str, file: Path, slots: int, grace: float, per_worker: int = 1) -> None:
@@ -56,6 +65,10 @@ async def serve(kind: str, file: Path, slots: int, grace: float, per_worker: int
             "distributed.admin.system-monitor.interval": "5s",
             # a slot's tasks are handed to it one by one
             "distributed.scheduler.work-stealing": False,
+            "distributed.scheduler.http.routes": [],
+            "distributed.worker.http.routes": [],
+            "distributed.scheduler.preload": [*dask.config.get("distributed.scheduler.preload"), _PRELOAD],
+            "distributed.worker.preload": [*dask.config.get("distributed.worker.preload"), _PRELOAD],
         }
     )
     security = Security.temporary()
@@ -81,7 +94,9 @@ async def serve(kind: str, file: Path, slots: int, grace: float, per_worker: int
 async def _cluster(kind: str, slots: int, security: Any, per_worker: int) -> Any:
     options: dict[str, Any] = {
         "threads_per_worker": per_worker,
-        "dashboard_address": None,
+        # Dask's default is a fixed port that another cluster may have; see dask_setup
+        "dashboard_address": "127.0.0.1:0",
+        "scheduler_kwargs": {"dashboard": False},
         "security": security,
         "asynchronous": True,
         "silence_logs": 30,

@@ -37,11 +37,15 @@ class SchedulerTarget(Target):
         assert self._client is not None
         try:
             reports = await self._client.run(worker_report, kernel, paths, urls)
-        # whatever a foreign environment raises while unpickling is the answer to the question asked
-        except Exception as error:
+        except ImportError as error:
             raise InvalidInputError(
                 f"The workers at {self.name} cannot load jupyter-mlops {__version__}; install it in their "
                 f"environment. ({type(error).__name__}: {error})"
+            ) from error
+        # a foreign environment may raise anything while it loads the question
+        except Exception as error:
+            raise InvalidInputError(
+                f"The workers at {self.name} cannot say what they have ({type(error).__name__}: {error})."
             ) from error
         if not reports:
             raise self._no_workers()

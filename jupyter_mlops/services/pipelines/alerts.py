@@ -251,7 +251,6 @@ class Alerts:
             run.id,
             # one that a person repeats meanwhile is told of anew
             expect=PIPELINE_RUN_OVER if run.state in PIPELINE_RUN_OVER else None,
-            epoch=self.context.epoch,
             say=say,
             alerted=[*present.alerted, item.kind],
         )

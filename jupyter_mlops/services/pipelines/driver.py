@@ -110,7 +110,7 @@ class PipelineDriver:
             StepRun(id=f"{run.id}-{i}", run_id=run.id, pipeline_id=run.pipeline_id, step=name, position=i)
             for i, name in enumerate(version.definition.steps)
         ]
-        store.add_steps(run.id, new, epoch=self.context.epoch)
+        store.add_steps(run.id, new)
         self._steps = {step.step: give_up(self.context, step) for step in store.steps(run.id)}
         for step in self._steps.values():
             if step.state is StepState.RUNNING:
@@ -363,14 +363,12 @@ class PipelineDriver:
     # -- writing down ----------------------------------------------------------------------------
 
     def _set(self, step: StepRun, **fields: Any) -> StepRun:
-        changed = self.store.change_step(step.id, expect_attempt=step.attempt, epoch=self.context.epoch, **fields)
+        changed = self.store.change_step(step.id, expect_attempt=step.attempt, **fields)
         self._steps[changed.step] = changed
         return changed
 
     def _change(self, **fields: Any) -> None:
-        self.run = self.store.change_pipeline_run(
-            self.run.id, expect_service=self.context.service, epoch=self.context.epoch, **fields
-        )
+        self.run = self.store.change_pipeline_run(self.run.id, expect_service=self.context.service, **fields)
 
     def _say(self, text: str, step: str = "") -> None:
         self._change(say=[LogLine(at=now(), text=text, step=step)])

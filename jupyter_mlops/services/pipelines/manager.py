@@ -117,7 +117,7 @@ class PipelineRuns:
             self._end_queued(run, PipelineRunState.FAILED, error.message)
             return False
         self._concurrency[run_id] = concurrency
-        taken = self.store.claim_pipeline_run(run_id, concurrency, self.context.service, self.context.epoch)
+        taken = self.store.claim_pipeline_run(run_id, concurrency, self.context.service)
         if taken is not None:
             self._drive(taken)
             # the next one of its pipeline may have its turn, too
@@ -212,7 +212,6 @@ class PipelineRuns:
                 run.id,
                 expect=[PipelineRunState.RUNNING],
                 expect_service=run.service,
-                epoch=self.context.epoch,
                 service=self.context.service,
                 say=[line],
             )

@@ -31,7 +31,7 @@ def give_up(context: Context, step: StepRun) -> StepRun:
     owner = sweep.service
     if context.shares_mlflow(owner):
         # so that we tell of its runs: the other one may never come back
-        context.store.change_sweep(sweep.id, epoch=context.epoch, service=context.service)
+        context.store.change_sweep(sweep.id, service=context.service)
         owner = ""
     context.settle(sweep.id, _WHY, owner)
     return step
@@ -53,12 +53,11 @@ def _moved(context: Context, step: StepRun, sweep: Sweep) -> StepRun:
     if sweep.extras is None or sweep.extras.repeat_lost:
         return context.store.change_step(
             step.id,
-            epoch=context.epoch,
             state=StepState.WAITING,
             attempt=step.attempt + 1,
             message=f"{_WHY}; it is repeated",
         )
     error = RunError(name="WorkerLost", message=f"{_WHY}. It is not to be repeated.")
     return context.store.change_step(
-        step.id, epoch=context.epoch, state=StepState.FAILED, error=error, message=error.message, ended_at=now()
+        step.id, state=StepState.FAILED, error=error, message=error.message, ended_at=now()
     )

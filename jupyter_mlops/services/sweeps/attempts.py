@@ -70,7 +70,6 @@ class Attempts:
     ) -> None:
         self.context = context
         self.store = context.store
-        self.epoch = context.epoch
         self.sweep_id = sweep_id
         self.target = target
         self.failure: BaseException | None = None
@@ -186,7 +185,7 @@ class Attempts:
             prefix=sweep.prefix,
             varied=sweep.varied,
             extras=sweep.extras,
-            epoch=self.epoch.number,
+            epoch=self.context.epoch.number,
         )
 
     # -- while it runs -----------------------------------------------------------------------
@@ -226,7 +225,7 @@ class Attempts:
             if not fields or run.id not in self._tasks:
                 return
             try:
-                self.store.change_run(run.id, expect=RUN_LIVE, expect_attempt=run.attempt, epoch=self.epoch, **fields)
+                self.store.change_run(run.id, expect=RUN_LIVE, expect_attempt=run.attempt, **fields)
             except ConflictError:
                 # a fast run has ended before its last cells are written
                 log.debug("Progress of run %s came late", run.id)
@@ -272,7 +271,7 @@ class Attempts:
     def end(self, run: Run, **fields: Any) -> Run:
         """Write down that a run's present attempt is over."""
         fields.setdefault("ended_at", now())
-        return self.store.change_run(run.id, expect_attempt=run.attempt, epoch=self.epoch, **fields)
+        return self.store.change_run(run.id, expect_attempt=run.attempt, **fields)
 
     async def _lose(self, run: Run, why: str) -> None:
         self._lost[run.id] += 1
@@ -291,7 +290,6 @@ class Attempts:
                 run.id,
                 expect=RUN_LIVE,
                 expect_attempt=run.attempt,
-                epoch=self.epoch,
                 state=RunState.QUEUED,
                 **fresh_attempt(run, f"{why.rstrip('.')}; it is repeated"),
             )
@@ -305,7 +303,7 @@ class Attempts:
         """The history of a pipeline's run tells what happened on its way."""
         if sweep.pipeline_run:
             line = LogLine(at=now(), step=sweep.step, text=f"Attempt {run.attempt} was lost: {why} It is repeated.")
-            self.store.change_pipeline_run(sweep.pipeline_run, epoch=self.epoch, say=[line])
+            self.store.change_pipeline_run(sweep.pipeline_run, say=[line])
 
     def _shared_files(self, run: Run, result: RunResult) -> list[str]:
         warnings = []

@@ -44,7 +44,6 @@ class SweepDriver:
     def __init__(self, context: Context, sweep: Sweep) -> None:
         self.context = context
         self.store = context.store
-        self.epoch = context.epoch
         self.id = sweep.id
         self.sweep = sweep
         self.target = context.targets.get(sweep.target)
@@ -191,7 +190,7 @@ class SweepDriver:
             self._set(message=line)
 
     def _set(self, **fields: Any) -> Sweep:
-        self.sweep = self.store.change_sweep(self.id, epoch=self.epoch, **fields)
+        self.sweep = self.store.change_sweep(self.id, **fields)
         return self.sweep
 
     def _last_word(self, otherwise: str) -> str:
@@ -232,7 +231,7 @@ class SweepDriver:
             )
             for i, point in enumerate(points)
         ]
-        self.store.add_runs(self.id, planned, epoch=self.epoch)
+        self.store.add_runs(self.id, planned)
         self.sweep = self.store.sweep(self.id)
 
     async def _hand_out(self, slots: int) -> None:
@@ -279,13 +278,12 @@ class SweepDriver:
             run.id,
             expect=[RunState.QUEUED],
             expect_attempt=run.attempt,
-            epoch=self.epoch,
             state=RunState.STARTING,
             message="",
         )
         mlflow_run, env = await self.context.begin_run(self.sweep, run, self.usage)
         if mlflow_run != run.mlflow_run_id:
-            run = self.store.change_run(run.id, expect_attempt=run.attempt, epoch=self.epoch, mlflow_run_id=mlflow_run)
+            run = self.store.change_run(run.id, expect_attempt=run.attempt, mlflow_run_id=mlflow_run)
         self.attempts.hand_out(self.sweep, run, env)
 
     def _end_unstarted(self, run: Run) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
-from nbformat import NotebookNode
+from nbformat import NotebookNode, ValidationError
 from nbformat.v4 import output_from_msg
 
 from ..failures import CellFailedError
 from ..hiding import NOTHING, Hiding
-from ..outputs import OutputKeeper
+from ..outputs import OutputKeeper, new_output
 from .client import OutputChannel
 from .launch import Kernel
 
@@ -45,6 +45,9 @@ class CellClient(NotebookClient):
         keeper: takes the outputs.
         touched: called whenever an output changed.
         hiding: takes secrets out of all that is kept.
+
+    Attributes:
+        remarks: sentences on outputs that were left out.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class CellClient(NotebookClient):
         self.keeper = keeper
         self.touched = touched
         self.hiding = hiding
+        self.remarks: list[str] = []
         self._running: NotebookNode | None = None
 
     async def run_cell(self, cell: NotebookNode, index: int, store_history: bool = True) -> None:
@@ -143,7 +147,18 @@ class CellClient(NotebookClient):
             hide = self.hiding.tree
             content = {name: hide(value) if name in _SHOWN else value for name, value in msg["content"].items()}
             msg = {**msg, "content": content}
-        return super().process_message(msg, cell, cell_index)
+        try:
+            return super().process_message(msg, cell, cell_index)
+        except ValidationError as error:
+            self._leave_out(cell, error)
+            return None
+
+    def _leave_out(self, cell: NotebookNode, error: ValidationError) -> None:
+        """Say in the place of a display that the notebook format refuses what is wrong with it."""
+        place = "".join(f"[{name!r}]" for name in error.path)
+        remark = f"A display was left out, because a notebook cannot hold it: {place} {error.message[:200]}."
+        self.remarks.append(remark)
+        self.keeper.add(cell.outputs, new_output("stream", name="stderr", text=f"[{remark}]\n"))
 
     def set_widgets_metadata(self) -> None:
         """Keep what the widgets showed last."""

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
 from ..attempt import Attempt, Ending
@@ -199,6 +200,8 @@ async def _run_cells(recorder: Recorder, attempt: Attempt, client: CellClient, b
     finally:
         if client.keeper.cut:
             attempt.warn(client.keeper.sentence)
+        for remark in client.remarks:
+            attempt.warn(remark)
 
 
 async def _run(recorder: Recorder, attempt: Attempt, client: CellClient, begin: int) -> None:
@@ -247,10 +250,13 @@ async def _run_cell(recorder: Recorder, attempt: Attempt, client: CellClient, in
             raise NotebookExitError from None
         _failed(recorder, cell, index)
         raise
-    except Exception:
-        gone = await _why_gone(attempt, client.kernel)
-        cell.outputs.append(new_output("error", ename=gone.error_name, evalue=str(gone), traceback=[str(gone)]))
+    except Exception as error:
+        gone = await _why_gone(attempt, client.kernel, error)
+        name = gone.error_name if isinstance(gone, EndedError | KernelGoneError) else type(gone).__name__
+        cell.outputs.append(new_output("error", ename=name, evalue=str(gone), traceback=[str(gone)]))
         _failed(recorder, cell, index)
+        if gone is error:
+            raise
         raise gone from None
     finally:
         if limit is not None:
@@ -264,7 +270,8 @@ def _failed(recorder: Recorder, cell: NotebookNode, index: int) -> None:
     recorder.cell_complete(cell, cell_index=index)
 
 
-async def _why_gone(attempt: Attempt, kernel: Kernel) -> EndedError | KernelGoneError:
+async def _why_gone(attempt: Attempt, kernel: Kernel, error: Exception) -> Exception:
+    """What ended a cell: whoever ended the attempt, the kernel's end, or the error itself where the kernel lives on."""
     if attempt.ending is not None:
         return attempt.ended()
     deadline = time.monotonic() + 1.0
@@ -272,6 +279,8 @@ async def _why_gone(attempt: Attempt, kernel: Kernel) -> EndedError | KernelGone
         await asyncio.sleep(0.01)
     if kernel.lost:
         raise ForkServerLostError("The process that the run's kernel was forked from ended.")
+    if code is None and not isinstance(error, DeadKernelError):
+        return error
     return KernelGoneError(code, f"cell {attempt.cell + 1} of {attempt.cells}")
 
 

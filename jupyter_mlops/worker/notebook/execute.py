@@ -163,7 +163,7 @@ def _inject(attempt: Attempt, notebook: NotebookNode) -> None:
     notebook.cells = [cell for cell, keep in zip(cells, kept, strict=True) if keep]
     attempt.shared_end = sum(kept[: spec.prefix])
     if spec.parameters:
-        source = _as_source(attempt)
+        source = as_source(attempt)
         injected = attempt.injected = 0 if place is None else sum(kept[: place + 1])
         cell = new_code_cell(source, metadata={"tags": ["injected-parameters"]})  # type: ignore[no-untyped-call]
         notebook.cells.insert(injected, cell)
@@ -171,7 +171,7 @@ def _inject(attempt: Attempt, notebook: NotebookNode) -> None:
         notebook.metadata.papermill["parameters"] = spec.parameters
 
 
-def _as_source(attempt: Attempt) -> str:
+def as_source(attempt: Attempt) -> str:
     """Assignments of the values in the kernel's language, by its name as papermill knows it: “R”, but “python”.
 
     Raises:

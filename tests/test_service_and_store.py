@@ -1,34 +1,46 @@
-"""What much in the store costs the service's turns, on each back end."""
+"""What a service does to the store, on each back end: what its turns cost where there is much, whose writes count."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import event
 
 from jupyter_mlops.compute import Targets
 from jupyter_mlops.core.pipelines.definition import PipelineDefinition, Step
-from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, Version
+from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, StepRun, Trigger, Version
+from jupyter_mlops.core.runs import Run
 from jupyter_mlops.core.states import PipelineRunState
+from jupyter_mlops.core.sweeps import Sweep, SweepRequest
 from jupyter_mlops.services.context import Context
 from jupyter_mlops.services.pipelines.manager import MOST_BEGUN, PipelineRuns
 from jupyter_mlops.services.process.layout import Layout
 from jupyter_mlops.services.sweeps.manager import Drivers
 from jupyter_mlops.settings import MlopsSettings
-from jupyter_mlops.store import Store
+from jupyter_mlops.store import StaleEpochError, Store
 from jupyter_mlops.tracking import Tracking
+
+NOON = "2026-11-24T12:00:00.000000+00:00"
+
+
+def new_context(store: Store, settings: MlopsSettings, service: str = "here") -> Context:
+    data = settings.data_path
+    epoch = store.acquire_lease(f"service:{service}", service)
+    targets, tracking = Targets(data, 1), Tracking(data, "http://127.0.0.1:9")
+    return Context(store, service, epoch, settings, Layout(data), targets, tracking)
 
 
 @pytest.fixture
 def context(any_store: Store, settings: MlopsSettings) -> Iterator[Context]:
-    data = settings.data_path
-    epoch = any_store.acquire_lease("service:here", "here")
-    targets, tracking = Targets(data, 1), Tracking(data, "http://127.0.0.1:9")
-    made = Context(any_store, "here", epoch, settings, Layout(data), targets, tracking)
+    made = new_context(any_store, settings)
     yield made
     made.thread.shutdown()
 
@@ -144,3 +156,80 @@ async def test_a_turn_begins_few(context: Context) -> None:
         begun.append((runs.working, runs.waiting))
     assert begun == [(MOST_BEGUN, True), (MOST_BEGUN + 1, False)]
     await runs.close()
+
+
+# -- whose writes count ------------------------------------------------------------------------------
+
+
+def test_all_that_a_replaced_service_writes_is_refused(
+    any_store: Store, context: Context, settings: MlopsSettings
+) -> None:
+    new_pipeline(any_store, "p")
+    (run_id,) = new_runs(any_store, "p")
+    run, pipeline = any_store.pipeline_run(run_id), any_store.pipeline("p")
+    sweep = any_store.create_sweep(Sweep(id="s", name="a", path="/a.ipynb", notebook_hash="h"), b"{}")
+    trigger = any_store.create_trigger(Trigger(id="t", pipeline_id="p"))
+    step = StepRun(id="step", run_id=run_id, pipeline_id="p", step="a")
+    any_store.add_steps(run_id, [step])
+    any_store.add_runs("s", [Run(id="run", sweep_id="s", index=0)])
+    version = any_store.version("p", 1)
+    context.store.add_unclosed("here", "s")
+    late, other = context.store, new_context(any_store, settings, "there")
+    new_context(any_store, settings)
+    arguments: dict[str, tuple[Any, ...]] = {
+        "add_runs": ("s", [Run(id="x", sweep_id="s", index=1)]),
+        "add_steps": (run_id, [msgspec.structs.replace(step, id="x")]),
+        "add_unclosed": ("there", "s"),
+        "add_version": ("p", version),
+        "beat": (),
+        "change_pipeline": ("p",),
+        "change_pipeline_run": (run_id,),
+        "change_run": ("run",),
+        "change_step": ("step",),
+        "change_sweep": ("s",),
+        "change_trigger": ("t",),
+        "claim_pipeline_run": (run_id, 1, "here"),
+        "create_pipeline": (pipeline, version),
+        "create_pipeline_run": (run,),
+        "create_sweep": (sweep, b"{}"),
+        "create_trigger": (trigger,),
+        "delete_trigger": ("t",),
+        "fire": ([], NOON, "here"),
+        "purge_fires": (NOON,),
+        "purge_pipeline_run": (run_id,),
+        "purge_pipelines": (["p"],),
+        "purge_sweep": ("s",),
+        "put_blob": (b"new",),
+        "put_info": ("service:there", {}),
+        "remove_unclosed": ("here", "s"),
+        "request_stop_run": ("run",),
+        "request_stop_sweep": ("s",),
+        "set_draft": ("/a.ipynb", SweepRequest(path="a.ipynb", space={})),
+    }
+    functions = dict(inspect.getmembers(Store, inspect.isfunction))
+    writing = {name for name, function in functions.items() if "self._write(" in inspect.getsource(function)}
+    assert writing - {"acquire_lease"} == set(arguments)
+    before = any_store.revision()
+    for name, values in arguments.items():
+        with pytest.raises(StaleEpochError, match="“service:here” was taken over"):
+            getattr(late, name)(*values)
+    assert (any_store.revision(), any_store.info("service:there")) == (before, None)
+    other.store.put_info("service:there", {"pid": 1})
+    other.thread.shutdown()
+
+
+def test_what_is_to_be_closed_is_remembered_by_many_at_once(
+    any_store: Store, context: Context, settings: MlopsSettings
+) -> None:
+    """A service that takes over tells the one whose MLflow holds a run, while that one closes others."""
+    other = new_context(any_store, settings, "there")
+    sweeps = [Sweep(id=f"s{number}", name="a", path="/a.ipynb", notebook_hash="h") for number in range(24)]
+
+    def remember(number: int) -> None:
+        (context if number % 2 else other).finish_later(sweeps[number], "there")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(remember, range(len(sweeps))))
+    assert set(any_store.unclosed("there")) == {sweep.id for sweep in sweeps}
+    assert any_store.unclosed("here") == []
+    other.thread.shutdown()
