@@ -64,7 +64,7 @@ async def test_a_folder_of_another_user_is_refused_with_a_sentence(
     with pytest.raises(UnavailableError, match="belongs to another user"):
         _ = MlopsSettings(data_dir=str(data_dir)).data_path
     with pytest.raises(HTTPClientError) as caught:
-        await jp_fetch("mlops", "sweeps")  # type: ignore[operator]
+        await jp_fetch("mlops", "sweeps")
     assert caught.value.response is not None
     assert caught.value.code == 503
     assert json.loads(caught.value.response.body)["message"].startswith(said)
