@@ -57,12 +57,12 @@ class Place:
         made = self.pipelines.promote(PromoteRequest(path=str(file)), specs)
         started = self.pipelines.start(made.pipeline.id, RunRequest())
         ensure_service(self.settings)
-        while (run := self.store.pipeline_run(started.id)).state not in PIPELINE_RUN_OVER:
+        while (run := self.store.pipeline_runs.get(started.id)).state not in PIPELINE_RUN_OVER:
             time.sleep(0.5)
-        steps = self.store.steps(run.id)
+        steps = self.store.pipeline_runs.steps(run.id)
         if run.state != "succeeded" or steps[-1].outputs != {"b": length + 1}:
             raise SystemExit(f"It is {run.state}: {run.message}")
-        return steps, [self.store.runs(step.sweeps[-1])[0] for step in steps]
+        return steps, [self.store.runs.of_sweep(step.sweeps[-1])[0] for step in steps]
 
     def cpu(self) -> dict[str, float]:
         """CPU seconds used up to now, by kind of process; kernels count with their workers."""

@@ -32,10 +32,10 @@ class Findings:
         self.load = load
         self.data = data
         store = load.store
-        self.runs: list[PipelineRun] = store.pipeline_runs()
-        self.steps: dict[str, list[StepRun]] = {run.id: store.steps(run.id) for run in self.runs}
-        self.sweeps: dict[str, Sweep] = {sweep.id: sweep for sweep in store.sweeps(deleted=None)}
-        self.notebooks: dict[str, list[Run]] = {sweep_id: store.runs(sweep_id) for sweep_id in self.sweeps}
+        self.runs: list[PipelineRun] = store.pipeline_runs.find()
+        self.steps: dict[str, list[StepRun]] = {run.id: store.pipeline_runs.steps(run.id) for run in self.runs}
+        self.sweeps: dict[str, Sweep] = {sweep.id: sweep for sweep in store.sweeps.find(deleted=None)}
+        self.notebooks: dict[str, list[Run]] = {sweep_id: store.runs.of_sweep(sweep_id) for sweep_id in self.sweeps}
         lines = (load.folder / "effects.jsonl").read_text(encoding="utf-8").splitlines()
         self.effects: list[Effect] = [json.loads(line) for line in lines]
         self.names = {pipeline_id: name for name, pipeline_id in load.ids.items()}
@@ -56,7 +56,7 @@ class Findings:
     def _fires(self) -> Iterator[str]:
         known = {run.id for run in self.runs}
         for name, trigger_id in self.load.triggers.items():
-            fires = self.load.store.fired(trigger_id)
+            fires = self.load.store.triggers.fired(trigger_id)
             times = {fire.scheduled_at for fire in fires}
             yield from (f"{name} did not fire at {at}" for at in self.load.minutes if at not in times)
             yield from (f"{name}, {fire.scheduled_at}: no run" for fire in fires if fire.run_id not in known)
@@ -66,7 +66,7 @@ class Findings:
         yield from (f"run {run_id} is gone" for run_id in self.load.by_hand if run_id not in known)
 
     def _followers(self) -> Iterator[str]:
-        times = Counter(fire.scheduled_at for fire in self.load.store.fired(self.load.follows))
+        times = Counter(fire.scheduled_at for fire in self.load.store.triggers.fired(self.load.follows))
         ended = [run for run in self.runs if run.pipeline_id == self.load.ids["chain"] and run.state != "skipped"]
         for run in ended:
             if run.ended_at not in times:
@@ -154,7 +154,7 @@ class Findings:
                 yield f"{self._called(run)} counts {run.steps}"
         states = {run.id: run.state for run in self.runs}
         for pipeline_id in self.names:
-            for mark in self.load.store.pipeline(pipeline_id).recent:
+            for mark in self.load.store.pipelines.get(pipeline_id).recent:
                 if states[mark.id] is not mark.state:
                     yield f"{self.names[pipeline_id]} shows {mark.number} as {mark.state}, it is {states[mark.id]}"
 

@@ -116,14 +116,14 @@ class Load:
 
     def add(self) -> None:
         """See to it that there is something to be killed."""
-        live = self.store.pipeline_runs(states=LIVE)
+        live = self.store.pipeline_runs.find(states=LIVE)
         for name in list(PIPELINES)[: AT_ONCE - len(live)]:
             self.by_hand.append(self._pipelines.start(self.ids[name], RunRequest()).id)
 
     def stop(self) -> None:
         """Fire nothing more by time."""
         for trigger_id in self.triggers.values():
-            self.store.change_trigger(trigger_id, enabled=False)
+            self.store.triggers.change(trigger_id, enabled=False)
         self.stopped = datetime.now(UTC)
 
     @property

@@ -92,7 +92,7 @@ class Place:
 
 def begin(place: Place, load: Load) -> None:
     """Wait until the load goes on: the first run has succeeded."""
-    while not place.store.pipeline_runs(states=[PipelineRunState.SUCCEEDED], limit=1):
+    while not place.store.pipeline_runs.find(states=[PipelineRunState.SUCCEEDED], limit=1):
         place.supervise()
         load.add()
         time.sleep(0.2)
@@ -126,8 +126,8 @@ def drain(place: Place, load: Load) -> None:
     deadline = time.monotonic() + DRAIN_SECONDS
     while time.monotonic() < deadline:
         place.supervise()
-        untold = place.store.untracked(1, place.service)
-        if not place.store.pipeline_runs(states=LIVE) and not place.store.sweeps(live=True) and not untold:
+        untold = place.store.runs.untracked(1, place.service)
+        if not place.store.pipeline_runs.find(states=LIVE) and not place.store.sweeps.find(live=True) and not untold:
             return
         time.sleep(0.5)
 

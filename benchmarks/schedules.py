@@ -93,15 +93,15 @@ class Place:
         self.ids.append(pipeline.id)
         for number in range(1, count):
             copy = msgspec.structs.replace(pipeline, id=uuid4().hex, name=f"{pipeline.name} {number}")
-            self.ids.append(self.store.create_pipeline(copy, version).id)
+            self.ids.append(self.store.pipelines.create(copy, version).id)
 
     def start(self) -> None:
         """Start the services, and have each run something, so that workers and kernels are there."""
         for settings in self.settings:
             ensure_service(settings)
-        first = {self.store.pipeline(pipeline_id).service: pipeline_id for pipeline_id in reversed(self.ids)}
+        first = {self.store.pipelines.get(pipeline_id).service: pipeline_id for pipeline_id in reversed(self.ids)}
         runs = [self.pipelines[0].run(pipeline_id, RunRequest()).id for pipeline_id in first.values()]
-        self.wait(lambda: all(self.store.pipeline_run(run_id).state in PIPELINE_RUN_OVER for run_id in runs))
+        self.wait(lambda: all(self.store.pipeline_runs.get(run_id).state in PIPELINE_RUN_OVER for run_id in runs))
 
     def wait(self, what: Callable[[], bool]) -> None:
         """Wait until something is true."""
@@ -125,7 +125,7 @@ class Place:
 
     def runs(self, triggers: Container[str]) -> list[PipelineRun]:
         """What some triggers made."""
-        return [run for run in self.store.pipeline_runs() if run.trigger_id in triggers]
+        return [run for run in self.store.pipeline_runs.find() if run.trigger_id in triggers]
 
     def stop(self, triggers: Container[str]) -> None:
         """Stop what has not ended yet, and wait until it has."""

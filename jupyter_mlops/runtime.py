@@ -59,7 +59,7 @@ class Runtime:
         self._stack.callback(store.close)
         owner = f"{socket.gethostname()}:{sys.prefix}:{os.getpid()}"
         layout = Layout(data)
-        epoch = store.acquire_lease(f"service:{layout.service}", owner)
+        epoch = store.leases.acquire(f"service:{layout.service}", owner)
         tracking = Tracking(data, self.settings.mlflow_tracking_uri)
         self._stack.callback(self._close_tracking)
         targets = Targets(data, self.settings.local_slots, per_device=self.settings.slots_per_device)
@@ -118,7 +118,7 @@ class Runtime:
         """Show other services that this one lives, and take over from those that do not."""
         while True:
             try:
-                self.context.store.beat()
+                self.context.store.leases.beat()
                 self.pipeline_runs.look_after_others()
             except StaleEpochError:
                 self.end()
@@ -194,11 +194,11 @@ class Runtime:
         )
         if info != self._said:
             self._said = info
-            self.context.store.put_info(info_key(self.context.layout), msgspec.to_builtins(info))
+            self.context.store.infos.put(info_key(self.context.layout), msgspec.to_builtins(info))
 
     def _say_nothing(self) -> None:
         try:
-            self.context.store.put_info(info_key(self.context.layout), None)
+            self.context.store.infos.put(info_key(self.context.layout), None)
         except StaleEpochError:
             log.info("What the service says of itself is the next one's by now")
 
@@ -210,7 +210,7 @@ class Runtime:
         return f"{' and '.join(parts)} running" if parts else "Idle"
 
     async def _close_targets(self) -> None:
-        self._busy = bool(self.context.store.live_runs(self.context.service))
+        self._busy = bool(self.context.store.runs.live(self.context.service))
         for target in self.context.targets.used():
             # runs go on without us, and the next service takes them up
             await (target.detach() if self._busy else target.close())

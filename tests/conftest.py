@@ -260,11 +260,11 @@ class Service:
         until = until or (lambda sweep: sweep.state in SWEEP_OVER)
 
         def state() -> str:
-            sweep = self.store.sweep(sweep_id)
+            sweep = self.store.sweeps.get(sweep_id)
             return f"{json.dumps(sweep.counts)} {sweep.state} {sweep.message}\n{service_log(self.settings, 3000)}"
 
-        wait_until(lambda: until(self.store.sweep(sweep_id)), seconds, state)
-        return self.store.sweep(sweep_id)
+        wait_until(lambda: until(self.store.sweeps.get(sweep_id)), seconds, state)
+        return self.store.sweeps.get(sweep_id)
 
     def run_until_over(self, path: Path, *sources: str, **request: Any) -> Sweep:
         """Start a sweep and wait for its end."""

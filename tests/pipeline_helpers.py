@@ -49,12 +49,12 @@ class PipelineService:
         """The run once it is over."""
 
         def over() -> PipelineRun | None:
-            run = self.store.pipeline_run(run_id)
+            run = self.store.pipeline_runs.get(run_id)
             return run if run.state in PIPELINE_RUN_OVER else None
 
         def why() -> str:
             log = service_log(self.service.settings, 3000)
-            return f"{self.store.pipeline_run(run_id)}\n{self.store.steps(run_id)}\n{log}"
+            return f"{self.store.pipeline_runs.get(run_id)}\n{self.store.pipeline_runs.steps(run_id)}\n{log}"
 
         found: PipelineRun = wait_until(over, seconds, why)
         return found
@@ -66,7 +66,7 @@ class PipelineService:
 
     def steps(self, run_id: str) -> dict[str, StepRun]:
         """The steps of a run by name."""
-        return {step.step: step for step in self.store.steps(run_id)}
+        return {step.step: step for step in self.store.pipeline_runs.steps(run_id)}
 
 
 @pytest.fixture

@@ -85,12 +85,12 @@ async def test_a_live_sweep_counts_as_activity_and_an_ended_one_does_not(
     write_notebook(jp_root_dir / "train.ipynb", "a = 1", WAITS)
     answer = await jp_fetch("mlops", "sweeps", method="POST", body=json.dumps({"path": "train.ipynb", "space": {}}))
     sweep_id = json.loads(answer.body)["id"]
-    await until(lambda: service.store.sweep(sweep_id).counts.get("running") == 1)
+    await until(lambda: service.store.sweeps.get(sweep_id).counts.get("running") == 1)
     for _ in range(3):
         assert await moves(jp_fetch, PATIENCE)
     (jp_root_dir / "go").touch()
-    await until(lambda: service.store.sweep(sweep_id).state in SWEEP_OVER)
-    assert service.store.sweep(sweep_id).state is SweepState.SUCCEEDED
+    await until(lambda: service.store.sweeps.get(sweep_id).state in SWEEP_OVER)
+    assert service.store.sweeps.get(sweep_id).state is SweepState.SUCCEEDED
     # the service lives on, but is idle
     assert is_running(service.settings)
     async with asyncio.timeout(PATIENCE):
@@ -106,11 +106,11 @@ async def test_a_pipelines_run_counts_though_nobody_asked_this_server_for_anythi
     piped.notebook("train.ipynb", "a = 1", WAITS.replace("'go'", repr(str(piped.folder / "go"))))
     pipeline = await asyncio.to_thread(piped.promote, "name: p\nsteps:\n  train:\n    notebook: train.ipynb\n")
     run = await asyncio.to_thread(piped.start, pipeline)
-    await until(lambda: service.store.pipeline_run(run.id).state is PipelineRunState.RUNNING)
+    await until(lambda: service.store.pipeline_runs.get(run.id).state is PipelineRunState.RUNNING)
     for _ in range(3):
         assert await moves(jp_fetch, PATIENCE)
     (piped.folder / "go").touch()
-    await until(lambda: service.store.pipeline_run(run.id).state in PIPELINE_RUN_OVER)
+    await until(lambda: service.store.pipeline_runs.get(run.id).state in PIPELINE_RUN_OVER)
     async with asyncio.timeout(PATIENCE):
         while await moves(jp_fetch, 3):
             pass
@@ -119,13 +119,13 @@ async def test_a_pipelines_run_counts_though_nobody_asked_this_server_for_anythi
 def test_work_of_other_services_is_not_ours(store: Store) -> None:
     steps = PipelineDefinition(steps={})
     pipeline = Pipeline(id="p", name="p", path="/p.ipynb", project="/", service="there")
-    store.create_pipeline(pipeline, Version(pipeline_id="p", number=1, definition=steps))
+    store.pipelines.create(pipeline, Version(pipeline_id="p", number=1, definition=steps))
     assert not has_work(store, "here") and not has_work(store, "there")
-    store.create_pipeline_run(PipelineRun(id="r", pipeline_id="p", version=1))
+    store.pipeline_runs.create(PipelineRun(id="r", pipeline_id="p", version=1))
     assert not has_work(store, "here") and has_work(store, "there")
-    store.change_pipeline_run("r", state=PipelineRunState.RUNNING, service="here")
+    store.pipeline_runs.change("r", state=PipelineRunState.RUNNING, service="here")
     assert has_work(store, "here") and not has_work(store, "there")
-    store.change_pipeline_run("r", state=PipelineRunState.FAILED)
+    store.pipeline_runs.change("r", state=PipelineRunState.FAILED)
     assert not has_work(store, "here") and not has_work(store, "there")
 
 
@@ -137,9 +137,9 @@ def schedule(data: Path) -> None:
     settings = MlopsSettings(data_dir=str(data))
     store = Store(settings.store_url)
     pipeline = Pipeline(id="p", name="p", path=str(data / "p.ipynb"), project=str(data))
-    store.create_pipeline(pipeline, Version(pipeline_id="p", number=1, definition=PipelineDefinition(steps={})))
+    store.pipelines.create(pipeline, Version(pipeline_id="p", number=1, definition=PipelineDefinition(steps={})))
     at = datetime.now(UTC).replace(second=0, microsecond=0).isoformat(timespec="microseconds")
-    store.create_trigger(Trigger(id="t", pipeline_id="p", cron="* * * * *", next_at=at))
+    store.triggers.create(Trigger(id="t", pipeline_id="p", cron="* * * * *", next_at=at))
     store.close()
     Layout(settings.data_path).scheduled.touch()
 
@@ -159,7 +159,7 @@ def test_a_server_that_starts_has_schedules_fired_with_nobody_asking(places: Pat
     server = Jupyter(places, data)
     store = Store(MlopsSettings(data_dir=str(data)).store_url)
     try:
-        wait_until(lambda: store.fired("t"), 60, server.log.read_text)
+        wait_until(lambda: store.triggers.fired("t"), 60, server.log.read_text)
         assert is_running(MlopsSettings(data_dir=str(data)))
     finally:
         server.kill()

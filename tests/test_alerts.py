@@ -98,7 +98,7 @@ class Watched:
     def __init__(self, store: Store, settings: MlopsSettings, *, service: str = "here") -> None:
         self.store = store
         self.settings = settings
-        self.epoch = store.acquire_lease(f"service:{service}", service)
+        self.epoch = store.leases.acquire(f"service:{service}", service)
         data = settings.data_path
         layout = Layout(data)
         self.context = Context(
@@ -115,7 +115,7 @@ class Watched:
         made = Pipeline(
             id="p", name="delays", path="/home/ada/flights/delays.pipeline.yaml", project="/", service=service
         )
-        self.store.create_pipeline(made, version)
+        self.store.pipelines.create(made, version)
 
     def run(
         self,
@@ -129,28 +129,28 @@ class Watched:
         """A run of so many seconds, ended where a state is given."""
         start = NOON if state else datetime.now(UTC) - timedelta(seconds=seconds)
         run = PipelineRun(id=f"r{number}", pipeline_id="p", version=1, cause="cron", created_at=start.isoformat())
-        self.store.create_pipeline_run(run)
+        self.store.pipeline_runs.create(run)
         step = StepRun(id=f"r{number}-0", run_id=run.id, pipeline_id="p", step="train")
-        self.store.add_steps(run.id, [step])
-        self.store.change_pipeline_run(
+        self.store.pipeline_runs.add_steps(run.id, [step])
+        self.store.pipeline_runs.change(
             run.id, state=PipelineRunState.RUNNING, service=service, started_at=start.isoformat(), **fields
         )
         if state is not None:
             self.end(number, state, start + timedelta(seconds=seconds))
-        return self.store.pipeline_run(run.id)
+        return self.store.pipeline_runs.get(run.id)
 
     def end(self, number: int, state: PipelineRunState, at: datetime | None = None) -> None:
         error = None
         if state is PipelineRunState.FAILED:
             error = RunError(name="ValueError", message="no flights in January\nand much more", traceback="Traceback")
-        self.store.change_step(
+        self.store.pipeline_runs.change_step(
             f"r{number}-0",
             state=StepState.FAILED if error else StepState.SUCCEEDED,
             error=error,
             message="It failed" if error else "",
         )
         ended = (at or datetime.now(UTC)).isoformat()
-        self.store.change_pipeline_run(f"r{number}", state=state, ended_at=ended)
+        self.store.pipeline_runs.change(f"r{number}", state=state, ended_at=ended)
 
     async def tell(self) -> None:
         """Look once, and wait until all is told."""
@@ -160,7 +160,7 @@ class Watched:
             await self.alerts.turn()
 
     def log(self, number: int) -> list[str]:
-        return [line.text for line in self.store.pipeline_run(f"r{number}").log]
+        return [line.text for line in self.store.pipeline_runs.get(f"r{number}").log]
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ async def test_a_failure_says_where_and_why_and_how_to_find_it(watched: Watched,
         "Run 1 (cron, for 2026-01-31T12:00:00+00:00): failed, took 1 min 15 s",
         "Pipeline: /home/ada/flights/delays.pipeline.yaml (version 1)",
     ]
-    assert watched.store.pipeline_run("r1").alerted == ["failure"]
+    assert watched.store.pipeline_runs.get("r1").alerted == ["failure"]
     assert watched.log(1) == ["Told: delays · run 1 failed"]
 
 
@@ -221,9 +221,9 @@ async def test_a_run_repeated_by_a_person_is_told_of_anew(watched: Watched, rece
             watched.run(1, state)
         else:
             # as a person's “retry” does
-            watched.store.change_step("r1-0", state=StepState.WAITING, error=None)
-            watched.store.change_pipeline_run("r1", state=PipelineRunState.QUEUED, alerted=[], ended_at=None)
-            watched.store.change_pipeline_run("r1", state=PipelineRunState.RUNNING)
+            watched.store.pipeline_runs.change_step("r1-0", state=StepState.WAITING, error=None)
+            watched.store.pipeline_runs.change("r1", state=PipelineRunState.QUEUED, alerted=[], ended_at=None)
+            watched.store.pipeline_runs.change("r1", state=PipelineRunState.RUNNING)
             watched.end(1, state)
         await watched.tell()
     assert receiver.titles == ["delays · run 1 failed", "delays · run 1 failed", "delays · run 1 works again"]
@@ -300,7 +300,7 @@ async def test_a_step_that_waits_too_long_for_its_target_is_told(
     watched.run(1)
     watched.run(2)
     for number, message in ((1, "Waiting: tcp://gpu:8786 does not answer"), (2, "Waiting for its turn")):
-        watched.store.change_step(f"r{number}-0", state=StepState.RUNNING, message=message)
+        watched.store.pipeline_runs.change_step(f"r{number}-0", state=StepState.RUNNING, message=message)
     await watched.tell()
     assert receiver.told == []
     clock.now += 0.4
@@ -321,10 +321,10 @@ async def test_a_wait_that_ends_in_time_is_not_told(
     watched.pipeline(receiver.address, ["failure"])
     watched.run(1)
     for _ in range(3):
-        watched.store.change_step("r1-0", state=StepState.RUNNING, message="Waiting: it is gone")
+        watched.store.pipeline_runs.change_step("r1-0", state=StepState.RUNNING, message="Waiting: it is gone")
         await watched.tell()
         clock.now += 0.2
-        watched.store.change_step("r1-0", message="")
+        watched.store.pipeline_runs.change_step("r1-0", message="")
         await watched.tell()
     assert receiver.told == []
 
@@ -372,7 +372,7 @@ async def test_what_is_refused_is_tried_twice_more(
     await watched.tell()
     assert (len(receiver.told), receiver.seen) == (1, 6)
     assert watched.log(2) == ["The alert “failure” could not be delivered to address 1: json:// did not take it."]
-    assert watched.store.pipeline_run("r2").state is FAILED
+    assert watched.store.pipeline_runs.get("r2").state is FAILED
 
 
 async def test_one_address_that_hangs_holds_up_no_other_pipeline(
@@ -383,18 +383,18 @@ async def test_one_address_that_hangs_holds_up_no_other_pipeline(
     wanted = Wanted(to=[receiver.address], on=["success"])
     definition = PipelineDefinition(steps=watched.definition.steps, alerts=wanted)
     other = Pipeline(id="q", name="other", path="/q.ipynb", project="/", service="here")
-    watched.store.create_pipeline(other, Version(pipeline_id="q", number=1, definition=definition))
+    watched.store.pipelines.create(other, Version(pipeline_id="q", number=1, definition=definition))
     watched.run(1, FAILED)
-    watched.store.create_pipeline_run(PipelineRun(id="q1", pipeline_id="q", version=1))
+    watched.store.pipeline_runs.create(PipelineRun(id="q1", pipeline_id="q", version=1))
     for state in (PipelineRunState.RUNNING, SUCCEEDED):
-        watched.store.change_pipeline_run("q1", state=state, service="here")
+        watched.store.pipeline_runs.change("q1", state=state, service="here")
     await watched.alerts.turn()
     async with asyncio.timeout(PATIENCE):
         while not receiver.told:
             await asyncio.sleep(0.05)
             await watched.alerts.turn()
     assert receiver.titles == ["other · run 1 succeeded"]
-    assert watched.store.pipeline_run("r1").alerted == []
+    assert watched.store.pipeline_runs.get("r1").alerted == []
     await watched.alerts.close()
 
 
@@ -476,7 +476,7 @@ async def test_a_service_killed_at_any_moment_tells_all_the_same(
     assert set(receiver.titles) == {f"delays · run {number} failed" for number in range(1, 13)}
     # twice only what was being told when it was killed
     assert len(receiver.told) <= 12 + 3
-    assert all(watched.store.pipeline_run(f"r{number}").alerted == ["failure"] for number in range(1, 13))
+    assert all(watched.store.pipeline_runs.get(f"r{number}").alerted == ["failure"] for number in range(1, 13))
 
 
 def _more_than(receiver: Receiver, count: int) -> Callable[[], bool]:
@@ -489,17 +489,17 @@ async def test_many_old_runs_cost_nothing_each_time(watched: Watched, receiver: 
         watched.run(number, SUCCEEDED)
     await watched.tell()
     read: list[int] = []
-    real = watched.store.pipeline_runs
+    real = watched.context.store.pipeline_runs.find
 
     def counted(*arguments: Any, **options: Any) -> list[PipelineRun]:
         found = real(*arguments, **options)
         read.append(len(found))
         return found
 
-    watched.store.pipeline_runs = counted  # type: ignore[method-assign]
+    watched.context.store.pipeline_runs.find = counted  # type: ignore[method-assign]
     for _ in range(5):
         await watched.tell()
-    assert sum(read) == 0
+    assert read and sum(read) == 0
 
 
 # -- in a real service -------------------------------------------------------------------------------
@@ -522,4 +522,4 @@ def test_a_service_that_is_killed_before_it_could_tell_is_followed_by_one_that_d
     wait_until(lambda: receiver.told, 60)
     assert receiver.titles == ["delays · run 1 failed"]
     assert receiver.told[0]["message"].startswith("Step train: Cell 2 of 2 raised ValueError: no flights in January\n")
-    wait_until(lambda: own_piped.store.pipeline_run(run.id).alerted == ["failure"])
+    wait_until(lambda: own_piped.store.pipeline_runs.get(run.id).alerted == ["failure"])

@@ -51,7 +51,7 @@ async def with_a_run(api: Api, store: Store) -> tuple[str, str]:
     """Ids of a sweep and of its first run, as if a service had planned it."""
     sweep = await api.done("POST", "sweeps", REQUEST)
     run_id = sweep["id"] + "-1"
-    store.add_runs(sweep["id"], [Run(id=run_id, sweep_id=sweep["id"], index=0, parameters={"depth": 1})])
+    store.runs.add(sweep["id"], [Run(id=run_id, sweep_id=sweep["id"], index=0, parameters={"depth": 1})])
     return sweep["id"], run_id
 
 
@@ -103,7 +103,7 @@ async def test_every_route(api: Api, train: Path, store: Store, data_dir: Path) 
     assert (await api.done("GET", f"sweeps/{sweep_id}/notebook")) == json.loads(train.read_text())
 
     run = Run(id="run0", sweep_id=sweep_id, index=0, parameters={"depth": 1})
-    store.add_runs(sweep_id, [run])
+    store.runs.add(sweep_id, [run])
     page = await api.done("GET", f"sweeps/{sweep_id}/runs")
     assert [found["id"] for found in page["runs"]] == ["run0"]
     assert (await api.done("GET", f"sweeps/{sweep_id}/runs", params={"since": page["revision"]}))["runs"] == []
@@ -118,12 +118,12 @@ async def test_every_route(api: Api, train: Path, store: Store, data_dir: Path) 
     resumed = await api.done("POST", f"sweeps/{sweep_id}/resume")
     assert (resumed["pause_requested"], resumed["confirmed"]) == (False, True)
     assert (await api.done("POST", f"sweeps/{sweep_id}/stop"))["stop_requested"] is True
-    store.change_run("run0", state=RunState.STOPPED)
-    store.change_sweep(sweep_id, state=SweepState.STOPPED)
+    store.runs.change("run0", state=RunState.STOPPED)
+    store.sweeps.change(sweep_id, state=SweepState.STOPPED)
     again = await api.done("POST", f"sweeps/{sweep_id}/retry")
     assert (again["state"], again["stop_requested"], again["counts"]) == ("queued", False, {"queued": 1})
     assert (await api.done("GET", "runs/run0"))["attempt"] == 2
-    store.change_sweep(sweep_id, state=SweepState.STOPPED)
+    store.sweeps.change(sweep_id, state=SweepState.STOPPED)
     await api.done("DELETE", f"sweeps/{sweep_id}")
     assert (await api.done("GET", "sweeps"))["sweeps"] == []
     assert [found["id"] for found in (await api.done("GET", "sweeps", params={"deleted": 1}))["sweeps"]] == [sweep_id]
@@ -152,7 +152,7 @@ async def test_starting_freezes_the_bytes(api: Api, train: Path, store: Store, d
     before = train.read_bytes()
     sweep = await api.done("POST", "sweeps", REQUEST)
     train.write_text("something else")
-    assert store.notebook(sweep["id"]) == Layout(data_dir).frozen(sweep["id"]).read_bytes() == before
+    assert store.sweeps.notebook(sweep["id"]) == Layout(data_dir).frozen(sweep["id"]).read_bytes() == before
     train.unlink()
     assert (await api.done("GET", f"sweeps/{sweep['id']}/notebook")) == json.loads(before)
 
@@ -163,7 +163,7 @@ async def test_choosing_the_metric_finds_the_best(api: Api, train: Path, store: 
         Run(id=f"r{i}", sweep_id=sweep["id"], index=i, state=RunState.SUCCEEDED, metrics={"loss": 1.0 * i})
         for i in range(3)
     ]
-    store.add_runs(sweep["id"], runs)
+    store.runs.add(sweep["id"], runs)
     for direction, best in (("maximize", "r2"), ("minimize", "r0")):
         change = {"objective": {"metric": "loss", "direction": direction}}
         found = await api.done("PATCH", f"sweeps/{sweep['id']}", change)
@@ -186,10 +186,10 @@ async def test_outputs_are_trusted_where_this_account_started_the_run(
         return [cell.get("metadata", {}).get("trusted", False) for cell in cells]
 
     assert await trusted() == [True, False, False]
-    store.change_sweep(sweep_id, started_by="another")
+    store.sweeps.change(sweep_id, started_by="another")
     assert await trusted() == [False, False, False]
     # of before it was recorded: on the SQLite file of one account
-    store.change_sweep(sweep_id, started_by="")
+    store.sweeps.change(sweep_id, started_by="")
     assert await trusted() == [True, False, False]
 
 
@@ -208,9 +208,9 @@ def with_a_pipeline(store: Store, folder: Path) -> None:
     """A pipeline of a notebook below a folder, with a run and a schedule."""
     definition = PipelineDefinition(steps={"train": Step(notebook="train.ipynb")})
     pipeline = Pipeline(id="pipe", name="depth", path=str(folder / "train.ipynb"), project=str(folder))
-    store.create_pipeline(pipeline, Version(pipeline_id="", number=0, definition=definition))
-    store.create_pipeline_run(PipelineRun(id="prun", pipeline_id="pipe", version=1, created_at=now()))
-    store.create_trigger(Trigger(id="trig", pipeline_id="pipe", cron="0 6 * * *", created_at=now()))
+    store.pipelines.create(pipeline, Version(pipeline_id="", number=0, definition=definition))
+    store.pipeline_runs.create(PipelineRun(id="prun", pipeline_id="pipe", version=1, created_at=now()))
+    store.triggers.create(Trigger(id="trig", pipeline_id="pipe", cron="0 6 * * *", created_at=now()))
 
 
 BODIES = {
@@ -305,7 +305,7 @@ class TestAuthorizers:
         from jupyter_mlops.core.sweeps import SweepRequest
 
         sweep = sweeps.create(train, SweepRequest(path=str(train)), kernelspecs)
-        sweeps.store.add_runs(sweep.id, [Run(id="run0", sweep_id=sweep.id, index=0)])
+        sweeps.store.runs.add(sweep.id, [Run(id="run0", sweep_id=sweep.id, index=0)])
         with_a_pipeline(sweeps.store, train.parent)
         reads = isinstance(jp_serverapp.authorizer, ReadOnly)
         for path, method in sorted(OPERATIONS - {BY_TOKEN}, reverse=backwards):
@@ -375,7 +375,7 @@ async def test_paths_that_lead_astray(api: Api, places: dict[str, int], store: S
     assert codes == {path: {code} for path, code in places.items()}
     for path in ("../outside/secret.ipynb", "link.ipynb", "a\0b", ""):
         assert (await api.refused("PUT", "notebook/draft", {"path": path}))[0] in (400, 403)
-    assert store.sweeps() == []
+    assert store.sweeps.find() == []
 
 
 async def test_a_path_that_is_not_unicode(api: Api) -> None:
@@ -416,7 +416,7 @@ async def test_notebooks_that_cannot_be_run(api: Api, jp_root_dir: Path, store: 
         code, content = await api.ask("POST", "sweeps", {"path": "case.ipynb", "space": space})
         assert (code, sentence in content["message"]) == (400, True), (name, content)
         assert set(content["fields"]) <= set(space)
-    assert store.sweeps() == []
+    assert store.sweeps.find() == []
     # and those that a form can show are shown
     (jp_root_dir / "case.ipynb").write_text(cells("a = (").replace("python3", "gone"))
     info = await api.done("GET", "notebook", params={"path": "case.ipynb"})
@@ -484,7 +484,7 @@ async def test_bodies_that_do_not_fit(api: Api, train: Path, store: Store) -> No
         code, content = await api.ask("POST", "sweeps", raw=raw.replace(b"%s", PATH.encode()))
         assert (code, list(content["fields"])) == (400, fields), (raw, content)
         assert sentence in content["message"], (raw, content)
-    assert store.sweeps() == []
+    assert store.sweeps.find() == []
     for method, path in (("PUT", "notebook/draft"), ("POST", "space")):
         for raw in (b"{", b"[]", b'{"path": 3}', b'{"path": "a", "colour": 1}'):
             assert (await api.refused(method, path, raw=raw))[0] == 400
@@ -556,8 +556,8 @@ async def test_what_its_state_does_not_allow(api: Api, train: Path, store: Store
         404,
         "This run has not started yet, so there is no executed notebook.",
     )
-    store.change_run(run_id, state=RunState.STOPPED)
-    store.change_sweep(sweep_id, state=SweepState.STOPPED)
+    store.runs.change(run_id, state=RunState.STOPPED)
+    store.sweeps.change(sweep_id, state=SweepState.STOPPED)
     for path in (f"sweeps/{sweep_id}/stop", f"sweeps/{sweep_id}/pause", f"sweeps/{sweep_id}/resume"):
         code, message = await api.refused("POST", path)
         assert (code, message.startswith("This sweep is over; ")) == (409, True)
@@ -611,8 +611,8 @@ async def test_what_belongs_to_another_root_does_not_exist_here(
 
     other = write_notebook(tmp_path / "elsewhere" / "train.ipynb", "depth = 1")
     sweep = sweeps.create(other, SweepRequest(path=str(other)), kernelspecs)
-    sweeps.store.add_runs(sweep.id, [Run(id="run0", sweep_id=sweep.id, index=0, state=RunState.SUCCEEDED)])
-    sweeps.store.change_sweep(sweep.id, best_run_id="run0")
+    sweeps.store.runs.add(sweep.id, [Run(id="run0", sweep_id=sweep.id, index=0, state=RunState.SUCCEEDED)])
+    sweeps.store.sweeps.change(sweep.id, best_run_id="run0")
     with_a_pipeline(sweeps.store, other.parent)
     called = Pipelines(sweeps.store, sweeps.settings).add_trigger("pipe", ScheduleRequest(kind="http"))
     foreign = {"sweep_id": sweep.id, "run_id": "run0", "pipeline_id": "pipe", "upstream": "pipe", "trigger_id": "trig"}
@@ -674,7 +674,7 @@ class TestMlflowThatIsGone:
         code, message = await api.refused("POST", "sweeps", REQUEST)
         assert code == 503
         assert "does not answer; start it, or clear mlflow_tracking_uri" in message
-        assert store.sweeps() == []
+        assert store.sweeps.find() == []
         # the rest goes on
         assert (await api.done("POST", "space", REQUEST))["total"] == 3
 

@@ -49,7 +49,7 @@ class Target:
         ask = self.server.ask
         sweep = ask("POST", "mlops/sweeps", {"path": PATH, "space": {"depth": "1:3"}})[1]["id"]
         store = Store(MlopsSettings(data_dir=str(self.server.data)).store_url)
-        store.add_runs(sweep, [Run(id=f"{sweep}-1", sweep_id=sweep, index=0, state=RunState.SUCCEEDED)])
+        store.runs.add(sweep, [Run(id=f"{sweep}-1", sweep_id=sweep, index=0, state=RunState.SUCCEEDED)])
         store.close()
         pipeline = ask("POST", "mlops/pipelines", {"path": FILE, "name": "fuzzed"})[1]["pipeline"]["id"]
         trigger = ask("POST", f"mlops/pipelines/{pipeline}/triggers", {"cron": "0 6 * * *"})[1]["trigger"]["id"]

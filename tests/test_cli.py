@@ -103,7 +103,7 @@ class Cli:
 
     def counts(self, notebook: str) -> dict[str, int]:
         """Runs by state of a notebook's newest sweep."""
-        found = [sweep for sweep in self.store.sweeps() if sweep.path.endswith(notebook)]
+        found = [sweep for sweep in self.store.sweeps.find() if sweep.path.endswith(notebook)]
         return found[0].counts if found else {}
 
     def close(self) -> None:
@@ -455,7 +455,7 @@ def test_service_in_the_foreground_and_its_end(tmp_path: Path) -> None:
     key = info_key(Layout(cli.settings.data_path))
     try:
         foreground = cli.start("service")
-        wait_until(lambda: cli.store.info(key) is not None)
+        wait_until(lambda: cli.store.infos.get(key) is not None)
         info = cli.json("service", "status")["service"]
         assert (info["state"], info["pid"]) == ("ready", foreground.pid)
         cli("service", code=2)
@@ -468,7 +468,7 @@ def test_service_in_the_foreground_and_its_end(tmp_path: Path) -> None:
         assert "off already" in cli("service", "stop")
         # Ctrl-C says the same as “stop”; whoever starts one by hand takes it back
         foreground = cli.start("service")
-        wait_until(lambda: cli.store.info(key) is not None)
+        wait_until(lambda: cli.store.infos.get(key) is not None)
         assert not is_held_back(cli.settings)
         foreground.send_signal(signal.SIGINT)
         foreground.communicate()
@@ -482,7 +482,7 @@ def test_without_a_service_and_none_to_be_started_nothing_is_waited_for(tmp_path
     notebook = cli.notebook("good.ipynb", PARAMETERS)
     cli("sweep", notebook, "--MlopsSettings.start_service=False", code=1)
     assert "start one with “jupyter mlops service”" in cli.said
-    assert cli.store.sweeps() == []
+    assert cli.store.sweeps.find() == []
     cli.close()
 
 

@@ -101,7 +101,7 @@ async def test_many_changes_make_few_events_and_the_last_is_among_them(
     heard.data.clear()
     started, changes = time.monotonic(), 0
     while changes <= 20 or time.monotonic() < started + 1.6:
-        await asyncio.to_thread(sweeps.store.change_sweep, sweep["id"], message=str(changes))
+        await asyncio.to_thread(sweeps.store.sweeps.change, sweep["id"], message=str(changes))
         changes += 1
         await asyncio.sleep(0.002)
     await heard.until(sweeps.store.revision())

@@ -143,18 +143,18 @@ def test_a_model_is_learned_and_put_in_use_as_months_appear(piped: PipelineServi
     pipeline = piped.promote(path=str(folder / PIPELINE.name))
     request = ScheduleRequest(kind="files", pattern="data/incoming/*.csv")
     trigger = piped.pipelines.add_trigger(pipeline, request).trigger
-    wait_until(lambda: piped.store.trigger_state(trigger.id))
-    assert piped.store.pipeline_runs(pipeline) == [], "what lies there already is not new"
+    wait_until(lambda: piped.store.triggers.state(trigger.id))
+    assert piped.store.pipeline_runs.find(pipeline) == [], "what lies there already is not new"
 
     publish(folder, 3)
-    fired: PipelineRun = wait_until(lambda: next(iter(piped.store.pipeline_runs(pipeline)), None))
+    fired: PipelineRun = wait_until(lambda: next(iter(piped.store.pipeline_runs.find(pipeline)), None))
     run, steps = piped.wait(fired.id), piped.steps(fired.id)
     assert (run.cause, run.trigger_id) == ("files", trigger.id)
     assert run.parameters["trigger_files"] == [str(folder / "data/incoming/2013-03.csv")]
     assert run.state is PipelineRunState.SUCCEEDED, (run, steps)
     assert set(states(steps).values()) == {"succeeded"}
     assert steps["collect"].outputs["months"] == ["2013-01", "2013-02", "2013-03"]
-    assert len(piped.store.runs(steps["train"].sweeps[-1])) == 4
+    assert len(piped.store.runs.of_sweep(steps["train"].sweeps[-1])) == 4
     assert steps["evaluate"].outputs["auc"] > 0.7
     assert about(folder)["judged by"] == "2013-03"
 
@@ -171,7 +171,7 @@ def test_a_model_is_learned_and_put_in_use_as_months_appear(piped: PipelineServi
     assert [steps[name].state for name in ("collect", "gate")] == [StepState.SUCCEEDED] * 2
     history = (folder / "data" / "in-use" / "history.csv").read_text().split()
     assert [line.split(",")[1] for line in history] == ["month", "2013-03", "2013-04", "2013-04"]
-    assert len(piped.store.pipeline_runs(pipeline)) == 3, "a file fires once"
+    assert len(piped.store.pipeline_runs.find(pipeline)) == 3, "a file fires once"
 
 
 def test_a_bad_file_stays_where_it_came_and_says_why(piped: PipelineService) -> None:

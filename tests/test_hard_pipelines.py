@@ -24,14 +24,16 @@ def test_a_step_waits_for_a_target_that_is_gone_and_goes_on_when_it_is_back(
     piped.notebook("job.ipynb", "a = 1", "b = a")
     pipeline = piped.promote(f'target: "{scheduler.address}"\nsteps:\n  job: {{notebook: job.ipynb, outputs: [b]}}\n')
     run = piped.start(pipeline)
-    steps = wait_until(lambda: [s for s in piped.store.steps(run.id) if s.message.startswith("Waiting:")], 60)
+    steps = wait_until(
+        lambda: [s for s in piped.store.pipeline_runs.steps(run.id) if s.message.startswith("Waiting:")], 60
+    )
     assert scheduler.address in steps[0].message
     assert steps[0].state is StepState.RUNNING
     try:
         scheduler.start()
         scheduler.add_worker()
         ended = piped.wait(run.id)
-        assert ended.state is PipelineRunState.SUCCEEDED, piped.store.steps(run.id)
+        assert ended.state is PipelineRunState.SUCCEEDED, piped.store.pipeline_runs.steps(run.id)
         assert piped.steps(run.id)["job"].message == ""
     finally:
         scheduler.kill()
@@ -41,7 +43,7 @@ def test_a_run_that_waits_for_a_target_can_be_stopped(piped: PipelineService) ->
     piped.notebook("job.ipynb", "a = 1", "b = a")
     pipeline = piped.promote(f'target: "tcp://127.0.0.1:{free_port()}"\nsteps:\n  job: {{notebook: job.ipynb}}\n')
     run = piped.start(pipeline)
-    wait_until(lambda: [s for s in piped.store.steps(run.id) if s.message.startswith("Waiting:")], 60)
+    wait_until(lambda: [s for s in piped.store.pipeline_runs.steps(run.id) if s.message.startswith("Waiting:")], 60)
     piped.pipelines.stop(run.id)
     assert piped.wait(run.id).state is PipelineRunState.STOPPED
 
@@ -68,7 +70,7 @@ def test_a_full_disk_fails_the_run_and_leaves_the_store_whole(small_disk: Path, 
         assert "space" in piped.steps(run.id)["fill"].message
         (piped.folder / "stop").touch()
         piped.pipelines.retry(run.id, RetryRequest())
-        assert piped.wait(run.id).state is PipelineRunState.SUCCEEDED, piped.store.steps(run.id)
+        assert piped.wait(run.id).state is PipelineRunState.SUCCEEDED, piped.store.pipeline_runs.steps(run.id)
 
 
 def _takes(disk: Path) -> bool:
@@ -92,13 +94,13 @@ def _free(disk: Path) -> bool:
 def drifted(piped: PipelineService, pipeline_id: str) -> None:
     """Make it seem that another version of a package was installed at promotion."""
     store = piped.store
-    version = store.version(pipeline_id, 1)
+    version = store.pipelines.version(pipeline_id, 1)
     (kernel, locked), *_ = version.lock.items()
-    lines = store.blob(locked).decode().splitlines()
+    lines = store.blobs.get(locked).decode().splitlines()
     lines = ["papermill==0.0.1" if line.startswith("papermill==") else line for line in lines]
-    other = store.put_blob("\n".join(lines).encode())
-    assert other != locked == hashlib.sha256(store.blob(locked)).hexdigest()
-    store.add_version(pipeline_id, msgspec.structs.replace(version, lock={kernel: other}))
+    other = store.blobs.put("\n".join(lines).encode())
+    assert other != locked == hashlib.sha256(store.blobs.get(locked)).hexdigest()
+    store.pipelines.add_version(pipeline_id, msgspec.structs.replace(version, lock={kernel: other}))
 
 
 def test_an_environment_that_drifted_is_told(piped: PipelineService) -> None:

@@ -47,7 +47,7 @@ def test_what_notebooks_do_wrong_is_said_in_one_sentence_and_neighbours_go_on(se
     )
     assert sweep.state is SweepState.FAILED
     assert sweep.message == "6 failed"
-    runs = service.store.runs(sweep.id)
+    runs = service.store.runs.of_sweep(sweep.id)
     killed = "signal 9 (SIGKILL) in cell 3 of 10; a frequent cause is that memory ran out."
     assert {run.parameters["a"]: run.message for run in runs} == {
         1: "",
@@ -112,9 +112,9 @@ def test_a_full_disk_holds_a_sweep_up_and_ends_nothing(small_disk: Path, noteboo
         (notebook.parent / "freed").touch()
         sweep = service.wait(sweep_id)
         assert service.pid == pid
-        assert sweep.state is SweepState.SUCCEEDED, [run.message for run in service.store.runs(sweep_id)]
-        assert [run.metrics["score"] for run in service.store.runs(sweep_id)] == [1, 2, 3, 4, 5, 6]
-        wait_until(lambda: not service.store.runs(sweep_id, tracked=False))
+        assert sweep.state is SweepState.SUCCEEDED, [run.message for run in service.store.runs.of_sweep(sweep_id)]
+        assert [run.metrics["score"] for run in service.store.runs.of_sweep(sweep_id)] == [1, 2, 3, 4, 5, 6]
+        wait_until(lambda: not service.store.runs.of_sweep(sweep_id, tracked=False))
         children = mlflow_runs(service, sweep_id)
         assert sorted(run.data.metrics["score"] for run in children) == [1, 2, 3, 4, 5, 6]
 
@@ -132,7 +132,7 @@ def test_a_data_folder_that_takes_nothing(small_disk: Path, notebook: Path) -> N
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     store = Store(settings.store_url)
     with pytest.raises(UnavailableError, match=r"cannot be read or written \(.*\); free disk space, make its folder"):
-        store.put_info("name", 1)
+        store.infos.put("name", 1)
     store.close()
 
 
@@ -152,7 +152,7 @@ def test_killing_the_jupyter_server_does_not_end_a_sweep(tmp_path: Path) -> None
         service.wait(sweep["id"], lambda sweep: sweep.counts.get("running", 0) >= 1)
         jupyter.kill()
         assert service.wait(sweep["id"]).state is SweepState.SUCCEEDED
-        runs = service.store.runs(sweep["id"])
+        runs = service.store.runs.of_sweep(sweep["id"])
         assert [(run.attempt, run.metrics["score"]) for run in runs] == [(1, 1), (1, 2), (1, 3), (1, 4)]
         assert {run.state for run in runs} == {RunState.SUCCEEDED}
     finally:

@@ -27,7 +27,7 @@ def test_a_sweep_that_logs_to_mlflow_in_a_hostile_environment(tmp_path: Path, da
         serving(MlopsSettings(data_dir=str(data_dir), local_slots=1)) as service,
     ):
         sweep = service.run_until_over(notebook, "a = 1", cell, space={"a": "1:2"}, metrics=["zone"])
-        runs = service.store.runs(sweep.id)
+        runs = service.store.runs.of_sweep(sweep.id)
         assert sweep.state is SweepState.SUCCEEDED, [run.message for run in runs] + [service_log(service.settings)]
         assert [run.metrics["loss"] for run in runs] == [0.25, 0.5]
         assert {run.data.metrics["loss"] for run in mlflow_runs(service, sweep.id)} == {0.25, 0.5}

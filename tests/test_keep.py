@@ -63,8 +63,8 @@ def schedule(settings: MlopsSettings) -> None:
     store = Store(settings.store_url)
     with contextlib.closing(store):
         pipeline = Pipeline(id="p", name="p", path="/p.ipynb", project="/")
-        store.create_pipeline(pipeline, Version(pipeline_id="p", number=1, definition=PipelineDefinition(steps={})))
-        store.create_trigger(Trigger(id="t", pipeline_id="p", cron="0 0 1 1 *", next_at="2099-01-01T00:00:00+00:00"))
+        store.pipelines.create(pipeline, Version(pipeline_id="p", number=1, definition=PipelineDefinition(steps={})))
+        store.triggers.create(Trigger(id="t", pipeline_id="p", cron="0 0 1 1 *", next_at="2099-01-01T00:00:00+00:00"))
 
 
 # -- the unit's text -----------------------------------------------------------------------------

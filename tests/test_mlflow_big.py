@@ -42,7 +42,7 @@ def big(service: Service, tmp_path_factory: pytest.TempPathFactory) -> tuple[str
     notebook = tmp_path_factory.mktemp("big") / "n.ipynb"
     sweep = service.run_until_over(notebook, "a = 1", "a", space={"a": "1"})
     assert sweep.state is SweepState.SUCCEEDED, sweep.message
-    (run,) = service.store.runs(sweep.id)
+    (run,) = service.store.runs.of_sweep(sweep.id)
     (output,) = service.settings.data_path.glob(f"mlartifacts/*/{run.mlflow_run_id}/artifacts/output.ipynb")
     with output.with_name("big.bin").open("wb") as file:
         for place in range(0, SIZE, SIZE // 10):

@@ -323,7 +323,7 @@ def test_a_notebook_that_turns_to_a_foreign_server_tells_it_nothing_of_ours(
     token = embedded(service)["token"]
     cell = f"FOREIGN = {foreign.uri!r}{VISIT}"
     sweep = service.run_until_over(notebook, "a = 1", cell, space={"a": "2"})
-    (run,) = service.store.runs(sweep.id)
+    (run,) = service.store.runs.of_sweep(sweep.id)
     assert (sweep.state, run.metrics) == (SweepState.SUCCEEDED, {"loss": 0.5}), run.message
     (child,) = mlflow_runs(service, sweep.id)
     assert child.data.metrics == {"loss": 0.5}
@@ -344,6 +344,6 @@ def test_a_persons_own_credentials_stay_as_they_are_and_ours_is_reached_all_the_
     cell = f"FOREIGN = {foreign.uri!r}{VISIT}"
     with serving(MlopsSettings(data_dir=str(data_dir), local_slots=1)) as service:
         sweep = service.run_until_over(notebook, "a = 1", cell, space={"a": "2"})
-        (run,) = service.store.runs(sweep.id)
+        (run,) = service.store.runs.of_sweep(sweep.id)
         assert (sweep.state, run.metrics) == (SweepState.SUCCEEDED, {"loss": 0.5}), run.message
         assert foreign.authorizations == ["Bearer her-token", basic("me:mine"), "Bearer her-token"]

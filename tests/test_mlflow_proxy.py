@@ -153,7 +153,7 @@ async def test_nobody_is_let_in_without_signing_in(http_server_client: Any, ask:
 
 
 async def test_artifacts_come_whole_and_can_do_nothing(ask: Fetch, service: Service, sweep: Sweep) -> None:
-    (run,) = service.store.runs(sweep.id)
+    (run,) = service.store.runs.of_sweep(sweep.id)
     assert run.mlflow_run_id is not None
     get = f"/get-artifact?run_uuid={run.mlflow_run_id}&path=files/"
     big = await ask(get + "big.bin")

@@ -28,7 +28,7 @@ def test_it_is_never_the_best_whichever_way_it_came(service: Service, notebook: 
     sweep = service.run_until_over(
         notebook, "n: int = 1", code, space={"n": "1:5"}, metrics=["ratio"], objective=Objective(metric="ratio")
     )
-    runs = service.store.runs(sweep.id)
+    runs = service.store.runs.of_sweep(sweep.id)
     assert [run.metrics.get("ratio") for run in runs] == [1, None, None, None, 2]
     assert [run.not_finite for run in runs] == [
         {},

@@ -87,10 +87,10 @@ async def test_every_route_of_pipelines(api: Api, project: Path, store: Store) -
     shown = await api.done("GET", at)
     assert [step["name"] for step in shown["graph"]] == ["train", "report"]
     assert (await api.done("POST", f"{at}/stop"))["stop_requested"] is True
-    store.change_pipeline_run(run["id"], state=PipelineRunState.STOPPED, ended_at=now())
+    store.pipeline_runs.change(run["id"], state=PipelineRunState.STOPPED, ended_at=now())
     assert (await api.done("POST", f"{at}/retry", {}))["state"] == "queued"
     for found in (run, by_hand):
-        store.change_pipeline_run(found["id"], state=PipelineRunState.STOPPED, ended_at=now())
+        store.pipeline_runs.change(found["id"], state=PipelineRunState.STOPPED, ended_at=now())
     await api.done("DELETE", place)
     assert (await api.done("POST", f"{place}/restore"))["deleted_at"] is None
 
@@ -102,7 +102,7 @@ async def test_a_finished_run_is_promoted_with_two_clicks(api: Api, train: Path,
 
     sweep = await api.done("POST", "sweeps", {"path": "sub/train.ipynb", "space": {"depth": "1:3"}})
     made = Run(id="r1", sweep_id=sweep["id"], index=0, parameters={"depth": 2}, state=RunState.SUCCEEDED)
-    store.add_runs(sweep["id"], [made, Run(id="r2", sweep_id=sweep["id"], index=1, state=RunState.FAILED)])
+    store.runs.add(sweep["id"], [made, Run(id="r2", sweep_id=sweep["id"], index=1, state=RunState.FAILED)])
     code, said = await api.refused("POST", "pipelines", {"run_id": "r2"})
     assert code == 409 and "failed" in said
     code, said = await api.refused("POST", "pipelines", {"sweep_id": sweep["id"]})
@@ -114,7 +114,7 @@ async def test_a_finished_run_is_promoted_with_two_clicks(api: Api, train: Path,
     assert answer["version"]["definition"]["parameters"] == {"depth": 2}
     assert answer["version"]["source"] == "run r1"
     assert answer["trigger"]["zone"] == "Asia/Tokyo"
-    store.change_sweep(sweep["id"], state=SweepState.STARTING)
+    store.sweeps.change(sweep["id"], state=SweepState.STARTING)
     train.unlink()
     assert (await api.done("POST", "pipelines", {"run_id": "r1", "name": "nightly"}))["version"]["number"] == 2
 
@@ -137,7 +137,7 @@ async def test_a_file_that_cannot_run_is_refused_with_its_place(
     (project / "delays.pipeline.yaml").write_text(text)
     code, said = await api.refused("POST", "pipelines", {"path": FILE})
     assert code == 400 and says in said, said
-    assert store.pipelines() == []
+    assert store.pipelines.find() == []
     problems = (await api.done("POST", "pipeline-text/check", {"path": FILE, "text": text}))["problems"]
     assert problems and says.removeprefix("line 4") in problems[0]["message"] + f"line {problems[0]['line']}"
 
@@ -257,7 +257,7 @@ async def test_a_repeated_call_makes_no_second_run(api: Api, project: Path, stor
     assert {answer["id"] for answer in answers} == {timed["id"]}
     other = await api.done("POST", place, at, headers=token | {"Idempotency-Key": "order 8"})
     without = [await api.done("POST", place, {}, headers=token) for _ in range(2)]
-    runs = store.pipeline_runs(made["pipeline"]["id"])
+    runs = store.pipeline_runs.find(made["pipeline"]["id"])
     assert {run.id for run in runs} == {first["id"], timed["id"], other["id"], *(run["id"] for run in without)}
     assert (await api.refused("POST", place, {}, headers=token | {"Idempotency-Key": "x" * 251}))[0] == 400
 
@@ -288,7 +288,7 @@ class TestOfManyCalls:
         # what was made already is answered, and another trigger has a minute of its own
         assert (await api.done("POST", places[0], {}, headers=keyed))["id"] == first["id"]
         await api.done("POST", places[1], {}, headers=tokens[1])
-        assert len(store.pipeline_runs(made["pipeline"]["id"])) == 4
+        assert len(store.pipeline_runs.find(made["pipeline"]["id"])) == 4
 
 
 async def test_a_call_without_the_token_learns_nothing(api: Api, project: Path) -> None:
@@ -317,13 +317,13 @@ async def test_a_retry_from_a_step_repeats_all_behind_it(api: Api, project: Path
         )
         for i, name in enumerate(("train", "report"))
     ]
-    store.add_steps(run["id"], steps)
-    store.change_pipeline_run(run["id"], state=PipelineRunState.RUNNING)
+    store.pipeline_runs.add_steps(run["id"], steps)
+    store.pipeline_runs.change(run["id"], state=PipelineRunState.RUNNING)
     for step in steps:
-        store.change_step(step.id, state=StepState.SUCCEEDED, outputs={"auc": 1})
+        store.pipeline_runs.change_step(step.id, state=StepState.SUCCEEDED, outputs={"auc": 1})
     assert (await api.refused("POST", f"pipeline-runs/{run['id']}/retry", {}))[0] == 409
-    store.change_pipeline_run(run["id"], state=PipelineRunState.FAILED, ended_at=now())
+    store.pipeline_runs.change(run["id"], state=PipelineRunState.FAILED, ended_at=now())
     assert (await api.refused("POST", f"pipeline-runs/{run['id']}/retry", {"step": "none"}))[0] == 404
     await api.done("POST", f"pipeline-runs/{run['id']}/retry", {"step": "report"})
-    states = {step.step: (step.state, step.attempt) for step in store.steps(run["id"])}
+    states = {step.step: (step.state, step.attempt) for step in store.pipeline_runs.steps(run["id"])}
     assert states == {"train": (StepState.SUCCEEDED, 1), "report": (StepState.WAITING, 2)}

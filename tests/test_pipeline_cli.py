@@ -256,8 +256,8 @@ def test_running_a_file_makes_a_version_first(quick: Quick, chain: Any) -> None:
 
 
 def _state(quick: Quick, run: str, step: str) -> StepState | None:
-    pipeline = next(found for found in quick.store.pipelines() if found.id.startswith(run[:8]))
-    steps = quick.store.steps(quick.store.pipeline_runs(pipeline.id)[0].id)
+    pipeline = next(found for found in quick.store.pipelines.find() if found.id.startswith(run[:8]))
+    steps = quick.store.pipeline_runs.steps(quick.store.pipeline_runs.find(pipeline.id)[0].id)
     return next((found.state for found in steps if found.step == step), None)
 
 
@@ -344,11 +344,11 @@ def test_backfill_says_its_times_and_makes_their_runs(quick: Quick, chain: Any) 
     quick("schedules", "remove", other["id"])
     quick(*words)
     assert "0 runs of “filled” wait for their turn; 2 of 2 fired already." in quick.said
-    filled = next(found for found in quick.store.pipelines() if found.name == "filled")
+    filled = next(found for found in quick.store.pipelines.find() if found.name == "filled")
     runs = wait_until(
         lambda: (
-            [run for run in quick.store.pipeline_runs(filled.id) if run.state is PipelineRunState.SUCCEEDED]
-            if quick.store.pipeline(filled.id).runs == 2
+            [run for run in quick.store.pipeline_runs.find(filled.id) if run.state is PipelineRunState.SUCCEEDED]
+            if quick.store.pipelines.get(filled.id).runs == 2
             else []
         )
     )

@@ -74,7 +74,7 @@ def check_repetition(piped: PipelineService, run: PipelineRun) -> None:
     assert len(lines(piped, "never/begun")) == 1 and not lines(piped, "never/done")
     assert steps["never"].error is not None and steps["never"].error.name == "WorkerLost"
     assert "not to be repeated" in run.message
-    assert not piped.store.sweeps(live=True)
+    assert not piped.store.sweeps.find(live=True)
 
 
 def lines(piped: PipelineService, name: str) -> list[str]:
@@ -126,13 +126,13 @@ def test_a_service_killed_before_it_wrote_down_an_attempt_leaves_nothing_behind(
     goes_on = begin(own_piped)
     stopped = own_piped.start(goes_on.pipeline_id, parameters={"folder": str(own_piped.folder)})
     runs = (goes_on, stopped)
-    wait_until(lambda: all(run.id and own_piped.store.pipeline_run(run.id).steps.get("running") for run in runs))
+    wait_until(lambda: all(run.id and own_piped.store.pipeline_runs.get(run.id).steps.get("running") for run in runs))
     own_piped.service.kill()
     own_piped.service.kill_workers()
     for run in runs:
         # as it stands where the service is killed before the attempt's sweep is stored
         step = own_piped.steps(run.id)["first"]
-        own_piped.store.purge_sweep(step.sweeps[-1])
+        own_piped.store.sweeps.purge(step.sweeps[-1])
     own_piped.pipelines.stop(stopped.id)
     let_go(own_piped)
     ensure_service(own_piped.service.settings)
@@ -163,7 +163,7 @@ def two(tmp_path: Path) -> Iterator[tuple[PipelineService, Service]]:
 def test_another_service_takes_over_from_one_that_is_gone_for_good(two: tuple[PipelineService, Service]) -> None:
     piped, other = two
     run = begin(piped, NEVER_AGAIN)
-    left_by = piped.store.pipeline_run(run.id)
+    left_by = piped.store.pipeline_runs.get(run.id)
     piped.service.kill()
     piped.service.kill_workers()
     let_go(piped)

@@ -69,7 +69,7 @@ def test_values_and_files_go_from_step_to_step(piped: PipelineService) -> None:
     again, steps = piped.run(pipeline, parameters={"start": 5})
     assert again.number == 2
     assert steps["collect"].outputs["numbers"] == [5, 6]
-    shown = piped.store.pipeline(pipeline)
+    shown = piped.store.pipelines.get(pipeline)
     assert [mark.state for mark in shown.recent] == [PipelineRunState.SUCCEEDED] * 2
 
 
@@ -172,8 +172,8 @@ steps:
     stamp = steps["first"].outputs["stamp"]
     switch.touch()
     # as if it had failed yesterday: neither deadline nor duration count from then
-    piped.store.change_pipeline_run(run.id, started_at="2026-01-01T00:00:00+00:00")
-    piped.store.change_step(steps["second"].id, started_at="2026-01-01T00:00:00+00:00")
+    piped.store.pipeline_runs.change(run.id, started_at="2026-01-01T00:00:00+00:00")
+    piped.store.pipeline_runs.change_step(steps["second"].id, started_at="2026-01-01T00:00:00+00:00")
     piped.pipelines.retry(run.id, RetryRequest())
     again = piped.wait(run.id)
     steps = piped.steps(run.id)

@@ -58,7 +58,7 @@ async def test_a_sweep_shares_cells_only_where_it_was_asked_for(api: Api, train:
     assert (await api.done("GET", f"sweeps/{shared['id']}"))["prefix"] == 2
     # the form keeps what was asked for
     assert (await api.done("GET", "notebook", params={"path": PATH}))["draft"]["shared_prefix"] is True
-    tags = [sweep_tags(store.sweep(sweep["id"])).get("mlops.shared_prefix") for sweep in (alone, shared)]
+    tags = [sweep_tags(store.sweeps.get(sweep["id"])).get("mlops.shared_prefix") for sweep in (alone, shared)]
     assert tags == [None, "2"]
 
 
@@ -70,4 +70,4 @@ async def test_a_sweep_that_cannot_share_cells_is_refused_with_the_reason(api: A
     reason = "Code cell 1 (“exec('x = 1')”) uses exec, which cannot be seen through."
     assert code == 400
     assert content == {"message": f"This sweep cannot share cells. {reason}", "fields": {"shared_prefix": reason}}
-    assert store.sweeps() == []
+    assert store.sweeps.find() == []

@@ -36,7 +36,7 @@ def cli(tmp_path: Path) -> Iterator[Cli]:
 def test_a_script_is_told_and_not_asked(cli: Cli) -> None:
     sweep_id = cli(*WORDS).strip()
     assert cli.said.splitlines()[-4:] == SHOWN
-    assert cli.store.sweep(sweep_id).prefix == 2
+    assert cli.store.sweeps.get(sweep_id).prefix == 2
     assert "shares the first 2 code cells, once a slot" in re.sub(" +", " ", cli("show", "latest"))
 
 
@@ -48,7 +48,7 @@ def test_json_is_one_document_and_says_no_more(cli: Cli) -> None:
 
 def test_without_the_word_nothing_is_shared(cli: Cli) -> None:
     words = [word for word in WORDS if word != "--share-prefix"]
-    assert cli.store.sweep(cli(*words).strip()).prefix == 0
+    assert cli.store.sweeps.get(cli(*words).strip()).prefix == 0
     assert "once a slot" not in cli.said
 
 
@@ -59,7 +59,7 @@ def test_a_person_is_shown_the_cells_and_asked(cli: Cli, typed: str, code: int, 
     assert "\n".join(SHOWN) in shown
     assert shown.count("Share these cells? [y/N]") == 1
     assert ("Nothing was started." in shown) == (not prefixes)
-    assert [sweep.prefix for sweep in cli.store.sweeps()] == prefixes
+    assert [sweep.prefix for sweep in cli.store.sweeps.find()] == prefixes
 
 
 def test_who_says_yes_beforehand_is_not_asked(cli: Cli) -> None:
@@ -79,7 +79,7 @@ def test_what_cannot_be_shared_is_refused(cli: Cli) -> None:
     cli.notebook("train.ipynb", "a: int = 1\n!ls", "score = a")
     assert cli(*WORDS, code=2) == ""
     assert "This sweep cannot share cells. Code cell 1 (“a: int = 1”) holds “!ls”" in cli.said
-    assert cli.store.sweeps() == []
+    assert cli.store.sweeps.find() == []
 
 
 @pytest.mark.parametrize(
@@ -113,6 +113,6 @@ def test_a_runs_details_say_where_its_time_went(
         kernel_start=start,
         kernel_reason=reason,
     )
-    cli.store.add_runs(sweep_id, [run])
+    cli.store.runs.add(sweep_id, [run])
     shown = [re.sub(" +", " ", line).strip() for line in cli("show", "latest-1").splitlines()]
     assert [line for line in shown if line.startswith(("time ", "kernel "))] == lines

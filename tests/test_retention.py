@@ -40,7 +40,7 @@ NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 def past(store: Store, number: int, days: float, state: PipelineRunState = PipelineRunState.SUCCEEDED) -> None:
     at = (NOON - timedelta(days=days)).isoformat()
     made = PipelineRun(id=f"r{number}", pipeline_id="p", version=1, state=state, service="here", ended_at=at)
-    assert store.create_pipeline_run(made).number == number
+    assert store.pipeline_runs.create(made).number == number
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def past(store: Store, number: int, days: float, state: PipelineRunState = Pipel
 )
 def test_runs_beyond_number_or_age_are_surplus(any_store: Store, retention: Retention, removed: list[str]) -> None:
     made = Pipeline(id="p", name="delays", path="/x/delays.pipeline.yaml", project="/x")
-    any_store.create_pipeline(made, Version(pipeline_id="p", number=1, definition=PipelineDefinition(steps={})))
+    any_store.pipelines.create(made, Version(pipeline_id="p", number=1, definition=PipelineDefinition(steps={})))
     for number, days in ((1, 5), (2, 4), (3, 3)):
         past(any_store, number, days)
     past(any_store, 4, 2, PipelineRunState.FAILED)
@@ -67,9 +67,9 @@ def test_runs_beyond_number_or_age_are_surplus(any_store: Store, retention: Rete
     past(any_store, 7, 0, PipelineRunState.RUNNING)
     before = None if retention.days is None else (NOON - timedelta(days=retention.days)).isoformat()
     asked = {"newest": retention.runs, "before": before}
-    assert [run.id for run in any_store.surplus_runs("p", "here", 99, **asked)] == removed
-    assert [run.id for run in any_store.surplus_runs("p", "here", 2, **asked)] == removed[-2:]
-    assert any_store.surplus_runs("p", "there", 99, **asked) == []
+    assert [run.id for run in any_store.pipeline_runs.surplus("p", "here", 99, **asked)] == removed
+    assert [run.id for run in any_store.pipeline_runs.surplus("p", "here", 2, **asked)] == removed[-2:]
+    assert any_store.pipeline_runs.surplus("p", "there", 99, **asked) == []
 
 
 # -- how ---------------------------------------------------------------------------------------------
@@ -83,13 +83,13 @@ class Kept:
         data = settings.data_path
         self.layout = Layout(data)
         self.tracking = Tracking(data)
-        epoch = store.acquire_lease(f"service:{service}", service)
+        epoch = store.leases.acquire(f"service:{service}", service)
         self.context = Context(store, service, epoch, settings, self.layout, Targets(data, 1), self.tracking)
 
     def pipeline(self, retention: Retention) -> None:
         definition = PipelineDefinition(steps={"train": Step(notebook="train.ipynb", reuse=True)}, retention=retention)
         made = Pipeline(id="p", name="delays", path="/x/delays.pipeline.yaml", project="/x", service="here")
-        self.store.create_pipeline(made, Version(pipeline_id="p", number=1, definition=definition))
+        self.store.pipelines.create(made, Version(pipeline_id="p", number=1, definition=definition))
 
     def run(
         self,
@@ -101,7 +101,7 @@ class Kept:
         version: int = 1,
     ) -> PipelineRun:
         """A run whose only step was executed, or took another's result, with the files and MLflow runs it leaves."""
-        run = self.store.create_pipeline_run(PipelineRun(id=f"r{number}", pipeline_id="p", version=version))
+        run = self.store.pipeline_runs.create(PipelineRun(id=f"r{number}", pipeline_id="p", version=version))
         tags = {"mlops.pipeline_run": run.id}
         experiment, parent = self.tracking.begin_pipeline("delays", f"delays · {number}", tags, {})
         sweep_id = f"s{reused or number}"
@@ -116,11 +116,11 @@ class Kept:
             reused=f"r{reused}" if reused else "",
             fingerprint="" if reused else f"print-{number}",
         )
-        self.store.add_steps(run.id, [step])
-        self.store.change_step(step.id, state=StepState.REUSED if reused else StepState.SUCCEEDED)
+        self.store.pipeline_runs.add_steps(run.id, [step])
+        self.store.pipeline_runs.change_step(step.id, state=StepState.REUSED if reused else StepState.SUCCEEDED)
         ends = [PipelineRunState.RUNNING, state] if state is not PipelineRunState.RUNNING else [state]
         for each in ends:
-            run = self.store.change_pipeline_run(
+            run = self.store.pipeline_runs.change(
                 run.id,
                 state=each,
                 service=service,
@@ -149,25 +149,25 @@ class Kept:
             mlflow_experiment_id=experiment,
             mlflow_run_id=parent,
         )
-        self.store.create_sweep(sweep, b"{}")
+        self.store.sweeps.create(sweep, b"{}")
         run = Run(id=f"{sweep_id}-1", sweep_id=sweep_id, index=0, parameters={}, state=RunState.QUEUED)
         child = self.tracking.begin_run(sweep, run)
-        self.store.add_runs(sweep_id, [msgspec.structs.replace(run, mlflow_run_id=child)])
-        self.store.change_run(run.id, state=RunState.STOPPED)
-        self.store.change_sweep(sweep_id, state=SweepState.STOPPED)
+        self.store.runs.add(sweep_id, [msgspec.structs.replace(run, mlflow_run_id=child)])
+        self.store.runs.change(run.id, state=RunState.STOPPED)
+        self.store.sweeps.change(sweep_id, state=SweepState.STOPPED)
         for folder in (self.layout.run(run.id) / "files", self.layout.sweep(sweep_id)):
             folder.mkdir(parents=True)
             (folder / "table.csv").write_text("a,b")
 
     @property
     def left(self) -> list[str]:
-        return [run.id for run in self.store.pipeline_runs("p")]
+        return [run.id for run in self.store.pipeline_runs.find("p")]
 
     def assert_left(self, *numbers: int, executed: set[int] | None = None) -> None:
         """These runs, and of them all; of others nothing, neither in store nor on disk nor in MLflow."""
         assert self.left == [f"r{number}" for number in numbers]
         executed = set(numbers) if executed is None else executed
-        assert {sweep.id for sweep in self.store.sweeps()} == {f"s{number}" for number in executed}
+        assert {sweep.id for sweep in self.store.sweeps.find()} == {f"s{number}" for number in executed}
         assert {path.name for path in (self.layout.data / "sweeps").iterdir()} == {f"s{n}" for n in executed}
         assert {path.name for path in (self.layout.data / "runs").iterdir()} == {f"s{n}-1" for n in executed}
         client = self.tracking._client()
@@ -175,10 +175,10 @@ class Kept:
         assert {run.data.tags["mlops.pipeline_run"] for run in parents} == set(self.left)
         children = tagged(client, "tags.`mlops.kind` = 'run'")
         assert {run.data.tags["mlops.sweep_id"] for run in children} == {f"s{number}" for number in executed}
-        assert [mark.id for mark in self.store.pipeline("p").recent] == self.left[::-1]
+        assert [mark.id for mark in self.store.pipelines.get("p").recent] == self.left[::-1]
 
     def mlflow_run(self, number: int) -> str:
-        found = self.store.run(f"s{number}-1").mlflow_run_id
+        found = self.store.runs.get(f"s{number}-1").mlflow_run_id
         assert found is not None
         return found
 
@@ -224,7 +224,7 @@ async def test_what_a_model_comes_from_stays(kept: Kept) -> None:
     client = kept.tracking._client()
     # by the notebook's own run, by the pipeline's, and by one that the notebook began in another experiment
     kept.register(kept.mlflow_run(1))
-    kept.register(kept.store.pipeline_run("r2").mlflow_run_id)
+    kept.register(kept.store.pipeline_runs.get("r2").mlflow_run_id)
     elsewhere = client.create_experiment("elsewhere")
     owner = kept.mlflow_run(3)
     begun = client.create_run(elsewhere, tags={"mlops.owner": owner, "mlflow.parentRunId": owner})
@@ -253,12 +253,12 @@ async def test_what_a_run_that_stays_took_a_result_of_stays(kept: Kept) -> None:
     # 2 was taken by 4, which stays; 3 took of 1 and goes without it
     kept.assert_left(5, 4, 2, 1, executed={1, 2})
     # and it can be taken again
-    assert kept.store.reusable("p", "print-1") is not None
+    assert kept.store.pipeline_runs.reusable("p", "print-1") is not None
     for number in (6, 7):
         kept.run(number)
     await apply(kept.context)
     kept.assert_left(7, 6)
-    assert kept.store.reusable("p", "print-1") is None
+    assert kept.store.pipeline_runs.reusable("p", "print-1") is None
 
 
 async def test_live_runs_and_runs_of_other_services_stay(kept: Kept) -> None:
@@ -266,7 +266,7 @@ async def test_live_runs_and_runs_of_other_services_stay(kept: Kept) -> None:
     kept.run(1, state=PipelineRunState.RUNNING)
     kept.run(2, service="there")
     kept.run(3)
-    kept.store.create_pipeline_run(PipelineRun(id="r4", pipeline_id="p", version=1))
+    kept.store.pipeline_runs.create(PipelineRun(id="r4", pipeline_id="p", version=1))
     await apply(kept.context)
     assert kept.left == ["r4", "r2", "r1"]
 
@@ -288,17 +288,19 @@ async def test_what_was_deleted_long_ago_goes_while_the_service_runs(kept: Kept)
     for number, deleted_at, service in ((1, old, "here"), (2, now(), "here"), (3, None, "here"), (4, old, "there")):
         sweep = Sweep(id=f"s{number}", name="a", path="/x/a.ipynb", notebook_hash="h", state=SweepState.STOPPED)
         fields = {"deleted_at": deleted_at, "service": service}
-        kept.store.create_sweep(msgspec.structs.replace(sweep, **fields), f"notebook {number}".encode())
+        kept.store.sweeps.create(msgspec.structs.replace(sweep, **fields), f"notebook {number}".encode())
     kept.pipeline(Retention())
-    trigger = kept.store.create_trigger(Trigger(id="t", pipeline_id="p", next_at=old))
+    trigger = kept.store.triggers.create(Trigger(id="t", pipeline_id="p", next_at=old))
     recent = now()
     for time in (old, recent):
-        kept.store.fire([Firing(kept.store.trigger(trigger.id), recent, [(time, None, "missed")])], recent, "here")
+        kept.store.triggers.fire(
+            [Firing(kept.store.triggers.get(trigger.id), recent, [(time, None, "missed")])], recent, "here"
+        )
     await apply(kept.context)
-    assert {sweep.id for sweep in kept.store.sweeps(deleted=None)} == {"s2", "s3", "s4"}
+    assert {sweep.id for sweep in kept.store.sweeps.find(deleted=None)} == {"s2", "s3", "s4"}
     with pytest.raises(NotFoundError):
-        kept.store.blob(hashlib.sha256(b"notebook 1").hexdigest())
-    assert [fire.scheduled_at for fire in kept.store.fired("t")] == [recent]
+        kept.store.blobs.get(hashlib.sha256(b"notebook 1").hexdigest())
+    assert [fire.scheduled_at for fire in kept.store.triggers.fired("t")] == [recent]
 
 
 async def test_what_stays_is_not_read(kept: Kept) -> None:
@@ -307,7 +309,7 @@ async def test_what_stays_is_not_read(kept: Kept) -> None:
         kept.run(number)
         kept.layout.project("p", number).mkdir(parents=True)
     said: list[str] = []
-    event.listen(kept.store._engine, "before_cursor_execute", lambda *call: said.append(call[2]))
+    event.listen(kept.store._database.engine, "before_cursor_execute", lambda *call: said.append(call[2]))
     await apply(kept.context)
     looks = [each for each in said if "SELECT pipeline_runs.record" in each and "WHERE pipeline_runs.id =" not in each]
     assert looks and all("LIMIT" in each for each in looks), looks
@@ -325,9 +327,10 @@ async def test_what_was_begun_is_finished_the_next_time(kept: Kept, monkeypatch:
     def killed(*arguments: Any) -> None:
         raise Killed
 
-    for name in ("purge_sweep", "purge_pipeline_run"):
+    # what the service has is the same store, under its epoch
+    for part in (kept.context.store.sweeps, kept.context.store.pipeline_runs):
         with monkeypatch.context() as context:
-            context.setattr(kept.store, name, killed)
+            context.setattr(part, "purge", killed)
             with pytest.raises(Killed):
                 await apply(kept.context)
     await apply(kept.context)
@@ -350,7 +353,7 @@ async def test_folders_in_which_nothing_runs_go_and_what_they_show_stays(
     (live / "data" / "flights.csv").write_text("precious")
     for number in range(1, 6):
         if number > 1:
-            kept.store.add_version("p", kept.store.version("p", 1))
+            kept.store.pipelines.add_version("p", kept.store.pipelines.version("p", 1))
         folder = kept.layout.project("p", number)
         folder.mkdir(parents=True)
         (folder / "data").symlink_to(live / "data")
@@ -359,7 +362,7 @@ async def test_folders_in_which_nothing_runs_go_and_what_they_show_stays(
         (folder / "train.ipynb").chmod(0o444)
     kept.run(1, version=1)
     kept.run(2, version=2, state=PipelineRunState.RUNNING)
-    kept.store.create_pipeline_run(PipelineRun(id="r3", pipeline_id="p", version=3))
+    kept.store.pipeline_runs.create(PipelineRun(id="r3", pipeline_id="p", version=3))
     await apply(kept.context)
     # 1 was in use today, 2 is, 3 is about to be, 5 fires; 4 never ran
     assert folders(kept) == {"1", "2", "3", "5"}
@@ -378,14 +381,14 @@ async def test_a_pipeline_deleted_long_ago_goes_with_all_that_is_its_own_but_not
     kept.run(2)
     kept.layout.project("p", 1).mkdir(parents=True)
     kept.register(kept.mlflow_run(1))
-    kept.store.change_pipeline("p", deleted_at=now())
+    kept.store.pipelines.change("p", deleted_at=now())
     await apply(kept.context)
     assert kept.left == ["r2", "r1"]
-    kept.store.change_pipeline("p", deleted_at="2020-01-01T00:00:00+00:00")
+    kept.store.pipelines.change("p", deleted_at="2020-01-01T00:00:00+00:00")
     await apply(kept.context)
     with pytest.raises(NotFoundError):
-        kept.store.pipeline("p")
-    assert kept.store.sweeps() == []
+        kept.store.pipelines.get("p")
+    assert kept.store.sweeps.find() == []
     assert not (kept.layout.data / "pipelines" / "p").exists()
     assert list((kept.layout.data / "runs").iterdir()) == []
     children = tagged(kept.tracking._client(), "tags.`mlops.kind` = 'run'")
@@ -412,6 +415,6 @@ def test_a_model_that_a_notebook_registers_keeps_its_run(piped: PipelineService)
     tracking = Tracking(piped.service.settings.data_path)
     assert run.mlflow_run_id is not None
     assert tracking.linked_to_model([run.mlflow_run_id, "0" * 32]) == {run.mlflow_run_id}
-    child = piped.store.run(steps["train"].notebook_run).mlflow_run_id
+    child = piped.store.runs.get(steps["train"].notebook_run).mlflow_run_id
     assert child is not None
     assert tracking.linked_to_model({child}) == {child}

@@ -76,7 +76,7 @@ async def start(jp_fetch: Any, folder: Path) -> str:
 
 def in_third_run(service: Service, sweep_id: str) -> Callable[[], bool]:
     def there() -> bool:
-        counts = service.store.sweep(sweep_id).counts
+        counts = service.store.sweeps.get(sweep_id).counts
         return counts.get("succeeded") == 2 and counts.get("running") == 1
 
     return there
@@ -90,10 +90,10 @@ async def test_a_service_killed_in_mid_sweep_is_followed_by_another_with_nobody_
     first = service.pid
     await asyncio.to_thread(service.kill)
     (jp_root_dir / "go").touch()
-    await until(lambda: service.store.sweep(sweep_id).state in SWEEP_OVER)
-    sweep = service.store.sweep(sweep_id)
+    await until(lambda: service.store.sweeps.get(sweep_id).state in SWEEP_OVER)
+    sweep = service.store.sweeps.get(sweep_id)
     assert sweep.state is SweepState.SUCCEEDED, sweep.message
-    assert [run.metrics for run in service.store.runs(sweep_id)] == [{"score": a} for a in (1, 2, 3, 4, 5)]
+    assert [run.metrics for run in service.store.runs.of_sweep(sweep_id)] == [{"score": a} for a in (1, 2, 3, 4, 5)]
     assert service.pid not in (None, first)
 
 
@@ -113,10 +113,10 @@ async def test_a_service_that_a_person_stopped_stays_stopped_until_they_ask_for_
         # looking is no asking
         await jp_fetch("mlops", "sweeps")
         assert service.pid is None
-    assert service.store.sweep(sweep_id).state is SweepState.RUNNING
+    assert service.store.sweeps.get(sweep_id).state is SweepState.RUNNING
     await jp_fetch("mlops", "sweeps", sweep_id, "resume", method="POST", body="")
-    await until(lambda: service.store.sweep(sweep_id).state in SWEEP_OVER)
-    assert service.store.sweep(sweep_id).counts == {"succeeded": 5}
+    await until(lambda: service.store.sweeps.get(sweep_id).state in SWEEP_OVER)
+    assert service.store.sweeps.get(sweep_id).counts == {"succeeded": 5}
     # and from now on it is looked after again
     assert not is_held_back(service.settings)
 
@@ -189,21 +189,21 @@ def test_what_rests_or_is_over_needs_no_service(
 ) -> None:
     run = Run(id="r", sweep_id=waiting, index=0, parameters={"a": 1}, state=RunState.RUNNING)
     for state in (SweepState.STARTING, SweepState.RUNNING):
-        store.change_sweep(waiting, state=state)
+        store.sweeps.change(waiting, state=state)
         assert revive_service(store, settings)
     sweeps.pause(waiting)
     # it is to be told that it pauses
     assert revive_service(store, settings)
-    store.change_sweep(waiting, state=SweepState.PAUSED)
+    store.sweeps.change(waiting, state=SweepState.PAUSED)
     assert not revive_service(store, settings)
     # a run that was under way is to be brought in
-    store.add_runs(waiting, [run])
+    store.runs.add(waiting, [run])
     assert revive_service(store, settings)
-    store.change_run(run.id, state=RunState.SUCCEEDED)
+    store.runs.change(run.id, state=RunState.SUCCEEDED)
     assert not revive_service(store, settings)
     sweeps.stop(waiting)
     assert revive_service(store, settings)
-    store.change_sweep(waiting, state=SweepState.STOPPED)
+    store.sweeps.change(waiting, state=SweepState.STOPPED)
     assert not revive_service(store, settings)
     assert launched() == 5
 
@@ -214,5 +214,5 @@ def test_a_service_that_starts_while_somebody_says_stop_ends(settings: MlopsSett
     done = subprocess.run([sys.executable, "-m", "jupyter_mlops.service"], env=env, timeout=60, check=False)
     assert done.returncode == 0
     store = Store(settings.store_url)
-    assert store.sweep(waiting).state is SweepState.QUEUED
+    assert store.sweeps.get(waiting).state is SweepState.QUEUED
     store.close()

@@ -102,7 +102,7 @@ def stored(store: Store, folder: Path, **fields: Any) -> Pipeline:
     definition = PipelineDefinition(steps={"a": Step(notebook="a.ipynb")}, parameters={"x": 1})
     version = Version(pipeline_id="", number=0, definition=definition)
     pipeline = Pipeline(id=fields.pop("id", "p"), name="p", path=str(folder / "a.ipynb"), project=str(folder))
-    return store.create_pipeline(msgspec.structs.replace(pipeline, **fields), version)
+    return store.pipelines.create(msgspec.structs.replace(pipeline, **fields), version)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_schedule_that_cannot_be_is_refused(
         pipelines.add_trigger("p", request_)
     assert field in refused.value.fields
     assert says in refused.value.message
-    assert pipelines.store.triggers("p") == []
+    assert pipelines.store.triggers.find("p") == []
 
 
 def test_pipelines_may_not_fire_each_other_in_a_circle(pipelines: Pipelines, tmp_path: Path) -> None:
@@ -144,21 +144,21 @@ def test_paused_and_deleted_pipelines_are_not_due(pipelines: Pipelines, tmp_path
     store = pipelines.store
     stored(store, tmp_path)
     trigger = pipelines.add_trigger("p", ScheduleRequest(cron="* * * * *")).trigger
-    assert store.pipeline("p").next_at == trigger.next_at is not None
-    assert store.next_due() == trigger.next_at
+    assert store.pipelines.get("p").next_at == trigger.next_at is not None
+    assert store.triggers.next_due() == trigger.next_at
     pipelines.change("p", PipelineChange(paused=True))
-    assert store.next_due() is None and store.pipeline("p").next_at is None
+    assert store.triggers.next_due() is None and store.pipelines.get("p").next_at is None
     pipelines.change_trigger(trigger.id, TriggerChange(cron="*/5 * * * *"))
-    assert store.next_due() is None
+    assert store.triggers.next_due() is None
     pipelines.change("p", PipelineChange(paused=False))
-    assert store.next_due() is not None
+    assert store.triggers.next_due() is not None
     pipelines.change_trigger(trigger.id, TriggerChange(enabled=False))
-    assert store.next_due() is None
+    assert store.triggers.next_due() is None
     pipelines.change_trigger(trigger.id, TriggerChange(enabled=True))
     pipelines.delete("p")
-    assert store.next_due() is None
+    assert store.triggers.next_due() is None
     pipelines.restore("p")
-    assert store.next_due() is not None
+    assert store.triggers.next_due() is not None
 
 
 def test_a_backfill_fires_each_time_once(pipelines: Pipelines, tmp_path: Path) -> None:
@@ -174,11 +174,11 @@ def test_a_backfill_fires_each_time_once(pipelines: Pipelines, tmp_path: Path) -
         "2026-03-29T04:00",
         "2026-03-30T04:00",
     ]
-    assert store.pipeline_runs("p") == []
+    assert store.pipeline_runs.find("p") == []
     pipelines.backfill("p", msgspec.structs.replace(asked, dry_run=False))
     again = pipelines.backfill("p", BackfillRequest(start="2026-03-29", end="2026-04-01"))
     assert (len(again.times), again.known) == (4, 2)
-    runs = sorted(store.pipeline_runs("p"), key=lambda run: run.number)
+    runs = sorted(store.pipeline_runs.find("p"), key=lambda run: run.number)
     assert [run.scheduled_at[:10] for run in runs] == [f"2026-03-{day}" for day in (27, 28, 29, 30, 31)] + [
         "2026-04-01"
     ]
@@ -208,21 +208,21 @@ def test_what_was_missed_and_let_go_can_be_filled_in(pipelines: Pipelines, tmp_p
     store = pipelines.store
     stored(store, tmp_path)
     trigger = pipelines.add_trigger("p", ScheduleRequest(cron="0 6 * * *", missed="skip")).trigger
-    trigger = store.change_trigger(trigger.id, next_at="2026-03-02T06:00:00.000000+00:00")
-    assert store.fire([due(trigger, NOON)], now(), "here") == []
+    trigger = store.triggers.change(trigger.id, next_at="2026-03-02T06:00:00.000000+00:00")
+    assert store.triggers.fire([due(trigger, NOON)], now(), "here") == []
     asked = BackfillRequest(start="2026-03-02", end="2026-03-10")
     assert pipelines.backfill("p", asked).known == 0
     assert pipelines.backfill("p", asked).known == 9
-    runs = store.pipeline_runs("p")
+    runs = store.pipeline_runs.find("p")
     assert [run.cause for run in runs] == ["backfill"] * 9
-    assert {fire.run_id for fire in store.fired(trigger.id)} == {run.id for run in runs}
+    assert {fire.run_id for fire in store.triggers.fired(trigger.id)} == {run.id for run in runs}
 
 
 def test_a_call_needs_the_token_and_fires_once_each(pipelines: Pipelines, tmp_path: Path) -> None:
     stored(pipelines.store, tmp_path)
     answer = pipelines.add_trigger("p", ScheduleRequest(kind="http", parameters={"x": 2}))
     assert answer.token and not answer.trigger.token_hash
-    assert answer.token not in str(pipelines.store.trigger(answer.trigger.id))
+    assert answer.token not in str(pipelines.store.triggers.get(answer.trigger.id))
     for wrong in ("", "no", answer.token + "x"):
         with pytest.raises(NotFoundError):
             pipelines.checked_trigger(answer.trigger.id, wrong)
@@ -235,7 +235,7 @@ def test_a_call_needs_the_token_and_fires_once_each(pipelines: Pipelines, tmp_pa
         pipelines.fire_by_call(trigger, RunRequest(parameters={"y": 3}))
     pipelines.change("p", PipelineChange(paused=True))
     with pytest.raises(ConflictError, match="paused"):
-        pipelines.fire_by_call(pipelines.store.trigger(trigger.id), RunRequest())
+        pipelines.fire_by_call(pipelines.store.triggers.get(trigger.id), RunRequest())
 
 
 # -- files ------------------------------------------------------------------------------------------
@@ -295,12 +295,12 @@ def simple(piped: PipelineService, name: str = "job", text: str = "") -> str:
 def make_due(piped: PipelineService, trigger_id: str) -> str:
     """Let a schedule of every minute be due at the last full minute."""
     minute = datetime.now(UTC).replace(second=0, microsecond=0)
-    piped.store.change_trigger(trigger_id, next_at=iso(minute))
+    piped.store.triggers.change(trigger_id, next_at=iso(minute))
     return iso(minute)
 
 
 def first_run(piped: PipelineService, pipeline_id: str) -> PipelineRun:
-    runs: list[PipelineRun] = wait_until(lambda: piped.store.pipeline_runs(pipeline_id))
+    runs: list[PipelineRun] = wait_until(lambda: piped.store.pipeline_runs.find(pipeline_id))
     return piped.wait(runs[0].id)
 
 
@@ -324,13 +324,13 @@ def test_files_fire_a_run_that_knows_them(piped: PipelineService, monkeypatch: p
     )
     trigger = piped.pipelines.add_trigger(pipeline, ScheduleRequest(kind="files", pattern="in/*.csv")).trigger
     piped.service.start()
-    wait_until(lambda: piped.store.trigger_state(trigger.id))
+    wait_until(lambda: piped.store.triggers.state(trigger.id))
     (piped.folder / "in").mkdir()
     (piped.folder / "in" / "new.csv").write_text("1")
     for _ in range(2):
-        seen = piped.store.trigger(trigger.id).revision
-        piped.store.change_trigger(trigger.id, next_at=now())
-        wait_until(lambda seen=seen: piped.store.trigger(trigger.id).revision > seen + 1)
+        seen = piped.store.triggers.get(trigger.id).revision
+        piped.store.triggers.change(trigger.id, next_at=now())
+        wait_until(lambda seen=seen: piped.store.triggers.get(trigger.id).revision > seen + 1)
     run = first_run(piped, pipeline)
     piped.pipelines.delete_trigger(trigger.id)
     assert run.cause == "files"
@@ -362,7 +362,7 @@ def test_file_patterns_on_a_host_that_never_answers_hold_nothing_up(piped: Pipel
 
 
 def _with_message(piped: PipelineService, trigger_id: str) -> Trigger | None:
-    trigger = piped.store.trigger(trigger_id)
+    trigger = piped.store.triggers.get(trigger_id)
     return trigger if trigger.message else None
 
 
@@ -373,7 +373,7 @@ def test_a_pipeline_follows_anothers_end(piped: PipelineService) -> None:
     piped.run(first)
     run = first_run(piped, good)
     assert run.cause == "pipeline" and run.state is PipelineRunState.SUCCEEDED
-    assert piped.store.pipeline_runs(bad) == []
+    assert piped.store.pipeline_runs.find(bad) == []
 
 
 @pytest.mark.parametrize(
@@ -390,11 +390,11 @@ def test_runs_that_overlap_follow_the_policy(piped: PipelineService, overlap: st
     trigger = piped.pipelines.add_trigger(pipeline, request).trigger
     piped.service.start()
     started = piped.start(pipeline)
-    wait_until(lambda: piped.store.pipeline_run(started.id).state is PipelineRunState.RUNNING)
+    wait_until(lambda: piped.store.pipeline_runs.get(started.id).state is PipelineRunState.RUNNING)
     make_due(piped, trigger.id)
-    wait_until(lambda: len(piped.store.pipeline_runs(pipeline)) == 2)
+    wait_until(lambda: len(piped.store.pipeline_runs.find(pipeline)) == 2)
     piped.pipelines.delete_trigger(trigger.id)
-    runs = sorted(piped.store.pipeline_runs(pipeline), key=lambda run: run.number)
+    runs = sorted(piped.store.pipeline_runs.find(pipeline), key=lambda run: run.number)
     ended = [piped.wait(run.id) for run in runs]
     assert [run.state.value for run in ended] == states
     if overlap == "queue":

@@ -22,7 +22,7 @@ def test_a_paused_sweep_keeps_no_service_and_goes_on_with_the_next(data_dir: Pat
         service.sweeps.pause(sweep_id)
         service.wait(sweep_id, lambda sweep: sweep.state is SweepState.PAUSED)
         wait_until(lambda: service.pid is None, 60)
-        assert service.store.sweep(sweep_id).counts["succeeded"] >= 1
+        assert service.store.sweeps.get(sweep_id).counts["succeeded"] >= 1
         service.sweeps.resume(sweep_id)
         service.start()
         assert service.wait(sweep_id).counts == {"succeeded": 3}
@@ -31,19 +31,19 @@ def test_a_paused_sweep_keeps_no_service_and_goes_on_with_the_next(data_dir: Pat
 @pytest.mark.slow
 def test_what_was_deleted_long_ago_is_removed_with_its_files(own_service: Service, notebook: Path) -> None:
     sweep = own_service.run_until_over(notebook, "a = 1", "score = a", space={"a": "1:2"}, metrics=["score"])
-    runs = own_service.store.runs(sweep.id)
+    runs = own_service.store.runs.of_sweep(sweep.id)
     folders = [own_service.sweeps.layout.run(run.id) for run in runs]
     assert all(folder.exists() for folder in folders)
     assert len(mlflow_runs(own_service, sweep.id)) == 2
     own_service.sweeps.delete(sweep.id)
-    own_service.store.change_sweep(sweep.id, deleted_at="2020-01-01T00:00:00+00:00")
+    own_service.store.sweeps.change(sweep.id, deleted_at="2020-01-01T00:00:00+00:00")
     own_service.end()
     own_service.start()
     wait_until(lambda: not any(folder.exists() for folder in folders))
 
     def gone() -> bool:
         try:
-            own_service.store.sweep(sweep.id)
+            own_service.store.sweeps.get(sweep.id)
         except NotFoundError:
             return True
         return False
@@ -51,4 +51,4 @@ def test_what_was_deleted_long_ago_is_removed_with_its_files(own_service: Servic
     wait_until(gone)
     assert mlflow_runs(own_service, sweep.id) == []
     with pytest.raises(NotFoundError):
-        own_service.store.notebook(sweep.id)
+        own_service.store.sweeps.notebook(sweep.id)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ NOON = "2026-11-24T12:00:00.000000+00:00"
 
 def new_context(store: Store, settings: MlopsSettings, service: str = "here") -> Context:
     data = settings.data_path
-    epoch = store.acquire_lease(f"service:{service}", service)
+    epoch = store.leases.acquire(f"service:{service}", service)
     targets, tracking = Targets(data, 1), Tracking(data, "http://127.0.0.1:9")
     return Context(store, service, epoch, settings, Layout(data), targets, tracking)
 
@@ -50,7 +51,7 @@ def new_pipeline(
 ) -> None:
     definition = PipelineDefinition(steps={"a": Step(notebook="a.ipynb")}, concurrency=concurrency)
     made = Pipeline(id=pipeline_id, name="a", path="/a.pipeline.yaml", project=project, service=service)
-    store.create_pipeline(made, Version(pipeline_id=pipeline_id, number=1, definition=definition))
+    store.pipelines.create(made, Version(pipeline_id=pipeline_id, number=1, definition=definition))
 
 
 def new_runs(store: Store, pipeline_id: str, count: int = 1) -> list[str]:
@@ -58,7 +59,7 @@ def new_runs(store: Store, pipeline_id: str, count: int = 1) -> list[str]:
     at = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
     ids = [f"{pipeline_id}-{number}" for number in range(count)]
     for run_id in ids:
-        store.create_pipeline_run(PipelineRun(id=run_id, pipeline_id=pipeline_id, version=1, created_at=at))
+        store.pipeline_runs.create(PipelineRun(id=run_id, pipeline_id=pipeline_id, version=1, created_at=at))
     return ids
 
 
@@ -70,32 +71,32 @@ def statements(store: Store) -> Iterator[list[str]]:
     def note(connection: object, cursor: object, statement: str, *rest: object) -> None:
         said.append(statement)
 
-    event.listen(store._engine, "before_cursor_execute", note)
+    event.listen(store._database.engine, "before_cursor_execute", note)
     yield said
-    event.remove(store._engine, "before_cursor_execute", note)
+    event.remove(store._database.engine, "before_cursor_execute", note)
 
 
 async def test_a_long_queue_neither_costs_more_nor_hides_other_pipelines(context: Context) -> None:
     store = context.store
     new_pipeline(store, "long")
     first, *others = new_runs(store, "long", 600)
-    store.change_pipeline_run(first, state=PipelineRunState.RUNNING, service="elsewhere")
+    store.pipeline_runs.change(first, state=PipelineRunState.RUNNING, service="elsewhere")
     new_pipeline(store, "quick", concurrency=3)
     quick = new_runs(store, "quick", 4)
     runs = PipelineRuns(context, Drivers(context))
     runs.take_up()
     while runs.waiting:
         runs.take_up()
-    states = [store.pipeline_run(run_id).state for run_id in quick]
+    states = [store.pipeline_runs.get(run_id).state for run_id in quick]
     assert states == [PipelineRunState.RUNNING] * 3 + [PipelineRunState.QUEUED]
-    assert {run.id for run in store.pipeline_runs("long", states=[PipelineRunState.QUEUED])} == set(others)
+    assert {run.id for run in store.pipeline_runs.find("long", states=[PipelineRunState.QUEUED])} == set(others)
     with statements(store) as said:
         runs.take_up()
     assert len(said) <= 8 and not [each for each in said if each.startswith(("UPDATE", "INSERT"))]
     # one in the middle is asked to stop
-    store.change_pipeline_run(others[300], stop_requested=True)
+    store.pipeline_runs.change(others[300], stop_requested=True)
     runs.take_up()
-    assert store.pipeline_run(others[300]).state is PipelineRunState.STOPPED
+    assert store.pipeline_runs.get(others[300]).state is PipelineRunState.STOPPED
     await runs.close()
 
 
@@ -108,7 +109,7 @@ async def test_what_only_other_machines_can_run_hides_nothing(context: Context, 
     (run_id,) = new_runs(store, "left")
     runs = PipelineRuns(context, Drivers(context))
     turns = 0
-    while store.pipeline_run(run_id).state is PipelineRunState.QUEUED:
+    while store.pipeline_runs.get(run_id).state is PipelineRunState.QUEUED:
         runs.take_up()
         turns += 1
         assert turns < 10
@@ -119,12 +120,12 @@ async def test_what_only_other_machines_can_run_hides_nothing(context: Context, 
 
 
 LOOKS: dict[str, tuple[Callable[[Store], object], str]] = {
-    "live sweeps": (lambda store: store.sweeps(live=True, service="here"), "sweeps_live"),
-    "live runs": (lambda store: store.live_runs("here"), "sweeps_live"),
-    "what MLflow lacks": (lambda store: store.untracked(100, "here"), "runs_untracked"),
-    "first in their queues": (lambda store: store.first_queued_runs(), "pipeline_runs_line"),
+    "live sweeps": (lambda store: store.sweeps.find(live=True, service="here"), "sweeps_live"),
+    "live runs": (lambda store: store.runs.live("here"), "sweeps_live"),
+    "what MLflow lacks": (lambda store: store.runs.untracked(100, "here"), "runs_untracked"),
+    "first in their queues": (lambda store: store.pipeline_runs.first_queued(), "pipeline_runs_line"),
     "asked to stop": (
-        lambda store: store.pipeline_runs(states=[PipelineRunState.QUEUED], stop_requested=True, limit=9),
+        lambda store: store.pipeline_runs.find(states=[PipelineRunState.QUEUED], stop_requested=True, limit=9),
         "pipeline_runs_line",
     ),
 }
@@ -137,7 +138,7 @@ def test_what_is_looked_for_in_each_turn_scans_no_table(store: Store, look: str)
     with statements(store) as said:
         ask(store)
     (query,) = [each for each in said if each.startswith("SELECT")]
-    with store._engine.connect() as connection:
+    with store._database.engine.connect() as connection:
         rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", (0,) * query.count("?")).all()
     plan = [str(row[-1]) for row in rows]
     assert any(f"INDEX {index} " in f"{step} " for step in plan), plan
@@ -166,55 +167,59 @@ def test_all_that_a_replaced_service_writes_is_refused(
 ) -> None:
     new_pipeline(any_store, "p")
     (run_id,) = new_runs(any_store, "p")
-    run, pipeline = any_store.pipeline_run(run_id), any_store.pipeline("p")
-    sweep = any_store.create_sweep(Sweep(id="s", name="a", path="/a.ipynb", notebook_hash="h"), b"{}")
-    trigger = any_store.create_trigger(Trigger(id="t", pipeline_id="p"))
+    run, pipeline = any_store.pipeline_runs.get(run_id), any_store.pipelines.get("p")
+    sweep = any_store.sweeps.create(Sweep(id="s", name="a", path="/a.ipynb", notebook_hash="h"), b"{}")
+    trigger = any_store.triggers.create(Trigger(id="t", pipeline_id="p"))
     step = StepRun(id="step", run_id=run_id, pipeline_id="p", step="a")
-    any_store.add_steps(run_id, [step])
-    any_store.add_runs("s", [Run(id="run", sweep_id="s", index=0)])
-    version = any_store.version("p", 1)
-    context.store.add_unclosed("here", "s")
+    any_store.pipeline_runs.add_steps(run_id, [step])
+    any_store.runs.add("s", [Run(id="run", sweep_id="s", index=0)])
+    version = any_store.pipelines.version("p", 1)
+    context.store.infos.add_unclosed("here", "s")
     late, other = context.store, new_context(any_store, settings, "there")
     new_context(any_store, settings)
     arguments: dict[str, tuple[Any, ...]] = {
-        "add_runs": ("s", [Run(id="x", sweep_id="s", index=1)]),
-        "add_steps": (run_id, [msgspec.structs.replace(step, id="x")]),
-        "add_unclosed": ("there", "s"),
-        "add_version": ("p", version),
-        "beat": (),
-        "change_pipeline": ("p",),
-        "change_pipeline_run": (run_id,),
-        "change_run": ("run",),
-        "change_step": ("step",),
-        "change_sweep": ("s",),
-        "change_trigger": ("t",),
-        "claim_pipeline_run": (run_id, 1, "here"),
-        "create_pipeline": (pipeline, version),
-        "create_pipeline_run": (run,),
-        "create_sweep": (sweep, b"{}"),
-        "create_trigger": (trigger,),
-        "delete_trigger": ("t",),
-        "fire": ([], NOON, "here"),
-        "purge_fires": (NOON,),
-        "purge_pipeline_run": (run_id,),
-        "purge_pipelines": (["p"],),
-        "purge_sweep": ("s",),
-        "put_blob": (b"new",),
-        "put_info": ("service:there", {}),
-        "remove_unclosed": ("here", "s"),
-        "request_stop_run": ("run",),
-        "request_stop_sweep": ("s",),
-        "set_draft": ("/a.ipynb", SweepRequest(path="a.ipynb", space={})),
+        "runs.add": ("s", [Run(id="x", sweep_id="s", index=1)]),
+        "pipeline_runs.add_steps": (run_id, [msgspec.structs.replace(step, id="x")]),
+        "infos.add_unclosed": ("there", "s"),
+        "pipelines.add_version": ("p", version),
+        "leases.beat": (),
+        "pipelines.change": ("p",),
+        "pipeline_runs.change": (run_id,),
+        "runs.change": ("run",),
+        "pipeline_runs.change_step": ("step",),
+        "sweeps.change": ("s",),
+        "triggers.change": ("t",),
+        "pipeline_runs.claim": (run_id, 1, "here"),
+        "pipelines.create": (pipeline, version),
+        "pipeline_runs.create": (run,),
+        "sweeps.create": (sweep, b"{}"),
+        "triggers.create": (trigger,),
+        "triggers.delete": ("t",),
+        "triggers.fire": ([], NOON, "here"),
+        "triggers.purge_fires": (NOON,),
+        "pipeline_runs.purge": (run_id,),
+        "pipelines.purge": (["p"],),
+        "sweeps.purge": ("s",),
+        "blobs.put": (b"new",),
+        "infos.put": ("service:there", {}),
+        "infos.remove_unclosed": ("here", "s"),
+        "runs.request_stop": ("run",),
+        "sweeps.request_stop": ("s",),
+        "sweeps.set_draft": ("/a.ipynb", SweepRequest(path="a.ipynb", space={})),
     }
-    functions = dict(inspect.getmembers(Store, inspect.isfunction))
-    writing = {name for name, function in functions.items() if "self._write(" in inspect.getsource(function)}
-    assert writing - {"acquire_lease"} == set(arguments)
+    writing = {
+        f"{noun}.{name}"
+        for noun, part in vars(late).items()
+        for name, function in inspect.getmembers(type(part), inspect.isfunction)
+        if "self._write(" in inspect.getsource(function)
+    }
+    assert writing - {"leases.acquire"} == set(arguments)
     before = any_store.revision()
     for name, values in arguments.items():
         with pytest.raises(StaleEpochError, match="“service:here” was taken over"):
-            getattr(late, name)(*values)
-    assert (any_store.revision(), any_store.info("service:there")) == (before, None)
-    other.store.put_info("service:there", {"pid": 1})
+            attrgetter(name)(late)(*values)
+    assert (any_store.revision(), any_store.infos.get("service:there")) == (before, None)
+    other.store.infos.put("service:there", {"pid": 1})
     other.thread.shutdown()
 
 
@@ -230,6 +235,6 @@ def test_what_is_to_be_closed_is_remembered_by_many_at_once(
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(remember, range(len(sweeps))))
-    assert set(any_store.unclosed("there")) == {sweep.id for sweep in sweeps}
-    assert any_store.unclosed("here") == []
+    assert set(any_store.infos.unclosed("there")) == {sweep.id for sweep in sweeps}
+    assert any_store.infos.unclosed("here") == []
     other.thread.shutdown()

@@ -38,13 +38,13 @@ NUMBERS = itertools.count()
 def new_sweep(store: Store, path: str = "/work/a.ipynb", **fields: Any) -> Sweep:
     number = next(NUMBERS)
     sweep = Sweep(id=f"sweep{number}", name="a", path=path, notebook_hash="h", created_at=now(), **fields)
-    return store.create_sweep(sweep, b"{}")
+    return store.sweeps.create(sweep, b"{}")
 
 
 def new_runs(store: Store, sweep: Sweep, count: int = 1, **fields: Any) -> list[Run]:
     first = sweep.planned
     made = [Run(id=f"{sweep.id}-{first + i}", sweep_id=sweep.id, index=first + i, **fields) for i in range(count)]
-    store.add_runs(sweep.id, made)
+    store.runs.add(sweep.id, made)
     return made
 
 
@@ -81,35 +81,35 @@ def test_runs_move_along_the_table_only(shared: Store, before: RunState, after: 
     sweep = new_sweep(shared)
     (run,) = new_runs(shared, sweep, state=before)
     if after is before or after in RUN_MOVES[before]:
-        assert shared.change_run(run.id, state=after).state is after
-        assert shared.sweep(sweep.id).counts == {after.value: 1}
+        assert shared.runs.change(run.id, state=after).state is after
+        assert shared.sweeps.get(sweep.id).counts == {after.value: 1}
     else:
         with pytest.raises(ConflictError, match=f"A run that is {before} cannot become {after}"):
-            shared.change_run(run.id, state=after)
-        assert shared.run(run.id).state is before
-        assert shared.sweep(sweep.id).counts == {before.value: 1}
+            shared.runs.change(run.id, state=after)
+        assert shared.runs.get(run.id).state is before
+        assert shared.sweeps.get(sweep.id).counts == {before.value: 1}
 
 
 @pytest.mark.parametrize(("before", "after"), SWEEP_PAIRS)
 def test_sweeps_move_along_the_table_only(shared: Store, before: SweepState, after: SweepState) -> None:
     sweep = new_sweep(shared, state=before)
     if after is before or after in SWEEP_MOVES[before]:
-        assert shared.change_sweep(sweep.id, state=after).state is after
+        assert shared.sweeps.change(sweep.id, state=after).state is after
     else:
         with pytest.raises(ConflictError, match=f"A sweep that is {before} cannot become {after}"):
-            shared.change_sweep(sweep.id, state=after)
-        assert shared.sweep(sweep.id) == sweep
+            shared.sweeps.change(sweep.id, state=after)
+        assert shared.sweeps.get(sweep.id) == sweep
 
 
 def test_compare_and_set(store: Store) -> None:
     sweep = new_sweep(store, state=SweepState.RUNNING)
     (run,) = new_runs(store, sweep)
     with pytest.raises(ConflictError, match="The sweep is running by now"):
-        store.change_sweep(sweep.id, expect=[SweepState.QUEUED], name="b")
+        store.sweeps.change(sweep.id, expect=[SweepState.QUEUED], name="b")
     with pytest.raises(ConflictError, match="The run is queued by now"):
-        store.change_run(run.id, expect=[RunState.RUNNING], message="b")
-    assert store.sweep(sweep.id).name == "a"
-    assert store.change_sweep(sweep.id, expect=[SweepState.RUNNING], name="b").name == "b"
+        store.runs.change(run.id, expect=[RunState.RUNNING], message="b")
+    assert store.sweeps.get(sweep.id).name == "a"
+    assert store.sweeps.change(sweep.id, expect=[SweepState.RUNNING], name="b").name == "b"
 
 
 def test_only_one_of_many_wins_a_move(store: Store) -> None:
@@ -120,13 +120,13 @@ def test_only_one_of_many_wins_a_move(store: Store) -> None:
     def claim(number: int) -> None:
         barrier.wait()
         try:
-            store.change_run(run.id, expect=[RunState.QUEUED], state=RunState.STARTING, worker=str(number))
+            store.runs.change(run.id, expect=[RunState.QUEUED], state=RunState.STARTING, worker=str(number))
         except ConflictError:
             return
         won.append(number)
 
     together(claim, 8)
-    assert [str(number) for number in won] == [store.run(run.id).worker]
+    assert [str(number) for number in won] == [store.runs.get(run.id).worker]
 
 
 def together(function: Callable[[int], None], count: int) -> None:
@@ -142,37 +142,37 @@ def together(function: Callable[[int], None], count: int) -> None:
 
 def test_a_late_attempt_is_refused(store: Store) -> None:
     (run,) = new_runs(store, new_sweep(store), state=RunState.RUNNING)
-    store.change_run(run.id, expect_attempt=1, state=RunState.QUEUED, attempt=2)
+    store.runs.change(run.id, expect_attempt=1, state=RunState.QUEUED, attempt=2)
     before = store.revision()
     with pytest.raises(ConflictError, match="Attempt 1 of this run was given up; attempt 2 counts"):
-        store.change_run(run.id, expect_attempt=1, metrics={"auc": 1.0})
-    assert (store.run(run.id).metrics, store.revision()) == ({}, before)
+        store.runs.change(run.id, expect_attempt=1, metrics={"auc": 1.0})
+    assert (store.runs.get(run.id).metrics, store.revision()) == ({}, before)
 
 
 def test_writes_under_an_old_epoch_are_refused(store: Store) -> None:
     sweep = new_sweep(store)
     (run,) = new_runs(store, sweep)
-    old = store.acquire_lease("local", "first")
+    old = store.leases.acquire("local", "first")
     late = store.under(old)
-    late.change_sweep(sweep.id, name="b")
-    new = store.acquire_lease("local", "second")
-    elsewhere = store.acquire_lease("tcp://a:1", "third")
+    late.sweeps.change(sweep.id, name="b")
+    new = store.leases.acquire("local", "second")
+    elsewhere = store.leases.acquire("tcp://a:1", "third")
     assert (old.number, new.number, elsewhere.number) == (1, 2, 1)
     before = store.revision()
     for write in (
-        lambda: late.change_sweep(sweep.id, name="c"),
-        lambda: late.change_run(run.id, message="c"),
-        lambda: late.add_runs(sweep.id, [Run(id="x", sweep_id=sweep.id, index=1)]),
+        lambda: late.sweeps.change(sweep.id, name="c"),
+        lambda: late.runs.change(run.id, message="c"),
+        lambda: late.runs.add(sweep.id, [Run(id="x", sweep_id=sweep.id, index=1)]),
     ):
         with pytest.raises(StaleEpochError, match="“local” was taken over"):
             write()
     assert store.revision() == before
-    assert store.under(new).change_run(run.id, message="c").message == "c"
+    assert store.under(new).runs.change(run.id, message="c").message == "c"
 
 
 def test_no_two_hold_one_epoch(store: Store) -> None:
     numbers: list[int] = []
-    together(lambda number: numbers.append(store.acquire_lease("local", str(number)).number), 10)
+    together(lambda number: numbers.append(store.leases.acquire("local", str(number)).number), 10)
     assert sorted(numbers) == list(range(1, 11))
 
 
@@ -184,8 +184,8 @@ from jupyter_mlops.store import Store
 url, name = sys.argv[1:]
 store = Store(url)
 for number in range(60):
-    store.change_run(f"{name}-{number % 3}", message=str(number))
-    store.change_sweep(name, message=str(number))
+    store.runs.change(f"{name}-{number % 3}", message=str(number))
+    store.sweeps.change(name, message=str(number))
 store.close()
 """
 
@@ -200,8 +200,8 @@ def test_no_change_is_missed_by_who_asks_since_a_revision(store: Store, store_ur
     def write(number: int) -> None:
         sweep = sweeps[2 + number]
         for message in map(str, range(60)):
-            store.change_run(f"{sweep.id}-{int(message) % 3}", message=message)
-            store.change_sweep(sweep.id, message=message)
+            store.runs.change(f"{sweep.id}-{int(message) % 3}", message=message)
+            store.sweeps.change(sweep.id, message=message)
 
     threads = [threading.Thread(target=write, args=[number]) for number in range(2)]
     for thread in threads:
@@ -211,10 +211,10 @@ def test_no_change_is_missed_by_who_asks_since_a_revision(store: Store, store_ur
     while True:
         over = all(process.poll() is not None for process in processes) and not any(t.is_alive() for t in threads)
         revision = store.revision()
-        for sweep in store.sweeps(since=since):
+        for sweep in store.sweeps.find(since=since):
             known[sweep.id] = sweep
         for sweep in sweeps:
-            known |= {run.id: run for run in store.runs(sweep.id, since=since)}
+            known |= {run.id: run for run in store.runs.of_sweep(sweep.id, since=since)}
         assert revision >= since
         since = revision
         if over:
@@ -223,9 +223,9 @@ def test_no_change_is_missed_by_who_asks_since_a_revision(store: Store, store_ur
     assert [process.returncode for process in processes] == [0, 0]
     # what the reader gathered piece by piece is what there is
     for sweep in sweeps:
-        assert known[sweep.id] == store.sweep(sweep.id)
+        assert known[sweep.id] == store.sweeps.get(sweep.id)
         assert known[sweep.id].message == "59"
-        assert [known[run.id] for run in store.runs(sweep.id)] == store.runs(sweep.id)
+        assert [known[run.id] for run in store.runs.of_sweep(sweep.id)] == store.runs.of_sweep(sweep.id)
     # each of the writes took a number of its own
     assert store.revision() == 4 + 4 + 4 * 60 * 2
 
@@ -235,11 +235,11 @@ def test_a_refused_write_takes_no_revision(store: Store) -> None:
     new_runs(store, sweep)
     before = store.revision()
     with pytest.raises(ConflictError, match="planned already"):
-        store.add_runs(sweep.id, [Run(id="other", sweep_id=sweep.id, index=0)])
+        store.runs.add(sweep.id, [Run(id="other", sweep_id=sweep.id, index=0)])
     with pytest.raises(NotFoundError):
-        store.change_run("none", message="x")
+        store.runs.change("none", message="x")
     assert store.revision() == before
-    assert store.sweep(sweep.id).planned == 1
+    assert store.sweeps.get(sweep.id).planned == 1
 
 
 # -- sweeps and runs -----------------------------------------------------------------------------
@@ -247,8 +247,8 @@ def test_a_refused_write_takes_no_revision(store: Store) -> None:
 
 def test_everything_comes_back_as_it_went_in(store: Store) -> None:
     sweep = new_sweep(store, space={"a": "1:3"}, objective=Objective(metric="auc"), slots=2, max_output=7)
-    assert store.sweep(sweep.id) == sweep
-    assert store.notebook(sweep.id) == b"{}"
+    assert store.sweeps.get(sweep.id) == sweep
+    assert store.sweeps.notebook(sweep.id) == b"{}"
     # what a notebook prints
     text = "…\n\u2028 NUL \x00 half \ud83d whole 😀 \\u0000 %s %(a)s :a"
     error = RunError(name="ValueError", message="no", cell=3, traceback=text)
@@ -256,59 +256,65 @@ def test_everything_comes_back_as_it_went_in(store: Store) -> None:
     (run,) = new_runs(
         store, sweep, parameters=values, error=error, metrics={"auc": 0.1 + 0.2, "inf": math.inf, "nan": math.nan}
     )
-    found = store.run(run.id)
+    found = store.runs.get(run.id)
     assert (found.parameters, found.error) == (values, error)
     assert list(found.parameters) == list(values)
     assert math.isnan(found.metrics.pop("nan")) and found.metrics == {"auc": 0.1 + 0.2, "inf": math.inf}
-    assert found.revision == store.revision() == store.sweep(sweep.id).revision
+    assert found.revision == store.revision() == store.sweeps.get(sweep.id).revision
 
 
 def test_what_is_not_there(store: Store) -> None:
-    for ask in (store.sweep, store.notebook, store.delete_sweep, store.restore_sweep, store.request_stop_sweep):
+    for ask in (
+        store.sweeps.get,
+        store.sweeps.notebook,
+        store.sweeps.delete,
+        store.sweeps.restore,
+        store.sweeps.request_stop,
+    ):
         with pytest.raises(NotFoundError, match="There is no sweep zzz"):
             ask("zzz")
-    for ask_run in (store.run, store.request_stop_run):
+    for ask_run in (store.runs.get, store.runs.request_stop):
         with pytest.raises(NotFoundError, match="There is no run zzz"):
             ask_run("zzz")
-    assert store.draft("/zzz") is None
-    assert store.info("zzz") is None
+    assert store.sweeps.draft("/zzz") is None
+    assert store.infos.get("zzz") is None
 
 
 def test_stop_is_an_intent_and_only_of_what_lives(store: Store) -> None:
     sweep = new_sweep(store, state=SweepState.RUNNING)
     live, over = new_runs(store, sweep, 2)
-    store.change_run(over.id, state=RunState.STOPPED)
-    store.request_stop_run(live.id)
-    store.request_stop_sweep(sweep.id)
-    assert store.run(live.id).stop_requested and store.run(live.id).state is RunState.QUEUED
-    assert store.sweep(sweep.id).stop_requested
+    store.runs.change(over.id, state=RunState.STOPPED)
+    store.runs.request_stop(live.id)
+    store.sweeps.request_stop(sweep.id)
+    assert store.runs.get(live.id).stop_requested and store.runs.get(live.id).state is RunState.QUEUED
+    assert store.sweeps.get(sweep.id).stop_requested
     with pytest.raises(ConflictError, match="nothing to stop"):
-        store.request_stop_run(over.id)
-    store.change_sweep(sweep.id, state=SweepState.STOPPED)
+        store.runs.request_stop(over.id)
+    store.sweeps.change(sweep.id, state=SweepState.STOPPED)
     with pytest.raises(ConflictError, match="nothing to stop"):
-        store.request_stop_sweep(sweep.id)
+        store.sweeps.request_stop(sweep.id)
 
 
 def test_delete_restore_purge(store: Store) -> None:
     sweep = new_sweep(store)
     with pytest.raises(ConflictError):
-        store.delete_sweep(sweep.id)
-    store.change_sweep(sweep.id, state=SweepState.STOPPED)
+        store.sweeps.delete(sweep.id)
+    store.sweeps.change(sweep.id, state=SweepState.STOPPED)
     (run,) = new_runs(store, sweep)
     known = store.revision()
-    store.delete_sweep(sweep.id)
-    assert store.sweeps() == []
-    assert [found.id for found in store.sweeps(deleted=True)] == [sweep.id]
-    assert store.sweeps(since=known, deleted=None)[0].deleted_at is not None
-    assert store.purgeable(now()) == [sweep.id]
-    assert store.purgeable("2000") == []
-    store.restore_sweep(sweep.id)
-    assert store.purgeable(now()) == []
-    assert [found.id for found in store.sweeps()] == [sweep.id]
+    store.sweeps.delete(sweep.id)
+    assert store.sweeps.find() == []
+    assert [found.id for found in store.sweeps.find(deleted=True)] == [sweep.id]
+    assert store.sweeps.find(since=known, deleted=None)[0].deleted_at is not None
+    assert store.sweeps.purgeable(now()) == [sweep.id]
+    assert store.sweeps.purgeable("2000") == []
+    store.sweeps.restore(sweep.id)
+    assert store.sweeps.purgeable(now()) == []
+    assert [found.id for found in store.sweeps.find()] == [sweep.id]
     known = store.revision()
-    store.purge_sweep(sweep.id)
+    store.sweeps.purge(sweep.id)
     assert store.revision() > known
-    for gone in (lambda: store.sweep(sweep.id), lambda: store.run(run.id)):
+    for gone in (lambda: store.sweeps.get(sweep.id), lambda: store.runs.get(run.id)):
         with pytest.raises(NotFoundError):
             gone()
 
@@ -321,7 +327,7 @@ def test_listing(store: Store) -> None:
     new_sweep(store, "/srv/a_a/a.ipynb")
 
     def ids(**options: Any) -> list[str]:
-        return [sweep.id for sweep in store.sweeps(**options)]
+        return [sweep.id for sweep in store.sweeps.find(**options)]
 
     assert ids(folder="/srv/ada") == [second.id, first.id]
     assert ids(folder="/srv/ada/") == [second.id, first.id]
@@ -335,24 +341,24 @@ def test_listing(store: Store) -> None:
 def test_run_filters(store: Store) -> None:
     sweep = new_sweep(store)
     runs = new_runs(store, sweep, 4)
-    store.change_run(runs[0].id, state=RunState.STARTING)
-    store.change_run(runs[0].id, state=RunState.FAILED)
-    store.change_run(runs[1].id, state=RunState.STARTING, tracked=True)
-    assert [run.index for run in store.runs(sweep.id, limit=3)] == [0, 1, 2]
-    assert [run.index for run in store.runs(sweep.id, states=[RunState.QUEUED])] == [2, 3]
-    assert [run.index for run in store.runs(sweep.id, tracked=True)] == [1]
-    assert [run.index for run in store.live_runs()] == [1]
-    assert [run.index for run in store.untracked(10)] == [0]
-    assert store.sweep(sweep.id).counts == {"failed": 1, "starting": 1, "queued": 2}
+    store.runs.change(runs[0].id, state=RunState.STARTING)
+    store.runs.change(runs[0].id, state=RunState.FAILED)
+    store.runs.change(runs[1].id, state=RunState.STARTING, tracked=True)
+    assert [run.index for run in store.runs.of_sweep(sweep.id, limit=3)] == [0, 1, 2]
+    assert [run.index for run in store.runs.of_sweep(sweep.id, states=[RunState.QUEUED])] == [2, 3]
+    assert [run.index for run in store.runs.of_sweep(sweep.id, tracked=True)] == [1]
+    assert [run.index for run in store.runs.live()] == [1]
+    assert [run.index for run in store.runs.untracked(10)] == [0]
+    assert store.sweeps.get(sweep.id).counts == {"failed": 1, "starting": 1, "queued": 2}
 
 
 def test_drafts_and_infos_are_replaced(store: Store) -> None:
     for text in ("1:3", "1:4"):
-        store.set_draft("/a.ipynb", SweepRequest(path="/a.ipynb", space={"a": text}))
-        store.put_info("service", {"pid": text})
-    draft = store.draft("/a.ipynb")
+        store.sweeps.set_draft("/a.ipynb", SweepRequest(path="/a.ipynb", space={"a": text}))
+        store.infos.put("service", {"pid": text})
+    draft = store.sweeps.draft("/a.ipynb")
     assert draft is not None and draft.space == {"a": "1:4"}
-    assert store.info("service") == {"pid": "1:4"}
+    assert store.infos.get("service") == {"pid": "1:4"}
 
 
 def test_what_earlier_sweeps_tell_of_a_notebook(store: Store) -> None:
@@ -361,9 +367,9 @@ def test_what_earlier_sweeps_tell_of_a_notebook(store: Store) -> None:
     newer = new_sweep(store)
     new_runs(store, newer, state=RunState.SUCCEEDED, metrics={"f1": 1.0, "auc": 1.0})
     new_runs(store, new_sweep(store, "/work/b.ipynb"), state=RunState.SUCCEEDED, metrics={"other": 1.0})
-    assert store.metric_names("/work/a.ipynb") == ["f1", "auc", "loss"]
-    assert store.run_seconds("/work/a.ipynb") == 7.0
-    assert store.run_seconds("/work/b.ipynb") is None
+    assert store.sweeps.metric_names("/work/a.ipynb") == ["f1", "auc", "loss"]
+    assert store.sweeps.run_seconds("/work/a.ipynb") == 7.0
+    assert store.sweeps.run_seconds("/work/b.ipynb") is None
 
 
 # -- the disk ------------------------------------------------------------------------------------

@@ -32,7 +32,8 @@ from jupyter_mlops.core.sweeps import Sweep
 from jupyter_mlops.services.process.launch import service_info, service_log
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store, StoreFailedError
-from jupyter_mlops.store.base import MOST_BYTES, present_revision
+from jupyter_mlops.store.base import present_revision
+from jupyter_mlops.store.blobs import MOST_BYTES
 from jupyter_mlops.store.engine import HEAD
 from jupyter_mlops.store.tables import metadata
 
@@ -41,7 +42,7 @@ SECRET = "s3cr3t w0rd"
 
 def new_sweep(store: Store, **fields: Any) -> Sweep:
     sweep = Sweep(id=f"sweep{store.revision()}", name="a", path="/a.ipynb", notebook_hash="h", **fields)
-    return store.create_sweep(sweep, b"{}")
+    return store.sweeps.create(sweep, b"{}")
 
 
 def plain_engine(url: str) -> Engine:
@@ -86,18 +87,18 @@ def test_what_was_kept_before_notebooks_were_blobs_is_found(empty_url: str) -> N
     put(engine, "infos", key="mlflow-unclosed:here", value='["s0", "s1"]')
     engine.dispose()
     store = Store(empty_url)
-    assert [store.notebook(f"s{number}") for number in range(3)] == [b"one", b"one", b"two"]
+    assert [store.sweeps.notebook(f"s{number}") for number in range(3)] == [b"one", b"one", b"two"]
     queued = [PipelineRunState.QUEUED]
-    assert [run.id for run in store.pipeline_runs(states=queued, stop_requested=True)] == ["r0"]
-    assert (store.unclosed("here"), store.info("mlflow-unclosed:here")) == (["s0", "s1"], None)
-    store.purge_sweep("s0")
-    store.purge_sweep("s2")
-    assert (store.notebook("s1"), store.blob(frozen)) == (b"one", b"two")
-    store.purge_sweep("s1")
-    store.purge_pipelines(["p"])
+    assert [run.id for run in store.pipeline_runs.find(states=queued, stop_requested=True)] == ["r0"]
+    assert (store.infos.unclosed("here"), store.infos.get("mlflow-unclosed:here")) == (["s0", "s1"], None)
+    store.sweeps.purge("s0")
+    store.sweeps.purge("s2")
+    assert (store.sweeps.notebook("s1"), store.blobs.get(frozen)) == (b"one", b"two")
+    store.sweeps.purge("s1")
+    store.pipelines.purge(["p"])
     for data in (b"one", b"two"):
         with pytest.raises(NotFoundError):
-            store.blob(hashlib.sha256(data).hexdigest())
+            store.blobs.get(hashlib.sha256(data).hexdigest())
     store.close()
 
 
@@ -150,12 +151,12 @@ def test_opened_again_it_is_as_it_was(empty_url: str) -> None:
     store.close()
     for _ in range(2):
         again = Store(empty_url)
-        assert (again.revision(), again.sweep(sweep.id)) == (1, sweep)
+        assert (again.revision(), again.sweeps.get(sweep.id)) == (1, sweep)
         again.close()
 
 
 def test_many_open_an_empty_one_at_once(empty_url: str) -> None:
-    code = f"from jupyter_mlops.store import Store; Store({empty_url!r}).put_info('a', 1)"
+    code = f"from jupyter_mlops.store import Store; Store({empty_url!r}).infos.put('a', 1)"
     processes = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(4)]
     assert [process.communicate()[1] for process in processes] == [b"", b"", b"", b""]
     assert [process.returncode for process in processes] == [0, 0, 0, 0]
@@ -232,8 +233,8 @@ def test_a_person_with_a_password(ada: Server) -> None:
     ada.run(f"ALTER DATABASE {database} OWNER TO ada")
     for scheme in ("postgresql", "postgres", "postgresql+psycopg", "postgresql+psycopg2"):
         store = Store(with_password(ada, database).replace("postgresql", scheme))
-        store.put_info("a", scheme)
-        assert store.info("a") == scheme
+        store.infos.put("a", scheme)
+        assert store.infos.get("a") == scheme
         store.close()
 
 
@@ -315,13 +316,13 @@ def test_the_password_is_not_in_what_the_service_tells_or_hands_to_kernels(tmp_p
 
 def test_a_reader_sees_one_moment(any_store: Store) -> None:
     first = new_sweep(any_store)
-    with any_store._read() as connection:
+    with any_store._database.read() as connection:
         before = present_revision(connection)
-        any_store.change_sweep(first.id, name="b")
+        any_store.sweeps.change(first.id, name="b")
         assert present_revision(connection) == before
         count = connection.execute(text(f"SELECT count(*) FROM sweeps WHERE revision > {before}")).scalar()
         assert count == 0
-    assert any_store.sweeps(since=before)[0].name == "b"
+    assert any_store.sweeps.find(since=before)[0].name == "b"
 
 
 def test_what_is_kept_is_visible_with_all_before_it(any_store: Store, store_url: str) -> None:
@@ -330,7 +331,7 @@ def test_what_is_kept_is_visible_with_all_before_it(any_store: Store, store_url:
     began = threading.Event()
 
     def slow() -> None:
-        with any_store._write() as connection:
+        with any_store._database.write() as connection:
             connection.execute(text("UPDATE revisions SET number = number + 1"))
             connection.execute(text(f"UPDATE sweeps SET revision = 3, path = 'slow' WHERE id = '{sweeps[0].id}'"))
             began.set()
@@ -340,8 +341,8 @@ def test_what_is_kept_is_visible_with_all_before_it(any_store: Store, store_url:
     thread.start()
     began.wait()
     other = Store(store_url)
-    assert other.change_sweep(sweeps[1].id, name="fast").revision == 4
-    with other._read() as connection:
+    assert other.sweeps.change(sweeps[1].id, name="fast").revision == 4
+    with other._database.read() as connection:
         assert present_revision(connection) == 4
         assert connection.execute(text("SELECT path FROM sweeps WHERE revision = 3")).scalar() == "slow"
     thread.join()
@@ -352,14 +353,14 @@ def test_what_fails_in_the_middle_leaves_nothing(any_store: Store) -> None:
     sweep = new_sweep(any_store)
 
     def write() -> None:
-        with any_store._write() as connection:
+        with any_store._database.write() as connection:
             connection.execute(text("DELETE FROM sweeps"))
             connection.execute(text("UPDATE revisions SET number = 99"))
             raise KeyError
 
     with pytest.raises(KeyError):
         write()
-    assert (any_store.revision(), any_store.sweep(sweep.id)) == (1, sweep)
+    assert (any_store.revision(), any_store.sweeps.get(sweep.id)) == (1, sweep)
 
 
 def test_more_readers_than_connections(any_store: Store) -> None:
@@ -379,57 +380,57 @@ def test_more_readers_than_connections(any_store: Store) -> None:
 
 def test_bytes_come_back(any_store: Store) -> None:
     for data in (b"", b"\x00\xff'\\", os.urandom(1_000_000), bytes(range(256)) * 250_000):
-        name = any_store.put_blob(data)
-        assert any_store.put_blob(data) == name
-        assert any_store.blob(name) == data
+        name = any_store.blobs.put(data)
+        assert any_store.blobs.put(data) == name
+        assert any_store.blobs.get(name) == data
     with pytest.raises(NotFoundError, match="The store does not hold what is called 0000"):
-        any_store.blob("0" * 64)
+        any_store.blobs.get("0" * 64)
 
 
 def test_the_same_bytes_at_once_are_kept_once(any_store: Store) -> None:
     data = os.urandom(300_000)
     names: list[str] = []
-    threads = [threading.Thread(target=lambda: names.append(any_store.put_blob(data))) for _ in range(8)]
+    threads = [threading.Thread(target=lambda: names.append(any_store.blobs.put(data))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(names) == 8 and len(set(names)) == 1
-    with any_store._read() as connection:
+    with any_store._database.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM blobs")).scalar() == 1
 
 
 def test_too_many_bytes_are_refused_with_a_sentence(any_store: Store) -> None:
     with pytest.raises(InvalidInputError, match="A file of 400 MB is too large for the store"):
-        any_store.put_blob(bytes(MOST_BYTES + 1))
+        any_store.blobs.put(bytes(MOST_BYTES + 1))
 
 
 def test_names_that_cannot_be_kept(any_store: Store) -> None:
     with pytest.raises(InvalidInputError, match="characters that the store cannot keep"):
-        any_store.put_info("half \ud83d", 1)
-    any_store.put_info("whole 😀", 1)
-    assert any_store.info("whole 😀") == 1
-    any_store.put_info("nothing", None)
-    assert any_store.info("nothing") is None
+        any_store.infos.put("half \ud83d", 1)
+    any_store.infos.put("whole 😀", 1)
+    assert any_store.infos.get("whole 😀") == 1
+    any_store.infos.put("nothing", None)
+    assert any_store.infos.get("nothing") is None
 
 
 def test_a_name_with_nul_is_refused_by_a_server(postgresql: Server) -> None:
     store = Store(postgresql.url(postgresql.migrated()))
     with pytest.raises(InvalidInputError, match="characters that the store cannot keep"):
-        store.put_info("a\0b", 1)
-    store.put_info("a", 1)
+        store.infos.put("a\0b", 1)
+    store.infos.put("a", 1)
     store.close()
 
 
 def test_times_are_sorted_by_their_bytes(any_store: Store) -> None:
     """In the database's own language a full stop comes before a plus sign."""
     for moment in ("2026-01-01T00:00:00.500000+00:00", "2026-01-01T00:00:00+00:00", "2026-01-01T00:00:00Z"):
-        any_store.create_sweep(
+        any_store.sweeps.create(
             Sweep(id=moment, name="a", path="/a", notebook_hash="h", created_at=moment, deleted_at=moment), b""
         )
     newest_first = ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00.500000+00:00", "2026-01-01T00:00:00+00:00"]
-    assert [sweep.id for sweep in any_store.sweeps(deleted=True)] == newest_first
-    assert any_store.purgeable("2026-01-01T00:00:00.000000+00:00") == ["2026-01-01T00:00:00+00:00"]
+    assert [sweep.id for sweep in any_store.sweeps.find(deleted=True)] == newest_first
+    assert any_store.sweeps.purgeable("2026-01-01T00:00:00.000000+00:00") == ["2026-01-01T00:00:00+00:00"]
 
 
 # -- a server that goes away -----------------------------------------------------------------------
@@ -442,17 +443,17 @@ def test_a_connection_that_is_cut(postgresql: Server) -> None:
     cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
 
     def write() -> None:
-        with store._write() as connection:
+        with store._database.write() as connection:
             connection.execute(text("DELETE FROM sweeps"))
             postgresql.run(cut)
             connection.execute(text("UPDATE revisions SET number = 99"))
 
     with pytest.raises(StoreFailedError, match="start its database server"):
         write()
-    assert (store.revision(), store.sweep(sweep.id)) == (1, sweep)
+    assert (store.revision(), store.sweeps.get(sweep.id)) == (1, sweep)
     # one that lay in the pool
     postgresql.run(cut)
-    assert store.change_sweep(sweep.id, name="b").name == "b"
+    assert store.sweeps.change(sweep.id, name="b").name == "b"
     store.close()
 
 
@@ -464,9 +465,9 @@ def test_a_server_that_is_off_and_on(postgresql: Server) -> None:
         with pytest.raises(StoreFailedError, match="start its database server"):
             store.revision()
         with pytest.raises(StoreFailedError, match="cannot be read or written"):
-            store.change_sweep(sweep.id, name="b")
+            store.sweeps.change(sweep.id, name="b")
     postgresql.start()
-    assert store.change_sweep(sweep.id, name="c").name == "c"
+    assert store.sweeps.change(sweep.id, name="c").name == "c"
     store.close()
 
 
@@ -475,7 +476,7 @@ import sys, time
 from sqlalchemy import text
 from jupyter_mlops.store import Store
 store = Store(sys.argv[1])
-with store._write() as connection:
+with store._database.write() as connection:
     connection.execute(text("UPDATE revisions SET number = 99"))
     print("held", flush=True)
     time.sleep(600)
@@ -487,7 +488,7 @@ def test_who_is_killed_while_it_writes_holds_up_nobody(any_store: Store, store_u
     assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
     holder.send_signal(signal.SIGKILL)
     holder.wait()
-    any_store.put_info("a", now())
+    any_store.infos.put("a", now())
     assert any_store.revision() == 0
 
 

@@ -104,7 +104,7 @@ def test_a_study_that_learns_finds_the_best_also_when_the_service_is_killed(
         sweep = service.wait(sweep_id)
     assert sweep.state is SweepState.SUCCEEDED, sweep.message
     assert sweep.best_value == 0.0
-    runs = service.store.runs(sweep_id)
+    runs = service.store.runs.of_sweep(sweep_id)
     assert {run.state for run in runs} == {RunState.SUCCEEDED}
     tried = [run.parameters["x"] for run in runs]
     # log(101, 3/2) rounds of two would be 23; the grid has 101
@@ -126,12 +126,12 @@ def test_a_finished_sweep_is_given_more_runs(service: Service, notebook: Path) -
         notebook, "a = 1", "b = a", space={"a": "1:5"}, sampler=Sampler(kind="random", count=2, seed=4)
     )
     assert (sweep.state, sweep.total) == (SweepState.SUCCEEDED, 2)
-    first = service.store.runs(sweep.id)
+    first = service.store.runs.of_sweep(sweep.id)
     extended = service.sweeps.change(sweep.id, SweepChange(total=4))
     assert (extended.state, extended.total, extended.ended_at) == (SweepState.QUEUED, 4, None)
     sweep = service.wait(sweep.id)
     assert sweep.state is SweepState.SUCCEEDED
-    runs = service.store.runs(sweep.id)
+    runs = service.store.runs.of_sweep(sweep.id)
     assert runs[:2] == first
     assert len({run.parameters["a"] for run in runs}) == len(runs) == 4
     for total, why in [(4, "has 4 runs already"), (6, "Its space holds 5 combinations")]:
@@ -151,7 +151,7 @@ def test_a_running_sweep_is_given_more_runs(service: Service, notebook: Path) ->
         space={"a": "1:9"},
         sampler=Sampler(kind="random", count=1),
     )
-    wait_until(lambda: service.store.runs(sweep_id, states=[RunState.RUNNING]))
+    wait_until(lambda: service.store.runs.of_sweep(sweep_id, states=[RunState.RUNNING]))
     service.sweeps.change(sweep_id, SweepChange(total=3))
     gate.touch()
     sweep = service.wait(sweep_id)

@@ -28,7 +28,7 @@ def test_a_sweep_reaches_table_and_mlflow(service: Service, notebook: Path) -> N
         objective=Objective(metric="score"),
     )
     assert sweep.state is SweepState.SUCCEEDED, sweep.message
-    runs = service.store.runs(sweep.id)
+    runs = service.store.runs.of_sweep(sweep.id)
     assert [run.parameters for run in runs] == [{"a": 1}, {"a": 2}, {"a": 3}, {"a": 4}]
     assert [run.metrics for run in runs] == [{"logged": 10.0 * a, "score": 2.0 * a} for a in (1, 2, 3, 4)]
     assert all(run.tracked and run.cell == run.cells == 3 for run in runs)
@@ -54,7 +54,7 @@ def test_the_first_combination_runs_alone_and_then_all_slots_open(service: Servi
     assert sweep.slots_open == 2
     assert sweep.run_memory is not None and sweep.run_memory > 10_000_000
     assert sweep.run_seconds is not None and sweep.run_seconds > 1
-    first, *others = service.store.runs(sweep.id)
+    first, *others = service.store.runs.of_sweep(sweep.id)
     assert first.ended_at is not None
     assert all(run.started_at is not None and run.started_at > first.ended_at for run in others)
     moments = sorted((run.started_at, run.ended_at) for run in others)
@@ -64,7 +64,7 @@ def test_the_first_combination_runs_alone_and_then_all_slots_open(service: Servi
 def test_slots_change_while_it_runs(service: Service, notebook: Path) -> None:
     sweep_id = service.sweep(notebook, "a = 1", "import time; time.sleep(0.6)", space={"a": "1:8"}, slots=1)
     service.wait(sweep_id, lambda sweep: sweep.counts.get("succeeded", 0) >= 2)
-    assert service.store.sweep(sweep_id).slots_open == 1
+    assert service.store.sweeps.get(sweep_id).slots_open == 1
     service.sweeps.change(sweep_id, SweepChange(slots=2))
     service.wait(sweep_id, lambda sweep: sweep.slots_open == 2 and sweep.counts.get("running", 0) == 2)
     service.sweeps.change(sweep_id, SweepChange(slots=1))
@@ -89,7 +89,7 @@ def test_different_failures_do_not_pause(service: Service, notebook: Path) -> No
     assert sweep.state is SweepState.FAILED
     assert sweep.message == "4 failed"
     assert not sweep.confirmed
-    assert "no column 4" in service.store.runs(sweep.id)[3].message
+    assert "no column 4" in service.store.runs.of_sweep(sweep.id)[3].message
 
 
 def test_failures_after_a_success_do_not_pause(service: Service, notebook: Path) -> None:
@@ -114,7 +114,7 @@ def test_one_run_stops_and_its_neighbours_go_on(service: Service, notebook: Path
     sweep_id = service.sweep(notebook, "a = 1", "import time; time.sleep(600 if a == 2 else 0.1)", space={"a": "1:4"})
 
     def running() -> Any:
-        return [run for run in service.store.runs(sweep_id, states=[RunState.RUNNING]) if run.index == 1]
+        return [run for run in service.store.runs.of_sweep(sweep_id, states=[RunState.RUNNING]) if run.index == 1]
 
     run = wait_until(running)[0]
     kernels = kernels_of(sweep_id)
@@ -138,7 +138,7 @@ def test_retry_repeats_only_what_failed(service: Service, notebook: Path) -> Non
     service.sweeps.retry(sweep.id)
     sweep = service.wait(sweep.id)
     assert sweep.state is SweepState.SUCCEEDED
-    assert [run.attempt for run in service.store.runs(sweep.id)] == [1, 2, 1]
+    assert [run.attempt for run in service.store.runs.of_sweep(sweep.id)] == [1, 2, 1]
     # the failed attempt's child is gone
     found = mlflow_runs(service, sweep.id)
     assert sorted(run.data.tags["mlops.attempt"] for run in found) == ["1", "1", "2"]
@@ -159,12 +159,12 @@ def test_bash_runs_like_any_kernel(service: Service, notebook: Path) -> None:
         notebook, "n=1", "m=$((n*3))", kernel="bash", language="bash", space={"n": "1:2"}, metrics=["m"]
     )
     assert sweep.state is SweepState.SUCCEEDED
-    assert [run.metrics for run in service.store.runs(sweep.id)] == [{"m": 3.0}, {"m": 6.0}]
+    assert [run.metrics for run in service.store.runs.of_sweep(sweep.id)] == [{"m": 3.0}, {"m": 6.0}]
 
 
 def test_files_that_two_runs_write_are_flagged(service: Service, notebook: Path) -> None:
     sweep = service.run_until_over(notebook, "a = 1", "open('shared.txt', 'w').write(str(a))", space={"a": "1:2"})
-    warnings = [warning for run in service.store.runs(sweep.id) for warning in run.warnings]
+    warnings = [warning for run in service.store.runs.of_sweep(sweep.id) for warning in run.warnings]
     assert any("shared.txt" in warning for warning in warnings)
 
 
@@ -173,7 +173,9 @@ def test_two_sweeps_at_once_share_the_slots(service: Service, tmp_path: Path) ->
     ids = [service.sweep(tmp_path / name / "n.ipynb", "a = 1", cell, space={"a": "1:4"}) for name in "xy"]
     for sweep_id in ids:
         assert service.wait(sweep_id).state is SweepState.SUCCEEDED
-    moments = sorted((run.started_at, run.ended_at) for sweep_id in ids for run in service.store.runs(sweep_id))
+    moments = sorted(
+        (run.started_at, run.ended_at) for sweep_id in ids for run in service.store.runs.of_sweep(sweep_id)
+    )
     for start, _ in moments:
         assert sum(began <= start < ended for began, ended in moments) <= 2
 
@@ -199,7 +201,7 @@ def test_a_worker_that_dies_costs_an_attempt_and_nothing_else(service: Service, 
         metrics=["score"],
     )
     assert sweep.state is SweepState.SUCCEEDED, sweep.message
-    assert [run.attempt for run in service.store.runs(sweep.id)] == [2, 2]
+    assert [run.attempt for run in service.store.runs.of_sweep(sweep.id)] == [2, 2]
     assert len(mlflow_runs(service, sweep.id)) == 2
 
 
@@ -212,7 +214,7 @@ def test_a_worker_that_always_dies_ends_the_run_with_a_sentence(service: Service
         space={"a": "1:3"},
     )
     assert sweep.counts == {"succeeded": 2, "failed": 1}
-    run = service.store.runs(sweep.id, states=[RunState.FAILED])[0]
+    run = service.store.runs.of_sweep(sweep.id, states=[RunState.FAILED])[0]
     assert run.attempt == 3
     assert run.message == "The worker ended in the middle of the run. It was tried 3 times."
 
@@ -229,10 +231,10 @@ def test_a_killed_service_is_followed_by_one_that_finishes(own_service: Service,
     service.start()
     service.wait(sweep_id, lambda sweep: sweep.counts.get("succeeded", 0) >= 3)
     # its workers lived on, so nothing was repeated
-    assert {run.attempt for run in service.store.runs(sweep_id)} == {1}
+    assert {run.attempt for run in service.store.runs.of_sweep(sweep_id)} == {1}
     # and once more, with all that it had started
     service.wait(sweep_id, lambda sweep: sweep.counts.get("running", 0) >= 1)
-    done = {run.id for run in service.store.runs(sweep_id, states=[RunState.SUCCEEDED])}
+    done = {run.id for run in service.store.runs.of_sweep(sweep_id, states=[RunState.SUCCEEDED])}
     service.kill()
     service.kill_workers()
     service.kill_mlflow()
@@ -240,7 +242,7 @@ def test_a_killed_service_is_followed_by_one_that_finishes(own_service: Service,
     service.start()
     sweep = service.wait(sweep_id)
     assert sweep.state is SweepState.SUCCEEDED, sweep.message
-    runs = service.store.runs(sweep_id)
+    runs = service.store.runs.of_sweep(sweep_id)
     assert [run.index for run in runs] == list(range(7))
     assert {run.state for run in runs} == {RunState.SUCCEEDED}
     assert [run.metrics["score"] for run in runs] == [1, 2, 3, 4, 5, 6, 7]

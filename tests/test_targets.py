@@ -55,7 +55,7 @@ def refusal(service: Service, notebook: Path, target: str, kernel: str = "python
     """Why a sweep is refused there."""
     sweep = service.run_until_over(notebook, "a = 1", "a", space={"a": "1:2"}, target=target, kernel=kernel)
     assert sweep.state is SweepState.FAILED
-    assert service.store.runs(sweep.id) == []
+    assert service.store.runs.of_sweep(sweep.id) == []
     return sweep.message
 
 
@@ -74,7 +74,7 @@ def test_a_sweep_on_a_foreign_scheduler(service: Service, foreign: Scheduler, no
     )
     assert sweep.state is SweepState.SUCCEEDED, sweep.message
     assert sweep.slots_open == 2
-    runs = service.store.runs(sweep.id)
+    runs = service.store.runs.of_sweep(sweep.id)
     assert [run.metrics for run in runs] == [{"score": a, "logged": a} for a in (1, 2, 3, 4)]
     assert all(run.worker.startswith("far") and run.cell == run.cells for run in runs)
     assert len(mlflow_runs(service, sweep.id)) == 4
@@ -89,7 +89,7 @@ def test_slots_follow_the_workers_of_a_scheduler(service: Service, foreign: Sche
         notebook, "a = 1", "import time; time.sleep(1)", space={"a": "1:30"}, target=foreign.address
     )
     service.wait(sweep_id, lambda sweep: sweep.confirmed)
-    assert service.store.sweep(sweep_id).slots_open == 1
+    assert service.store.sweeps.get(sweep_id).slots_open == 1
     foreign.add_worker()
     service.wait(sweep_id, lambda sweep: sweep.slots_open == 2 and sweep.counts.get("running", 0) == 2)
     kernels = kernels_of(sweep_id)
@@ -209,7 +209,7 @@ def test_a_scheduler_that_goes_away_and_comes_back(service: Service, tmp_path: P
         scheduler.add_worker()
         sweep = service.wait(sweep_id)
         assert (sweep.state, sweep.message) == (SweepState.SUCCEEDED, "")
-        runs = service.store.runs(sweep_id)
+        runs = service.store.runs.of_sweep(sweep_id)
         assert [run.metrics["score"] for run in runs] == [1, 2, 3, 4]
         assert [run.attempt for run in runs] == [1, 2, 1, 1]
         children = mlflow_runs(service, sweep_id)
@@ -301,7 +301,7 @@ def test_a_host_that_is_lost_is_started_again(own_service: Service, notebook: Pa
     service.kill_workers()
     sweep = service.wait(sweep_id)
     assert (sweep.state, sweep.message) == (SweepState.SUCCEEDED, "")
-    assert [run.metrics["score"] for run in service.store.runs(sweep_id)] == [1, 2, 3]
+    assert [run.metrics["score"] for run in service.store.runs.of_sweep(sweep_id)] == [1, 2, 3]
     assert len(mlflow_runs(service, sweep_id)) == 3
 
 
@@ -401,7 +401,7 @@ def test_a_sweep_on_cuda_devices(service: Service, notebook: Path) -> None:
     cell = "import os\nseen = len(os.environ['CUDA_VISIBLE_DEVICES'].split(','))"
     sweep = service.run_until_over(notebook, "a = 1", cell, space={"a": "1:2"}, metrics=["seen"], target="cuda")
     assert sweep.state is SweepState.SUCCEEDED, sweep.message
-    assert [run.metrics for run in service.store.runs(sweep.id)] == [{"seen": 1}, {"seen": 1}]
+    assert [run.metrics for run in service.store.runs.of_sweep(sweep.id)] == [{"seen": 1}, {"seen": 1}]
 
 
 def test_runs_that_share_a_device_are_threads_of_its_worker(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from jupyter_mlops.tracking import runs
 def swept(service: Service, notebook: Path, *sources: str, **request: Any) -> tuple[Sweep, Run, Any]:
     """A sweep of a = 2 alone: itself, its run, its child in MLflow."""
     sweep = service.run_until_over(notebook, "a = 1", *sources, space={"a": "2"}, **request)
-    (run,) = service.store.runs(sweep.id)
+    (run,) = service.store.runs.of_sweep(sweep.id)
     assert sweep.state is SweepState.SUCCEEDED, run.message
     assert run.warnings == []
     (child,) = mlflow_runs(service, sweep.id)
@@ -146,7 +146,7 @@ def test_what_mlflow_holds_of_a_sweep(service: Service, notebook: Path) -> None:
     sweep = service.run_until_over(
         notebook, "a = 1", cell, space={"a": "1:2"}, objective=Objective(metric="auc"), name="a name"
     )
-    runs = service.store.runs(sweep.id)
+    runs = service.store.runs.of_sweep(sweep.id)
     children = sorted(mlflow_runs(service, sweep.id), key=lambda run: run.data.params["a"])
     client = mlflow_client(service)
     experiment = client.get_experiment(sweep.mlflow_experiment_id)
@@ -225,8 +225,8 @@ def test_the_port_survives_and_so_do_notebooks_that_log(own_service: Service, no
     service.kill_mlflow()
     (notebook.parent / "on").touch()
     sweep = service.wait(sweep_id)
-    assert sweep.state is SweepState.SUCCEEDED, [run.message for run in service.store.runs(sweep_id)]
-    assert [run.metrics for run in service.store.runs(sweep_id)] == [{"before": 2, "after": 2}]
+    assert sweep.state is SweepState.SUCCEEDED, [run.message for run in service.store.runs.of_sweep(sweep_id)]
+    assert [run.metrics for run in service.store.runs.of_sweep(sweep_id)] == [{"before": 2, "after": 2}]
     service.end()
     assert service.mlflow_processes() == []
     service.start()
@@ -260,9 +260,9 @@ def test_an_external_mlflow_that_is_gone_for_a_while(server: MlflowServer, data_
         )
         sweep_id = service.sweep(notebook, "a = 1", cell, space={"a": "1:4"}, metrics=["score"])
         service.wait(sweep_id, lambda sweep: sweep.counts.get("succeeded", 0) >= 1)
-        wait_until(lambda: service.store.runs(sweep_id)[0].tracked)
+        wait_until(lambda: service.store.runs.of_sweep(sweep_id)[0].tracked)
         # a server may do what it is asked and end before it says so
-        sweep = service.store.sweep(sweep_id)
+        sweep = service.store.sweeps.get(sweep_id)
         unsaid = {"mlops.sweep_id": sweep_id, "mlops.kind": "run", "mlops.run_id": f"{sweep_id[:12]}-4"}
         client.create_run(sweep.mlflow_experiment_id, tags=unsaid)
         server.kill()
@@ -272,18 +272,18 @@ def test_an_external_mlflow_that_is_gone_for_a_while(server: MlflowServer, data_
         service.start()
         sweep = service.wait(sweep_id)
         assert sweep.state is SweepState.SUCCEEDED, sweep.message
-        runs = service.store.runs(sweep_id)
+        runs = service.store.runs.of_sweep(sweep_id)
         assert [run.metrics for run in runs] == [
             {"score": a} | ({"logged": 4.0} if a == 4 else {}) for a in (1, 2, 3, 4)
         ]
         assert "Not in MLflow yet: MLflow at http://127.0.0.1" in runs[3].message
         server.start()
-        wait_until(lambda: not service.store.runs(sweep_id, tracked=False))
+        wait_until(lambda: not service.store.runs.of_sweep(sweep_id, tracked=False))
         children = mlflow_runs(service, sweep_id, uri=server.uri)
         assert sorted(run.data.tags["mlops.run_id"] for run in children) == sorted(run.id for run in runs)
         by_id = {run.data.tags["mlops.run_id"]: run for run in children}
         assert [by_id[run.id].data.metrics for run in runs] == [run.metrics for run in runs]
-        assert {run.message for run in service.store.runs(sweep_id)} == {""}
+        assert {run.message for run in service.store.runs.of_sweep(sweep_id)} == {""}
         wait_until(lambda: mlflow_runs(service, sweep_id, "sweep", server.uri)[0].info.status == "FINISHED")
         assert {run.info.status for run in children} == {"FINISHED"}
         names = {item.path for item in mlflow_client(service, server.uri).list_artifacts(children[3].info.run_id)}
@@ -322,7 +322,7 @@ def test_an_external_mlflow_that_went_down_before_the_sweep_began(data_dir: Path
         sweep = service.wait(sweep_id)
         assert sweep.state is SweepState.FAILED
         assert sweep.message.startswith(f"MLflow at {uri} does not answer; start it, or clear mlflow_tracking_uri")
-        assert service.store.runs(sweep_id) == []
+        assert service.store.runs.of_sweep(sweep_id) == []
 
 
 def test_a_package_list_is_taken_anew_for_each_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

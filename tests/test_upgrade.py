@@ -225,5 +225,5 @@ async def test_an_earlier_store_is_migrated_once_by_all_who_open_it(earlier: Ear
     before = {row["id"] for row in earlier.rows["sweeps"]}
     stores = await asyncio.gather(*(asyncio.to_thread(Store, settings.store_url) for _ in range(4)))
     for store in stores:
-        assert {sweep.id for sweep in store.sweeps(deleted=None)} == before
+        assert {sweep.id for sweep in store.sweeps.find(deleted=None)} == before
         store.close()

@@ -25,17 +25,21 @@ def test_a_fork_server_killed_in_mid_sweep_is_replaced(service: Service, noteboo
     sweep_id = service.sweep(notebook, *cells, space={"a": "1:6"}, metrics=["score"])
     service.wait(sweep_id, lambda sweep: sweep.counts.get("succeeded", 0) == 2 and sweep.counts.get("running", 0) >= 1)
     kernel = wait_until(lambda: kernels_of(sweep_id))[0]
-    hit = [run.id for run in service.store.runs(sweep_id) if f"/{run.id}/" in os.readlink(f"/proc/{kernel.pid}/fd/1")]
+    hit = [
+        run.id
+        for run in service.store.runs.of_sweep(sweep_id)
+        if f"/{run.id}/" in os.readlink(f"/proc/{kernel.pid}/fd/1")
+    ]
     server = psutil.Process(kernel.ppid())
     assert server.cmdline()[1].endswith("server.py")
     os.kill(server.pid, signal.SIGKILL)
     wait_until(lambda: not alive(kernel.pid))
-    service.wait(sweep_id, lambda _: service.store.run(hit[0]).attempt == 2)
+    service.wait(sweep_id, lambda _: service.store.runs.get(hit[0]).attempt == 2)
     mark.touch()
     sweep = service.wait(sweep_id)
     assert sweep.state is SweepState.SUCCEEDED, sweep.message
     assert sweep.counts == {"succeeded": 6}
-    runs = service.store.runs(sweep_id)
+    runs = service.store.runs.of_sweep(sweep_id)
     assert {run.id: run.attempt for run in runs} == {run.id: 2 if run.id in hit else 1 for run in runs}
     assert [run.metrics["score"] for run in runs] == [10, 20, 30, 40, 50, 60]
     assert {(run.kernel_start, run.kernel_reason) for run in runs} == {("warm", "")}
@@ -60,7 +64,7 @@ def test_shared_cells_in_a_sweep(service: Service, notebook: Path, shared: bool)
     )
     sweep = service.wait(sweep_id)
     assert sweep.state is SweepState.SUCCEEDED, sweep.message
-    runs = service.store.runs(sweep_id)
+    runs = service.store.runs.of_sweep(sweep_id)
     assert [run.metrics["score"] for run in runs] == [6, 12, 18, 24, 30, 36]
     times = len(log.read_text())
     if shared:

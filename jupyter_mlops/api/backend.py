@@ -50,7 +50,7 @@ class Backend:
         revision = sweeps.store.revision()
         if revision == since:
             return revision, []
-        changed = sweeps.store.sweeps(since=since, deleted=None, folder=str(self.root), steps=False)
+        changed = sweeps.store.sweeps.find(since=since, deleted=None, folder=str(self.root), steps=False)
         return revision, [sweep.id for sweep in changed]
 
     def open(self) -> Sweeps:

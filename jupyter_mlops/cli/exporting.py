@@ -75,7 +75,7 @@ def _of_pipeline(session: Session, arguments: argparse.Namespace, out: Path | No
     version = session.pipelines.version(pipeline.id, pipeline.version)
     place = f"{out.stem}_files"
     for path, digest in version.files.items():
-        _write(out.parent / place / path, session.store.blob(digest))
+        _write(out.parent / place / path, session.store.blobs.get(digest))
     note(f"The files of version {version.number} are in {place}, beside it; put there what else its steps read.")
     folder = f"Path(__file__).resolve().parent / {place!r}{' / ' + repr(version.folder) if version.folder else ''}"
     return Exported(
@@ -84,14 +84,15 @@ def _of_pipeline(session: Session, arguments: argparse.Namespace, out: Path | No
         source=f"version {version.number} of “{pipeline.name}”",
         folder=folder,
         notebooks=_notebooks(session, version),
-        triggers=_asked(arguments) or [trigger for trigger in session.store.triggers(pipeline.id) if trigger.enabled],
+        triggers=_asked(arguments)
+        or [trigger for trigger in session.store.triggers.find(pipeline.id) if trigger.enabled],
         day=datetime.now(UTC).date(),
     )
 
 
 def _notebooks(session: Session, version: Version) -> dict[str, bytes]:
     return {
-        step.notebook: session.store.blob(version.files[notebook_path(version.folder, step.notebook)])
+        step.notebook: session.store.blobs.get(version.files[notebook_path(version.folder, step.notebook)])
         for step in version.definition.steps.values()
     }
 

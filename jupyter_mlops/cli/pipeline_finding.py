@@ -42,7 +42,7 @@ def find_pipeline_run(session: Session, text: str) -> PipelineRun:
         InvalidInputError: there are several.
     """
     if text == LATEST:
-        runs = sorted(session.store.pipeline_runs(), key=lambda run: run.created_at)
+        runs = sorted(session.store.pipeline_runs.find(), key=lambda run: run.created_at)
         if not runs:
             raise NotFoundError("No pipeline has run yet.")
         return runs[-1]
@@ -53,18 +53,18 @@ def find_pipeline_run(session: Session, text: str) -> PipelineRun:
     of_pipeline, _, number = text.rpartition("-")
     if of_pipeline and number.isdecimal():
         pipeline = find_pipeline(session, of_pipeline)
-        for run in session.store.pipeline_runs(pipeline.id):
+        for run in session.store.pipeline_runs.find(pipeline.id):
             if run.number == int(number):
                 return run
         raise NotFoundError(f"“{pipeline.name}” has no run {number}; it ran {_times(pipeline.runs)} so far.")
     if any(text and pipeline.id.startswith(text) for pipeline in pipelines):
         return _newest(session, find_pipeline(session, text))
     otherwise = f"There is no run “{text}”; “jupyter mlops pipeline runs PIPELINE” lists those of a pipeline."
-    return pick(session.store.pipeline_runs(), text, otherwise)
+    return pick(session.store.pipeline_runs.find(), text, otherwise)
 
 
 def _newest(session: Session, pipeline: Pipeline) -> PipelineRun:
-    runs = session.store.pipeline_runs(pipeline.id, limit=1)
+    runs = session.store.pipeline_runs.find(pipeline.id, limit=1)
     if not runs:
         raise NotFoundError(f"“{pipeline.name}” has not run yet.")
     return runs[0]
@@ -81,7 +81,7 @@ def find_trigger(session: Session, text: str) -> Trigger:
         NotFoundError: there is none.
         InvalidInputError: several begin so.
     """
-    known = session.store.triggers()
+    known = session.store.triggers.find()
     return session.pipelines.shown_trigger(
         pick(known, text, f"There is no schedule “{text}”; “jupyter mlops schedules” lists those there are.").id
     )

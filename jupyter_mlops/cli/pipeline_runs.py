@@ -120,7 +120,7 @@ def stop(session: Session, arguments: argparse.Namespace) -> int:
                 f"It is asked for, but {short_run(found)} is still {found.state}; see “jupyter mlops service log”."
             )
         time.sleep(POLL_SECONDS)
-        found = session.store.pipeline_run(found.id)
+        found = session.store.pipeline_runs.get(found.id)
     return _told(found, arguments, f"is {found.state}")
 
 
@@ -157,7 +157,7 @@ def _wait_for(session: Session, run_id: str, say: Callable[[str], None]) -> Pipe
         revision = session.store.revision()
         if revision != seen:
             seen = revision
-            found = session.store.pipeline_run(run_id)
+            found = session.store.pipeline_runs.get(run_id)
             line = counts_text(found) or found.message or found.state.value
             if line != said:
                 said = line
@@ -196,7 +196,7 @@ def _print(session: Session, found: PipelineRun, arguments: argparse.Namespace) 
         print_json({name: getattr(details, name) for name in details.__struct_fields__})
         return
     out = console()
-    out.print(run_head(details.run, session.store.pipeline(found.pipeline_id).name))
+    out.print(run_head(details.run, session.store.pipelines.get(found.pipeline_id).name))
     if details.steps:
         out.print()
         out.print(steps_table(details.steps))

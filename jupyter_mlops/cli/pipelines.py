@@ -130,7 +130,7 @@ def _told(found: Pipeline, arguments: argparse.Namespace, what: str) -> int:
 
 def wake_for_schedules(session: Session, found: Pipeline) -> None:
     """Start the service where something is to fire a pipeline."""
-    if not found.paused and session.store.triggers(found.id):
+    if not found.paused and session.store.triggers.find(found.id):
         session.wake()
 
 
@@ -149,7 +149,7 @@ def _delete(session: Session, arguments: argparse.Namespace) -> int:
     found = find_pipeline(session, arguments.pipeline)
     session.pipelines.delete(found.id)
     what = f"is deleted; “jupyter mlops pipelines restore {found.id[:8]}” brings it back"
-    return _told(session.store.pipeline(found.id), arguments, what)
+    return _told(session.store.pipelines.get(found.id), arguments, what)
 
 
 def _restore(session: Session, arguments: argparse.Namespace) -> int:

@@ -30,7 +30,7 @@ def _list(session: Session, arguments: argparse.Namespace) -> int:
     shown = {found.id for found in session.pipelines.listed()}
     triggers = [
         session.pipelines.shown_trigger(trigger.id)
-        for trigger in session.store.triggers(pipeline.id if pipeline else None)
+        for trigger in session.store.triggers.find(pipeline.id if pipeline else None)
         if trigger.pipeline_id in shown
     ]
     if arguments.json:

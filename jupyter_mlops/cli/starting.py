@@ -131,7 +131,7 @@ def _see_through(session: Session, sweep: Sweep, arguments: argparse.Namespace) 
         sweep = wait_for(session, sweep.id, definite=_is_script(arguments))
     except KeyboardInterrupt:
         which = short_id(sweep)
-        paused = session.store.sweep(sweep.id).state is SweepState.PAUSED
+        paused = session.store.sweeps.get(sweep.id).state is SweepState.PAUSED
         how = f"stays paused. “jupyter mlops resume {which}” goes on" if paused else "goes on in the background"
         note(f"The sweep {how}. “jupyter mlops wait {which}” waits for it again, “jupyter mlops stop {which}” ends it.")
         raise

@@ -120,7 +120,7 @@ def wait_for(session: Session, sweep_id: str, *, definite: bool) -> Sweep:
             revision = session.store.revision()
             if revision != seen:
                 seen = revision
-                sweep = session.store.sweep(sweep_id)
+                sweep = session.store.sweeps.get(sweep_id)
                 view.show(sweep)
                 if sweep.state in SWEEP_OVER:
                     return sweep

@@ -35,30 +35,30 @@ class Asking:
 
     def sweep(self, sweep_id: str) -> Sweep:
         """One sweep; as all that follow, it raises :class:`NotFoundError` for an id of another folder."""
-        return self._below_root(self.store.sweep(sweep_id))
+        return self._below_root(self.store.sweeps.get(sweep_id))
 
     def run(self, run_id: str) -> Run:
         """One run of a sweep."""
-        return self._below_root(self.store.run(run_id))
+        return self._below_root(self.store.runs.get(run_id))
 
     def pipeline(self, pipeline_id: str) -> Pipeline:
         """One pipeline."""
-        return self._below_root(self.store.pipeline(pipeline_id))
+        return self._below_root(self.store.pipelines.get(pipeline_id))
 
     def pipeline_run(self, run_id: str) -> PipelineRun:
         """One run of a pipeline."""
-        return self._below_root(self.store.pipeline_run(run_id))
+        return self._below_root(self.store.pipeline_runs.get(run_id))
 
     def trigger(self, trigger_id: str) -> Trigger:
         """One schedule or trigger."""
-        return self._below_root(self.store.trigger(trigger_id))
+        return self._below_root(self.store.triggers.get(trigger_id))
 
     def _below_root(self, record: T) -> T:
         match record:
             case Run():
-                path = self.store.sweep(record.sweep_id).path
+                path = self.store.sweeps.get(record.sweep_id).path
             case PipelineRun() | Trigger():
-                path = self.store.pipeline(record.pipeline_id).path
+                path = self.store.pipelines.get(record.pipeline_id).path
             case _:
                 path = record.path
         if not Path(path).is_relative_to(self.root):

@@ -135,7 +135,7 @@ class Context:
             log.warning("Sweep %s could not be closed in MLflow: %s", sweep.id, error.message)
             self.finish_later(sweep)
         else:
-            self.store.remove_unclosed(self.service, sweep.id)
+            self.store.infos.remove_unclosed(self.service, sweep.id)
 
     async def finish_pipeline(self, run: PipelineRun) -> None:
         """Close a pipeline's run, as :meth:`finish_sweep` does a sweep."""
@@ -147,7 +147,7 @@ class Context:
             log.warning("Pipeline run %s could not be closed in MLflow: %s", run.id, error.message)
             self.finish_later(run)
         else:
-            self.store.remove_unclosed(self.service, _unclosed_name(run))
+            self.store.infos.remove_unclosed(self.service, _unclosed_name(run))
 
     def finish_later(self, what: Sweep | PipelineRun, service: str = "") -> None:
         """Have something closed in MLflow once it is over.
@@ -155,7 +155,7 @@ class Context:
         Args:
             service: whose MLflow holds it; empty means this one's.
         """
-        self.store.add_unclosed(service or self.service, _unclosed_name(what))
+        self.store.infos.add_unclosed(service or self.service, _unclosed_name(what))
         self.behind = True
 
     def settle(self, sweep_id: str, why: str, service: str = "") -> Sweep:
@@ -164,7 +164,7 @@ class Context:
         Args:
             service: whose MLflow holds it; empty means this one's.
         """
-        sweep = self.store.sweep(sweep_id)
+        sweep = self.store.sweeps.get(sweep_id)
         if _has_parent_of_its_own(sweep):
             # first: whoever is killed in between knows it
             self.finish_later(sweep, service)
@@ -173,7 +173,7 @@ class Context:
 
     def shares_mlflow(self, service: str) -> bool:
         """Whether another service writes to the same MLflow, as far as it said; each has an embedded one of its own."""
-        said = self.store.info(f"service:{service}")
+        said = self.store.infos.get(f"service:{service}")
         return bool(self.tracking.external and said and said["mlflow_message"] == self.tracking.external)
 
     async def catch_up(self) -> None:
@@ -182,9 +182,9 @@ class Context:
             return
         self.behind = False
         try:
-            while await self._tell(self.store.untracked(BATCH, self.service)) == BATCH:
+            while await self._tell(self.store.runs.untracked(BATCH, self.service)) == BATCH:
                 log.info("MLflow was told of %s more runs", BATCH)
-            for name in self.store.unclosed(self.service):
+            for name in self.store.infos.unclosed(self.service):
                 await self._finish(name)
         except BaseException:
             self.behind = True
@@ -193,7 +193,7 @@ class Context:
     async def _tell(self, runs: list[Run]) -> int:
         """How many of some runs MLflow knows all of by now; it stops with the first that it cannot be told of."""
         for number, run in enumerate(runs):
-            sweep = self.store.sweep(run.sweep_id)
+            sweep = self.store.sweeps.get(run.sweep_id)
             try:
                 if sweep.mlflow_run_id is None or (run.started_at is None and run.mlflow_run_id is None):
                     # it never reached a worker: there is nothing to tell
@@ -209,19 +209,19 @@ class Context:
         try:
             if name.startswith(PIPELINE_RUN):
                 run_id, _, mlflow_run_id = name.removeprefix(PIPELINE_RUN).partition(":")
-                run = self.store.pipeline_run(run_id)
+                run = self.store.pipeline_runs.get(run_id)
                 if run.state in PIPELINE_RUN_OVER:
                     # it may have another one by now, in the MLflow of another service
                     await self.finish_pipeline(msgspec.structs.replace(run, mlflow_run_id=mlflow_run_id))
             else:
-                sweep = self.store.sweep(name)
+                sweep = self.store.sweeps.get(name)
                 if sweep.state in SWEEP_OVER:
                     await self.finish_sweep(sweep)
         except NotFoundError:
-            self.store.remove_unclosed(self.service, name)
+            self.store.infos.remove_unclosed(self.service, name)
 
     def _change(self, run: Run, **fields: Any) -> Run:
-        return self.store.change_run(run.id, expect_attempt=run.attempt, **fields)
+        return self.store.runs.change(run.id, expect_attempt=run.attempt, **fields)
 
     def _result(self, run: Run) -> RunResult:
         try:

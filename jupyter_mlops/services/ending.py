@@ -25,12 +25,12 @@ def settle(store: Store, sweep_id: str, why: str) -> Sweep:
     Args:
         why: one sentence, for the sweep and for each of those runs.
     """
-    sweep = store.sweep(sweep_id)
+    sweep = store.sweeps.get(sweep_id)
     if sweep.state in SWEEP_OVER:
         log.error("Sweep %s is over already: %s", sweep_id, why)
         return sweep
-    for run in store.runs(sweep_id, states=[RunState.QUEUED, *RUN_LIVE]):
-        store.change_run(
+    for run in store.runs.of_sweep(sweep_id, states=[RunState.QUEUED, *RUN_LIVE]):
+        store.runs.change(
             run.id,
             expect_attempt=run.attempt,
             state=RunState.STOPPED,
@@ -39,6 +39,6 @@ def settle(store: Store, sweep_id: str, why: str) -> Sweep:
             tracked=run.state is RunState.QUEUED,
         )
     if sweep.state is SweepState.PAUSED:
-        store.change_sweep(sweep_id, state=SweepState.RUNNING)
+        store.sweeps.change(sweep_id, state=SweepState.RUNNING)
     state = SweepState.STOPPED if sweep.state is SweepState.STOPPING else SweepState.FAILED
-    return store.change_sweep(sweep_id, state=state, message=why, ended_at=now())
+    return store.sweeps.change(sweep_id, state=state, message=why, ended_at=now())

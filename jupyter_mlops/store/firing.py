@@ -29,7 +29,7 @@ class Firing(NamedTuple):
         next_at: when it fires next.
         due: each scheduled time with the run to be made, or why none is.
         message: of the trigger from now on.
-        state: to be kept for the trigger, see :meth:`PipelineStore.trigger_state`; None leaves it as it is.
+        state: to be kept for the trigger, see :meth:`TriggerStore.state`; None leaves it as it is.
     """
 
     trigger: Trigger

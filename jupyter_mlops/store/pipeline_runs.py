@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, delete, exists, false, insert, or_, select
 from ..core.errors import ConflictError
 from ..core.pipelines.records import LogLine, PipelineRun, StepRun
 from ..core.states import PIPELINE_RUN_MOVES, PIPELINE_RUN_OVER, STEP_MOVES, PipelineRunState, StepState
-from .base import Base, check_move, next_revision
+from .base import Part, check_move, next_revision
 from .firing import fire_followers
 from .pipeline_queue import MOST_LINES, add_runs, first_queued, has_turn
 from .pipeline_rows import (
@@ -30,10 +30,10 @@ from .pipeline_rows import (
 from .tables import REUSED_STEP, pipeline_runs, step_runs
 
 
-class PipelineRunStore(Base):
+class PipelineRunStore(Part):
     """All of the store that is about runs of pipelines."""
 
-    def create_pipeline_run(self, run: PipelineRun) -> PipelineRun:
+    def create(self, run: PipelineRun) -> PipelineRun:
         """Store a run that waits for its turn."""
         with self._write() as connection:
             number = next_revision(connection)
@@ -41,7 +41,7 @@ class PipelineRunStore(Base):
             put_pipeline(connection, pipeline, number)
             return added
 
-    def pipeline_run(self, run_id: str) -> PipelineRun:
+    def get(self, run_id: str) -> PipelineRun:
         """One run of a pipeline.
 
         Raises:
@@ -50,7 +50,7 @@ class PipelineRunStore(Base):
         with self._read() as connection:
             return read_pipeline_run(connection, run_id)
 
-    def pipeline_runs(
+    def find(
         self,
         pipeline_id: str | None = None,
         *,
@@ -85,12 +85,12 @@ class PipelineRunStore(Base):
         with self._read() as connection:
             return [stamped(row, PipelineRun) for row in connection.execute(query)]
 
-    def first_queued_runs(self) -> dict[str, int]:
+    def first_queued(self) -> dict[str, int]:
         """The id of each pipeline's first queued run, with how many runs of that pipeline go on; the oldest first."""
         with self._read() as connection:
             return first_queued(connection)
 
-    def surplus_runs(
+    def surplus(
         self, pipeline_id: str, service: str, limit: int, *, newest: int | None = None, before: str | None = None
     ) -> list[PipelineRun]:
         """Runs of a pipeline that are over and not to be kept, newest first.
@@ -135,7 +135,7 @@ class PipelineRunStore(Base):
         with self._read() as connection:
             return bool(connection.execute(query).scalar())
 
-    def change_pipeline_run(
+    def change(
         self,
         run_id: str,
         *,
@@ -168,7 +168,7 @@ class PipelineRunStore(Base):
                 fire_followers(connection, changed, number)
             return changed
 
-    def claim_pipeline_run(self, run_id: str, concurrency: int, service: str) -> PipelineRun | None:
+    def claim(self, run_id: str, concurrency: int, service: str) -> PipelineRun | None:
         """Take a run whose turn it is; None where it is not.
 
         Args:
@@ -181,7 +181,7 @@ class PipelineRunStore(Base):
             taken = msgspec.structs.replace(run, state=PipelineRunState.RUNNING, service=service, message="")
             return put_run(connection, taken, next_revision(connection))
 
-    def purge_pipeline_run(self, run_id: str) -> None:
+    def purge(self, run_id: str) -> None:
         """Remove a run that is over and its steps for good; its fires stay."""
         with self._write() as connection:
             run = read_pipeline_run(connection, run_id)

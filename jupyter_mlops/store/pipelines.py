@@ -10,7 +10,8 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from ..core.errors import ConflictError, NotFoundError
 from ..core.pipelines.records import Pipeline, Trigger, Version
-from .base import drop_unused, in_batches, next_revision
+from .base import Part, in_batches, next_revision
+from .blobs import drop_unused
 from .pipeline_rows import (
     PUT_TRIGGER,
     add_version,
@@ -23,15 +24,13 @@ from .pipeline_rows import (
     state_key,
     trigger_row,
 )
-from .pipeline_runs import PipelineRunStore
 from .tables import blobs, infos, pipelines, triggers, version_blobs, versions
-from .triggers import TriggerStore
 
 
-class PipelineStore(TriggerStore, PipelineRunStore):
-    """All of the store that is about pipelines."""
+class PipelineStore(Part):
+    """All of the store that is about pipelines and their versions."""
 
-    def create_pipeline(self, pipeline: Pipeline, version: Version) -> Pipeline:
+    def create(self, pipeline: Pipeline, version: Version) -> Pipeline:
         """Store a new pipeline with its first version."""
         with self._write() as connection:
             _check_kept(connection, version)
@@ -54,7 +53,7 @@ class PipelineStore(TriggerStore, PipelineRunStore):
             fields |= {"version": numbered.number, "versions": numbered.number}
             return put_pipeline(connection, msgspec.structs.replace(pipeline, **fields)), numbered
 
-    def pipeline(self, pipeline_id: str) -> Pipeline:
+    def get(self, pipeline_id: str) -> Pipeline:
         """One pipeline.
 
         Raises:
@@ -63,7 +62,7 @@ class PipelineStore(TriggerStore, PipelineRunStore):
         with self._read() as connection:
             return read_pipeline(connection, pipeline_id)
 
-    def pipelines(
+    def find(
         self,
         *,
         since: int = 0,
@@ -93,7 +92,7 @@ class PipelineStore(TriggerStore, PipelineRunStore):
         with self._read() as connection:
             return [stamped(row, Pipeline) for row in connection.execute(query)]
 
-    def change_pipeline(self, pipeline_id: str, **fields: Any) -> Pipeline:
+    def change(self, pipeline_id: str, **fields: Any) -> Pipeline:
         """Change fields of a pipeline, by the names of :class:`~jupyter_mlops.core.pipelines.records.Pipeline`.
 
         While it is paused or deleted, none of its triggers is due. Whoever lets it go on sets their ``next_at`` first,
@@ -111,12 +110,12 @@ class PipelineStore(TriggerStore, PipelineRunStore):
                 connection.execute(PUT_TRIGGER, trigger_row(trigger, changed) | {"key": trigger.id})
             return follow_triggers(connection, changed, number)
 
-    def purgeable_pipelines(self, before: str) -> list[str]:
+    def purgeable(self, before: str) -> list[str]:
         """Ids of the pipelines deleted before an ISO time."""
         with self._read() as connection:
             return list(connection.execute(select(pipelines.c.id).where(pipelines.c.deleted_at < before)).scalars())
 
-    def purge_pipelines(self, pipeline_ids: Collection[str]) -> None:
+    def purge(self, pipeline_ids: Collection[str]) -> None:
         """Remove pipelines with their versions, triggers, runs and frozen files for good."""
         with self._write() as connection:
             next_revision(connection)

@@ -9,16 +9,17 @@ import msgspec
 from sqlalchemy import delete, func, insert, select
 
 from ..core.pipelines.records import Fire, PipelineRun, Trigger
-from .base import Base, in_batches, next_revision
+from .base import Part, in_batches, next_revision
 from .firing import Firing, fire_all
+from .leases import read_info
 from .pipeline_rows import follow_triggers, put_trigger, read_pipeline, read_trigger, state_key, trigger_row
 from .tables import fires, infos, triggers
 
 
-class TriggerStore(Base):
+class TriggerStore(Part):
     """All of the store that is about triggers."""
 
-    def create_trigger(self, trigger: Trigger) -> Trigger:
+    def create(self, trigger: Trigger) -> Trigger:
         """Store a new trigger."""
         with self._write() as connection:
             number = next_revision(connection)
@@ -29,7 +30,7 @@ class TriggerStore(Base):
             follow_triggers(connection, pipeline, number)
             return stored
 
-    def trigger(self, trigger_id: str) -> Trigger:
+    def get(self, trigger_id: str) -> Trigger:
         """One trigger.
 
         Raises:
@@ -38,7 +39,7 @@ class TriggerStore(Base):
         with self._read() as connection:
             return read_trigger(connection, trigger_id)
 
-    def triggers(
+    def find(
         self,
         pipeline_id: str | None = None,
         *,
@@ -64,14 +65,14 @@ class TriggerStore(Base):
         with self._read() as connection:
             return connection.execute(select(func.min(triggers.c.next_at))).scalar()
 
-    def change_trigger(self, trigger_id: str, **fields: Any) -> Trigger:
+    def change(self, trigger_id: str, **fields: Any) -> Trigger:
         """Change fields of a trigger, by the names of :class:`~jupyter_mlops.core.pipelines.records.Trigger`."""
         with self._write() as connection:
             number = next_revision(connection)
             trigger = msgspec.structs.replace(read_trigger(connection, trigger_id), **fields)
             return put_trigger(connection, trigger, number)
 
-    def delete_trigger(self, trigger_id: str) -> None:
+    def delete(self, trigger_id: str) -> None:
         """Remove a trigger; what it fired stays."""
         with self._write() as connection:
             trigger = read_trigger(connection, trigger_id)
@@ -95,9 +96,10 @@ class TriggerStore(Base):
                 made += fire_all(connection, some, fired_at, service, number)
         return made
 
-    def trigger_state(self, trigger_id: str) -> Any:
+    def state(self, trigger_id: str) -> Any:
         """What a trigger remembers from one look to the next, None before the first."""
-        return self.info(state_key(trigger_id))
+        with self._read() as connection:
+            return read_info(connection, state_key(trigger_id))
 
     def purge_fires(self, before: str) -> None:
         """Remove the fires whose scheduled time lies before an ISO time."""

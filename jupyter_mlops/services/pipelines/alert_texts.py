@@ -110,6 +110,6 @@ def slow_after(store: Store, run: PipelineRun, version: Version) -> float | None
     """After how many seconds a run is slow, None where nothing is known yet."""
     if version.definition.alerts.slow is not None:
         return version.definition.alerts.slow
-    found = store.pipeline_runs(run.pipeline_id, states=[PipelineRunState.SUCCEEDED], limit=LAST * 2)
+    found = store.pipeline_runs.find(run.pipeline_id, states=[PipelineRunState.SUCCEEDED], limit=LAST * 2)
     earlier = [seconds_of(other) for other in found if other.number < run.number][:LAST]
     return TIMES * median(earlier) if len(earlier) >= FEWEST else None

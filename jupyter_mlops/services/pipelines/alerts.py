@@ -70,7 +70,7 @@ class Alerts:
     def _owners(self) -> set[str]:
         """The services whose runs are ours to tell of."""
         own, lost = self.context.service, self._lost() - {self.context.service}
-        living = {name.removeprefix("service:") for name in self.store.beats()} - lost
+        living = {name.removeprefix("service:") for name in self.store.leases.beats()} - lost
         return {own, *lost} if own == min(living, default=own) else {own}
 
     def _find(self, owners: set[str]) -> dict[str, list[tuple[PipelineRun, list[Alert]]]]:
@@ -81,7 +81,7 @@ class Alerts:
                 if run.pipeline_id not in self._telling:
                     # nothing to tell is told, too: a recovery is known by what was before
                     found[run.pipeline_id].append((run, []))
-        live = [run for run in self.store.pipeline_runs(states=_LIVE) if self._owner(run) in owners]
+        live = [run for run in self.store.pipeline_runs.find(states=_LIVE) if self._owner(run) in owners]
         known = {run.id for run in live}
         self._waits = {key: since for key, since in self._waits.items() if key[0] in known}
         for run in live:
@@ -96,21 +96,21 @@ class Alerts:
         """Runs of a service that ended or changed since it was told of them all, oldest first."""
         mark = self._marks.get(owner)
         if mark is None:
-            mark = self._marks[owner] = self.store.info(f"{_TOLD}{owner}") or 0
+            mark = self._marks[owner] = self.store.infos.get(f"{_TOLD}{owner}") or 0
         revision = self.store.revision()
         if revision == mark:
             return []
-        runs = self.store.pipeline_runs(since=mark, states=PIPELINE_RUN_OVER)
+        runs = self.store.pipeline_runs.find(since=mark, states=PIPELINE_RUN_OVER)
         ours = [run for run in reversed(runs) if self._owner(run) == owner]
         untold = [run for run in ours if run.revision <= revision and not self._is_told(run)]
         mark = min([run.revision - 1 for run in untold], default=revision)
         if mark != self._marks[owner]:
             self._marks[owner] = mark
-            self.store.put_info(f"{_TOLD}{owner}", mark)
+            self.store.infos.put(f"{_TOLD}{owner}", mark)
         return untold
 
     def _owner(self, run: PipelineRun) -> str:
-        return run.service or self.store.pipeline(run.pipeline_id).service
+        return run.service or self.store.pipelines.get(run.pipeline_id).service
 
     def _is_told(self, run: PipelineRun) -> bool:
         """Whether there is nothing left to tell of a run that is over, nor to remember of it."""
@@ -138,7 +138,7 @@ class Alerts:
             since = self._waits.setdefault((run.id, "", 0), time.monotonic())
             lost = "The service that has it is lost, and no other one goes on with it: start that service again."
             return lost if time.monotonic() - since > LOST_SECONDS else ""
-        steps = self.store.steps(run.id) if run.state is PipelineRunState.RUNNING else []
+        steps = self.store.pipeline_runs.steps(run.id) if run.state is PipelineRunState.RUNNING else []
         waiting = {(run.id, step.id, step.attempt): step for step in steps if _waits(step)}
         for key in [key for key in self._waits if key[0] == run.id and key not in waiting]:
             # it goes on
@@ -175,17 +175,17 @@ class Alerts:
         """Whether the environment has drifted otherwise than in the run before, of which it was told then."""
         if not run.drift:
             return False
-        for earlier in self.store.pipeline_runs(run.pipeline_id, limit=50):
+        for earlier in self.store.pipeline_runs.find(run.pipeline_id, limit=50):
             if earlier.number < run.number and earlier.started_at is not None:
                 return earlier.drift != run.drift or earlier.version != run.version
         return True
 
     def _version(self, run: PipelineRun) -> Version:
-        return self.store.version(run.pipeline_id, run.version)
+        return self.store.pipelines.version(run.pipeline_id, run.version)
 
     def _alert(self, run: PipelineRun, kind: AlertKind, why: str = "") -> Alert:
-        pipeline = self.store.pipeline(run.pipeline_id)
-        return alert(kind, pipeline, run, self.store.steps(run.id), why)
+        pipeline = self.store.pipelines.get(run.pipeline_id)
+        return alert(kind, pipeline, run, self.store.pipeline_runs.steps(run.id), why)
 
     # -- telling ---------------------------------------------------------------------------------
 
@@ -204,25 +204,25 @@ class Alerts:
         over = run.state in PIPELINE_RUN_OVER
         if over:
             # what was told of an earlier run, meanwhile, counts for this one
-            run = self.store.pipeline_run(run.id)
+            run = self.store.pipeline_runs.get(run.id)
             alerts = self._of_ended(run) if run.state in PIPELINE_RUN_OVER else []
         failing = any(item.kind == "failure" for item in alerts)
         health = self._health(run, failing=failing)
         if health is not None and failing:
-            self.store.put_info(f"{_HEALTH}{run.pipeline_id}", health)
+            self.store.infos.put(f"{_HEALTH}{run.pipeline_id}", health)
         for item in alerts:
             await self._send(run, item)
         if health is not None:
-            self.store.put_info(f"{_HEALTH}{run.pipeline_id}", health)
+            self.store.infos.put(f"{_HEALTH}{run.pipeline_id}", health)
 
     def _failed_before(self, run: PipelineRun) -> int:
         """Number of the last run that failed, where no run succeeded since that is not older; 0 where there is none."""
-        failed, fine = self.store.info(f"{_HEALTH}{run.pipeline_id}") or (0, 0)
+        failed, fine = self.store.infos.get(f"{_HEALTH}{run.pipeline_id}") or (0, 0)
         return failed if fine < failed <= run.number else 0
 
     def _health(self, run: PipelineRun, *, failing: bool = False) -> tuple[int, int] | None:
         """Numbers of the runs that failed last and that worked again, as a run changes them; None where it does not."""
-        failed, fine = self.store.info(f"{_HEALTH}{run.pipeline_id}") or (0, 0)
+        failed, fine = self.store.infos.get(f"{_HEALTH}{run.pipeline_id}") or (0, 0)
         if failing or run.state is PipelineRunState.FAILED:
             return (run.number, fine) if run.number > max(failed, fine) else None
         if run.state is PipelineRunState.SUCCEEDED and fine < failed <= run.number:
@@ -246,8 +246,8 @@ class Alerts:
         ]
         if len(left) < len(to):
             say.append(LogLine(at=now(), text=f"Told: {item.title}"))
-        present = self.store.pipeline_run(run.id)
-        self.store.change_pipeline_run(
+        present = self.store.pipeline_runs.get(run.id)
+        self.store.pipeline_runs.change(
             run.id,
             # one that a person repeats meanwhile is told of anew
             expect=PIPELINE_RUN_OVER if run.state in PIPELINE_RUN_OVER else None,

@@ -22,7 +22,7 @@ def times_of(store: Store, pipeline_id: str, request: BackfillRequest) -> tuple[
     Raises:
         InvalidInputError: there is no such schedule, or the range makes no sense.
     """
-    schedules = [trigger for trigger in store.triggers(pipeline_id) if trigger.kind == "cron"]
+    schedules = [trigger for trigger in store.triggers.find(pipeline_id) if trigger.kind == "cron"]
     if request.trigger_id:
         schedules = [trigger for trigger in schedules if trigger.id == request.trigger_id]
     if not schedules:

@@ -83,8 +83,8 @@ class PipelineDriver:
 
     async def _begin(self) -> None:
         store, run = self.store, self.run
-        pipeline = store.pipeline(run.pipeline_id)
-        version = store.version(run.pipeline_id, run.version)
+        pipeline = store.pipelines.get(run.pipeline_id)
+        version = store.pipelines.version(run.pipeline_id, run.version)
         at = run.scheduled_at or run.created_at
         parameters = {**version.definition.parameters, SCHEDULED_TIME: at, **run.parameters}
         self._change(parameters=parameters, started_at=run.started_at or now(), message="")
@@ -110,8 +110,8 @@ class PipelineDriver:
             StepRun(id=f"{run.id}-{i}", run_id=run.id, pipeline_id=run.pipeline_id, step=name, position=i)
             for i, name in enumerate(version.definition.steps)
         ]
-        store.add_steps(run.id, new)
-        self._steps = {step.step: give_up(self.context, step) for step in store.steps(run.id)}
+        store.pipeline_runs.add_steps(run.id, new)
+        self._steps = {step.step: give_up(self.context, step) for step in store.pipeline_runs.steps(run.id)}
         for step in self._steps.values():
             if step.state is StepState.RUNNING:
                 self._attend_to(step, self._attend(step))
@@ -154,7 +154,7 @@ class PipelineDriver:
     async def _turn(self) -> bool:
         """Do what there is to do; whether the run is over."""
         self._reap()
-        self.run = run = self.store.pipeline_run(self.run.id)
+        self.run = run = self.store.pipeline_runs.get(self.run.id)
         if run.service != self.context.service or run.state is not PipelineRunState.RUNNING:
             raise ConflictError("This run is not ours any more.")
         self._place = replace(self._place, run=run)
@@ -224,7 +224,7 @@ class PipelineDriver:
                 self._set(step, state=StepState.SKIPPED, message=message, ended_at=now())
                 return
             values = values_of(name, definition, self._place, outputs)
-            data = self.store.blob(self._place.version.files[self._place.notebook(definition)])
+            data = self.store.blobs.get(self._place.version.files[self._place.notebook(definition)])
             sweep = make_sweep(name, definition, self._place, values=values, outputs=outputs, data=data)
         except MlopsError as error:
             self._take(step, refusal(error))
@@ -253,13 +253,13 @@ class PipelineDriver:
             error=None,
             message="",
         )
-        self.store.create_sweep(sweep, data)
+        self.store.sweeps.create(sweep, data)
         return step
 
     async def _reuse_or_begin(self, step: StepRun, definition: Step, sweep: Sweep, data: bytes) -> None:
         place = self._place
         mark = fingerprint(definition, place, sweep.fixed, place.version.lock.get(sweep.kernel, ""))
-        earlier = self.store.reusable(self.run.pipeline_id, mark)
+        earlier = self.store.pipeline_runs.reusable(self.run.pipeline_id, mark)
         # what it read may be large
         if earlier is not None and await asyncio.to_thread(unchanged, earlier, place):
             self._reuse(step, earlier, sweep.fixed)
@@ -267,7 +267,7 @@ class PipelineDriver:
         await self._attend(self._begin_attempt(step, sweep, data, mark))
 
     def _reuse(self, step: StepRun, earlier: StepRun, parameters: dict[str, Any]) -> None:
-        number = self.store.pipeline_run(earlier.run_id).number
+        number = self.store.pipeline_runs.get(earlier.run_id).number
         self._set(
             step,
             state=StepState.REUSED,
@@ -297,7 +297,7 @@ class PipelineDriver:
         said = step.message
         while True:
             try:
-                sweep = self.store.sweep(sweep_id)
+                sweep = self.store.sweeps.get(sweep_id)
             except NotFoundError:
                 # the service ended between writing down the step and its sweep
                 self._set(step, state=StepState.WAITING, sweeps=step.sweeps[:-1])
@@ -363,12 +363,12 @@ class PipelineDriver:
     # -- writing down ----------------------------------------------------------------------------
 
     def _set(self, step: StepRun, **fields: Any) -> StepRun:
-        changed = self.store.change_step(step.id, expect_attempt=step.attempt, **fields)
+        changed = self.store.pipeline_runs.change_step(step.id, expect_attempt=step.attempt, **fields)
         self._steps[changed.step] = changed
         return changed
 
     def _change(self, **fields: Any) -> None:
-        self.run = self.store.change_pipeline_run(self.run.id, expect_service=self.context.service, **fields)
+        self.run = self.store.pipeline_runs.change(self.run.id, expect_service=self.context.service, **fields)
 
     def _say(self, text: str, step: str = "") -> None:
         self._change(say=[LogLine(at=now(), text=text, step=step)])
@@ -406,7 +406,7 @@ class PipelineDriver:
             await self._finish(PipelineRunState.SUCCEEDED, "")
 
     async def _finish(self, state: PipelineRunState, message: str) -> None:
-        for step in self.store.steps(self.run.id):
+        for step in self.store.pipeline_runs.steps(self.run.id):
             if step.state not in STEP_OVER:
                 self._stop_step(step)
                 error = RunError(name="Internal", message=message)

@@ -60,7 +60,7 @@ class PipelineRuns:
 
     def take_up(self) -> None:
         """Drive what is ours, wake what people asked something of, and begin what has its turn."""
-        for run in self.store.pipeline_runs(states=[PipelineRunState.RUNNING], service=self.context.service):
+        for run in self.store.pipeline_runs.find(states=[PipelineRunState.RUNNING], service=self.context.service):
             if run.id not in self._drivers:
                 self._drive(run)
             elif run.stop_requested:
@@ -76,7 +76,7 @@ class PipelineRuns:
             return
         self._looked_at = time.monotonic()
         self._stop_queued()
-        first = self.store.first_queued_runs()
+        first = self.store.pipeline_runs.first_queued()
         self._concurrency = {run_id: most for run_id, most in self._concurrency.items() if run_id in first}
         self._not_before = {run_id: moment for run_id, moment in self._not_before.items() if run_id in first}
         begun = looked_at = 0
@@ -94,7 +94,7 @@ class PipelineRuns:
 
     def _stop_queued(self) -> None:
         """End what a person, or a run that takes its place, asked to stop before it began."""
-        for run in self.store.pipeline_runs(
+        for run in self.store.pipeline_runs.find(
             states=[PipelineRunState.QUEUED], stop_requested=True, limit=MOST_LOOKED_AT
         ):
             self._end_queued(run, PipelineRunState.STOPPED, run.message or "Stopped")
@@ -102,22 +102,22 @@ class PipelineRuns:
     def _begin(self, run_id: str) -> bool:
         """Begin the first queued run of a pipeline, where it is this service's and has its turn."""
         try:
-            run = self.store.pipeline_run(run_id)
+            run = self.store.pipeline_runs.get(run_id)
         except NotFoundError:
             log.info("Run %s was removed with its pipeline", run_id)
             return False
         try:
-            pipeline = self.store.pipeline(run.pipeline_id)
+            pipeline = self.store.pipelines.get(run.pipeline_id)
             if not self._is_ours(pipeline, run):
                 self.waiting = True
                 return False
             # of a version, which never changes
-            concurrency = self.store.version(run.pipeline_id, run.version).definition.concurrency
+            concurrency = self.store.pipelines.version(run.pipeline_id, run.version).definition.concurrency
         except MlopsError as error:
             self._end_queued(run, PipelineRunState.FAILED, error.message)
             return False
         self._concurrency[run_id] = concurrency
-        taken = self.store.claim_pipeline_run(run_id, concurrency, self.context.service)
+        taken = self.store.pipeline_runs.claim(run_id, concurrency, self.context.service)
         if taken is not None:
             self._drive(taken)
             # the next one of its pipeline may have its turn, too
@@ -137,7 +137,7 @@ class PipelineRuns:
     def _end_queued(self, run: PipelineRun, state: PipelineRunState, message: str) -> None:
         queued = [PipelineRunState.QUEUED]
         try:
-            self.store.change_pipeline_run(run.id, expect=queued, state=state, message=message, ended_at=now())
+            self.store.pipeline_runs.change(run.id, expect=queued, state=state, message=message, ended_at=now())
         except (ConflictError, NotFoundError):
             log.info("Run %s moved on meanwhile", run.id)
 
@@ -161,18 +161,18 @@ class PipelineRuns:
         if isinstance(error, StaleEpochError | StoreFailedError):
             raise error
         log.error("Pipeline run %s could not be driven", run_id, exc_info=error)
-        run = self.store.pipeline_run(run_id)
+        run = self.store.pipeline_runs.get(run_id)
         if run.state in PIPELINE_RUN_OVER or run.service != self.context.service:
             return
         message = defect(error)
-        for step in self.store.steps(run_id):
+        for step in self.store.pipeline_runs.steps(run_id):
             if step.state in (StepState.RUNNING, StepState.WAITING):
-                self.store.change_step(step.id, state=StepState.STOPPED, message=message, ended_at=now())
+                self.store.pipeline_runs.change_step(step.id, state=StepState.STOPPED, message=message, ended_at=now())
             if step.state is StepState.RUNNING and step.sweeps:
                 self.drivers.stop(step.sweeps[-1])
         if run.mlflow_run_id is not None:
             self.context.finish_later(run)
-        self.store.change_pipeline_run(run_id, state=PipelineRunState.FAILED, message=message, ended_at=now())
+        self.store.pipeline_runs.change(run_id, state=PipelineRunState.FAILED, message=message, ended_at=now())
 
     async def close(self) -> None:
         """Let go of all; the next service takes them up."""
@@ -186,12 +186,12 @@ class PipelineRuns:
     def look_after_others(self) -> None:
         """Take over the runs of services whose heartbeat stands still."""
         self.lost = self._lost_services()
-        for run in self.store.pipeline_runs(states=[PipelineRunState.RUNNING]):
-            if run.service in self.lost and Path(self.store.pipeline(run.pipeline_id).project).is_dir():
+        for run in self.store.pipeline_runs.find(states=[PipelineRunState.RUNNING]):
+            if run.service in self.lost and Path(self.store.pipelines.get(run.pipeline_id).project).is_dir():
                 self._take_over(run)
 
     def _lost_services(self) -> set[str]:
-        present = self.store.beats()
+        present = self.store.leases.beats()
         moment = time.monotonic()
         lost = set()
         for name, beat in present.items():
@@ -208,7 +208,7 @@ class PipelineRuns:
             self.context.finish_later(run, run.service)
         line = LogLine(at=now(), text="The service that ran it was lost; another one goes on with it")
         try:
-            taken = self.store.change_pipeline_run(
+            taken = self.store.pipeline_runs.change(
                 run.id,
                 expect=[PipelineRunState.RUNNING],
                 expect_service=run.service,

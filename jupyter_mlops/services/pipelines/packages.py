@@ -63,5 +63,5 @@ class Environments:
             if found is None:
                 said.append(f"the kernel {kernel} is not there any more")
             elif hashlib.sha256(found[0].encode()).hexdigest() != locked:
-                said.append(sentence(drift(self.store.blob(locked).decode(), found[0])))
+                said.append(sentence(drift(self.store.blobs.get(locked).decode(), found[0])))
         return "; ".join(filter(None, said))

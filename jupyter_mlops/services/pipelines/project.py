@@ -272,7 +272,7 @@ def prepared(context: Context, pipeline: Pipeline, version: Version) -> ProjectF
         Path(pipeline.project),
         version.files,
         version.data,
-        context.store.blob,
+        context.store.blobs.get,
         own=context.layout.data,
     )
     folder.make()

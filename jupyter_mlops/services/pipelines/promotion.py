@@ -114,7 +114,7 @@ def _from_run(asking: Asking, request: PromoteRequest) -> Source:
     file = Path(sweep.path)
     if run.state is not RunState.SUCCEEDED:
         raise ConflictError(f"This run is {run.state}; only a run that succeeded can be promoted.")
-    data = asking.store.notebook(sweep.id)
+    data = asking.store.sweeps.notebook(sweep.id)
     definition = _job(file, run.parameters, request, sweep.target)
     said = f"sweep {sweep.id}" if request.sweep_id else f"run {run.id}"
     return Source(file, definition, said, {file.name: data}, run.code)
@@ -183,14 +183,14 @@ def freeze(
     frozen = collect(
         project,
         dict.fromkeys(paths.values()),
-        store.put_blob,
+        store.blobs.put,
         seen=source.seen,
         patterns=source.definition.frozen,
         folder=folder,
         contents=contents,
     )
     lock = {
-        kernel: store.put_blob(found[0].encode())
+        kernel: store.blobs.put(found[0].encode())
         for kernel, spec in resolved.items()
         if (found := packages(kernel, now(), spec))
     }

@@ -60,53 +60,57 @@ class Pipelines(TriggerRequests, RunRequests):
         }
         if known is None:
             made = Pipeline(id=uuid4().hex, path=str(source.path), created_at=now(), **fields)
-            pipeline = self.store.create_pipeline(made, version)
+            pipeline = self.store.pipelines.create(made, version)
             version = msgspec.structs.replace(version, pipeline_id=pipeline.id, number=1)
         else:
             if not request.name.strip():
                 del fields["name"]
-            pipeline, version = self.store.add_version(known.id, version, **fields)
+            pipeline, version = self.store.pipelines.add_version(known.id, version, **fields)
         trigger = None
         if request.schedule is not None:
             trigger = self.add_trigger(pipeline.id, request.schedule).trigger
-            pipeline = self.store.pipeline(pipeline.id)
+            pipeline = self.store.pipelines.get(pipeline.id)
         return PromoteAnswer(pipeline=pipeline, version=version, trigger=trigger)
 
     def _known(self, request: PromoteRequest, path: str) -> Pipeline | None:
         if request.pipeline_id:
             return self.pipeline(request.pipeline_id)
         wanted = request.name.strip()
-        same = [p for p in self.store.pipelines(path=path) if not wanted or p.name == wanted]
+        same = [p for p in self.store.pipelines.find(path=path) if not wanted or p.name == wanted]
         return same[0] if same else None
 
     def version(self, pipeline_id: str, number: int) -> Version:
         """One version."""
-        return self.store.version(self.pipeline(pipeline_id).id, number)
+        return self.store.pipelines.version(self.pipeline(pipeline_id).id, number)
 
     def diff(self, pipeline_id: str, older: int, newer: int) -> VersionDiff:
         """What is different between two versions."""
         from .diff import diff
 
         self.pipeline(pipeline_id)
-        return diff(self.store.version(pipeline_id, older), self.store.version(pipeline_id, newer), self.store.blob)
+        return diff(
+            self.store.pipelines.version(pipeline_id, older),
+            self.store.pipelines.version(pipeline_id, newer),
+            self.store.blobs.get,
+        )
 
     # -- pipelines -----------------------------------------------------------------------------
 
     def listed(self, *, deleted: bool | None = False) -> list[Pipeline]:
         """Pipelines of files below the root, by the time they were made."""
-        return self.store.pipelines(folder=str(self.root), deleted=deleted)
+        return self.store.pipelines.find(folder=str(self.root), deleted=deleted)
 
     def details(self, pipeline_id: str) -> PipelineDetails:
         """A pipeline with all that is shown beside its runs."""
         from ..process.systemd import keeper
 
         pipeline = self.pipeline(pipeline_id)
-        versions = self.store.versions(pipeline_id)
+        versions = self.store.pipelines.versions(pipeline_id)
         current = next(version for version in versions if version.number == pipeline.version)
         sentence, ends = keeper(self.settings, self.store)
         return PipelineDetails(
             pipeline=pipeline,
-            triggers=[self._outward(trigger) for trigger in self.store.triggers(pipeline_id)],
+            triggers=[self._outward(trigger) for trigger in self.store.triggers.find(pipeline_id)],
             versions=versions,
             graph=graph(current.definition),
             keeper=sentence,
@@ -124,30 +128,30 @@ class Pipelines(TriggerRequests, RunRequests):
             if not fields["name"]:
                 raise InvalidInputError("Give the pipeline a name.", {"name": "is empty"})
         if "version" in fields:
-            definition = self.store.version(pipeline_id, fields["version"]).definition
+            definition = self.store.pipelines.version(pipeline_id, fields["version"]).definition
             fields |= {"target": definition.target, "steps": len(definition.steps)}
-        pipeline = self.store.change_pipeline(pipeline_id, **fields)
+        pipeline = self.store.pipelines.change(pipeline_id, **fields)
         if "paused" in fields:
             self._set_triggers(pipeline)
-        return self.store.pipeline(pipeline_id)
+        return self.store.pipelines.get(pipeline_id)
 
     def delete(self, pipeline_id: str) -> None:
         """Put a pipeline aside; nothing fires it any more, and it can be restored."""
         self.pipeline(pipeline_id)
-        live = self.store.pipeline_runs(
+        live = self.store.pipeline_runs.find(
             pipeline_id, states=[PipelineRunState.QUEUED, PipelineRunState.RUNNING], limit=1
         )
         if live:
             raise ConflictError(f"Run {live[0].number} of this pipeline goes on; stop it first.")
-        self._set_triggers(self.store.change_pipeline(pipeline_id, deleted_at=now()))
+        self._set_triggers(self.store.pipelines.change(pipeline_id, deleted_at=now()))
 
     def restore(self, pipeline_id: str) -> Pipeline:
         """Bring a deleted pipeline back."""
-        self._set_triggers(self.store.change_pipeline(self.pipeline(pipeline_id).id, deleted_at=None))
-        return self.store.pipeline(pipeline_id)
+        self._set_triggers(self.store.pipelines.change(self.pipeline(pipeline_id).id, deleted_at=None))
+        return self.store.pipelines.get(pipeline_id)
 
     def _set_triggers(self, pipeline: Pipeline) -> None:
         """What is paused is not due; what goes on does so from now on."""
         rests = pipeline.paused or pipeline.deleted_at is not None
-        for trigger in self.store.triggers(pipeline.id):
-            self.store.change_trigger(trigger.id, next_at=None if rests else next_at(trigger))
+        for trigger in self.store.triggers.find(pipeline.id):
+            self.store.triggers.change(trigger.id, next_at=None if rests else next_at(trigger))

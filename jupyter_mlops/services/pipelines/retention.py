@@ -32,10 +32,10 @@ async def apply(context: Context) -> None:
     Each service does so for the runs that it ran, as their files lie with it. Where MLflow cannot be asked what
     registered models come from, nothing is removed.
     """
-    await asyncio.to_thread(context.store.purge_fires, _ago(FIRES_KEPT))
+    await asyncio.to_thread(context.store.triggers.purge_fires, _ago(FIRES_KEPT))
     try:
         await _remove_deleted_sweeps(context)
-        for pipeline in context.store.pipelines():
+        for pipeline in context.store.pipelines.find():
             # there may be thousands, and what is due must not wait for them
             await asyncio.sleep(0)
             await _keep_few(context, pipeline)
@@ -50,11 +50,11 @@ async def apply(context: Context) -> None:
 
 async def _keep_few(context: Context, pipeline: Pipeline) -> None:
     store = context.store
-    retention = store.version(pipeline.id, pipeline.version).definition.retention
+    retention = store.pipelines.version(pipeline.id, pipeline.version).definition.retention
     if retention.runs is None and retention.days is None:
         return
     before = None if retention.days is None else _ago(timedelta(days=retention.days))
-    doomed = store.surplus_runs(pipeline.id, context.service, MOST, newest=retention.runs, before=before)
+    doomed = store.pipeline_runs.surplus(pipeline.id, context.service, MOST, newest=retention.runs, before=before)
     models = await _with_model(context, doomed)
     doomed = await _not_taken(store, pipeline, [run for run in doomed if run.id not in models])
     for run in doomed:
@@ -67,9 +67,9 @@ async def _not_taken(store: Store, pipeline: Pipeline, doomed: list[PipelineRun]
     """Those of some runs, newest first, that no run which stays took a result of, nor will."""
     untaken = _untaken(doomed, await asyncio.to_thread(_takers, store, pipeline))
     # from here on nothing is taken of them: a step looks for a result and takes it without a pause
-    steps = [step for run in untaken for step in store.steps(run.id) if step.fingerprint]
+    steps = [step for run in untaken for step in store.pipeline_runs.steps(run.id) if step.fingerprint]
     for step in steps:
-        store.change_step(step.id, fingerprint="")
+        store.pipeline_runs.change_step(step.id, fingerprint="")
         await asyncio.sleep(0)
     return _untaken(untaken, await asyncio.to_thread(_takers, store, pipeline)) if steps else untaken
 
@@ -77,7 +77,7 @@ async def _not_taken(store: Store, pipeline: Pipeline, doomed: list[PipelineRun]
 def _takers(store: Store, pipeline: Pipeline) -> dict[str, set[str]]:
     """By id of a run, ids of those that took a result of it."""
     takers: dict[str, set[str]] = defaultdict(set)
-    for step in store.reused_steps(pipeline.id):
+    for step in store.pipeline_runs.reused_steps(pipeline.id):
         takers[step.reused].add(step.run_id)
     return takers
 
@@ -108,16 +108,16 @@ def _mlflow_runs(store: Store, run: PipelineRun) -> list[str]:
     found = [run.mlflow_run_id]
     for sweep in _sweeps(store, run):
         found.append(sweep.mlflow_run_id)
-        found += [each.mlflow_run_id for each in store.runs(sweep.id)]
+        found += [each.mlflow_run_id for each in store.runs.of_sweep(sweep.id)]
     return [run_id for run_id in found if run_id]
 
 
 def _sweeps(store: Store, run: PipelineRun) -> list[Sweep]:
     """Those that executed a run's steps; a step that took an earlier result shows another run's."""
     found = []
-    for sweep_id in {sweep_id for step in store.steps(run.id) for sweep_id in step.sweeps}:
+    for sweep_id in {sweep_id for step in store.pipeline_runs.steps(run.id) for sweep_id in step.sweeps}:
         try:
-            sweep = store.sweep(sweep_id)
+            sweep = store.sweeps.get(sweep_id)
         except NotFoundError:
             continue
         if sweep.pipeline_run == run.id:
@@ -130,7 +130,7 @@ async def _remove_run(context: Context, run: PipelineRun, *, mlflow: bool = True
         await remove_sweep(context, sweep, mlflow=mlflow)
     if run.mlflow_run_id and mlflow:
         await context.call(context.tracking.drop_runs, [run.mlflow_run_id])
-    context.store.purge_pipeline_run(run.id)
+    context.store.pipeline_runs.purge(run.id)
 
 
 # -- folders -----------------------------------------------------------------------------------
@@ -144,7 +144,9 @@ async def _remove_projects(context: Context, pipeline: Pipeline) -> None:
         return
     for folder in list(versions.iterdir()):
         number = int(folder.name) if folder.name.isdecimal() else 0
-        if number == store.pipeline(pipeline.id).version or (number and store.in_use(pipeline.id, number, _ago(REST))):
+        if number == store.pipelines.get(pipeline.id).version or (
+            number and store.pipeline_runs.in_use(pipeline.id, number, _ago(REST))
+        ):
             continue
         if number:
             # at once, as nothing is awaited in between: what begins now makes the folder anew
@@ -158,8 +160,8 @@ async def _remove_projects(context: Context, pipeline: Pipeline) -> None:
 async def _remove_deleted_sweeps(context: Context) -> None:
     """Remove for good what was deleted long ago; MLflow is told, and keeps it in its own bin."""
     before = _ago(timedelta(days=context.settings.keep_deleted_days))
-    for sweep_id in context.store.purgeable(before, context.service):
-        sweep = context.store.sweep(sweep_id)
+    for sweep_id in context.store.sweeps.purgeable(before, context.service):
+        sweep = context.store.sweeps.get(sweep_id)
         # a person may have restored it while others were removed
         if sweep.deleted_at is not None:
             await remove_sweep(context, sweep)
@@ -169,18 +171,18 @@ async def _remove_deleted(context: Context) -> None:
     """Remove for good what was deleted long ago; runs in MLflow that a model comes from stay there."""
     store = context.store
     purged = []
-    for pipeline_id in store.purgeable_pipelines(_ago(timedelta(days=context.settings.keep_deleted_days))):
-        while ours := store.surplus_runs(pipeline_id, context.service, MOST, newest=0):
+    for pipeline_id in store.pipelines.purgeable(_ago(timedelta(days=context.settings.keep_deleted_days))):
+        while ours := store.pipeline_runs.surplus(pipeline_id, context.service, MOST, newest=0):
             models = await _with_model(context, ours)
             for run in ours:
                 await _remove_run(context, run, mlflow=run.id not in models)
         folder: Path = context.layout.project(pipeline_id, 1).parent.parent
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         # the files of others lie with them: the last one removes the pipeline
-        if not store.pipeline_runs(pipeline_id, limit=1):
+        if not store.pipeline_runs.find(pipeline_id, limit=1):
             purged.append(pipeline_id)
     if purged:
-        await asyncio.to_thread(store.purge_pipelines, purged)
+        await asyncio.to_thread(store.pipelines.purge, purged)
 
 
 def _ago(duration: timedelta) -> str:

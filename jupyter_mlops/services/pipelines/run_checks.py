@@ -16,7 +16,7 @@ def check_parameters(store: Store, pipeline_id: str, number: int, parameters: di
     Raises:
         InvalidInputError: it has no such parameter; says which it has.
     """
-    known = store.version(pipeline_id, number).definition.parameters
+    known = store.pipelines.version(pipeline_id, number).definition.parameters
     unknown = [name for name in parameters if name not in known]
     if unknown:
         has = f"it has {', '.join(known)}" if known else "it has none"

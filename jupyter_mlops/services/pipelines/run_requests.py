@@ -37,13 +37,15 @@ class RunRequests(Asking):
         """Runs of a pipeline that changed after a revision, newest first."""
         self.pipeline(pipeline_id)
         revision = self.store.revision()
-        return PipelineRunsPage(runs=self.store.pipeline_runs(pipeline_id, since=since, limit=_PAGE), revision=revision)
+        return PipelineRunsPage(
+            runs=self.store.pipeline_runs.find(pipeline_id, since=since, limit=_PAGE), revision=revision
+        )
 
     def run_details(self, run_id: str) -> PipelineRunDetails:
         """A run with its steps and their graph."""
         run = self.pipeline_run(run_id)
-        definition = self.store.version(run.pipeline_id, run.version).definition
-        return PipelineRunDetails(run=run, steps=self.store.steps(run_id), graph=graph(definition))
+        definition = self.store.pipelines.version(run.pipeline_id, run.version).definition
+        return PipelineRunDetails(run=run, steps=self.store.pipeline_runs.steps(run_id), graph=graph(definition))
 
     def start(self, pipeline_id: str, request: RunRequest) -> PipelineRun:
         """Run a pipeline now, or rather as soon as it has its turn.
@@ -57,7 +59,7 @@ class RunRequests(Asking):
         number = request.version or pipeline.version
         check_parameters(self.store, pipeline_id, number, request.parameters)
         at = now()
-        return self.store.create_pipeline_run(
+        return self.store.pipeline_runs.create(
             PipelineRun(
                 id=uuid4().hex,
                 pipeline_id=pipeline_id,
@@ -76,7 +78,7 @@ class RunRequests(Asking):
         run = self.pipeline_run(run_id)
         if run.state in PIPELINE_RUN_OVER:
             raise ConflictError("This run is over; there is nothing to stop.")
-        return self.store.change_pipeline_run(run_id, stop_requested=True)
+        return self.store.pipeline_runs.change(run_id, stop_requested=True)
 
     def retry(self, run_id: str, request: RetryRequest) -> PipelineRun:
         """Repeat a run's failed steps and all behind them; what succeeded before stays as it is.
@@ -89,19 +91,20 @@ class RunRequests(Asking):
             raise ConflictError(
                 "Only a run that is over and failed or was stopped can be repeated; run it anew instead."
             )
-        steps = {step.step: step for step in self.store.steps(run_id)}
+        steps = {step.step: step for step in self.store.pipeline_runs.steps(run_id)}
         if request.step and request.step not in steps:
             raise NotFoundError(f"This run has no step “{request.step}”.")
         failed = {name for name, step in steps.items() if step.state in (StepState.FAILED, StepState.STOPPED)}
         # also those that ran because a step failed, or whatever became of it
         again = _with_those_behind(
-            failed | {request.step} & steps.keys(), edges(self.store.version(run.pipeline_id, run.version).definition)
+            failed | {request.step} & steps.keys(),
+            edges(self.store.pipelines.version(run.pipeline_id, run.version).definition),
         )
         again |= {name for name, step in steps.items() if step.state is StepState.SKIPPED}
         for name in again:
             step = steps[name]
             begun = bool(step.sweeps) and step.state is not StepState.SKIPPED
-            self.store.change_step(
+            self.store.pipeline_runs.change_step(
                 step.id,
                 state=StepState.WAITING,
                 attempt=step.attempt + begun,
@@ -112,7 +115,7 @@ class RunRequests(Asking):
                 ended_at=None,
                 message="",
             )
-        return self.store.change_pipeline_run(
+        return self.store.pipeline_runs.change(
             run_id,
             expect=[run.state],
             state=PipelineRunState.QUEUED,
@@ -145,8 +148,8 @@ class RunRequests(Asking):
             for time in times
         ]
         for _ in range(10):
-            self.store.fire([Firing(trigger, trigger.next_at, due, trigger.message)], at, self.layout.service)
-            present = self.store.trigger(trigger.id)
+            self.store.triggers.fire([Firing(trigger, trigger.next_at, due, trigger.message)], at, self.layout.service)
+            present = self.store.triggers.get(trigger.id)
             if self._fired(trigger, times) >= set(times):
                 return BackfillAnswer(times=times, known=len(known))
             # it fired, or was changed, in between
@@ -155,7 +158,9 @@ class RunRequests(Asking):
 
     def _fired(self, trigger: Trigger, times: list[str]) -> set[str]:
         """Which of some times made a run; those that were missed or let go did not."""
-        return {fire.scheduled_at for fire in self.store.fired(trigger.id, since=times[0]) if fire.run_id} & set(times)
+        return {
+            fire.scheduled_at for fire in self.store.triggers.fired(trigger.id, since=times[0]) if fire.run_id
+        } & set(times)
 
 
 def _with_those_behind(steps: set[str], waits: dict[str, list[str]]) -> set[str]:

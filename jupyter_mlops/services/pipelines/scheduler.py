@@ -45,7 +45,7 @@ class Scheduler:
     @property
     def next_due(self) -> float | None:
         """Seconds until the next trigger is due, None where none ever is."""
-        at = self.store.next_due()
+        at = self.store.triggers.next_due()
         if at is None:
             return None
         return (datetime.fromisoformat(at) - datetime.now(UTC)).total_seconds()
@@ -55,14 +55,16 @@ class Scheduler:
         made = 0
         while True:
             moment = datetime.now(UTC)
-            found = self.store.triggers(due=moment.isoformat(timespec="microseconds"), limit=BATCH)
+            found = self.store.triggers.find(due=moment.isoformat(timespec="microseconds"), limit=BATCH)
             crons = [trigger for trigger in found if trigger.kind == "cron"]
             for trigger in found:
                 if trigger.kind == "files":
                     self._look(trigger)
             if not crons:
                 return made
-            made += len(self.store.fire([due(trigger, moment) for trigger in crons], now(), self.context.service))
+            made += len(
+                self.store.triggers.fire([due(trigger, moment) for trigger in crons], now(), self.context.service)
+            )
 
     def _look(self, trigger: Trigger) -> None:
         if trigger.id in self._looking:
@@ -88,7 +90,7 @@ class Scheduler:
             following = datetime.now(UTC) + timedelta(seconds=pause)
         firing = Firing(trigger, following.isoformat(timespec="microseconds"), fires, message, state=state)
         try:
-            self.store.fire([firing], now(), self.context.service)
+            self.store.triggers.fire([firing], now(), self.context.service)
         except MlopsError as error:
             # as it stands it is due again at once
             log.warning("What is new for a trigger could not be written down: %s", error.message)
@@ -99,7 +101,7 @@ class Scheduler:
         Raises:
             MlopsError: they cannot be read, or their place does not answer.
         """
-        state = self.store.trigger_state(trigger.id)
+        state = self.store.triggers.state(trigger.id)
 
         def see() -> tuple[dict[str, Any], PipelineRun | None]:
             try:

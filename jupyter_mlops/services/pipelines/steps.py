@@ -203,7 +203,7 @@ def _extras(name: str, step: Step, place: Place, outputs: Outputs) -> RunExtras:
 
 def outcome_of(store: Store, sweep: Sweep, step: Step) -> Outcome:
     """What became of an attempt whose sweep is over."""
-    runs = store.runs(sweep.id)
+    runs = store.runs.of_sweep(sweep.id)
     if sweep.message.startswith(INTERNAL):
         return Outcome(StepState.FAILED, message=sweep.message, error=_internal(sweep.message))
     return _of_sweep(sweep, runs, step.sweep.objective) if step.sweep else _of_notebook(sweep, runs)

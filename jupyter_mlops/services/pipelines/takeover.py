@@ -31,7 +31,7 @@ def give_up(context: Context, step: StepRun) -> StepRun:
     owner = sweep.service
     if context.shares_mlflow(owner):
         # so that we tell of its runs: the other one may never come back
-        context.store.change_sweep(sweep.id, service=context.service)
+        context.store.sweeps.change(sweep.id, service=context.service)
         owner = ""
     context.settle(sweep.id, _WHY, owner)
     return step
@@ -41,7 +41,7 @@ def _left_behind(context: Context, step: StepRun) -> Sweep | None:
     if not step.sweeps or step.state is StepState.REUSED:
         return None
     try:
-        sweep = context.store.sweep(step.sweeps[-1])
+        sweep = context.store.sweeps.get(step.sweeps[-1])
     except NotFoundError:
         log.info("Step %s was lost before it began", step.id)
         return None
@@ -51,13 +51,13 @@ def _left_behind(context: Context, step: StepRun) -> Sweep | None:
 
 def _moved(context: Context, step: StepRun, sweep: Sweep) -> StepRun:
     if sweep.extras is None or sweep.extras.repeat_lost:
-        return context.store.change_step(
+        return context.store.pipeline_runs.change_step(
             step.id,
             state=StepState.WAITING,
             attempt=step.attempt + 1,
             message=f"{_WHY}; it is repeated",
         )
     error = RunError(name="WorkerLost", message=f"{_WHY}. It is not to be repeated.")
-    return context.store.change_step(
+    return context.store.pipeline_runs.change_step(
         step.id, state=StepState.FAILED, error=error, message=error.message, ended_at=now()
     )

@@ -45,7 +45,7 @@ class TriggerRequests(Asking):
         trigger = trigger_of(pipeline_id, request, folder, _hash(token) if token else "")
         if pipeline.paused or pipeline.deleted_at:
             trigger = msgspec.structs.replace(trigger, next_at=None)
-        return ScheduleAnswer(trigger=self._outward(self.store.create_trigger(trigger)), token=token)
+        return ScheduleAnswer(trigger=self._outward(self.store.triggers.create(trigger)), token=token)
 
     def _check(self, request: ScheduleRequest, folder: Path, pipeline_id: str) -> None:
         """Refuse a schedule or trigger that makes no sense; ``pipeline_id`` is empty for a pipeline yet to be made."""
@@ -68,12 +68,12 @@ class TriggerRequests(Asking):
                     )
                 continue
             followed.add(current)
-            todo += [t.upstream for t in self.store.triggers(current) if t.kind == "pipeline"]
+            todo += [t.upstream for t in self.store.triggers.find(current) if t.kind == "pipeline"]
 
     def change_trigger(self, trigger_id: str, change: TriggerChange) -> Trigger:
         """Change a schedule or trigger."""
         trigger = self.trigger(trigger_id)
-        pipeline = self.store.pipeline(trigger.pipeline_id)
+        pipeline = self.store.pipelines.get(trigger.pipeline_id)
         fields = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not None}
         changed = msgspec.structs.replace(trigger, **fields, message="")
         folder = Path(pipeline.path).parent
@@ -84,17 +84,17 @@ class TriggerRequests(Asking):
         moved = {"cron", "zone", "enabled", "pattern"} & set(fields)
         at = (None if rests else checked.next_at) if moved else trigger.next_at
         return self._outward(
-            self.store.change_trigger(trigger_id, **fields | {"pattern": checked.pattern}, next_at=at, message="")
+            self.store.triggers.change(trigger_id, **fields | {"pattern": checked.pattern}, next_at=at, message="")
         )
 
     def _outward(self, trigger: Trigger) -> Trigger:
-        folder = Path(self.store.pipeline(trigger.pipeline_id).path).parent
+        folder = Path(self.store.pipelines.get(trigger.pipeline_id).path).parent
         # a hash, too, is nobody's business
         return msgspec.structs.replace(trigger, token_hash="", pattern=short_pattern(trigger.pattern, folder))
 
     def delete_trigger(self, trigger_id: str) -> None:
         """Remove a schedule or trigger; what it fired stays."""
-        self.store.delete_trigger(self.trigger(trigger_id).id)
+        self.store.triggers.delete(self.trigger(trigger_id).id)
 
     def checked_trigger(self, trigger_id: str, token: str) -> Trigger:
         """A trigger for whoever has its token.
@@ -135,16 +135,16 @@ class TriggerRequests(Asking):
             at = now()
             run = run_of(trigger, "http", time or at, at)
             run = msgspec.structs.replace(run, id=run_id, parameters=parameters)
-            made = self.store.fire([Firing(trigger, None, [(at, run, "")])], at, self.layout.service)
+            made = self.store.triggers.fire([Firing(trigger, None, [(at, run, "")])], at, self.layout.service)
             if made:
                 return made[0]
             # another call was written down at the same time
-            trigger = self.store.trigger(trigger.id)
+            trigger = self.store.triggers.get(trigger.id)
         raise ConflictError("This trigger is called too often at once; call it again.")
 
     def _repeated(self, run_id: str, parameters: dict[str, Any]) -> PipelineRun | None:
         try:
-            earlier = self.store.pipeline_run(run_id)
+            earlier = self.store.pipeline_runs.get(run_id)
         except NotFoundError:
             return None
         if any(earlier.parameters.get(name) != value for name, value in parameters.items()):
@@ -154,12 +154,12 @@ class TriggerRequests(Asking):
         return earlier
 
     def _check_call(self, trigger: Trigger, request: RunRequest) -> None:
-        pipeline = self.store.pipeline(trigger.pipeline_id)
+        pipeline = self.store.pipelines.get(trigger.pipeline_id)
         if not trigger.enabled or pipeline.paused or pipeline.deleted_at:
             raise ConflictError(f"“{pipeline.name}” is paused; resume it, or this trigger, first.")
         check_parameters(self.store, pipeline.id, pipeline.version, request.parameters)
         most = self.settings.calls_per_minute
-        fires = self.store.fired(trigger.id, since=iso(datetime.now(UTC) - timedelta(minutes=1)), limit=most)
+        fires = self.store.triggers.fired(trigger.id, since=iso(datetime.now(UTC) - timedelta(minutes=1)), limit=most)
         if len(fires) < most:
             return
         passed = datetime.now(UTC) - datetime.fromisoformat(fires[-1].scheduled_at)

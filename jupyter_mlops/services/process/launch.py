@@ -123,10 +123,10 @@ def revive_service(store: Store | None, settings: MlopsSettings) -> bool:
 
 def has_work(store: Store, service: str) -> bool:
     """Whether a sweep or a pipeline's run waits for a service, or is with it."""
-    if any(_waits(sweep) for sweep in store.sweeps(live=True) if sweep.service in ("", service)):
+    if any(_waits(sweep) for sweep in store.sweeps.find(live=True) if sweep.service in ("", service)):
         return True
-    for run in store.pipeline_runs(states=[PipelineRunState.QUEUED, PipelineRunState.RUNNING]):
-        if (run.service or store.pipeline(run.pipeline_id).service) in ("", service):
+    for run in store.pipeline_runs.find(states=[PipelineRunState.QUEUED, PipelineRunState.RUNNING]):
+        if (run.service or store.pipelines.get(run.pipeline_id).service) in ("", service):
             return True
     return False
 
@@ -158,7 +158,7 @@ def service_info(store: Store, settings: MlopsSettings) -> ServiceInfo:
     """How the service is; what it last said of itself counts only while it lives."""
     if not is_running(settings):
         return ServiceInfo(state="off")
-    said = store.info(info_key(Layout(settings.data_path)))
+    said = store.infos.get(info_key(Layout(settings.data_path)))
     if said is None:
         return ServiceInfo(state="starting")
     return msgspec.convert(said, ServiceInfo)

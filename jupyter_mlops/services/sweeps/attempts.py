@@ -151,7 +151,7 @@ class Attempts:
 
     async def _tell(self, run: Run) -> None:
         try:
-            run = await self.context.track(self.store.sweep(self.sweep_id), run)
+            run = await self.context.track(self.store.sweeps.get(self.sweep_id), run)
             if run.state is RunState.SUCCEEDED:
                 # it may have logged the very metric that runs are compared by
                 self._over(run)
@@ -225,7 +225,7 @@ class Attempts:
             if not fields or run.id not in self._tasks:
                 return
             try:
-                self.store.change_run(run.id, expect=RUN_LIVE, expect_attempt=run.attempt, **fields)
+                self.store.runs.change(run.id, expect=RUN_LIVE, expect_attempt=run.attempt, **fields)
             except ConflictError:
                 # a fast run has ended before its last cells are written
                 log.debug("Progress of run %s came late", run.id)
@@ -262,7 +262,7 @@ class Attempts:
         )
         if self._known(run):
             self._over(run)
-            self.context.track_beside(self.store.sweep(self.sweep_id), run)
+            self.context.track_beside(self.store.sweeps.get(self.sweep_id), run)
             return
         if run.state is not RunState.SUCCEEDED:
             self._over(run)
@@ -271,12 +271,12 @@ class Attempts:
     def end(self, run: Run, **fields: Any) -> Run:
         """Write down that a run's present attempt is over."""
         fields.setdefault("ended_at", now())
-        return self.store.change_run(run.id, expect_attempt=run.attempt, **fields)
+        return self.store.runs.change(run.id, expect_attempt=run.attempt, **fields)
 
     async def _lose(self, run: Run, why: str) -> None:
         self._lost[run.id] += 1
-        sweep = self.store.sweep(self.sweep_id)
-        if self.store.run(run.id).stop_requested or sweep.stop_requested:
+        sweep = self.store.sweeps.get(self.sweep_id)
+        if self.store.runs.get(run.id).stop_requested or sweep.stop_requested:
             run = self.end(run, state=RunState.STOPPED, message="Stopped")
             self._over(await self.context.track(sweep, run))
         elif self._lost[run.id] >= self._most_attempts(sweep):
@@ -286,7 +286,7 @@ class Attempts:
             run = self.end(run, state=RunState.FAILED, error=error, message=error.message)
             self._over(await self.context.track(sweep, run))
         else:
-            self.store.change_run(
+            self.store.runs.change(
                 run.id,
                 expect=RUN_LIVE,
                 expect_attempt=run.attempt,
@@ -303,7 +303,7 @@ class Attempts:
         """The history of a pipeline's run tells what happened on its way."""
         if sweep.pipeline_run:
             line = LogLine(at=now(), step=sweep.step, text=f"Attempt {run.attempt} was lost: {why} It is repeated.")
-            self.store.change_pipeline_run(sweep.pipeline_run, say=[line])
+            self.store.pipeline_runs.change(sweep.pipeline_run, say=[line])
 
     def _shared_files(self, run: Run, result: RunResult) -> list[str]:
         warnings = []

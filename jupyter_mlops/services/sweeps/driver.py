@@ -47,7 +47,7 @@ class SweepDriver:
         self.id = sweep.id
         self.sweep = sweep
         self.target = context.targets.get(sweep.target)
-        notebook = read_notebook(self.store.notebook(sweep.id))
+        notebook = read_notebook(self.store.sweeps.notebook(sweep.id))
         self.study = study_of(self.store, context.settings, sweep)
         self.usage = mlflow_usage(notebook)
         self.wake = asyncio.Event()
@@ -87,7 +87,7 @@ class SweepDriver:
         if sweep.pipeline_run:
             # nobody sits beside it who would start it again
             while not await self._reached():
-                if self.store.sweep(self.id).stop_requested:
+                if self.store.sweeps.get(self.id).stop_requested:
                     return
                 await self._nap()
         else:
@@ -96,7 +96,7 @@ class SweepDriver:
         if not frozen.exists():
             try:
                 frozen.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                frozen.write_bytes(self.store.notebook(self.id))
+                frozen.write_bytes(self.store.sweeps.notebook(self.id))
             except OSError as error:
                 frozen.unlink(missing_ok=True)
                 raise UnavailableError(
@@ -128,9 +128,9 @@ class SweepDriver:
 
     async def _take_up(self) -> None:
         """Take up the attempts that an earlier service handed out, as soon as their workers can be asked."""
-        live = self.store.runs(self.id, states=RUN_LIVE)
+        live = self.store.runs.of_sweep(self.id, states=RUN_LIVE)
         while live and not await self._reached():
-            if self.store.sweep(self.id).stop_requested:
+            if self.store.sweeps.get(self.id).stop_requested:
                 # left to its target, which is gone
                 return
             await self._nap()
@@ -152,7 +152,7 @@ class SweepDriver:
         """Do what there is to do; whether the sweep is over."""
         if self.attempts.failure is not None:
             raise self.attempts.failure
-        self.sweep = sweep = self.store.sweep(self.id)
+        self.sweep = sweep = self.store.sweeps.get(self.id)
         if sweep.stop_requested and sweep.state is not SweepState.STOPPING:
             self._set(state=self._stopping(), message=self._last_word("Stopping"))
         if self.sweep.state is SweepState.STOPPING:
@@ -190,7 +190,7 @@ class SweepDriver:
             self._set(message=line)
 
     def _set(self, **fields: Any) -> Sweep:
-        self.sweep = self.store.change_sweep(self.id, **fields)
+        self.sweep = self.store.sweeps.change(self.id, **fields)
         return self.sweep
 
     def _last_word(self, otherwise: str) -> str:
@@ -231,8 +231,8 @@ class SweepDriver:
             )
             for i, point in enumerate(points)
         ]
-        self.store.add_runs(self.id, planned)
-        self.sweep = self.store.sweep(self.id)
+        self.store.runs.add(self.id, planned)
+        self.sweep = self.store.sweeps.get(self.id)
 
     async def _hand_out(self, slots: int) -> None:
         if slots != self.sweep.slots_open:
@@ -242,7 +242,7 @@ class SweepDriver:
         if wanted > 0 and self.target.free <= 0:
             self.target.stand_in_line(self.id, self.wake.set)
         free = min(wanted, self.target.free)
-        for run in self.store.runs(self.id, states=[RunState.QUEUED], limit=free) if free > 0 else ():
+        for run in self.store.runs.of_sweep(self.id, states=[RunState.QUEUED], limit=free) if free > 0 else ():
             await self._begin(run)
         # those behind us may have the rest
         self.target.pass_on()
@@ -274,7 +274,7 @@ class SweepDriver:
             raise
 
     async def _give(self, run: Run) -> None:
-        run = self.store.change_run(
+        run = self.store.runs.change(
             run.id,
             expect=[RunState.QUEUED],
             expect_attempt=run.attempt,
@@ -283,7 +283,7 @@ class SweepDriver:
         )
         mlflow_run, env = await self.context.begin_run(self.sweep, run, self.usage)
         if mlflow_run != run.mlflow_run_id:
-            run = self.store.change_run(run.id, expect_attempt=run.attempt, mlflow_run_id=mlflow_run)
+            run = self.store.runs.change(run.id, expect_attempt=run.attempt, mlflow_run_id=mlflow_run)
         self.attempts.hand_out(self.sweep, run, env)
 
     def _end_unstarted(self, run: Run) -> None:
@@ -293,7 +293,7 @@ class SweepDriver:
 
     def _note(self, run: Run) -> None:
         """Learn from a finished run: open the slots, find the best, or pause."""
-        sweep = self.sweep = self.store.sweep(self.id)
+        sweep = self.sweep = self.store.sweeps.get(self.id)
         self._tell(run)
         if run.state is RunState.SUCCEEDED:
             self._succeeded += 1
@@ -304,7 +304,7 @@ class SweepDriver:
             alike = not self._succeeded and self._failures[kind] >= SAME_FAILURES
             if alike and sweep.state is SweepState.RUNNING and self._left():
                 if sweep.pipeline_run:
-                    self.store.request_stop_sweep(self.id)
+                    self.store.sweeps.request_stop(self.id)
                     return
                 self._set(
                     pause_requested=True,
@@ -330,12 +330,12 @@ class SweepDriver:
         unfinished = [RunState.QUEUED, *RUN_LIVE]
         if any(self.sweep.counts.get(state) for state in unfinished):
             revision = self.store.revision()
-            for run in self.store.runs(self.id, states=unfinished, since=self._looked_at):
+            for run in self.store.runs.of_sweep(self.id, states=unfinished, since=self._looked_at):
                 if run.stop_requested:
                     self._to_stop[run.id] = run
             self._looked_at = revision
         for run_id in list(self._to_stop):
-            run = self.store.run(run_id)
+            run = self.store.runs.get(run_id)
             if run.state in RUN_OVER:
                 del self._to_stop[run_id]
             elif run.state is RunState.QUEUED:
@@ -344,9 +344,9 @@ class SweepDriver:
                 await self.target.stop(run.id, run.attempt)
 
     async def _step_stopping(self) -> bool:
-        for run in self.store.runs(self.id, states=[RunState.QUEUED]):
+        for run in self.store.runs.of_sweep(self.id, states=[RunState.QUEUED]):
             self.attempts.end(run, tracked=True, **_NEVER_STARTED)
-        for run in self.store.runs(self.id, states=RUN_LIVE):
+        for run in self.store.runs.of_sweep(self.id, states=RUN_LIVE):
             stopped = await self.target.stop(run.id, run.attempt)
             if not stopped and run.id not in self.attempts:
                 self.attempts.end(run, state=RunState.STOPPED, message="Stopped")
@@ -359,13 +359,13 @@ class SweepDriver:
 
     async def _leave(self) -> None:
         """Another service ended the sweep while this one stood still: nobody waits for what its workers still do."""
-        for run in self.store.runs(self.id):
+        for run in self.store.runs.of_sweep(self.id):
             if run.id in self.attempts:
                 await self.target.stop(run.id, run.attempt)
         self.attempts.forget()
 
     async def _finish_if_over(self) -> bool:
-        sweep = self.sweep = self.store.sweep(self.id)
+        sweep = self.sweep = self.store.sweeps.get(self.id)
         over = sum(sweep.counts.get(state, 0) for state in RUN_OVER)
         if self.attempts.open or sweep.planned < sweep.total or over < sweep.planned:
             return False
@@ -379,7 +379,7 @@ class SweepDriver:
 
     async def _close(self, state: SweepState, message: str) -> None:
         layout = self.context.layout
-        runs = self.store.runs(self.id)
+        runs = self.store.runs.of_sweep(self.id)
         folders = [layout.sweep(self.id), *(layout.run(run.id) for run in runs)]
         occupies = await asyncio.to_thread(size_of, *folders)
         fields: dict[str, Any] = {}
@@ -397,7 +397,7 @@ class SweepDriver:
     async def _give_up(self, why: str) -> None:
         """End with a sentence a sweep that cannot go on."""
         self.attempts.forget()
-        for run in self.store.runs(self.id, states=RUN_LIVE):
+        for run in self.store.runs.of_sweep(self.id, states=RUN_LIVE):
             await self.target.stop(run.id, run.attempt)
         self.sweep = self.context.settle(self.id, why)
         await self.context.finish_sweep(self.sweep)

@@ -31,7 +31,7 @@ class Drivers:
 
     def take_up(self) -> None:
         """Drive what is live in the store and ours, and have each look at what changed."""
-        for sweep in self.context.store.sweeps(live=True, service=self.context.service):
+        for sweep in self.context.store.sweeps.find(live=True, service=self.context.service):
             if sweep.id not in self._drivers:
                 self.drive(sweep)
             elif sweep.revision != self._drivers[sweep.id][0].sweep.revision:
@@ -62,7 +62,7 @@ class Drivers:
     def stop(self, sweep_id: str) -> None:
         """Ask for the end of a sweep; one that is over, or was never begun, needs none."""
         with contextlib.suppress(ConflictError, NotFoundError):
-            self.context.store.request_stop_sweep(sweep_id)
+            self.context.store.sweeps.request_stop(sweep_id)
         self.wake(sweep_id)
 
     def reap(self) -> None:
@@ -97,7 +97,7 @@ class Drivers:
             raise error
         log.error("Sweep %s could not be driven", sweep_id, exc_info=error)
         store = self.context.store
-        if store.sweep(sweep_id).state in SWEEP_OVER:
+        if store.sweeps.get(sweep_id).state in SWEEP_OVER:
             return
-        store.request_stop_sweep(sweep_id)
-        store.change_sweep(sweep_id, message=defect(error))
+        store.sweeps.request_stop(sweep_id)
+        store.sweeps.change(sweep_id, message=defect(error))

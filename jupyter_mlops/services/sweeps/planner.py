@@ -27,7 +27,7 @@ def study_of(store: Store, settings: MlopsSettings, sweep: Sweep, total: int = 0
     Raises:
         InvalidInputError: its space or its sampler cannot be used here.
     """
-    info = inspect(read_notebook(store.notebook(sweep.id)), sweep.path)
+    info = inspect(read_notebook(store.sweeps.notebook(sweep.id)), sweep.path)
     space = build_space(
         sweep.space,
         info.parameters,
@@ -41,7 +41,7 @@ def study_of(store: Store, settings: MlopsSettings, sweep: Sweep, total: int = 0
         sweep.sampler,
         objectives,
         asked=sweep.planned,
-        trials=lambda: (trial_of(run, objectives) for run in store.runs(sweep.id)),
+        trials=lambda: (trial_of(run, objectives) for run in store.runs.of_sweep(sweep.id)),
     )
 
 

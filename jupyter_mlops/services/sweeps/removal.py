@@ -24,7 +24,7 @@ async def remove_sweep(context: Context, sweep: Sweep, *, mlflow: bool = True) -
 
 
 def _remove(context: Context, sweep_id: str) -> None:
-    folders = [context.layout.run(run.id) for run in context.store.runs(sweep_id)]
+    folders = [context.layout.run(run.id) for run in context.store.runs.of_sweep(sweep_id)]
     for folder in [*folders, context.layout.sweep(sweep_id)]:
         shutil.rmtree(folder, ignore_errors=True)
-    context.store.purge_sweep(sweep_id)
+    context.store.sweeps.purge(sweep_id)

@@ -45,13 +45,13 @@ class Sweeps(Asking):
         """
         notebook = notebooks.read_notebook(read_file(file))
         info = notebooks.inspect(notebook, str(file))
-        seen = self.store.metric_names(str(file))
+        seen = self.store.sweeps.metric_names(str(file))
         return msgspec.structs.replace(
             info,
             kernel_problem=kernel_problem(info.kernel, kernelspecs),
-            draft=self.store.draft(str(file)),
+            draft=self.store.sweeps.draft(str(file)),
             metrics=list(dict.fromkeys([*seen, *notebooks.suggest_metrics(notebook)])),
-            run_seconds=self.store.run_seconds(str(file)),
+            run_seconds=self.store.sweeps.run_seconds(str(file)),
         )
 
     def check(self, file: Path, request: SpaceRequest) -> SpaceCheck:
@@ -72,7 +72,7 @@ class Sweeps(Asking):
 
     def save_draft(self, file: Path, request: SweepRequest) -> None:
         """Remember the form of a notebook as it stands."""
-        self.store.set_draft(str(file), msgspec.structs.replace(request, path=str(file)))
+        self.store.sweeps.set_draft(str(file), msgspec.structs.replace(request, path=str(file)))
 
     # -- sweeps ------------------------------------------------------------------------------
 
@@ -133,7 +133,7 @@ class Sweeps(Asking):
             message="Waiting for the service",
         )
         self._freeze(sweep.id, data)
-        created = self.store.create_sweep(sweep, data)
+        created = self.store.sweeps.create(sweep, data)
         self.save_draft(file, request)
         return created
 
@@ -150,14 +150,14 @@ class Sweeps(Asking):
 
     def listed(self, *, archived: bool | None = None, deleted: bool | None = False) -> list[Sweep]:
         """Sweeps of notebooks below the root, newest first."""
-        return self.store.sweeps(folder=str(self.root), archived=archived, deleted=deleted, steps=False)
+        return self.store.sweeps.find(folder=str(self.root), archived=archived, deleted=deleted, steps=False)
 
     def changes(self, since: int) -> Changes:
         """Sweeps and pipelines that changed after a revision, archived and deleted ones too."""
         revision, folder = self.store.revision(), str(self.root)
         return Changes(
-            sweeps=self.store.sweeps(folder=folder, since=since, deleted=None, steps=False),
-            pipelines=self.store.pipelines(folder=folder, since=since, deleted=None),
+            sweeps=self.store.sweeps.find(folder=folder, since=since, deleted=None, steps=False),
+            pipelines=self.store.pipelines.find(folder=folder, since=since, deleted=None),
             revision=revision,
         )
 
@@ -178,11 +178,13 @@ class Sweeps(Asking):
         if change.objective and not change.objective.metric.strip():
             raise InvalidInputError("Name the metric to compare by.", {"objective": "is empty"})
         if "objective" in fields:
-            best_id, best_value = best_run(self.store.runs(sweep_id, states=[RunState.SUCCEEDED]), fields["objective"])
+            best_id, best_value = best_run(
+                self.store.runs.of_sweep(sweep_id, states=[RunState.SUCCEEDED]), fields["objective"]
+            )
             fields |= {"best_run_id": best_id, "best_value": best_value}
         if change.total is not None:
             fields |= self._extended(sweep, change.total)
-        return self.store.change_sweep(sweep_id, **fields)
+        return self.store.sweeps.change(sweep_id, **fields)
 
     def _extended(self, sweep: Sweep, total: int) -> dict[str, Any]:
         """A sweep's fields with more runs than it had; one that is over goes on."""
@@ -203,20 +205,20 @@ class Sweeps(Asking):
 
     def stop(self, sweep_id: str) -> Sweep:
         """Ask for a sweep to be stopped; the service ends its kernels."""
-        self.store.request_stop_sweep(self.sweep(sweep_id).id)
-        return self.store.sweep(sweep_id)
+        self.store.sweeps.request_stop(self.sweep(sweep_id).id)
+        return self.store.sweeps.get(sweep_id)
 
     def pause(self, sweep_id: str) -> Sweep:
         """Hand out no new runs; those running go on."""
         if self.sweep(sweep_id).state in SWEEP_OVER:
             raise ConflictError("This sweep is over; there is nothing to pause.")
-        return self.store.change_sweep(sweep_id, expect=SWEEP_LIVE, pause_requested=True)
+        return self.store.sweeps.change(sweep_id, expect=SWEEP_LIVE, pause_requested=True)
 
     def resume(self, sweep_id: str) -> Sweep:
         """Go on with a paused sweep, with all slots open."""
         if self.sweep(sweep_id).state in SWEEP_OVER:
             raise ConflictError("This sweep is over; repeat its failed runs instead.")
-        return self.store.change_sweep(sweep_id, expect=SWEEP_LIVE, pause_requested=False, confirmed=True)
+        return self.store.sweeps.change(sweep_id, expect=SWEEP_LIVE, pause_requested=False, confirmed=True)
 
     def retry(self, sweep_id: str) -> Sweep:
         """Repeat the failed and stopped runs of a sweep that is over, and make those never made."""
@@ -225,26 +227,26 @@ class Sweeps(Asking):
             raise ConflictError("This sweep is deleted; restore it before repeating its runs.")
         if sweep.state not in (SweepState.FAILED, SweepState.STOPPED):
             raise ConflictError("Only a sweep that is over and has failed or stopped runs can be repeated.")
-        for run in self.store.runs(sweep_id, states=[RunState.FAILED, RunState.STOPPED]):
-            self.store.change_run(
+        for run in self.store.runs.of_sweep(sweep_id, states=[RunState.FAILED, RunState.STOPPED]):
+            self.store.runs.change(
                 run.id,
                 expect=[run.state],
                 expect_attempt=run.attempt,
                 state=RunState.QUEUED,
                 **fresh_attempt(run, "Repeated"),
             )
-        return self.store.change_sweep(sweep_id, expect=[SweepState.FAILED, SweepState.STOPPED], **begun_again())
+        return self.store.sweeps.change(sweep_id, expect=[SweepState.FAILED, SweepState.STOPPED], **begun_again())
 
     def delete(self, sweep_id: str) -> None:
         """Put a sweep that is over aside; it can be restored for some days."""
         if self.sweep(sweep_id).state not in SWEEP_OVER:
             raise ConflictError("Stop the sweep before deleting it.")
-        self.store.delete_sweep(sweep_id)
+        self.store.sweeps.delete(sweep_id)
 
     def restore(self, sweep_id: str) -> Sweep:
         """Bring a deleted sweep back."""
-        self.store.restore_sweep(self.sweep(sweep_id).id)
-        return self.store.sweep(sweep_id)
+        self.store.sweeps.restore(self.sweep(sweep_id).id)
+        return self.store.sweeps.get(sweep_id)
 
     # -- runs --------------------------------------------------------------------------------
 
@@ -252,12 +254,12 @@ class Sweeps(Asking):
         """Runs of a sweep that changed after a revision."""
         self.sweep(sweep_id)
         revision = self.store.revision()
-        return RunsPage(runs=self.store.runs(sweep_id, since=since), revision=revision)
+        return RunsPage(runs=self.store.runs.of_sweep(sweep_id, since=since), revision=revision)
 
     def stop_run(self, run_id: str) -> Run:
         """Ask for one run to be stopped."""
-        self.store.request_stop_run(self.run(run_id).id)
-        return self.store.run(run_id)
+        self.store.runs.request_stop(self.run(run_id).id)
+        return self.store.runs.get(run_id)
 
     def run_output(self, run_id: str) -> Path:
         """File of the executed notebook of a run's present attempt, as far as it has got.
@@ -281,7 +283,7 @@ class Sweeps(Asking):
 
     def sweep_notebook(self, sweep_id: str) -> dict[str, Any]:
         """The notebook as it was when the sweep was started."""
-        return _trusting(json.loads(self.store.notebook(self.sweep(sweep_id).id)), False)
+        return _trusting(json.loads(self.store.sweeps.notebook(self.sweep(sweep_id).id)), False)
 
 
 def _trusting(notebook: dict[str, Any], mine: bool) -> dict[str, Any]:

@@ -1,0 +1,67 @@
+"""Bytes by their hash."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, delete, exists, func, select, text
+
+from ..core.errors import InvalidInputError, NotFoundError
+from .base import Part, in_batches
+from .tables import blobs, sweeps, version_blobs
+
+_KEEP = text("INSERT INTO blobs (sha256, data) VALUES (:sha256, :data) ON CONFLICT DO NOTHING")
+# bytea of a server ends at twice as much
+MOST_BYTES = 400_000_000
+
+
+class BlobStore(Part):
+    """Notebooks of sweeps, and frozen files, package lists and differences of versions."""
+
+    def put(self, data: bytes) -> str:
+        """Keep bytes, once.
+
+        Returns:
+            their sha256, by which :meth:`get` finds them.
+
+        Raises:
+            InvalidInputError: there are too many.
+        """
+        if len(data) > MOST_BYTES:
+            size, most = len(data) // 1_000_000, MOST_BYTES // 1_000_000
+            raise InvalidInputError(f"A file of {size} MB is too large for the store, which takes {most} MB at most.")
+        name = hashlib.sha256(data).hexdigest()
+        with self._read() as connection:
+            known = connection.execute(select(func.count()).select_from(blobs).where(blobs.c.sha256 == name)).scalar()
+        if not known:
+            with self._write(alone=False) as connection:
+                keep_blob(connection, data)
+        return name
+
+    def get(self, name: str) -> bytes:
+        """Bytes by their sha256.
+
+        Raises:
+            NotFoundError: they are not kept.
+        """
+        with self._read() as connection:
+            data = connection.execute(select(blobs.c.data).where(blobs.c.sha256 == name)).scalar()
+        if data is None:
+            raise NotFoundError(f"The store does not hold what is called {name[:12]}.")
+        return bytes(data)
+
+
+def keep_blob(connection: Connection, data: bytes) -> str:
+    """Keep bytes that may be there already; their sha256."""
+    name = hashlib.sha256(data).hexdigest()
+    connection.execute(_KEEP, {"sha256": name, "data": data})
+    return name
+
+
+def drop_unused(connection: Connection, names: Sequence[str]) -> None:
+    """Remove those of some blobs that neither a version nor a sweep names."""
+    named = (version_blobs.c.sha256, sweeps.c.notebook_sha256)
+    unused = [~exists().where(column == blobs.c.sha256) for column in named]
+    for some in in_batches(names):
+        connection.execute(delete(blobs).where(blobs.c.sha256.in_(some), *unused))

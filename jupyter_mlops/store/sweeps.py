@@ -1,0 +1,197 @@
+"""Sweeps, and how forms of notebooks were left."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
+
+from ..core.errors import ConflictError, NotFoundError
+from ..core.record import now
+from ..core.states import SWEEP_MOVES, SWEEP_OVER, RunState, SweepState
+from ..core.sweeps import Sweep, SweepRequest
+from .base import Part, check_move, next_revision, putting, read_record, replace
+from .blobs import drop_unused, keep_blob
+from .tables import LIVE_SWEEP, blobs, drafts, runs, sweeps
+
+# made once: building a statement takes longer than executing it
+_SWEEP = select(sweeps.c.record).where(sweeps.c.id == bindparam("key"))
+_COLUMNS = ("id", "path", "archived", "deleted_at", "created_at", "pipeline_run", "service", "revision")
+_PUT = putting(sweeps, *_COLUMNS, "state", "record")
+
+
+class SweepStore(Part):
+    """All of the store that is about sweeps."""
+
+    def create(self, sweep: Sweep, notebook: bytes) -> Sweep:
+        """Store a new sweep with its frozen notebook."""
+        with self._write() as connection:
+            stored = msgspec.structs.replace(sweep, revision=next_revision(connection))
+            row = _sweep_row(stored) | {"notebook": b"", "notebook_sha256": keep_blob(connection, notebook)}
+            connection.execute(insert(sweeps).values(row))
+            return stored
+
+    def get(self, sweep_id: str) -> Sweep:
+        """One sweep.
+
+        Raises:
+            NotFoundError: there is none of this id.
+        """
+        with self._read() as connection:
+            return read_sweep(connection, sweep_id)
+
+    def notebook(self, sweep_id: str) -> bytes:
+        """The bytes a sweep was started with."""
+        with self._read() as connection:
+            query = select(blobs.c.data).join(sweeps, sweeps.c.notebook_sha256 == blobs.c.sha256)
+            data = connection.execute(query.where(sweeps.c.id == sweep_id)).scalar()
+        if data is None:
+            raise NotFoundError(f"There is no sweep {sweep_id}.")
+        return bytes(data)
+
+    def find(
+        self,
+        *,
+        since: int = 0,
+        archived: bool | None = None,
+        deleted: bool | None = False,
+        folder: str | None = None,
+        live: bool | None = None,
+        steps: bool | None = None,
+        service: str | None = None,
+        limit: int | None = None,
+    ) -> list[Sweep]:
+        """Sweeps, newest first.
+
+        Args:
+            steps: only those that are steps of pipelines, or are not; None for both.
+            since: only those changed after this revision.
+            archived, deleted, live: only those that are, or are not; None for both.
+            folder: only those of notebooks below this absolute folder.
+            service: only those of this service, and those of none.
+            limit: at most so many.
+        """
+        query = select(sweeps.c.record).order_by(sweeps.c.created_at.desc(), sweeps.c.id)
+        if since:
+            query = query.where(sweeps.c.revision > since)
+        if archived is not None:
+            query = query.where(sweeps.c.archived == archived)
+        if deleted is not None:
+            query = query.where(sweeps.c.deleted_at.is_not(None) if deleted else sweeps.c.deleted_at.is_(None))
+        if folder is not None:
+            # LIKE would take /srv/Ada for /srv/ada
+            prefix = folder.rstrip("/") + "/"
+            query = query.where(func.substr(sweeps.c.path, 1, len(prefix)) == prefix)
+        if service is not None:
+            query = query.where(sweeps.c.service.in_(["", service]))
+        if steps is not None:
+            query = query.where((sweeps.c.pipeline_run != "") if steps else (sweeps.c.pipeline_run == ""))
+        if live is not None:
+            query = query.where(LIVE_SWEEP if live else ~LIVE_SWEEP)
+        return self._records(query.limit(limit), Sweep)
+
+    def change(
+        self,
+        sweep_id: str,
+        *,
+        expect: Collection[SweepState] | None = None,
+        **fields: Any,
+    ) -> Sweep:
+        """Change fields of a sweep.
+
+        Args:
+            expect: states in which it must be.
+            fields: by the names of :class:`~jupyter_mlops.core.record.Sweep`.
+
+        Raises:
+            ConflictError: it is in another state, or may not move to the new one.
+        """
+        with self._write() as connection:
+            sweep = read_sweep(connection, sweep_id)
+            check_move("sweep", sweep.state, fields.get("state", sweep.state), expect, SWEEP_MOVES)
+            return put_sweep(connection, msgspec.structs.replace(sweep, **fields))
+
+    def request_stop(self, sweep_id: str) -> None:
+        """Write down that a person wants a sweep stopped."""
+        with self._write() as connection:
+            sweep = read_sweep(connection, sweep_id)
+            if sweep.state in SWEEP_OVER:
+                raise ConflictError("This sweep is over; there is nothing to stop.")
+            put_sweep(connection, msgspec.structs.replace(sweep, stop_requested=True))
+
+    def delete(self, sweep_id: str) -> None:
+        """Put a sweep that is over aside; :meth:`restore` brings it back."""
+        self.change(sweep_id, expect=SWEEP_OVER, deleted_at=now())
+
+    def restore(self, sweep_id: str) -> None:
+        """Bring a deleted sweep back."""
+        self.change(sweep_id, deleted_at=None)
+
+    def purge(self, sweep_id: str) -> None:
+        """Remove a sweep and its runs for good."""
+        with self._write() as connection:
+            next_revision(connection)
+            names = connection.execute(select(sweeps.c.notebook_sha256).where(sweeps.c.id == sweep_id)).scalars().all()
+            connection.execute(delete(sweeps).where(sweeps.c.id == sweep_id))
+            drop_unused(connection, names)
+
+    def purgeable(self, before: str, service: str = "") -> list[str]:
+        """Ids of a service's sweeps deleted before an ISO time."""
+        query = select(sweeps.c.id).where(sweeps.c.deleted_at < before, sweeps.c.service.in_(["", service]))
+        with self._read() as connection:
+            return list(connection.execute(query).scalars())
+
+    def set_draft(self, path: str, request: SweepRequest) -> None:
+        """Remember the form of a notebook by its absolute path."""
+        with self._write() as connection:
+            replace(connection, drafts, {"path": path}, {"record": msgspec.to_builtins(request)})
+
+    def draft(self, path: str) -> SweepRequest | None:
+        """The form of a notebook as it was last left, None where there was none."""
+        found = self._records(select(drafts.c.record).where(drafts.c.path == path), SweepRequest)
+        return found[0] if found else None
+
+    def metric_names(self, path: str, sweeps_back: int = 5) -> list[str]:
+        """Metric names seen in the last sweeps of a notebook, newest first."""
+        recent = (
+            select(sweeps.c.id).where(sweeps.c.path == path).order_by(sweeps.c.created_at.desc()).limit(sweeps_back)
+        )
+        names: dict[str, None] = {}
+        with self._read() as connection:
+            for sweep_id in connection.execute(recent).scalars().all():
+                done = (
+                    select(runs.c.record)
+                    .where(runs.c.sweep_id == sweep_id, runs.c.state == RunState.SUCCEEDED.value)
+                    .limit(3)
+                )
+                for record in connection.execute(done).scalars():
+                    names |= dict.fromkeys(record["metrics"])
+        return list(names)
+
+    def run_seconds(self, path: str) -> float | None:
+        """How long a run of a notebook took in its last sweep with one that succeeded, None where there is none."""
+        recent = select(sweeps.c.record).where(sweeps.c.path == path).order_by(sweeps.c.created_at.desc()).limit(5)
+        known = (sweep.run_seconds for sweep in self._records(recent, Sweep))
+        return next((seconds for seconds in known if seconds is not None), None)
+
+
+def read_sweep(connection: Connection, sweep_id: str) -> Sweep:
+    """One sweep; raises :class:`NotFoundError` where there is none of this id."""
+    return read_record(connection, _SWEEP, sweep_id, Sweep, f"There is no sweep {sweep_id}.")
+
+
+def put_sweep(connection: Connection, sweep: Sweep, number: int | None = None) -> Sweep:
+    """Write a sweep, stamped with a revision, which is a new one where none is given."""
+    stamped = msgspec.structs.replace(sweep, revision=number or next_revision(connection))
+    connection.execute(_PUT, _sweep_row(stamped) | {"key": sweep.id})
+    return stamped
+
+
+def _sweep_row(sweep: Sweep) -> dict[str, Any]:
+    return {
+        **{name: getattr(sweep, name) for name in _COLUMNS},
+        "state": sweep.state.value,
+        "record": msgspec.to_builtins(sweep),
+    }
