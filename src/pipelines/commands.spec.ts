@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { IMlopsModel } from '../model';
 import { CommandIDs } from '../model/commandIds';
 import { modelOf } from '../testing/real';
-import { byRole, text } from '../testing/render';
+import { byRole, text, type } from '../testing/render';
 import { FakeServer } from '../testing/server';
 import { addPipelineCommands } from './commands';
 import { announceFailures } from './failureNotices';
@@ -160,6 +160,17 @@ describe('commands on pipelines', () => {
       { step: '' },
       { step: 'train' }
     ]);
+  });
+
+  it('does not take an empty name without a word', async () => {
+    const done = commands.execute(CommandIDs.renamePipeline, { id: 'p' });
+    const input = (await byRole('textbox')) as HTMLInputElement;
+    type(input, '');
+    const rename = (await byRole('button', 'Rename')) as HTMLButtonElement;
+    await vi.waitFor(() => expect(rename.disabled).toBe(true));
+    (await byRole('button', 'Cancel')).click();
+    await done;
+    expect(bodies('pipelines/p', 'PATCH')).toEqual([]);
   });
 
   it('says what is refused', async () => {

@@ -142,6 +142,7 @@ async function rename(
       title: trans.__('Rename Pipeline'),
       label: trans.__('Name'),
       text: pipeline.name,
+      required: true,
       okLabel: trans.__('Rename')
     })
   ).value;

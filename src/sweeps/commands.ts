@@ -286,6 +286,7 @@ async function rename(
       title: trans.__('Rename Sweep'),
       label: trans.__('Name'),
       text: sweep.name,
+      required: true,
       okLabel: trans.__('Rename')
     })
   ).value;
