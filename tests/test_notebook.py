@@ -20,6 +20,7 @@ from jupyter_mlops.core.notebook.reading import (
     read_notebook,
     suggest_metrics,
 )
+from jupyter_mlops.core.sweeps import Sampler, SweepRequest
 from jupyter_mlops.worker.kernel.cells import will_run
 from jupyter_mlops.worker.notebook.execute import load
 
@@ -194,8 +195,16 @@ def test_inspect() -> None:
     assert (found.saved.path, found.saved.space) == ("/x/a.ipynb", {"a": "1:3"})
 
 
-@pytest.mark.parametrize("kept", [{"space": {"a": 1}}, {"unheard_of": 1}, {"sampler": "grid"}])
-def test_a_form_of_another_version_is_left_alone(kept: dict[str, Any]) -> None:
+def test_a_form_of_a_newer_version_is_read_as_far_as_it_is_known() -> None:
+    kept = {"space": {"a": "1:3"}, "unheard_of": 1, "sampler": {"kind": "grid", "startup": 5}}
+    saved = inspect(notebook(parameters("a = 1"), mlops=kept), "/a.ipynb").saved
+    # it is sent back as it is, and a request with what is not known is refused
+    assert saved == SweepRequest(path="/a.ipynb", space={"a": "1:3"})
+    assert type(saved) is SweepRequest and type(saved.sampler) is Sampler
+
+
+@pytest.mark.parametrize("kept", [{"space": {"a": 1}}, {"sampler": "grid"}])
+def test_a_form_that_is_none_is_left_alone(kept: dict[str, Any]) -> None:
     assert inspect(notebook(parameters("a = 1"), mlops=kept), "/a.ipynb").saved is None
 
 

@@ -186,6 +186,7 @@ def test_a_newer_version_is_refused_with_a_sentence(empty_url: str) -> None:
     engine = plain_engine(empty_url)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(text("DELETE FROM infos"))
     with pytest.raises(UnavailableError, match="written by a newer version of jupyter-mlops; install that version"):
         Store(empty_url)
     with engine.connect() as connection:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from ..core.errors import MlopsError, UnavailableError
+from ..core.lenient import decode
 from ..core.runs import RunResult, RunSpec
 from ..core.service import TargetInfo
 
@@ -319,7 +320,7 @@ def spooled_result(spec: RunSpec) -> RunResult | None:
         data = (Path(spec.directory) / str(spec.attempt) / "result.json").read_bytes()
     except FileNotFoundError:
         return None
-    return msgspec.json.decode(data, type=RunResult)
+    return decode(msgspec.json.decode(data), RunResult)
 
 
 async def connect(address: str, security: Any) -> Client:

@@ -5,7 +5,24 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class RunState(StrEnum):
+class LastingState(StrEnum):
+    """A state that is kept, and so may be one that only a newer version knows: it is shown, and no move leads on."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> LastingState | None:
+        if not isinstance(value, str):
+            return None
+        state = str.__new__(cls, value)
+        state._name_ = state._value_ = value
+        return state
+
+    @property
+    def known(self) -> bool:
+        """Whether this version knows what it means."""
+        return self._name_ in type(self).__members__
+
+
+class RunState(LastingState):
     """Where one run stands."""
 
     QUEUED = "queued"  # planned; waits for a slot
@@ -16,7 +33,7 @@ class RunState(StrEnum):
     STOPPED = "stopped"  # by a person
 
 
-class SweepState(StrEnum):
+class SweepState(LastingState):
     """Where one sweep stands."""
 
     QUEUED = "queued"  # stored; no service has taken it up yet
@@ -29,7 +46,7 @@ class SweepState(StrEnum):
     STOPPED = "stopped"  # a person stopped it
 
 
-class PipelineRunState(StrEnum):
+class PipelineRunState(LastingState):
     """Where one run of a pipeline stands."""
 
     QUEUED = "queued"  # fired; waits for its turn, or for a service
@@ -40,7 +57,7 @@ class PipelineRunState(StrEnum):
     SKIPPED = "skipped"  # it was not its turn: an earlier run went on
 
 
-class StepState(StrEnum):
+class StepState(LastingState):
     """Where one step of a pipeline's run stands."""
 
     WAITING = "waiting"  # for earlier steps, or for its next try

@@ -13,6 +13,7 @@ import msgspec
 
 from ..compute import Targets
 from ..core.errors import ConflictError, NotFoundError, UnavailableError
+from ..core.lenient import decode
 from ..core.notebook.reading import MlflowUsage
 from ..core.pipelines.records import PipelineRun
 from ..core.runs import Run, RunResult, not_comparable
@@ -236,7 +237,7 @@ class Context:
                 ended_at=run.ended_at or run.queued_at,
                 error=run.error,
             )
-        return msgspec.json.decode(data, type=RunResult)
+        return decode(msgspec.json.decode(data), RunResult)
 
 
 def _has_parent_of_its_own(sweep: Sweep) -> bool:

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import msgspec
 from sqlalchemy import Connection, Select, Table, Update, bindparam, insert, select, update
 from sqlalchemy.exc import DataError, DBAPIError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from ..core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
+from ..core.lenient import check_understood, decode
 from ..core.record import Record
 from .engine import open_engine
 from .postgresql import at_one_moment
@@ -90,7 +90,7 @@ class Database:
     def records(self, query: Select[Any], kind: type[R]) -> list[R]:
         """The records that a query finds."""
         with self.read() as connection:
-            return [msgspec.convert(record, kind) for record in connection.execute(query).scalars()]
+            return [decode(record, kind) for record in connection.execute(query).scalars()]
 
 
 class Part:
@@ -116,7 +116,7 @@ def read_record(connection: Connection, query: Select[Any], key: str, kind: type
     record = connection.execute(query, {"key": key}).scalar()
     if record is None:
         raise NotFoundError(missing)
-    return msgspec.convert(record, kind)
+    return decode(record, kind)
 
 
 def in_batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -143,15 +143,18 @@ def next_revision(connection: Connection) -> int:
 
 
 def check_move(
-    what: str, state: Any, wanted: Any, expect: Collection[Any] | None, moves: dict[Any, frozenset[Any]]
+    what: str, record: Any, wanted: Any, expect: Collection[Any] | None, moves: dict[Any, frozenset[Any]]
 ) -> None:
     """Refuse a move between states that the table of ``core.states`` does not have.
 
     Raises:
-        ConflictError: it is in another state, or may not move to the new one.
+        ConflictError: it is in another state, may not move to the new one, or only a newer version knows what it is.
     """
+    state = record.state
     if expect is not None and state not in expect:
         raise ConflictError(f"The {what} is {state} by now.")
+    if wanted is not state:
+        check_understood(what, record)
     if wanted is not state and wanted not in moves[state]:
         raise ConflictError(f"A {what} that is {state} cannot become {wanted}.")
 

@@ -6,14 +6,18 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import URL, Connection, Engine, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, delete, insert, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from ..core.errors import UnavailableError
 from .postgresql import Postgresql
 from .sqlite import Sqlite
+from .tables import infos
 
 HEAD = "0003"
+# whose code can read and change a store of HEAD; a migration that only adds what has a default leaves it as it is
+OLDEST_READER = "0003"
+_OLDEST_READER = infos.c.key == "oldest reader"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -85,12 +89,30 @@ def _said(error: Exception, url: URL) -> str:
 
 def _migrate(engine: Engine, back_end: BackEnd) -> None:
     with engine.connect() as connection:
-        if _version(connection) == HEAD:
+        if _is_current(connection, back_end):
             return
     # opened by a Jupyter server and the service at once: one migrates, the other waits for it
     with back_end.alone(engine) as connection:
-        if _version(connection) != HEAD:
-            _upgrade(connection, back_end)
+        if not _is_current(connection, back_end):
+            _upgrade(connection)
+
+
+def _is_current(connection: Connection, back_end: BackEnd) -> bool:
+    """Whether a store can be used as it stands.
+
+    Raises:
+        UnavailableError: it was migrated further, to what this version cannot read.
+    """
+    version = _version(connection)
+    if version is None or version <= HEAD:
+        return version == HEAD
+    oldest = connection.execute(select(infos.c.value).where(_OLDEST_READER)).scalar()
+    if oldest is None or oldest > HEAD:
+        raise UnavailableError(
+            "The store was written by a newer version of jupyter-mlops; install that version, or "
+            f"{back_end.elsewhere}. (It is at {version}, this version at {HEAD})"
+        )
+    return True
 
 
 def _version(connection: Connection) -> str | None:
@@ -100,18 +122,13 @@ def _version(connection: Connection) -> str | None:
     return version
 
 
-def _upgrade(connection: Connection, back_end: BackEnd) -> None:
+def _upgrade(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
-    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    try:
-        command.upgrade(config, "head")
-    except CommandError as error:
-        raise UnavailableError(
-            "The store was written by a newer version of jupyter-mlops; install that version, or "
-            f"{back_end.elsewhere}. ({error})"
-        ) from error
+    command.upgrade(config, "head")
+    connection.execute(delete(infos).where(_OLDEST_READER))
+    connection.execute(insert(infos).values(key="oldest reader", value=OLDEST_READER))

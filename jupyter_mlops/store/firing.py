@@ -9,6 +9,7 @@ from uuid import uuid4
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
+from ..core.lenient import decode, encode
 from ..core.pipelines.records import Fire, Pipeline, PipelineRun, Trigger
 from ..core.states import PipelineRunState
 from .base import replace
@@ -46,8 +47,7 @@ def fire_all(
     ids = [firing.trigger.id for firing in firings]
     query = select(triggers.c.record).where(triggers.c.id.in_(ids))
     present = {
-        trigger.id: trigger
-        for trigger in (msgspec.convert(record, Trigger) for record in connection.execute(query).scalars())
+        trigger.id: trigger for trigger in (decode(record, Trigger) for record in connection.execute(query).scalars())
     }
     of = pipelines.c.id.in_({trigger.pipeline_id for trigger in present.values()})
     rows = connection.execute(select(pipelines.c.record, pipelines.c.revision).where(of))
@@ -136,9 +136,7 @@ def _put_fired(
         return
     if fired:
         columns = ("trigger_id", "scheduled_at")
-        rows = [
-            {name: getattr(fire, name) for name in columns} | {"record": msgspec.to_builtins(fire)} for fire in fired
-        ]
+        rows = [{name: getattr(fire, name) for name in columns} | {"record": encode(fire)} for fire in fired]
         connection.execute(insert(fires), rows)
     rows = [trigger_row(trigger, owners[trigger.pipeline_id]) | {"key": trigger.id} for trigger in moved]
     connection.execute(PUT_TRIGGER, rows)
@@ -160,7 +158,7 @@ def fire_followers(connection: Connection, run: PipelineRun, number: int) -> Non
     """Fire what follows a run's end, in the transaction that ends it: neither forgotten nor done twice."""
     query = select(triggers.c.record).where(triggers.c.upstream == run.pipeline_id, triggers.c.kind == "pipeline")
     for record in connection.execute(query).scalars().all():
-        trigger = msgspec.convert(record, Trigger)
+        trigger = decode(record, Trigger)
         wanted = {"succeeded": ("succeeded",), "failed": ("failed",), "ended": ("succeeded", "failed", "stopped")}
         pipeline = read_pipeline(connection, trigger.pipeline_id)
         if not trigger.enabled or pipeline.paused or pipeline.deleted_at or run.state.value not in wanted[trigger.on]:

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
 from ..core.errors import NotFoundError
+from ..core.lenient import decode, encode, with_unknown_of
 from ..core.pipelines.records import Pipeline, PipelineRun, RunMark, StepRun, Trigger, Version
 from ..core.states import StepState
 from .base import R, next_revision, putting, read_record
@@ -34,7 +35,7 @@ STAMP_PIPELINE = update(pipelines).where(pipelines.c.id == bindparam("key")).val
 def stamped(row: Any, kind: type[R]) -> R:
     """A record of some kind from its row, of record and revision."""
     # a change of a step stamps its run and pipeline without writing their records anew
-    return msgspec.structs.replace(msgspec.convert(row[0], kind), revision=row[1])
+    return msgspec.structs.replace(decode(row[0], kind), revision=row[1])
 
 
 def _read_stamped(connection: Connection, query: Select[Any], key: str, kind: type[R], missing: str) -> R:
@@ -67,7 +68,7 @@ def read_trigger(connection: Connection, trigger_id: str) -> Trigger:
 def add_version(connection: Connection, version: Version) -> None:
     """Store a version under its number, and which blobs it names."""
     key = {"pipeline_id": version.pipeline_id, "number": version.number}
-    connection.execute(insert(versions).values(**key, record=msgspec.to_builtins(version)))
+    connection.execute(insert(versions).values(**key, record=encode(version)))
     if names := blobs_of(version):
         connection.execute(insert(version_blobs), [key | {"sha256": name} for name in sorted(names)])
 
@@ -106,7 +107,7 @@ def put_run(connection: Connection, run: PipelineRun, number: int) -> PipelineRu
     written = msgspec.structs.replace(run, revision=number)
     connection.execute(PUT_RUN, run_row(written) | {"key": run.id})
     pipeline = read_pipeline(connection, run.pipeline_id)
-    recent = [mark_of(run) if mark.id == run.id else mark for mark in pipeline.recent]
+    recent = [with_unknown_of(mark_of(run), mark) if mark.id == run.id else mark for mark in pipeline.recent]
     put_pipeline(connection, msgspec.structs.replace(pipeline, recent=recent), number)
     return written
 
@@ -150,7 +151,7 @@ def state_key(trigger_id: str) -> str:
 def pipeline_row(pipeline: Pipeline) -> dict[str, Any]:
     """The columns of a pipeline."""
     names = ("path", "created_at", "deleted_at", "revision")
-    return {name: getattr(pipeline, name) for name in names} | {"record": msgspec.to_builtins(pipeline)}
+    return {name: getattr(pipeline, name) for name in names} | {"record": encode(pipeline)}
 
 
 def trigger_row(trigger: Trigger, pipeline: Pipeline) -> dict[str, Any]:
@@ -162,7 +163,7 @@ def trigger_row(trigger: Trigger, pipeline: Pipeline) -> dict[str, Any]:
         # what does not fire is not found among what is due
         "next_at": trigger.next_at if fires_now else None,
         "revision": trigger.revision,
-        "record": msgspec.to_builtins(trigger),
+        "record": encode(trigger),
     }
 
 
@@ -171,7 +172,7 @@ def run_row(run: PipelineRun) -> dict[str, Any]:
     return {
         **{name: getattr(run, name) for name in _RUN_COLUMNS},
         "state": run.state.value,
-        "record": msgspec.to_builtins(run),
+        "record": encode(run),
     }
 
 
@@ -181,5 +182,5 @@ def step_row(step: StepRun) -> dict[str, Any]:
         "state": step.state.value,
         "fingerprint": step.fingerprint,
         "revision": step.revision,
-        "record": msgspec.to_builtins(step),
+        "record": encode(step),
     }

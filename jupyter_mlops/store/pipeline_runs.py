@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import ColumnElement, delete, exists, false, insert, or_, select, true
 
 from ..core.errors import ConflictError
+from ..core.lenient import check_understood, understood
 from ..core.pipelines.records import LogLine, PipelineRun, StepRun
 from ..core.states import PIPELINE_RUN_MOVES, PIPELINE_RUN_OVER, STEP_MOVES, PipelineRunState, StepState
 from .base import Part, check_move, next_revision
@@ -64,7 +65,7 @@ class PipelineRunStore(Part):
 
         Args:
             since: only those changed after this revision, or of which a step changed.
-            states: only those in one of these.
+            states: only those in one of these, and not what a newer version alone can go on with.
             service: only those that this service has.
             stop_requested: only those that a person asked to stop, or did not; None for both.
             limit: at most so many.
@@ -83,7 +84,8 @@ class PipelineRunStore(Part):
         if states is not None:
             query = query.where(pipeline_runs.c.state.in_([state.value for state in states]))
         with self._read() as connection:
-            return [stamped(row, PipelineRun) for row in connection.execute(query)]
+            found = [stamped(row, PipelineRun) for row in connection.execute(query)]
+        return found if states is None else [run for run in found if understood(run)]
 
     def first_queued(self) -> dict[str, int]:
         """The id of each pipeline's first queued run, with how many runs of that pipeline go on; the oldest first."""
@@ -120,7 +122,8 @@ class PipelineRunStore(Part):
             .limit(limit)
         )
         with self._read() as connection:
-            return [stamped(row, PipelineRun) for row in connection.execute(query)][::-1]
+            found = [stamped(row, PipelineRun) for row in connection.execute(query)][::-1]
+        return [run for run in found if understood(run)]
 
     def in_use(self, pipeline_id: str, version: int, since: str) -> bool:
         """Whether a run of a version goes on, waits, or ended after an ISO time."""
@@ -159,7 +162,7 @@ class PipelineRunStore(Part):
             run = read_pipeline_run(connection, run_id)
             if expect_service is not None and run.service != expect_service:
                 raise ConflictError("Another service has this run by now.")
-            check_move("run", run.state, fields.get("state", run.state), expect, PIPELINE_RUN_MOVES)
+            check_move("run", run, fields.get("state", run.state), expect, PIPELINE_RUN_MOVES)
             if say:
                 fields["log"] = [*run.log, *say][-MOST_LINES:]
             number = next_revision(connection)
@@ -176,7 +179,8 @@ class PipelineRunStore(Part):
         """
         with self._write() as connection:
             run = read_pipeline_run(connection, run_id)
-            if run.state is not PipelineRunState.QUEUED or not has_turn(connection, run, concurrency):
+            queued = run.state is PipelineRunState.QUEUED and understood(run)
+            if not queued or not has_turn(connection, run, concurrency):
                 return None
             taken = msgspec.structs.replace(run, state=PipelineRunState.RUNNING, service=service, message="")
             return put_run(connection, taken, next_revision(connection))
@@ -187,6 +191,7 @@ class PipelineRunStore(Part):
             run = read_pipeline_run(connection, run_id)
             if run.state not in PIPELINE_RUN_OVER:
                 raise ConflictError("This run goes on; stop it first.")
+            check_understood("run", run)
             connection.execute(delete(pipeline_runs).where(pipeline_runs.c.id == run_id))
             pipeline = read_pipeline(connection, run.pipeline_id)
             recent = [mark for mark in pipeline.recent if mark.id != run_id]
@@ -248,7 +253,7 @@ class PipelineRunStore(Part):
             step = read_step(connection, step_id)
             if expect_attempt is not None and step.attempt != expect_attempt:
                 raise ConflictError(f"Attempt {expect_attempt} of this step was given up; {step.attempt} counts.")
-            check_move("step", step.state, fields.get("state", step.state), expect, STEP_MOVES)
+            check_move("step", step, fields.get("state", step.state), expect, STEP_MOVES)
             number = next_revision(connection)
             changed = msgspec.structs.replace(step, **fields, revision=number)
             connection.execute(PUT_STEP, step_row(changed) | {"key": step_id})

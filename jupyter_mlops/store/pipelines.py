@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Connection, delete, func, insert, select
 
 from ..core.errors import ConflictError, NotFoundError
+from ..core.lenient import decode
 from ..core.pipelines.records import Pipeline, Trigger, Version
 from .base import Part, in_batches, next_revision
 from .blobs import drop_unused
@@ -106,7 +107,7 @@ class PipelineStore(Part):
             put_pipeline(connection, changed, number)
             query = select(triggers.c.record).where(triggers.c.pipeline_id == pipeline_id)
             for record in connection.execute(query).scalars().all():
-                trigger = msgspec.convert(record, Trigger)
+                trigger = decode(record, Trigger)
                 connection.execute(PUT_TRIGGER, trigger_row(trigger, changed) | {"key": trigger.id})
             return follow_triggers(connection, changed, number)
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from ..core.errors import ConflictError
+from ..core.lenient import encode
 from ..core.runs import Run
 from ..core.states import RUN_LIVE, RUN_MOVES, RUN_OVER, RunState
 from .base import Part, check_move, next_revision, putting, read_record
@@ -109,7 +110,7 @@ class RunStore(Part):
             if expect_attempt is not None and run.attempt != expect_attempt:
                 raise ConflictError(f"Attempt {expect_attempt} of this run was given up; attempt {run.attempt} counts.")
             state = fields.get("state", run.state)
-            check_move("run", run.state, state, expect, RUN_MOVES)
+            check_move("run", run, state, expect, RUN_MOVES)
             number = next_revision(connection)
             changed = msgspec.structs.replace(run, **fields, revision=number)
             connection.execute(_PUT, _run_row(changed) | {"key": run_id})
@@ -167,5 +168,5 @@ def _run_row(run: Run) -> dict[str, Any]:
         **{name: getattr(run, name) for name in _COLUMNS},
         "number": run.index,
         "state": run.state.value,
-        "record": msgspec.to_builtins(run),
+        "record": encode(run),
     }

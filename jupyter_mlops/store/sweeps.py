@@ -6,9 +6,10 @@ from collections.abc import Collection
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select
 
 from ..core.errors import ConflictError, NotFoundError
+from ..core.lenient import decode, encode, plain, understood, with_unknown_of
 from ..core.record import now
 from ..core.states import SWEEP_MOVES, SWEEP_OVER, RunState, SweepState
 from ..core.sweeps import Sweep, SweepRequest
@@ -68,7 +69,8 @@ class SweepStore(Part):
         Args:
             steps: only those that are steps of pipelines, or are not; None for both.
             since: only those changed after this revision.
-            archived, deleted, live: only those that are, or are not; None for both.
+            archived, deleted, live: only those that are, or are not; None for both. What a newer version alone
+                can go on with is not live.
             folder: only those of notebooks below this absolute folder.
             service: only those of this service, and those of none.
             limit: at most so many.
@@ -90,7 +92,8 @@ class SweepStore(Part):
             query = query.where((sweeps.c.pipeline_run != "") if steps else (sweeps.c.pipeline_run == ""))
         if live is not None:
             query = query.where(LIVE_SWEEP if live else ~LIVE_SWEEP)
-        return self._records(query.limit(limit), Sweep)
+        found = self._records(query.limit(limit), Sweep)
+        return [sweep for sweep in found if understood(sweep)] if live else found
 
     def change(
         self,
@@ -110,7 +113,7 @@ class SweepStore(Part):
         """
         with self._write() as connection:
             sweep = read_sweep(connection, sweep_id)
-            check_move("sweep", sweep.state, fields.get("state", sweep.state), expect, SWEEP_MOVES)
+            check_move("sweep", sweep, fields.get("state", sweep.state), expect, SWEEP_MOVES)
             return put_sweep(connection, msgspec.structs.replace(sweep, **fields))
 
     def request_stop(self, sweep_id: str) -> None:
@@ -139,19 +142,21 @@ class SweepStore(Part):
 
     def purgeable(self, before: str, service: str = "") -> list[str]:
         """Ids of a service's sweeps deleted before an ISO time."""
-        query = select(sweeps.c.id).where(sweeps.c.deleted_at < before, sweeps.c.service.in_(["", service]))
-        with self._read() as connection:
-            return list(connection.execute(query).scalars())
+        unknown = exists().where(runs.c.sweep_id == sweeps.c.id, runs.c.state.not_in(list(RunState)))
+        query = select(sweeps.c.record).where(sweeps.c.deleted_at < before, sweeps.c.service.in_(["", service]))
+        return [sweep.id for sweep in self._records(query.where(~unknown), Sweep) if understood(sweep)]
 
     def set_draft(self, path: str, request: SweepRequest) -> None:
         """Remember the form of a notebook by its absolute path."""
         with self._write() as connection:
-            replace(connection, drafts, {"path": path}, {"record": msgspec.to_builtins(request)})
+            kept = connection.execute(select(drafts.c.record).where(drafts.c.path == path)).scalar()
+            written = request if kept is None else with_unknown_of(request, decode(kept, SweepRequest))
+            replace(connection, drafts, {"path": path}, {"record": encode(written)})
 
     def draft(self, path: str) -> SweepRequest | None:
         """The form of a notebook as it was last left, None where there was none."""
         found = self._records(select(drafts.c.record).where(drafts.c.path == path), SweepRequest)
-        return found[0] if found else None
+        return plain(found[0]) if found else None
 
     def metric_names(self, path: str, sweeps_back: int = 5) -> list[str]:
         """Metric names seen in the last sweeps of a notebook, newest first."""
@@ -193,5 +198,5 @@ def _sweep_row(sweep: Sweep) -> dict[str, Any]:
     return {
         **{name: getattr(sweep, name) for name in _COLUMNS},
         "state": sweep.state.value,
-        "record": msgspec.to_builtins(sweep),
+        "record": encode(sweep),
     }

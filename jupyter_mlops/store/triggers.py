@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from sqlalchemy import delete, func, insert, select
 
-from ..core.pipelines.records import Fire, PipelineRun, Trigger
+from ..core.pipelines.records import Fire, PipelineRun, Trigger, TriggerKind
 from .base import Part, in_batches, next_revision
 from .firing import Firing, fire_all
 from .leases import read_info
 from .pipeline_rows import follow_triggers, put_trigger, read_pipeline, read_trigger, state_key, trigger_row
 from .tables import fires, infos, triggers
+
+# what a newer version alone can fire is not due here
+_KNOWN = triggers.c.kind.in_(get_args(TriggerKind))
 
 
 class TriggerStore(Part):
@@ -57,13 +60,13 @@ class TriggerStore(Part):
         if pipeline_id is not None:
             query = query.where(triggers.c.pipeline_id == pipeline_id)
         if due is not None:
-            query = query.where(triggers.c.next_at <= due)
+            query = query.where(triggers.c.next_at <= due, _KNOWN)
         return self._records(query, Trigger)
 
     def next_due(self) -> str | None:
         """When the next trigger fires or looks, None where none does."""
         with self._read() as connection:
-            return connection.execute(select(func.min(triggers.c.next_at))).scalar()
+            return connection.execute(select(func.min(triggers.c.next_at)).where(_KNOWN)).scalar()
 
     def change(self, trigger_id: str, **fields: Any) -> Trigger:
         """Change fields of a trigger, by the names of :class:`~jupyter_mlops.core.pipelines.records.Trigger`."""

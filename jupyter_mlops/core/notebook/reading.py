@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import msgspec
-
 from ..errors import InvalidInputError
+from ..lenient import decode, plain
 from ..parameters import NotebookInfo, Parameter
 from ..record import Record
 from ..sweeps import SweepRequest
@@ -265,11 +264,8 @@ def _saved(notebook: Notebook, path: str) -> SweepRequest | None:
     kept = _metadata(notebook, "mlops")
     if not kept:
         return None
-    try:
-        return msgspec.convert(kept | {"path": path}, SweepRequest)
-    except msgspec.ValidationError:
-        # written by a newer version or by hand: the form starts empty, the metadata stays as it is
-        return None
+    # where it was written by a newer version or by hand, the form may start empty; the metadata stays as it is
+    return plain(decode(kept | {"path": path}, SweepRequest))
 
 
 def mlflow_usage(notebook: Notebook) -> MlflowUsage:

@@ -8,6 +8,7 @@ import msgspec
 
 from ...core.cron import iso
 from ...core.errors import ConflictError, NotFoundError
+from ...core.lenient import check_understood
 from ...core.pipelines.graph import graph
 from ...core.pipelines.order import edges
 from ...core.pipelines.records import PipelineRun, Trigger
@@ -92,6 +93,8 @@ class RunRequests(Asking):
                 "Only a run that is over and failed or was stopped can be repeated; run it anew instead."
             )
         steps = {step.step: step for step in self.store.pipeline_runs.steps(run_id)}
+        for record in (run, *steps.values()):
+            check_understood("run", record)
         if request.step and request.step not in steps:
             raise NotFoundError(f"This run has no step “{request.step}”.")
         failed = {name for name, step in steps.items() if step.state in (StepState.FAILED, StepState.STOPPED)}

@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-import msgspec
-
 from ...core.errors import UnavailableError
+from ...core.lenient import decode
 from ...core.processes import PYTHON
 from ...core.service import ServiceInfo
 from ...core.states import RUN_LIVE, PipelineRunState, SweepState
@@ -161,7 +160,7 @@ def service_info(store: Store, settings: MlopsSettings) -> ServiceInfo:
     said = store.infos.get(info_key(Layout(settings.data_path)))
     if said is None:
         return ServiceInfo(state="starting")
-    return msgspec.convert(said, ServiceInfo)
+    return decode(said, ServiceInfo)
 
 
 def service_log(settings: MlopsSettings, size: int = 64_000) -> str:

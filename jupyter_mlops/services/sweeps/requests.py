@@ -14,6 +14,7 @@ from uuid import uuid4
 import msgspec
 
 from ...core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
+from ...core.lenient import check_understood
 from ...core.notebook import reading as notebooks
 from ...core.notebook.shared_cells import shared_prefix
 from ...core.parameters import NotebookInfo
@@ -227,7 +228,10 @@ class Sweeps(Asking):
             raise ConflictError("This sweep is deleted; restore it before repeating its runs.")
         if sweep.state not in (SweepState.FAILED, SweepState.STOPPED):
             raise ConflictError("Only a sweep that is over and has failed or stopped runs can be repeated.")
-        for run in self.store.runs.of_sweep(sweep_id, states=[RunState.FAILED, RunState.STOPPED]):
+        runs = self.store.runs.of_sweep(sweep_id, states=[RunState.FAILED, RunState.STOPPED])
+        for record in (sweep, *runs):
+            check_understood("sweep", record)
+        for run in runs:
             self.store.runs.change(
                 run.id,
                 expect=[run.state],

@@ -1,0 +1,160 @@
+"""Records that another version of this package wrote: what this one does not know of them stays as it is.
+
+Requests are decoded strictly, so that a misspelt field is refused. What was kept is read leniently, so that processes
+of two versions can work on one store: fields that are not known here are written back, and a record with a value that
+is not known is shown as it stands, while nothing is done with it.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, TypeVar, get_args, get_origin
+
+import msgspec
+
+from .errors import ConflictError
+from .record import Record
+from .states import LastingState
+
+R = TypeVar("R", bound=Record)
+
+
+def decode(raw: Any, kind: type[R]) -> R:
+    """A record that was kept, of the JSON value that it was kept as.
+
+    Raises:
+        msgspec.ValidationError, TypeError: it is no such record in any version.
+    """
+    try:
+        # as nearly all are; what follows takes several times as long
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError:
+        if not isinstance(raw, dict):
+            raise
+        return _decode_foreign(raw, kind)
+
+
+def encode(record: Record) -> dict[str, Any]:
+    """The JSON value to keep of a record, with all that :func:`decode` found and had no meaning for."""
+    built: dict[str, Any] = msgspec.to_builtins(record)
+    if hasattr(record, "unknown") or any(hasattr(getattr(record, name), "unknown") for name in _nested(type(record))):
+        _put_back(record, built)
+    return built
+
+
+def plain(record: R) -> R | None:
+    """A record without what is not known here, as one that people send back must be; None where no such one is left."""
+    if not understood(record):
+        return None
+    kind, built = type(record), msgspec.to_builtins(record)
+    _put_back(record, built, unknown=False)
+    made: R = msgspec.convert(built, kind.__base__ if hasattr(record, "unknown") else kind)
+    return made
+
+
+def with_unknown_of(record: R, kept: R) -> R:
+    """A record that is to be kept in the place of another, with those of its fields that are not known here."""
+    if not hasattr(kept, "unknown"):
+        return record
+    return type(kept)(**msgspec.structs.asdict(record), unknown=kept.unknown, unread=[])
+
+
+def understood(record: Record) -> bool:
+    """Whether this version knows what every value of a record means; with others it does nothing but show them."""
+    state = getattr(record, "state", None)
+    return not getattr(record, "unread", None) and (not isinstance(state, LastingState) or state.known)
+
+
+def check_understood(what: str, record: Record) -> None:
+    """Refuse to go on with a record that :func:`understood` is false for.
+
+    Raises:
+        ConflictError: it is one.
+    """
+    if not understood(record):
+        raise ConflictError(f"Only the newer version of jupyter-mlops that wrote this {what} can go on with it.")
+
+
+def _decode_foreign(raw: dict[str, Any], kind: type[R]) -> R:
+    types = _types(kind)
+    known = {name: value for name, value in raw.items() if name in types}
+    unknown = {name: value for name, value in raw.items() if name not in types}
+    unread: list[str] = []
+    try:
+        values = msgspec.structs.asdict(msgspec.convert(known, kind))
+    except msgspec.ValidationError:
+        values = {}
+        for name, value in known.items():
+            values[name], is_read = _value(value, types[name])
+            unread += [name] * (not is_read)
+    made: R = _foreign(kind)(**values, unknown=unknown, unread=unread)
+    return made
+
+
+def _value(value: Any, kind: Any) -> tuple[Any, bool]:
+    """A field's value as far as it has a meaning, and whether all of it has."""
+    try:
+        return msgspec.convert(value, kind), True
+    except msgspec.ValidationError:
+        pass
+    origin, arguments = get_origin(kind), get_args(kind)
+    if isinstance(value, dict) and isinstance(kind, type) and issubclass(kind, Record):
+        record = _decode_foreign(value, kind)
+        return record, not record.unread  # type: ignore[attr-defined]
+    if origin is list and isinstance(value, list):
+        items = [_value(item, arguments[0]) for item in value]
+        return [item for item, _ in items], all(is_read for _, is_read in items)
+    if origin is dict and isinstance(value, dict):
+        pairs = {name: _value(item, arguments[1]) for name, item in value.items()}
+        return {name: item for name, (item, _) in pairs.items()}, all(is_read for _, is_read in pairs.values())
+    for argument in arguments if isinstance(value, dict) else ():
+        if isinstance(argument, type) and issubclass(argument, Record):
+            return _value(value, argument)
+    return value, False
+
+
+def _put_back(record: Any, built: Any, *, unknown: bool = True) -> None:
+    """Have what was built of a record hold its unknown fields as they were, or not at all."""
+    if isinstance(record, list):
+        for item, part in zip(record, built, strict=True):
+            _put_back(item, part, unknown=unknown)
+    elif isinstance(record, dict):
+        for name, item in record.items():
+            _put_back(item, built[name], unknown=unknown)
+    elif isinstance(record, Record):
+        for name in _types(type(record)):
+            _put_back(getattr(record, name), built[name], unknown=unknown)
+        if hasattr(record, "unknown"):
+            for name in ("unknown", "unread"):
+                del built[name]
+            built |= record.unknown if unknown else {}
+
+
+@functools.cache
+def _types(kind: type[Record]) -> dict[str, Any]:
+    return {field.name: field.type for field in msgspec.structs.fields(kind)}
+
+
+@functools.cache
+def _nested(kind: type[Record]) -> list[str]:
+    """Names of the fields that may be records, such as have a class of their own where one was decoded leniently."""
+    return [
+        name
+        for name, field in _types(kind).items()
+        if any(isinstance(one, type) and issubclass(one, Record) for one in (field, *get_args(field)))
+    ]
+
+
+@functools.cache
+def _foreign(kind: type[Record]) -> Any:
+    """A record of this kind that has more than this version knows.
+
+    Attributes:
+        unknown: fields that are not known, by name; unread: known ones with a value that has no meaning here.
+    """
+    fields: list[tuple[str, type, Any]] = [("unknown", dict[str, Any], {}), ("unread", list[str], [])]
+    # its class is made where it is decoded, also in another process
+    taken_apart = {"__reduce__": lambda self: (decode, (encode(self), kind))}
+    return msgspec.defstruct(
+        kind.__name__, fields, bases=(kind,), module=kind.__module__, namespace=taken_apart, frozen=True, kw_only=True
+    )
