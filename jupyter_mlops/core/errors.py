@@ -13,7 +13,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
+
+from .messages import Message
 
 
 class MlopsError(Exception):
@@ -26,10 +29,10 @@ class MlopsError(Exception):
 
     status: ClassVar[int] = 500
 
-    def __init__(self, message: str, fields: dict[str, str] | None = None) -> None:
+    def __init__(self, message: Message | str, fields: Mapping[str, Message | str] | None = None) -> None:
         super().__init__(message, fields)
-        self.message = message
-        self.fields = fields or {}
+        self.message = str(message)
+        self.fields = {name: str(text) for name, text in (fields or {}).items()}
 
     def __str__(self) -> str:
         return self.message
@@ -68,7 +71,7 @@ class TooManyCallsError(MlopsError):
 
     status = 429
 
-    def __init__(self, message: str, seconds: int) -> None:
+    def __init__(self, message: Message | str, seconds: int) -> None:
         super().__init__(message)
         self.seconds = seconds
 
