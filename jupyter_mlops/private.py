@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .core.errors import UnavailableError
+from .core.messages import Message
 
 _OTHERS = 0o077
 _ELSEWHERE = "set MlopsSettings.data_dir to a folder of your own"
@@ -47,13 +48,32 @@ def make_private(folder: Path, *names: str) -> None:
                     if not entry.is_symlink():
                         _close(Path(entry.path), entry.stat(follow_symlinks=False))
     except OSError as error:
-        raise UnavailableError(f"The data folder {folder} cannot be used ({error}); {_ELSEWHERE}.") from error
+        raise UnavailableError(
+            Message(
+                "The data folder {folder} cannot be used ({error}); {elsewhere}.",
+                folder=folder,
+                error=error,
+                elsewhere=_ELSEWHERE,
+            )
+        ) from error
 
 
 def _close(path: Path, found: os.stat_result) -> None:
     if found.st_uid != os.geteuid():
-        raise UnavailableError(f"{path} belongs to another user, who can read and change what is in it; {_ELSEWHERE}.")
+        raise UnavailableError(
+            Message(
+                "{path} belongs to another user, who can read and change what is in it; {elsewhere}.",
+                path=path,
+                elsewhere=_ELSEWHERE,
+            )
+        )
     if found.st_mode & _OTHERS:
         path.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)
         if path.stat().st_mode & _OTHERS:
-            raise UnavailableError(f"Other users can read {path}, and its file system keeps it so; {_ELSEWHERE}.")
+            raise UnavailableError(
+                Message(
+                    "Other users can read {path}, and its file system keeps it so; {elsewhere}.",
+                    path=path,
+                    elsewhere=_ELSEWHERE,
+                )
+            )

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from .core.errors import UnavailableError
+from .core.messages import Message
 from .core.runs import SecretRef
 
 
@@ -38,7 +39,7 @@ def find_secret(name: str, reference: SecretRef, asker: str) -> str:
 
 
 def _missing(name: str, why: str) -> UnavailableError:
-    return UnavailableError(f"The secret “{name}” could not be found: {why}.")
+    return UnavailableError(Message("The secret “{name}” could not be found: {why}.", name=name, why=why))
 
 
 def _from_keyring(name: str, entry: str) -> str:

@@ -15,6 +15,7 @@ from jupyter_server.utils import ensure_async
 from tornado import web
 
 from ..core.errors import ForbiddenError, InvalidInputError, MlopsError, NotFoundError, TooManyCallsError
+from ..core.messages import Message
 from ..core.parameters import NotebookInfo
 from ..core.pipelines.records import Pipeline
 from ..core.pipelines.requests import PipelineDetails, PromoteAnswer
@@ -54,15 +55,18 @@ class Boundary(APIHandler):
         """
         body = self.request.body or b"{}"
         if too_deep(body):
-            raise InvalidInputError(f"The request is nested more than {MAX_DEPTH} deep.")
+            raise InvalidInputError(Message("The request is nested more than {max_depth} deep.", max_depth=MAX_DEPTH))
         try:
             return msgspec.json.decode(body, type=kind)
         except msgspec.ValidationError as error:
             said, name = _misfit(str(error))
             where = f"{name}: " if name else ""
-            raise InvalidInputError(f"The request does not fit: {where}{said}.", {name: said} if name else {}) from None
+            raise InvalidInputError(
+                Message("The request does not fit: {where}{said}.", where=where, said=said),
+                {name: said} if name else {},
+            ) from None
         except ValueError:
-            raise InvalidInputError("The request's body is not valid JSON.") from None
+            raise InvalidInputError(Message("The request's body is not valid JSON.")) from None
 
     def check_xsrf_cookie(self) -> None:
         """Say which of two things is wrong: a token that this server does not know, or a page without its cookie.
@@ -100,14 +104,20 @@ class Boundary(APIHandler):
             InvalidInputError: it is empty, or no path.
         """
         if not path:
-            raise InvalidInputError("Say which notebook: the path is missing.", {"path": "is missing"})
+            raise InvalidInputError(
+                Message("Say which notebook: the path is missing."), {"path": Message("is missing")}
+            )
         try:
             file = (self.root / path.lstrip("/")).resolve()
         except (ValueError, OSError, RuntimeError):
             # a NUL, or links that lead round in a circle
-            raise InvalidInputError("This path cannot be followed.", {"path": "cannot be followed"}) from None
+            raise InvalidInputError(
+                Message("This path cannot be followed."), {"path": Message("cannot be followed")}
+            ) from None
         if not file.is_relative_to(self.root):
-            raise ForbiddenError("This path lies outside the folder that this server serves.", {"path": "is outside"})
+            raise ForbiddenError(
+                Message("This path lies outside the folder that this server serves."), {"path": Message("is outside")}
+            )
         return file
 
     def relative(self, path: str) -> str:
@@ -175,7 +185,7 @@ class Boundary(APIHandler):
         """
         text = self.get_query_argument(name, "")
         if text not in ("", "0", "1"):
-            raise InvalidInputError(f"{name} must be 0 or 1.", {name: "must be 0 or 1"})
+            raise InvalidInputError(Message("{name} must be 0 or 1.", name=name), {name: Message("must be 0 or 1")})
         return None if not text else text == "1"
 
     def number(self, name: str, digits: int = 18) -> int:
@@ -186,7 +196,9 @@ class Boundary(APIHandler):
         """
         text = self.get_query_argument(name, "0")
         if not re.fullmatch(f"[0-9]{{1,{digits}}}", text):
-            raise InvalidInputError(f"{name} must be a whole number.", {name: "must be a whole number"})
+            raise InvalidInputError(
+                Message("{name} must be a whole number.", name=name), {name: Message("must be a whole number")}
+            )
         return int(text)
 
 
@@ -217,4 +229,4 @@ class UnknownHandler(Boundary):
 
     def prepare(self) -> None:
         """Refuse."""
-        raise NotFoundError(f"There is no {self.request.path}.")
+        raise NotFoundError(Message("There is no {path}.", path=self.request.path))

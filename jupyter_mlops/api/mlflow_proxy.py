@@ -19,6 +19,7 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from ..core.errors import ForbiddenError, InvalidInputError, UnavailableError
+from ..core.messages import Message
 from .boundary import Boundary
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class MlflowProxyHandler(Boundary):
         source = self.request.headers.get("Origin") or self.request.headers.get("Referer")
         same = urlsplit(source).netloc == self.request.host if source else False
         if site not in (None, "same-origin") or not (same or self.token_authenticated):
-            raise ForbiddenError("This request came from another site.")
+            raise ForbiddenError(Message("This request came from another site."))
 
     @web.authenticated
     @authorized("read", "mlops")
@@ -147,13 +148,15 @@ class MlflowProxyHandler(Boundary):
             try:
                 answer = await client.send(self._request(client), stream=True)
             except httpx.InvalidURL as error:
-                raise InvalidInputError(f"This is no address: {error}.") from None
+                raise InvalidInputError(Message("This is no address: {error}.", error=error)) from None
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                raise UnavailableError("MLflow is starting, or has ended; try again in a moment.") from error
+                raise UnavailableError(Message("MLflow is starting, or has ended; try again in a moment.")) from error
             except httpx.TimeoutException as error:
-                raise UnavailableError(f"MLflow did not answer for {_TIMEOUT:.0f} s; try again later.") from error
+                raise UnavailableError(
+                    Message("MLflow did not answer for {timeout:.0f} s; try again later.", timeout=_TIMEOUT)
+                ) from error
             except httpx.TransportError as error:
-                raise UnavailableError("MLflow ended before it answered; try again in a moment.") from error
+                raise UnavailableError(Message("MLflow ended before it answered; try again in a moment.")) from error
             await self._pass_back(path, answer)
 
     def _request(self, client: httpx.AsyncClient) -> httpx.Request:
@@ -206,7 +209,9 @@ class MlflowProxyHandler(Boundary):
         try:
             text = (self.backend.settings.data_path / "mlflow.json").read_text(encoding="utf-8")
         except FileNotFoundError:
-            raise UnavailableError("MLflow starts with the first sweep; there is nothing to show yet.") from None
+            raise UnavailableError(
+                Message("MLflow starts with the first sweep; there is nothing to show yet.")
+            ) from None
         server: dict[str, Any] = json.loads(text)
         return server
 
@@ -236,7 +241,7 @@ async def _check_who_answers(event: str, info: dict[str, Any]) -> None:
     stream = info["return_value"]
     if not await asyncio.to_thread(is_answered_by_us, stream.get_extra_info("socket")):
         await stream.aclose()
-        raise UnavailableError("MLflow is starting, or has ended; try again in a moment.")
+        raise UnavailableError(Message("MLflow is starting, or has ended; try again in a moment."))
 
 
 def _policy(path: str, kind: str) -> str:

@@ -9,6 +9,7 @@ from jupyter_server.auth.decorator import allow_unauthenticated, authorized
 from tornado import web
 
 from ..core.errors import ForbiddenError, NotFoundError
+from ..core.messages import Message
 from ..core.pipelines.definition import PipelineCheck, PipelineText, StepAdd, TextAnswer
 from ..core.pipelines.records import Pipeline, PipelineRun, Trigger, Version
 from ..core.pipelines.requests import (
@@ -197,7 +198,9 @@ class TriggerCallHandler(Boundary):
             trigger = await self.call(pipelines.checked_trigger, trigger_id, token)
         except NotFoundError:
             # who has no token learns nothing of what there is
-            raise ForbiddenError("This call needs the trigger's token: “Authorization: Bearer TOKEN”.") from None
+            raise ForbiddenError(
+                Message("This call needs the trigger's token: “Authorization: Bearer TOKEN”.")
+            ) from None
         key = self.request.headers.get("Idempotency-Key", "")
         run = await self.call(pipelines.fire_by_call, trigger, self.body(RunRequest), key)
         await self.call(self.backend.wake)
@@ -285,7 +288,7 @@ class TextStepHandler(Boundary):
 
 def _whole(text: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", text):
-        raise NotFoundError(f"There is no version {text[:20]}.")
+        raise NotFoundError(Message("There is no version {text}.", text=text[:20]))
     return int(text)
 
 

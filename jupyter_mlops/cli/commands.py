@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from ..core.errors import InvalidInputError, UnavailableError
+from ..core.messages import Message
 from ..core.runs import Run
 from ..core.states import RUN_OVER, SWEEP_OVER, SweepState
 from ..core.sweeps import Sweep
@@ -37,7 +38,9 @@ def run_command(arguments: argparse.Namespace, overrides: list[str]) -> int:
 def _runs(session: Session, arguments: argparse.Namespace) -> int:
     if arguments.pipeline:
         if arguments.sweep or arguments.all:
-            raise InvalidInputError("--pipeline lists the runs of one pipeline; leave out what belongs to sweeps.")
+            raise InvalidInputError(
+                Message("--pipeline lists the runs of one pipeline; leave out what belongs to sweeps.")
+            )
         return pipeline_runs.runs(session, arguments)
     if arguments.sweep:
         sweep = session.find_sweep(arguments.sweep)
@@ -88,7 +91,11 @@ def _open(session: Session, arguments: argparse.Namespace) -> int:
         best = found.best_run_id or (f"{found.id[:12]}-1" if found.total == 1 else None)
         if best is None:
             raise InvalidInputError(
-                f"Say which run of the sweep, such as {short_id(found)}-1: none of the {found.total} is the best one."
+                Message(
+                    "Say which run of the sweep, such as {short_id}-1: none of the {total} is the best one.",
+                    short_id=short_id(found),
+                    total=found.total,
+                )
             )
         found = session.sweeps.run(best)
     path = session.sweeps.run_output(found.id)
@@ -134,7 +141,11 @@ def _reached(session: Session, what: Sweep | Run, done: Callable[[Sweep | Run], 
     while not done(what):
         if time.monotonic() > deadline:
             raise UnavailableError(
-                f"It is asked for, but {short_id(what)} is still {what.state}; see “jupyter mlops service log”."
+                Message(
+                    "It is asked for, but {short_id} is still {state}; see “jupyter mlops service log”.",
+                    short_id=short_id(what),
+                    state=what.state,
+                )
             )
         time.sleep(POLL_SECONDS)
         what = session.sweeps.sweep(what.id) if isinstance(what, Sweep) else session.sweeps.run(what.id)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..core.errors import InvalidInputError, UnavailableError
+from ..core.messages import Message
 from ..core.pipelines.records import Trigger, Version
 from ..core.pipelines.requests import PromoteRequest
 from ..services.pipelines.airflow.dag import Exported
@@ -70,7 +71,10 @@ def _of_pipeline(session: Session, arguments: argparse.Namespace, out: Path | No
     pipeline = find_pipeline(session, arguments.what)
     if out is None:
         raise InvalidInputError(
-            f"Say with --output where to write the DAG: the frozen files of “{pipeline.name}” are written beside it."
+            Message(
+                "Say with --output where to write the DAG: the frozen files of “{name}” are written beside it.",
+                name=pipeline.name,
+            )
         )
     version = session.pipelines.version(pipeline.id, pipeline.version)
     place = f"{out.stem}_files"
@@ -102,4 +106,6 @@ def _write(file: Path, data: bytes) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
     except OSError as error:
-        raise UnavailableError(f"{file} cannot be written: {error.strerror}.") from error
+        raise UnavailableError(
+            Message("{file} cannot be written: {strerror}.", file=file, strerror=error.strerror)
+        ) from error

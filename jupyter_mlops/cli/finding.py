@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from ..core.errors import InvalidInputError, NotFoundError
+from ..core.messages import Message
 from ..core.sweeps import Sweep
 
 LATEST = "latest"
@@ -37,7 +38,14 @@ def pick(known: Sequence[T], text: str, otherwise: str) -> T:
         raise NotFoundError(otherwise)
     if len(found) > 1:
         some = ", ".join(item.id[: max(8, len(text) + 2)] for item in found[:4])
-        raise InvalidInputError(f"“{text}” may be any of {some}{', …' if len(found) > 4 else ''}; give more of it.")
+        raise InvalidInputError(
+            Message(
+                "“{text}” may be any of {some}{value}; give more of it.",
+                text=text,
+                some=some,
+                value=", …" if len(found) > 4 else "",
+            )
+        )
     return found[0]
 
 
@@ -53,6 +61,6 @@ def pick_sweep(known: Sequence[Sweep], text: str) -> Sweep:
     """
     if text == LATEST:
         if not known:
-            raise NotFoundError("There is no sweep yet.")
+            raise NotFoundError(Message("There is no sweep yet."))
         return known[0]
     return pick(known, text, f"There is no sweep “{text}”; “jupyter mlops runs” lists those there are.")

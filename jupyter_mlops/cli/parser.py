@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import __version__
 from ..core.errors import InvalidInputError
+from ..core.messages import Message
 from .arguments import Parser, add_command, seconds, whole
 from .pipeline_parser import add_pipeline_commands
 
@@ -82,7 +83,7 @@ def split_settings(words: list[str]) -> tuple[list[str], list[str]]:
     overrides = [word for word in words if word.startswith(_SETTINGS)]
     for word in overrides:
         if "=" not in word:
-            raise InvalidInputError(f"Write {word}=VALUE, as one word.")
+            raise InvalidInputError(Message("Write {word}=VALUE, as one word.", word=word))
     return [word for word in words if not word.startswith(_SETTINGS)], overrides
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..core.errors import InvalidInputError, NotFoundError
+from ..core.messages import Message
 from ..core.pipelines.records import Pipeline, PipelineRun, Trigger
 from .finding import LATEST, pick
 from .session import Session
@@ -21,12 +22,14 @@ def find_pipeline(session: Session, text: str, *, deleted: bool = False) -> Pipe
     known = session.pipelines.listed(deleted=deleted)
     if text == LATEST:
         if not known:
-            raise NotFoundError("There is no pipeline yet.")
+            raise NotFoundError(Message("There is no pipeline yet."))
         return known[-1]
     same = [pipeline for pipeline in known if pipeline.name == text]
     if len(same) > 1:
         some = ", ".join(pipeline.id[:8] for pipeline in same[:4])
-        raise InvalidInputError(f"{len(same)} pipelines are named “{text}”; give an id: {some}.")
+        raise InvalidInputError(
+            Message("{count} pipelines are named “{text}”; give an id: {some}.", count=len(same), text=text, some=some)
+        )
     if same:
         return same[0]
     which = "deleted pipeline" if deleted else "pipeline"
@@ -44,7 +47,7 @@ def find_pipeline_run(session: Session, text: str) -> PipelineRun:
     if text == LATEST:
         runs = sorted(session.store.pipeline_runs.find(), key=lambda run: run.created_at)
         if not runs:
-            raise NotFoundError("No pipeline has run yet.")
+            raise NotFoundError(Message("No pipeline has run yet."))
         return runs[-1]
     pipelines = session.pipelines.listed(deleted=None)
     # a name may end with a dash and a number, too
@@ -56,7 +59,14 @@ def find_pipeline_run(session: Session, text: str) -> PipelineRun:
         for run in session.store.pipeline_runs.find(pipeline.id):
             if run.number == int(number):
                 return run
-        raise NotFoundError(f"“{pipeline.name}” has no run {number}; it ran {_times(pipeline.runs)} so far.")
+        raise NotFoundError(
+            Message(
+                "“{name}” has no run {number}; it ran {times} so far.",
+                name=pipeline.name,
+                number=number,
+                times=_times(pipeline.runs),
+            )
+        )
     if any(text and pipeline.id.startswith(text) for pipeline in pipelines):
         return _newest(session, find_pipeline(session, text))
     otherwise = f"There is no run “{text}”; “jupyter mlops pipeline runs PIPELINE” lists those of a pipeline."
@@ -66,7 +76,7 @@ def find_pipeline_run(session: Session, text: str) -> PipelineRun:
 def _newest(session: Session, pipeline: Pipeline) -> PipelineRun:
     runs = session.store.pipeline_runs.find(pipeline.id, limit=1)
     if not runs:
-        raise NotFoundError(f"“{pipeline.name}” has not run yet.")
+        raise NotFoundError(Message("“{name}” has not run yet.", name=pipeline.name))
     return runs[0]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import InvalidInputError, UnavailableError
+from ..core.messages import Message
 from ..core.parameters import Parameter
 from ..core.pipelines.records import PipelineRun
 from ..core.pipelines.requests import PromoteRequest, RetryRequest, RunRequest
@@ -39,10 +40,10 @@ def parse_values(words: list[str], defaults: dict[str, Any]) -> dict[str, Any]:
         name, equals, text = word.partition("=")
         name = name.strip()
         if not equals or not name:
-            raise InvalidInputError(f"“{word}” is no NAME=VALUE, such as month=3.")
+            raise InvalidInputError(Message("“{word}” is no NAME=VALUE, such as month=3.", word=word))
         if name not in defaults:
             has = f"it has {', '.join(defaults)}" if defaults else "it has none"
-            raise InvalidInputError(f"This pipeline has no parameter “{name}”; {has}.")
+            raise InvalidInputError(Message("This pipeline has no parameter “{name}”; {has}.", name=name, has=has))
         default = defaults[name]
         kind = "any" if default is None else type_of(default)
         value = text if kind == "str" else _value(text)
@@ -117,7 +118,11 @@ def stop(session: Session, arguments: argparse.Namespace) -> int:
     while found.state not in PIPELINE_RUN_OVER:
         if time.monotonic() > deadline:
             raise UnavailableError(
-                f"It is asked for, but {short_run(found)} is still {found.state}; see “jupyter mlops service log”."
+                Message(
+                    "It is asked for, but {short_run} is still {state}; see “jupyter mlops service log”.",
+                    short_run=short_run(found),
+                    state=found.state,
+                )
             )
         time.sleep(POLL_SECONDS)
         found = session.store.pipeline_runs.get(found.id)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..core.errors import InvalidInputError
+from ..core.messages import Message
 from ..core.pipelines.records import Pipeline
 from ..core.pipelines.requests import PipelineChange
 from ..services.user_files import read_file
@@ -110,7 +111,13 @@ def _rollback(session: Session, arguments: argparse.Namespace) -> int:
     found = find_pipeline(session, arguments.pipeline)
     number = arguments.version if arguments.version is not None else found.version - 1
     if arguments.version is None and number < 1:
-        raise InvalidInputError(f"Version {found.version} of “{found.name}” fires, and there is none before it.")
+        raise InvalidInputError(
+            Message(
+                "Version {version} of “{name}” fires, and there is none before it.",
+                version=found.version,
+                name=found.name,
+            )
+        )
     return _changed(session, arguments, PipelineChange(version=number), f"fires version {number} from now on")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..core.errors import InvalidInputError, NotFoundError
+from ..core.messages import Message
 from ..core.pipelines.requests import PromoteAnswer, PromoteRequest
 from ..core.sweeps import Sweep
 from .finding import pick_sweep
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 def promote(session: Session, arguments: argparse.Namespace) -> int:
     """Make a pipeline, or the next version of one."""
     if arguments.path and not arguments.server:
-        raise InvalidInputError("--path goes with --server, and says where the file is below that server's root.")
+        raise InvalidInputError(
+            Message("--path goes with --server, and says where the file is below that server's root.")
+        )
     request = _options(arguments)
     if arguments.server:
         # slow to import, and only wanted here
@@ -54,7 +57,7 @@ def promote(session: Session, arguments: argparse.Namespace) -> int:
 
 def _options(arguments: argparse.Namespace) -> PromoteRequest:
     if arguments.commit and not is_file(arguments.what):
-        raise InvalidInputError("--commit goes with a file, and says which commit it is taken from.")
+        raise InvalidInputError(Message("--commit goes with a file, and says which commit it is taken from."))
     return PromoteRequest(
         name=arguments.name,
         note=arguments.note,
@@ -112,5 +115,8 @@ def _remotely(
         return server.promote(msgspec.structs.replace(request, path=request.path or arguments.what))
     except NotFoundError as error:
         raise NotFoundError(
-            f"{error.message} Paths are relative to the server's root; --commit HEAD sends the files along."
+            Message(
+                "{message} Paths are relative to the server's root; --commit HEAD sends the files along.",
+                message=error.message,
+            )
         ) from None

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 
 from ..core.errors import ConflictError, ForbiddenError, InvalidInputError, MlopsError, NotFoundError, UnavailableError
+from ..core.messages import Message
 from ..core.pipelines.records import Pipeline
 from ..core.pipelines.requests import Changes, PromoteAnswer, PromoteRequest
 from ..core.processes import LOOPBACK
@@ -41,7 +42,11 @@ class Server:
     def __init__(self, address: str, token: str) -> None:
         parts = urlsplit(address if "://" in address else f"http://{address}")
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InvalidInputError(f"“{address}” is no address of a Jupyter server, such as http://localhost:8888/.")
+            raise InvalidInputError(
+                Message(
+                    "“{address}” is no address of a Jupyter server, such as http://localhost:8888/.", address=address
+                )
+            )
         token = token or parse_qs(parts.query).get("token", [""])[0]
         path = re.sub(r"/(lab|tree|doc)(/.*)?$", "", parts.path.rstrip("/"))
         self.address = urlunsplit((parts.scheme, parts.netloc, path, "", ""))
@@ -83,11 +88,13 @@ class Server:
         try:
             answer = self._client.request(method, path, content=content)
         except httpx.TimeoutException:
-            raise UnavailableError(f"{self.address} does not answer in time.") from None
+            raise UnavailableError(Message("{address} does not answer in time.", address=self.address)) from None
         except (httpx.WriteError, httpx.RemoteProtocolError, httpx.ReadError) as error:
             raise self._cut_off(content, error) from None
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise UnavailableError(f"{self.address} does not answer: {error}.") from None
+            raise UnavailableError(
+                Message("{address} does not answer: {error}.", address=self.address, error=error)
+            ) from None
         if answer.is_success and answer.headers.get("content-type", "").startswith("application/json"):
             return msgspec.json.decode(answer.content, type=kind)
         raise self._refused(answer, content)
@@ -100,7 +107,10 @@ class Server:
         lets_in = answer.status_code not in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN) and not answer.is_redirect
         if not lets_in and (not self._token or not said.message):
             return ForbiddenError(
-                f"{self.address} does not let us in; give a token that it accepts, with --token or JUPYTER_TOKEN."
+                Message(
+                    "{address} does not let us in; give a token that it accepts, with --token or JUPYTER_TOKEN.",
+                    address=self.address,
+                )
             )
         # tornado says no more than that where a request is too long
         too_large = (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE)
@@ -110,18 +120,30 @@ class Server:
             error = _ERRORS.get(answer.status_code, UnavailableError)
             return error(said.message, said.fields)
         return UnavailableError(
-            f"No Jupyter server with jupyter-mlops is at {self.address}: it answers {answer.status_code} "
-            f"{answer.reason_phrase}."
+            Message(
+                "No Jupyter server with jupyter-mlops is at {address}: it answers {status_code} {reason_phrase}.",
+                address=self.address,
+                status_code=answer.status_code,
+                reason_phrase=answer.reason_phrase,
+            )
         )
 
     def _cut_off(self, content: bytes | None, error: httpx.TransportError) -> MlopsError:
         if content is not None and len(content) > 1_000_000:
             return self._too_large(content)
-        return UnavailableError(f"{self.address} ended the connection: {error or type(error).__name__}.")
+        return UnavailableError(
+            Message(
+                "{address} ended the connection: {error}.", address=self.address, error=error or type(error).__name__
+            )
+        )
 
     def _too_large(self, content: bytes) -> MlopsError:
         size = len(content) / 1e6
         return InvalidInputError(
-            f"The files make a request of {size:,.0f} MB, more than {self.address} takes; freeze less, or raise its "
-            "ServerApp.max_body_size."
+            Message(
+                "The files make a request of {size:,.0f} MB, more than {address} takes; freeze less, "
+                "or raise its ServerApp.max_body_size.",
+                size=size,
+                address=self.address,
+            )
         )

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..core.errors import InvalidInputError
+from ..core.messages import Message
 from ..core.pipelines.records import Trigger
 from ..core.pipelines.requests import BackfillRequest, ScheduleRequest, TriggerChange
 from .output import console, note, print_json
@@ -47,7 +48,7 @@ def _add(session: Session, arguments: argparse.Namespace) -> int:
     definition = session.pipelines.version(pipeline.id, pipeline.version).definition
     asked = cron_request(arguments)
     if arguments.on and not arguments.after:
-        raise InvalidInputError("--on says which end of another pipeline counts; it goes with --after alone.")
+        raise InvalidInputError(Message("--on says which end of another pipeline counts; it goes with --after alone."))
     request = ScheduleRequest(
         kind="cron" if asked else "files" if arguments.files else "pipeline" if arguments.after else "http",
         cron=asked.cron if asked else "",

@@ -12,6 +12,7 @@ import time
 import psutil
 
 from ..core.errors import ConflictError, UnavailableError
+from ..core.messages import Message
 from ..core.service import ServiceInfo
 from ..services.process.launch import hold_back, is_held_back, is_running, release, service_info, service_log
 from ..services.process.layout import Layout
@@ -51,7 +52,9 @@ def _run(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
     if is_running(settings):
         if not arguments.replace:
             info = _info(settings)
-            raise ConflictError(f"A service runs already (process {info.pid}); “jupyter mlops service stop” ends it.")
+            raise ConflictError(
+                Message("A service runs already (process {pid}); “jupyter mlops service stop” ends it.", pid=info.pid)
+            )
         _end(settings)
     if not arguments.until_idle:
         # who starts it by hand wants it to stay
@@ -125,14 +128,20 @@ def _end(settings: MlopsSettings) -> bool:
         hold_back(settings)
         return False
     if info.host != socket.gethostname() or info.pid is None or not _is_service(info.pid):
-        raise UnavailableError(f"The service runs on {info.host} as process {info.pid}; end it there.")
+        raise UnavailableError(
+            Message("The service runs on {host} as process {pid}; end it there.", host=info.host, pid=info.pid)
+        )
     # before it ends: a server that sees it gone would start another
     hold_back(settings)
     os.kill(info.pid, signal.SIGTERM)
     while is_running(settings):
         if time.monotonic() > deadline:
             raise UnavailableError(
-                f"Process {info.pid} was asked to end and has not; see {Layout(settings.data_path).log}."
+                Message(
+                    "Process {pid} was asked to end and has not; see {log}.",
+                    pid=info.pid,
+                    log=Layout(settings.data_path).log,
+                )
             )
         time.sleep(0.1)
     return True

@@ -11,6 +11,7 @@ from jupyter_core.application import JupyterApp
 from traitlets import TraitError
 
 from ..core.errors import InvalidInputError, NotFoundError
+from ..core.messages import Message
 from ..core.runs import Run
 from ..core.sweeps import Sweep
 from ..services.pipelines.requests import Pipelines
@@ -48,7 +49,9 @@ def load_settings(overrides: list[str], data_dir: str | None = None) -> tuple[Ml
     for word in overrides:
         name = word.partition("=")[0].removeprefix("--MlopsSettings.")
         if name not in names:
-            raise InvalidInputError(f"There is no setting {name}; there are {', '.join(sorted(names))}.")
+            raise InvalidInputError(
+                Message("There is no setting {name}; there are {names}.", name=name, names=", ".join(sorted(names)))
+            )
     if data_dir is not None:
         overrides = [*overrides, f"--MlopsSettings.data_dir={data_dir}"]
     app = _Configured(log_level="WARN")
@@ -63,7 +66,7 @@ def load_settings(overrides: list[str], data_dir: str | None = None) -> tuple[Ml
         app.update_config(given)
         return MlopsSettings(parent=app), app
     except TraitError as error:
-        raise InvalidInputError(f"A setting does not fit: {error}") from None
+        raise InvalidInputError(Message("A setting does not fit: {error}", error=error)) from None
 
 
 class Session:
@@ -122,12 +125,21 @@ class Session:
         """
         of_sweep, dash, number = text.rpartition("-")
         if not dash or not number.isdecimal():
-            raise InvalidInputError(f"“{text}” names no run; write SWEEP-N, as “jupyter mlops runs SWEEP” shows it.")
+            raise InvalidInputError(
+                Message("“{text}” names no run; write SWEEP-N, as “jupyter mlops runs SWEEP” shows it.", text=text)
+            )
         sweep = self.find_sweep(of_sweep)
         for run in self.sweeps.runs(sweep.id).runs:
             if run.index + 1 == int(number):
                 return run
-        raise NotFoundError(f"Sweep {sweep.id[:8]} has no run {number}; {sweep.planned} are planned so far.")
+        raise NotFoundError(
+            Message(
+                "Sweep {id} has no run {number}; {planned} are planned so far.",
+                id=sweep.id[:8],
+                number=number,
+                planned=sweep.planned,
+            )
+        )
 
     def find(self, text: str) -> Sweep | Run:
         """The run where the text has a number behind a dash, else the sweep; raises as those do."""

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ..core.errors import InvalidInputError, UnavailableError
+from ..core.messages import Message
 from ..core.runs import Run
 from ..core.states import SWEEP_OVER, SweepState
 from ..core.sweeps import Objective, Sampler, SpaceRequest, Sweep, SweepRequest
@@ -45,7 +46,7 @@ def sweep_request(arguments: argparse.Namespace, path: str) -> SweepRequest:
         InvalidInputError: a ``--param`` is not NAME=VALUES, or options do not go together.
     """
     if arguments.seed is not None and arguments.random is None:
-        raise InvalidInputError("--seed needs --random N: all combinations in order leave nothing to chance.")
+        raise InvalidInputError(Message("--seed needs --random N: all combinations in order leave nothing to chance."))
     sampler = Sampler()
     if arguments.random is not None:
         sampler = Sampler(kind="random", count=arguments.random, seed=arguments.seed or 0)
@@ -82,9 +83,16 @@ def parse_params(words: list[str]) -> dict[str, str]:
     for word in words:
         name, equals, text = (part.strip() for part in word.partition("="))
         if not equals or not name:
-            raise InvalidInputError(f"“{word}” is no NAME=VALUES, such as max_depth=3:8.")
+            raise InvalidInputError(Message("“{word}” is no NAME=VALUES, such as max_depth=3:8.", word=word))
         if name in space:
-            raise InvalidInputError(f"{name} is given twice; write {name}={space[name]},{text} to try them all.")
+            raise InvalidInputError(
+                Message(
+                    "{name} is given twice; write {name}={space},{text} to try them all.",
+                    name=name,
+                    space=space[name],
+                    text=text,
+                )
+            )
         space[name] = text
     return space
 
@@ -97,7 +105,9 @@ def check_service(session: Session) -> None:
     """
     if not session.settings.start_service and not is_running(session.settings):
         raise UnavailableError(
-            "No service is running, and MlopsSettings.start_service is off: start one with “jupyter mlops service”."
+            Message(
+                "No service is running, and MlopsSettings.start_service is off: start one with “jupyter mlops service”."
+            )
         )
 
 
@@ -118,7 +128,7 @@ def _confirm(session: Session, file: Path, request: SweepRequest, arguments: arg
     for question in questions if asks else []:
         print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            raise InvalidInputError("Nothing was started.")
+            raise InvalidInputError(Message("Nothing was started."))
 
 
 def _is_script(arguments: argparse.Namespace) -> bool:

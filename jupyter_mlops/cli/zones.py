@@ -8,6 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ..core.errors import InvalidInputError
+from ..core.messages import Message
 from ..core.pipelines.requests import ScheduleRequest
 
 
@@ -30,6 +31,8 @@ def cron_request(arguments: argparse.Namespace) -> ScheduleRequest | None:
     """
     if arguments.cron is None:
         if arguments.zone:
-            raise InvalidInputError("--zone says by which clock --cron counts; give --cron, too, or leave --zone out.")
+            raise InvalidInputError(
+                Message("--zone says by which clock --cron counts; give --cron, too, or leave --zone out.")
+            )
         return None
     return ScheduleRequest(kind="cron", cron=arguments.cron, zone=arguments.zone or local_zone())

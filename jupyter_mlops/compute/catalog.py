@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..core.errors import InvalidInputError
+from ..core.messages import Message
 from ..core.service import TargetInfo
 from . import hardware
 from .kinds.local import HostTarget
@@ -44,7 +45,9 @@ class Targets:
             elif name.startswith(("tcp://", "tls://")):
                 self._known[name] = SchedulerTarget(name)
             else:
-                raise InvalidInputError(f"“{name}” is no target; use local, cuda or tcp://host:port.")
+                raise InvalidInputError(
+                    Message("“{name}” is no target; use local, cuda or tcp://host:port.", name=name)
+                )
         return self._known[name]
 
     def infos(self) -> list[TargetInfo]:

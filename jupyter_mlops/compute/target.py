@@ -14,6 +14,7 @@ import msgspec
 
 from ..core.errors import MlopsError, UnavailableError
 from ..core.lenient import decode
+from ..core.messages import Message
 from ..core.runs import RunResult, RunSpec
 from ..core.service import TargetInfo
 
@@ -196,7 +197,7 @@ class Target:
         from ..worker import ForkServerLostError, run_attempt
 
         if self._client is None or not self.connected:
-            raise WorkerLostError("The target went away before the run reached a worker.")
+            raise WorkerLostError(Message("The target went away before the run reached a worker."))
         key = (spec.run_id, spec.attempt)
         self._listeners[key] = on_event
         try:
@@ -213,13 +214,17 @@ class Target:
             spooled = spooled_result(spec)
             if spooled is not None:
                 return spooled
-            raise WorkerLostError("The worker ended in the middle of the run.") from error
+            raise WorkerLostError(Message("The worker ended in the middle of the run.")) from error
         except ForkServerLostError as error:
             raise WorkerLostError(str(error)) from error
         # a full disk there, or whatever a foreign environment raises while it loads the task
         except Exception as error:
             log.warning("Attempt %s of run %s failed outside its notebook", spec.attempt, spec.run_id, exc_info=True)
-            raise WorkerLostError(f"The worker could not execute the run ({type(error).__name__}: {error}).") from error
+            raise WorkerLostError(
+                Message(
+                    "The worker could not execute the run ({name}: {error}).", name=type(error).__name__, error=error
+                )
+            ) from error
         finally:
             self.release(*key)
 
@@ -244,7 +249,7 @@ class Target:
             raise WorkerLostError(error.message) from error
         finally:
             self.release(*key)
-        raise WorkerLostError("The worker ended in the middle of the run.")
+        raise WorkerLostError(Message("The worker ended in the middle of the run."))
 
     async def live(self, asked: Collection[tuple[str, int]] = ()) -> set[tuple[str, int]]:
         """Attempts that workers have at present.
@@ -285,7 +290,7 @@ class Target:
 
     def _reached(self) -> Client:
         if self._client is None or not self.connected:
-            raise UnavailableError(f"The target {self.name} cannot be reached now.")
+            raise UnavailableError(Message("The target {name} cannot be reached now.", name=self.name))
         return self._client
 
     @contextlib.contextmanager
@@ -296,7 +301,13 @@ class Target:
         except MlopsError:
             raise
         except Exception as error:
-            raise UnavailableError(f"The target {self.name} cannot be reached now ({_first_line(error)}).") from error
+            raise UnavailableError(
+                Message(
+                    "The target {name} cannot be reached now ({first_line}).",
+                    name=self.name,
+                    first_line=_first_line(error),
+                )
+            ) from error
 
     def _on_event(self, event: tuple[float, dict[str, Any]]) -> None:
         _, message = event
@@ -341,7 +352,11 @@ async def connect(address: str, security: Any) -> Client:
         if client is not None:
             await let_go(client)
         raise UnavailableError(
-            f"No Dask scheduler answers at {address}; check the address and that it runs. ({_first_line(error)})"
+            Message(
+                "No Dask scheduler answers at {address}; check the address and that it runs. ({first_line})",
+                address=address,
+                first_line=_first_line(error),
+            )
         ) from error
     return client
 

@@ -29,6 +29,7 @@ from cronsim import CronSim, CronSimError
 
 from .cron_words import words_of
 from .errors import InvalidInputError
+from .messages import Message
 from .pipelines.requests import CronCheck
 
 _NAMES = {
@@ -133,17 +134,27 @@ def _line(cron: str) -> str:
     """The five fields of a line that fires."""
     text = cron.strip()
     if not text:
-        raise CronError("Write a cron line, such as 0 6 * * * for every day at 06:00.")
+        raise CronError(Message("Write a cron line, such as 0 6 * * * for every day at 06:00."))
     if len(text) > _MAX_LENGTH:
-        raise CronError(f"A cron line of {len(text)} characters is too long; {_MAX_LENGTH} are enough.")
+        raise CronError(
+            Message(
+                "A cron line of {count} characters is too long; {max_length} are enough.",
+                count=len(text),
+                max_length=_MAX_LENGTH,
+            )
+        )
     if text.startswith("@"):
         text = _translated(text.lower())
     fields = text.split()
     if len(fields) == 6:
-        raise CronError("A cron line has five fields, this one has six: leave out seconds or the year.")
+        raise CronError(Message("A cron line has five fields, this one has six: leave out seconds or the year."))
     if len(fields) != 5:
         count = "one field" if len(fields) == 1 else f"{len(fields)} fields"
-        raise CronError(f"A cron line has five fields (minute, hour, day, month, weekday), this one has {count}.")
+        raise CronError(
+            Message(
+                "A cron line has five fields (minute, hour, day, month, weekday), this one has {count}.", count=count
+            )
+        )
     for index, field in enumerate(fields):
         if not _possible(index, field):
             raise CronError(_wrong(index, field))
@@ -151,7 +162,7 @@ def _line(cron: str) -> str:
     line = " ".join(re.sub(r"\b(\w+)-\1/\d+", r"\1", field) for field in fields)
     read = _read(line)
     if read is None or next(read, None) is None:
-        raise CronError("This line never fires: no day fits its day of the month, month and day of the week.")
+        raise CronError(Message("This line never fires: no day fits its day of the month, month and day of the week."))
     return line
 
 
@@ -168,9 +179,13 @@ def _possible(index: int, field: str) -> bool:
 
 def _translated(name: str) -> str:
     if name == "@reboot":
-        raise CronError("@reboot names no time: say when it should run, such as @daily.")
+        raise CronError(Message("@reboot names no time: say when it should run, such as @daily."))
     if name not in _NAMES:
-        raise CronError(f"There is no {name[:40]}: write one of {', '.join(_NAMES)}, or five fields.")
+        raise CronError(
+            Message(
+                "There is no {name}: write one of {names}, or five fields.", name=name[:40], names=", ".join(_NAMES)
+            )
+        )
     return _NAMES[name]
 
 
@@ -188,13 +203,13 @@ def _wrong(index: int, field: str) -> str:
 @lru_cache(maxsize=1024)
 def _zone(name: str) -> ZoneInfo:
     if not name.strip():
-        raise CronError("Name a time zone, such as UTC or Europe/Berlin.", "zone")
+        raise CronError(Message("Name a time zone, such as UTC or Europe/Berlin."), "zone")
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # no such name; not a name; a folder of names
         close = _close_zone(name)
         hint = f" Did you mean {close}?" if close else " Names are such as UTC or Europe/Berlin."
-        raise CronError(f"There is no time zone {name[:60]}.{hint}", "zone") from None
+        raise CronError(Message("There is no time zone {name}.{hint}", name=name[:60], hint=hint), "zone") from None
 
 
 def _close_zone(name: str) -> str:

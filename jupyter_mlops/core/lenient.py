@@ -13,6 +13,7 @@ from typing import Any, TypeVar, get_args, get_origin
 import msgspec
 
 from .errors import ConflictError
+from .messages import Message
 from .record import Record
 from .states import LastingState
 
@@ -72,7 +73,9 @@ def check_understood(what: str, record: Record) -> None:
         ConflictError: it is one.
     """
     if not understood(record):
-        raise ConflictError(f"Only the newer version of jupyter-mlops that wrote this {what} can go on with it.")
+        raise ConflictError(
+            Message("Only the newer version of jupyter-mlops that wrote this {what} can go on with it.", what=what)
+        )
 
 
 def _decode_foreign(raw: dict[str, Any], kind: type[R]) -> R:

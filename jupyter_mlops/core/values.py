@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from .errors import InvalidInputError
+from .messages import Message
 from .parameters import Parameter, ParameterType
 
 MAX_DEPTH = 40
@@ -76,11 +77,20 @@ def check_value(parameter: Parameter, value: Any) -> Any:
             try:
                 return float(value)
             except OverflowError:
-                raise InvalidInputError(f"{parameter.name} cannot be as large as {show(value)}.") from None
+                raise InvalidInputError(
+                    Message("{name} cannot be as large as {value}.", name=parameter.name, value=show(value))
+                ) from None
         case "int", "float" if float(value).is_integer():
             return int(value)
         case wanted, _:
-            raise InvalidInputError(f"{parameter.name} must be {_NAMES[wanted]}; {show(value)} is not.")
+            raise InvalidInputError(
+                Message(
+                    "{name} must be {names}; {value} is not.",
+                    name=parameter.name,
+                    names=_NAMES[wanted],
+                    value=show(value),
+                )
+            )
 
 
 def _choice(parameter: Parameter, value: Any) -> Any:
@@ -89,7 +99,9 @@ def _choice(parameter: Parameter, value: Any) -> Any:
         if choice == value and isinstance(choice, bool) == isinstance(value, bool):
             return choice
     known = ", ".join(str(choice) for choice in parameter.choices or [])
-    raise InvalidInputError(f"{parameter.name} must be one of {known}; {show(value)} is not.")
+    raise InvalidInputError(
+        Message("{name} must be one of {known}; {value} is not.", name=parameter.name, known=known, value=show(value))
+    )
 
 
 def show(value: Any) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..core.errors import NotFoundError
+from ..core.messages import Message
 from ..core.pipelines.records import Pipeline, PipelineRun, Trigger
 from ..core.runs import Run
 from ..core.sweeps import Sweep
@@ -63,5 +64,5 @@ class Asking:
                 path = record.path
         if not Path(path).is_relative_to(self.root):
             # word for word as the store says it of an id that does not exist
-            raise NotFoundError(f"There is no {_NOUNS[type(record)]} {record.id}.")
+            raise NotFoundError(Message("There is no {nouns} {id}.", nouns=_NOUNS[type(record)], id=record.id))
         return record

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import ForbiddenError, InvalidInputError, NotFoundError
+from ..core.messages import Message
 from ..core.runs import Kernelspec
 from ..environments import OWN_PYTHON
 
@@ -28,14 +29,16 @@ def read_file(file: Path, what: str = "notebook") -> bytes:
     try:
         # reading a pipe would wait for ever
         if file.exists() and not file.is_file():
-            raise InvalidInputError(f"{file.name} is a folder or a device, not a {what}.")
+            raise InvalidInputError(Message("{name} is a folder or a device, not a {what}.", name=file.name, what=what))
         return file.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        raise NotFoundError(f"There is no {what} {file.name}.") from None
+        raise NotFoundError(Message("There is no {what} {name}.", what=what, name=file.name)) from None
     except PermissionError:
-        raise ForbiddenError(f"{file.name} may not be read.") from None
+        raise ForbiddenError(Message("{name} may not be read.", name=file.name)) from None
     except OSError as error:
-        raise InvalidInputError(f"{file.name} cannot be read: {error.strerror}.") from None
+        raise InvalidInputError(
+            Message("{name} cannot be read: {strerror}.", name=file.name, strerror=error.strerror)
+        ) from None
 
 
 def kernel_problem(kernel: str, kernelspecs: KernelSpecs) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from ..core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
 from ..core.lenient import check_understood, decode
+from ..core.messages import Message
 from ..core.record import Record
 from .engine import open_engine
 from .postgresql import at_one_moment
@@ -152,11 +153,13 @@ def check_move(
     """
     state = record.state
     if expect is not None and state not in expect:
-        raise ConflictError(f"The {what} is {state} by now.")
+        raise ConflictError(Message("The {what} is {state} by now.", what=what, state=state))
     if wanted is not state:
         check_understood(what, record)
     if wanted is not state and wanted not in moves[state]:
-        raise ConflictError(f"A {what} that is {state} cannot become {wanted}.")
+        raise ConflictError(
+            Message("A {what} that is {state} cannot become {wanted}.", what=what, state=state, wanted=wanted)
+        )
 
 
 @contextmanager
@@ -167,7 +170,10 @@ def _told() -> Iterator[None]:
         raise _failed(error) from error
     except (DataError, UnicodeEncodeError) as error:
         raise InvalidInputError(
-            "A name or path holds characters that the store cannot keep (NUL, or bytes that are no UTF-8); rename it."
+            Message(
+                "A name or path holds characters that the store cannot keep (NUL, or bytes that are no "
+                "UTF-8); rename it."
+            )
         ) from error
     except DBAPIError as error:
         if not error.connection_invalidated:
@@ -178,12 +184,15 @@ def _told() -> Iterator[None]:
 def _failed(error: SQLAlchemyError) -> StoreFailedError:
     said = " ".join(str(getattr(error, "orig", error)).split())
     return StoreFailedError(
-        f"The store cannot be read or written ({said}); free disk space, make its folder writable again, or "
-        "start its database server."
+        Message(
+            "The store cannot be read or written ({said}); free disk space, make its folder "
+            "writable again, or start its database server.",
+            said=said,
+        )
     )
 
 
 def _check_epoch(connection: Connection, epoch: Epoch) -> None:
     held = connection.execute(_EPOCH, {"key": epoch.name}).scalar()
     if held != epoch.number:
-        raise StaleEpochError(f"The lease “{epoch.name}” was taken over.")
+        raise StaleEpochError(Message("The lease “{name}” was taken over.", name=epoch.name))

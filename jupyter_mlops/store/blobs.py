@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, exists, func, select, text
 
 from ..core.errors import InvalidInputError, NotFoundError
+from ..core.messages import Message
 from .base import Part, in_batches
 from .tables import blobs, sweeps, version_blobs
 
@@ -30,7 +31,13 @@ class BlobStore(Part):
         """
         if len(data) > MOST_BYTES:
             size, most = len(data) // 1_000_000, MOST_BYTES // 1_000_000
-            raise InvalidInputError(f"A file of {size} MB is too large for the store, which takes {most} MB at most.")
+            raise InvalidInputError(
+                Message(
+                    "A file of {size} MB is too large for the store, which takes {most} MB at most.",
+                    size=size,
+                    most=most,
+                )
+            )
         name = hashlib.sha256(data).hexdigest()
         with self._read() as connection:
             known = connection.execute(select(func.count()).select_from(blobs).where(blobs.c.sha256 == name)).scalar()
@@ -48,7 +55,7 @@ class BlobStore(Part):
         with self._read() as connection:
             data = connection.execute(select(blobs.c.data).where(blobs.c.sha256 == name)).scalar()
         if data is None:
-            raise NotFoundError(f"The store does not hold what is called {name[:12]}.")
+            raise NotFoundError(Message("The store does not hold what is called {name}.", name=name[:12]))
         return bytes(data)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import URL, Connection, Engine, delete, insert, inspect, make_ur
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from ..core.errors import UnavailableError
+from ..core.messages import Message
 from .postgresql import Postgresql
 from .sqlite import Sqlite
 from .tables import infos
@@ -56,8 +57,13 @@ def open_engine(address: str) -> Engine:
     except (DatabaseError, OSError) as error:
         engine.dispose()
         raise UnavailableError(
-            f"The store {back_end.name} cannot be opened ({_said(error, url)}); {back_end.mend}, or "
-            f"{back_end.elsewhere}."
+            Message(
+                "The store {name} cannot be opened ({said}); {mend}, or {elsewhere}.",
+                name=back_end.name,
+                said=_said(error, url),
+                mend=back_end.mend,
+                elsewhere=back_end.elsewhere,
+            )
         ) from error
     except BaseException:
         engine.dispose()
@@ -75,8 +81,11 @@ def _parsed(address: str) -> URL:
         # what it says may hold parts of the password
         pass
     raise UnavailableError(
-        "MlopsSettings.store is no address such as postgresql://user:password@host:5432/database; in a password, "
-        "characters such as @, : and / are written %40, %3A and %2F."
+        Message(
+            "MlopsSettings.store is no address such as "
+            "postgresql://user:password@host:5432/database; in a password, characters such as @, : "
+            "and / are written %40, %3A and %2F."
+        )
     )
 
 
@@ -109,8 +118,13 @@ def _is_current(connection: Connection, back_end: BackEnd) -> bool:
     oldest = connection.execute(select(infos.c.value).where(_OLDEST_READER)).scalar()
     if oldest is None or oldest > HEAD:
         raise UnavailableError(
-            "The store was written by a newer version of jupyter-mlops; install that version, or "
-            f"{back_end.elsewhere}. (It is at {version}, this version at {HEAD})"
+            Message(
+                "The store was written by a newer version of jupyter-mlops; install that version, or "
+                "{elsewhere}. (It is at {version}, this version at {head})",
+                elsewhere=back_end.elsewhere,
+                version=version,
+                head=HEAD,
+            )
         )
     return True
 

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, delete, exists, false, insert, or_, select
 
 from ..core.errors import ConflictError
 from ..core.lenient import check_understood, understood
+from ..core.messages import Message
 from ..core.pipelines.records import LogLine, PipelineRun, StepRun
 from ..core.states import PIPELINE_RUN_MOVES, PIPELINE_RUN_OVER, STEP_MOVES, PipelineRunState, StepState
 from .base import Part, check_move, next_revision
@@ -161,7 +162,7 @@ class PipelineRunStore(Part):
         with self._write() as connection:
             run = read_pipeline_run(connection, run_id)
             if expect_service is not None and run.service != expect_service:
-                raise ConflictError("Another service has this run by now.")
+                raise ConflictError(Message("Another service has this run by now."))
             check_move("run", run, fields.get("state", run.state), expect, PIPELINE_RUN_MOVES)
             if say:
                 fields["log"] = [*run.log, *say][-MOST_LINES:]
@@ -190,7 +191,7 @@ class PipelineRunStore(Part):
         with self._write() as connection:
             run = read_pipeline_run(connection, run_id)
             if run.state not in PIPELINE_RUN_OVER:
-                raise ConflictError("This run goes on; stop it first.")
+                raise ConflictError(Message("This run goes on; stop it first."))
             check_understood("run", run)
             connection.execute(delete(pipeline_runs).where(pipeline_runs.c.id == run_id))
             pipeline = read_pipeline(connection, run.pipeline_id)
@@ -252,7 +253,13 @@ class PipelineRunStore(Part):
         with self._write() as connection:
             step = read_step(connection, step_id)
             if expect_attempt is not None and step.attempt != expect_attempt:
-                raise ConflictError(f"Attempt {expect_attempt} of this step was given up; {step.attempt} counts.")
+                raise ConflictError(
+                    Message(
+                        "Attempt {expect_attempt} of this step was given up; {attempt} counts.",
+                        expect_attempt=expect_attempt,
+                        attempt=step.attempt,
+                    )
+                )
             check_move("step", step, fields.get("state", step.state), expect, STEP_MOVES)
             number = next_revision(connection)
             changed = msgspec.structs.replace(step, **fields, revision=number)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from ..core.errors import ConflictError, NotFoundError
 from ..core.lenient import decode
+from ..core.messages import Message
 from ..core.pipelines.records import Pipeline, Trigger, Version
 from .base import Part, in_batches, next_revision
 from .blobs import drop_unused
@@ -137,7 +138,7 @@ class PipelineStore(Part):
         query = select(versions.c.record).where(versions.c.pipeline_id == pipeline_id, versions.c.number == number)
         found = self._records(query, Version)
         if not found:
-            raise NotFoundError(f"This pipeline has no version {number}.")
+            raise NotFoundError(Message("This pipeline has no version {number}.", number=number))
         return found[0]
 
     def versions(self, pipeline_id: str) -> list[Version]:
@@ -151,4 +152,4 @@ def _check_kept(connection: Connection, version: Version) -> None:
     for some in in_batches(sorted(blobs_of(version))):
         query = select(func.count()).select_from(blobs).where(blobs.c.sha256.in_(some))
         if connection.execute(query).scalar() != len(some):
-            raise ConflictError("Files of this version were removed while it was made; promote it once more.")
+            raise ConflictError(Message("Files of this version were removed while it was made; promote it once more."))

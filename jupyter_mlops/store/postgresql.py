@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
 from ..core.errors import UnavailableError
+from ..core.messages import Message
 
 _DRIVER = "postgresql+psycopg"
 # of this package; locks of this kind belong to one database
@@ -57,8 +58,12 @@ class Postgresql:
             )
         except ImportError as error:
             raise UnavailableError(
-                f"The store {self.name} needs psycopg, which cannot be imported here ({error}); install it with "
-                "pip install 'jupyter-mlops[postgresql]'."
+                Message(
+                    "The store {name} needs psycopg, which cannot be imported here ({error}); install it "
+                    "with pip install 'jupyter-mlops[postgresql]'.",
+                    name=self.name,
+                    error=error,
+                )
             ) from error
         event.listen(engine, "connect", _configure)
         return engine
@@ -73,8 +78,12 @@ class Postgresql:
             encoding = connection.execute(text("SHOW server_encoding")).scalar()
             if encoding != "UTF8":
                 raise UnavailableError(
-                    f"The store {self.name} cannot keep every character (its encoding is {encoding}); make the "
-                    "database with ENCODING 'UTF8'."
+                    Message(
+                        "The store {name} cannot keep every character (its encoding is {encoding}); make the "
+                        "database with ENCODING 'UTF8'.",
+                        name=self.name,
+                        encoding=encoding,
+                    )
                 )
             yield connection
 

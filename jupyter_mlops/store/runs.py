@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ..core.errors import ConflictError
 from ..core.lenient import encode
+from ..core.messages import Message
 from ..core.runs import Run
 from ..core.states import RUN_LIVE, RUN_MOVES, RUN_OVER, RunState
 from .base import Part, check_move, next_revision, putting, read_record
@@ -39,7 +40,7 @@ class RunStore(Part):
             try:
                 connection.execute(insert(runs), rows)
             except IntegrityError as error:
-                raise ConflictError("A run of this index is planned already.") from error
+                raise ConflictError(Message("A run of this index is planned already.")) from error
             counts = dict(sweep.counts)
             for run in new:
                 counts[run.state.value] = counts.get(run.state.value, 0) + 1
@@ -108,7 +109,13 @@ class RunStore(Part):
         with self._write() as connection:
             run = _run(connection, run_id)
             if expect_attempt is not None and run.attempt != expect_attempt:
-                raise ConflictError(f"Attempt {expect_attempt} of this run was given up; attempt {run.attempt} counts.")
+                raise ConflictError(
+                    Message(
+                        "Attempt {expect_attempt} of this run was given up; attempt {attempt} counts.",
+                        expect_attempt=expect_attempt,
+                        attempt=run.attempt,
+                    )
+                )
             state = fields.get("state", run.state)
             check_move("run", run, state, expect, RUN_MOVES)
             number = next_revision(connection)
@@ -128,7 +135,7 @@ class RunStore(Part):
         with self._write() as connection:
             run = _run(connection, run_id)
             if run.state in RUN_OVER:
-                raise ConflictError("This run is over; there is nothing to stop.")
+                raise ConflictError(Message("This run is over; there is nothing to stop."))
             number = next_revision(connection)
             changed = msgspec.structs.replace(run, stop_requested=True, revision=number)
             connection.execute(_PUT, _run_row(changed) | {"key": run_id})

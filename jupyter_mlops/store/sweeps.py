@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, func, insert, sele
 
 from ..core.errors import ConflictError, NotFoundError
 from ..core.lenient import decode, encode, plain, understood, with_unknown_of
+from ..core.messages import Message
 from ..core.record import now
 from ..core.states import SWEEP_MOVES, SWEEP_OVER, RunState, SweepState
 from ..core.sweeps import Sweep, SweepRequest
@@ -49,7 +50,7 @@ class SweepStore(Part):
             query = select(blobs.c.data).join(sweeps, sweeps.c.notebook_sha256 == blobs.c.sha256)
             data = connection.execute(query.where(sweeps.c.id == sweep_id)).scalar()
         if data is None:
-            raise NotFoundError(f"There is no sweep {sweep_id}.")
+            raise NotFoundError(Message("There is no sweep {sweep_id}.", sweep_id=sweep_id))
         return bytes(data)
 
     def find(
@@ -121,7 +122,7 @@ class SweepStore(Part):
         with self._write() as connection:
             sweep = read_sweep(connection, sweep_id)
             if sweep.state in SWEEP_OVER:
-                raise ConflictError("This sweep is over; there is nothing to stop.")
+                raise ConflictError(Message("This sweep is over; there is nothing to stop."))
             put_sweep(connection, msgspec.structs.replace(sweep, stop_requested=True))
 
     def delete(self, sweep_id: str) -> None:

@@ -7,6 +7,7 @@ import socket
 from urllib.parse import urlsplit
 
 from ..core.errors import UnavailableError
+from ..core.messages import Message
 
 
 def external_uri(setting: str) -> str:
@@ -28,6 +29,9 @@ def check_answers(uri: str) -> None:
         socket.create_connection((parts.hostname or "", port), timeout=5).close()
     except (OSError, ValueError) as error:
         raise UnavailableError(
-            f"MLflow at {uri} does not answer; start it, or clear mlflow_tracking_uri and "
-            "MLFLOW_TRACKING_URI to use the embedded one."
+            Message(
+                "MLflow at {uri} does not answer; start it, or clear mlflow_tracking_uri and "
+                "MLFLOW_TRACKING_URI to use the embedded one.",
+                uri=uri,
+            )
         ) from error

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import UnavailableError
+from ..core.messages import Message
 from ..core.runs import Run, RunResult
 from ..core.sweeps import Sweep
 from ..environments import packages, packages_of_late
@@ -135,7 +136,7 @@ class Tracking:
                 try:
                     if self.external:
                         check_answers(self.external)
-                    raise UnavailableError(f"MLflow refused: {error}") from error
+                    raise UnavailableError(Message("MLflow refused: {error}", error=error)) from error
                 except UnavailableError as failure:
                     if self.external and _is_unanswered(error):
                         self._failure = failure.message

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from ..core.errors import InvalidInputError
+from ..core.messages import Message
 from ..core.runs import RunResult, RunSpec
 from .attempt import Attempt, Ending, Report
 from .attempt_files import attempt_folder, write_atomically
@@ -59,7 +60,13 @@ def run_attempt(spec: RunSpec, report: Report | None = None) -> RunResult:
     key = (spec.run_id, spec.attempt)
     with _live_lock:
         if key in _live:
-            raise InvalidInputError(f"Attempt {spec.attempt} of run {spec.run_id} is already being executed here.")
+            raise InvalidInputError(
+                Message(
+                    "Attempt {attempt} of run {run_id} is already being executed here.",
+                    attempt=spec.attempt,
+                    run_id=spec.run_id,
+                )
+            )
         _live[key] = attempt
     try:
         folder = attempt_folder(spec)

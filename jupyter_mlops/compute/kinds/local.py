@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import psutil
 
 from ...core.errors import UnavailableError
+from ...core.messages import Message
 from ...core.processes import PYTHON
 from ...private import private, write_private
 from .. import hardware
@@ -71,7 +72,9 @@ class HostTarget(Target):
             await client.wait_for_workers(1, timeout=START_SECONDS)
         except TimeoutError as error:
             await let_go(client)
-            raise UnavailableError(f"No worker on this machine came up; the log is {self.log}.") from error
+            raise UnavailableError(
+                Message("No worker on this machine came up; the log is {log}.", log=self.log)
+            ) from error
         return client
 
     async def _launch(self) -> dict[str, Any]:
@@ -101,7 +104,9 @@ class HostTarget(Target):
         else:
             process.kill()
         end = self.log.read_text(errors="replace").strip().splitlines()[-1:] or ["no word"]
-        raise UnavailableError(f"The workers on this machine did not start ({end[0]}); the log is {self.log}.")
+        raise UnavailableError(
+            Message("The workers on this machine did not start ({end}); the log is {log}.", end=end[0], log=self.log)
+        )
 
     def _host(self) -> dict[str, Any] | None:
         """What a living host wrote of itself."""

@@ -8,6 +8,7 @@ from ...core.errors import InvalidInputError, UnavailableError
 
 if TYPE_CHECKING:
     pass
+from ...core.messages import Message
 from ..target import Target
 
 
@@ -27,7 +28,9 @@ class SchedulerTarget(Target):
         return slots
 
     def _no_workers(self) -> UnavailableError:
-        return UnavailableError(f"The scheduler at {self.name} has no workers; start some and try again.")
+        return UnavailableError(
+            Message("The scheduler at {name} has no workers; start some and try again.", name=self.name)
+        )
 
     async def check(self, kernel: str, paths: list[str], urls: list[str]) -> None:
         """See :meth:`Target.check`."""
@@ -39,20 +42,31 @@ class SchedulerTarget(Target):
             reports = await self._client.run(worker_report, kernel, paths, urls)
         except ImportError as error:
             raise InvalidInputError(
-                f"The workers at {self.name} cannot load jupyter-mlops {__version__}; install it in their "
-                f"environment. ({type(error).__name__}: {error})"
+                Message(
+                    "The workers at {name} cannot load jupyter-mlops {version}; install it in their "
+                    "environment. ({name2}: {error})",
+                    name=self.name,
+                    version=__version__,
+                    name2=type(error).__name__,
+                    error=error,
+                )
             ) from error
         # a foreign environment may raise anything while it loads the question
         except Exception as error:
             raise InvalidInputError(
-                f"The workers at {self.name} cannot say what they have ({type(error).__name__}: {error})."
+                Message(
+                    "The workers at {name} cannot say what they have ({name2}: {error}).",
+                    name=self.name,
+                    name2=type(error).__name__,
+                    error=error,
+                )
             ) from error
         if not reports:
             raise self._no_workers()
         for worker, report in reports.items():
             problem = _problem(report, kernel, __version__)
             if problem:
-                raise InvalidInputError(f"The worker {worker} {problem}")
+                raise InvalidInputError(Message("The worker {worker} {problem}", worker=worker, problem=problem))
 
 
 def _problem(report: dict[str, Any], kernel: str, version: str) -> str:

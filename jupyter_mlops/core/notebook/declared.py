@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InvalidInputError
+from ..messages import Message
 from ..parameters import Parameter, ParameterType
 from ..values import type_of
 from .assignments import read_lines
@@ -65,7 +66,11 @@ def _read_python(cell: str) -> list[Parameter]:
     except (SyntaxError, tokenize.TokenError) as error:
         line, reason = getattr(error, "lineno", None) or 1, getattr(error, "msg", error)
         raise InvalidInputError(
-            f"The parameters cell is not valid Python (line {line}: {reason}); mend it and save the notebook."
+            Message(
+                "The parameters cell is not valid Python (line {line}: {reason}); mend it and save the notebook.",
+                line=line,
+                reason=reason,
+            )
         ) from None
     found: dict[str, Parameter] = {}
     for node in tree.body:

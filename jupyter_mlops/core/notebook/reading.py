@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import InvalidInputError
 from ..lenient import decode, plain
+from ..messages import Message
 from ..parameters import NotebookInfo, Parameter
 from ..record import Record
 from ..sweeps import SweepRequest
@@ -56,32 +57,38 @@ def read_notebook(data: bytes) -> Notebook:
     except (ValueError, RecursionError):
         if data.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise InvalidInputError(
-                "This file begins with a byte order mark, which Jupyter does not read; save it as plain UTF-8."
+                Message("This file begins with a byte order mark, which Jupyter does not read; save it as plain UTF-8.")
             ) from None
         if not data.lstrip().startswith(b"{"):
             raise InvalidInputError(
-                "This file is not a notebook but text. One of jupytext (.py, .md) is run once it is saved as a "
-                "notebook: jupytext --to ipynb FILE."
+                Message(
+                    "This file is not a notebook but text. One of jupytext (.py, .md) is run once it is "
+                    "saved as a notebook: jupytext --to ipynb FILE."
+                )
             ) from None
         raise InvalidInputError(
-            "This file is not a notebook: it is not valid JSON. Restore it from a checkpoint or a backup."
+            Message("This file is not a notebook: it is not valid JSON. Restore it from a checkpoint or a backup.")
         ) from None
     if not isinstance(loaded, dict) or "nbformat" not in loaded:
-        raise InvalidInputError("This file is JSON but not a notebook: it has no nbformat.")
+        raise InvalidInputError(Message("This file is JSON but not a notebook: it has no nbformat."))
     if loaded["nbformat"] != 4:
         raise InvalidInputError(
-            f"This notebook is of nbformat {show(loaded['nbformat'])}; open it in JupyterLab and save it, "
-            "which makes it one of 4."
+            Message(
+                "This notebook is of nbformat {loaded}; open it in JupyterLab and save it, which makes it one of 4.",
+                loaded=show(loaded["nbformat"]),
+            )
         )
     cells = loaded.get("cells")
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
-        raise InvalidInputError("This notebook has no list of cells; open it in JupyterLab and save it again.")
+        raise InvalidInputError(Message("This notebook has no list of cells; open it in JupyterLab and save it again."))
     flaws = [f"cell {number} {flaw}" for number, cell in enumerate(cells, 1) if (flaw := _flaw(cell))]
     if not isinstance(loaded.get("metadata"), dict) or not isinstance(loaded.setdefault("nbformat_minor", 0), int):
         flaws.insert(0, "it has no metadata, or an nbformat_minor that is no whole number")
     if flaws:
         raise InvalidInputError(
-            f"Jupyter cannot read this notebook: {flaws[0]}. Restore it from a checkpoint or a backup."
+            Message(
+                "Jupyter cannot read this notebook: {flaws}. Restore it from a checkpoint or a backup.", flaws=flaws[0]
+            )
         )
     for cell in cells:
         cell["source"] = source_of(cell)
@@ -196,8 +203,12 @@ def declared(notebook: Notebook) -> list[Parameter]:
             for name in sorted(assigned_names(source_of(cell), language)):
                 if name in names or not names:
                     raise InvalidInputError(
-                        f"Cell {later + 1} is tagged “parameters” too and assigns “{name}”, which would replace the "
-                        "value given to it; take the tag or that line away."
+                        Message(
+                            "Cell {later} is tagged “parameters” too and assigns “{name}”, which would replace the "
+                            "value given to it; take the tag or that line away.",
+                            later=later + 1,
+                            name=name,
+                        )
                     )
     return found
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from ..errors import InvalidInputError
+from ..messages import Message
 from ..values import show
 from .references import Outputs, Reference, look_up, read_reference
 
@@ -76,7 +77,13 @@ class Condition:
     def __init__(self, text: str) -> None:
         self.text = " ".join(text.split("\n")).strip()
         if len(self.text) > MAX_LENGTH:
-            raise InvalidInputError(f"A condition may have {MAX_LENGTH:,} characters; this one has {len(self.text):,}.")
+            raise InvalidInputError(
+                Message(
+                    "A condition may have {max_length:,} characters; this one has {count:,}.",
+                    max_length=MAX_LENGTH,
+                    count=len(self.text),
+                )
+            )
         self._by_name: dict[str, Reference] = {}
         source = _TOKEN.sub(self._placeholder, self.text)
         self.references = list(dict.fromkeys(self._by_name.values()))
@@ -84,7 +91,9 @@ class Condition:
             self._tree = ast.parse(source, mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             hint = _hint(self.text)
-            raise InvalidInputError(f"The condition {show(self.text)} cannot be read; {hint}.") from None
+            raise InvalidInputError(
+                Message("The condition {text} cannot be read; {hint}.", text=show(self.text), hint=hint)
+            ) from None
         self._check(self._tree, 0)
 
     def holds(self, outputs: Outputs, parameters: Mapping[str, Any], step: str = "") -> bool:
@@ -106,7 +115,13 @@ class Condition:
 
     def _placeholder(self, match: re.Match[str]) -> str:
         if match["odd"]:
-            raise InvalidInputError(f"The condition {show(self.text)} cannot be read; “{match['odd']}” is no number.")
+            raise InvalidInputError(
+                Message(
+                    "The condition {text} cannot be read; “{match}” is no number.",
+                    text=show(self.text),
+                    match=match["odd"],
+                )
+            )
         if match["text"]:
             # a backslash takes the next character as it is
             return repr(re.sub(r"\\(.)", r"\1", match[0][1:-1]))
@@ -124,7 +139,7 @@ class Condition:
 
     def _check(self, node: ast.expr, depth: int) -> None:
         if depth > MAX_DEPTH:
-            raise InvalidInputError("This condition is nested too deeply.")
+            raise InvalidInputError(Message("This condition is nested too deeply."))
         children: list[ast.expr] = []
         match node:
             case ast.BoolOp(values=values) | ast.List(elts=values) | ast.Tuple(elts=values):
@@ -151,7 +166,12 @@ class Condition:
 
     def _refuse(self, what: str) -> NoReturn:
         raise InvalidInputError(
-            f"The condition {show(self.text)} has what conditions may not: {what}. They have {_ALLOWED}."
+            Message(
+                "The condition {text} has what conditions may not: {what}. They have {allowed}.",
+                text=show(self.text),
+                what=what,
+                allowed=_ALLOWED,
+            )
         )
 
 
@@ -211,7 +231,9 @@ class _Evaluation:
             self._undecided("its numbers are too large")
 
     def _undecided(self, why: str) -> NoReturn:
-        raise InvalidInputError(f"The condition {show(self.condition.text)} cannot be decided: {why}.")
+        raise InvalidInputError(
+            Message("The condition {text} cannot be decided: {why}.", text=show(self.condition.text), why=why)
+        )
 
 
 def _hint(text: str) -> str:

@@ -13,6 +13,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
 
 from ..errors import ConflictError, InvalidInputError
+from ..messages import Message
 from .definition import PipelineDefinition, Step
 from .references import STEP_NAME
 from .yaml_reader import Document, plain, read
@@ -52,13 +53,15 @@ def add_step(text: str, name: str, step: Step) -> str:
     """
     if not STEP_NAME.fullmatch(name):
         raise InvalidInputError(
-            f"“{name}” cannot name a step: letters, digits, _ and - can, beginning with a letter or _.",
-            {"name": "cannot name a step"},
+            Message(
+                "“{name}” cannot name a step: letters, digits, _ and - can, beginning with a letter or _.", name=name
+            ),
+            {"name": Message("cannot name a step")},
         )
     before = read(text)
     steps = _steps(before)
     if name in steps:
-        raise ConflictError(f"There is a step “{name}” already.")
+        raise ConflictError(Message("There is a step “{name}” already.", name=name))
     wanted = {**(before.value or {}), "steps": {**steps, name: read(_yaml(_record(step))).value}}
     # lines are counted as YAML does, to which these end one, too
     ways = (_rewritten,) if _ODD.search(text.replace("\r\n", "\n")) else (_inserted, _rewritten)
@@ -67,18 +70,20 @@ def add_step(text: str, name: str, step: Step) -> str:
         after = read(changed)
         if after.readable and _same(after.value, wanted):
             return changed
-    raise InvalidInputError("A step cannot be put into this text; write it there by hand.")
+    raise InvalidInputError(Message("A step cannot be put into this text; write it there by hand."))
 
 
 def _steps(document: Document) -> dict[str, Any]:
     if not document.readable:
         problem = document.problems[0]
-        raise InvalidInputError(f"Mend line {problem.line} first: {problem.message}")
+        raise InvalidInputError(
+            Message("Mend line {line} first: {message}", line=problem.line, message=problem.message)
+        )
     if not isinstance(document.value, dict | None):
-        raise InvalidInputError("Mend the text first: a pipeline is a mapping with “steps”.")
+        raise InvalidInputError(Message("Mend the text first: a pipeline is a mapping with “steps”."))
     steps = (document.value or {}).get("steps") or {}
     if not isinstance(steps, dict):
-        raise InvalidInputError("Mend the text first: “steps” must be a mapping.")
+        raise InvalidInputError(Message("Mend the text first: “steps” must be a mapping."))
     return steps
 
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..errors import InvalidInputError
+from ..messages import Message
 from ..values import closest
 
 # a dash is no minus where a dot and an output follow; see core.conditions
@@ -58,7 +59,11 @@ def read_reference(inside: str | None) -> Reference:
     if found is None or (not found[1] and not NAME.fullmatch(found[2])):
         written = "${" if inside is None else f"${{{inside}}}"
         raise InvalidInputError(
-            f"“{written}” is no reference: write ${{NAME}} or ${{STEP.OUTPUT}}, and $${{ where “${{” itself is meant."
+            Message(
+                "“{written}” is no reference: write ${{NAME}} or ${{STEP.OUTPUT}}, and $${{ where "
+                "“${{” itself is meant.",
+                written=written,
+            )
         )
     return Reference(found[1] or "", found[2])
 
@@ -151,12 +156,21 @@ def look_up(reference: Reference, parameters: Mapping[str, Any], outputs: Output
     if not source:
         if name in parameters:
             return parameters[name]
-        raise InvalidInputError(f"{who} the pipeline has no parameter “{name}”{instead(name, parameters)}")
+        raise InvalidInputError(
+            Message(
+                "{who} the pipeline has no parameter “{name}”{instead}",
+                who=who,
+                name=name,
+                instead=instead(name, parameters),
+            )
+        )
     if source not in outputs:
-        raise InvalidInputError(f"{who} “{source}” has left nothing: it did not run.")
+        raise InvalidInputError(Message("{who} “{source}” has left nothing: it did not run.", who=who, source=source))
     if name not in outputs[source]:
         left = ", ".join(outputs[source]) or "nothing"
-        raise InvalidInputError(f"{who} “{source}” left no “{name}”; it left {left}.")
+        raise InvalidInputError(
+            Message("{who} “{source}” left no “{name}”; it left {left}.", who=who, source=source, name=name, left=left)
+        )
     return outputs[source][name]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import InvalidInputError
+from ..messages import Message
 from ..parameters import ParameterType
 from ..values import show
 
@@ -29,8 +30,11 @@ def number(text: str) -> Any:
     """
     if re.fullmatch(r"[-+]?(inf|infinity|nan)", text, re.IGNORECASE):
         raise InvalidInputError(
-            f"{show(text)} is not finite, and values to try are; leave the field empty to keep the notebook's default, "
-            "or write it in quotes where a text is meant."
+            Message(
+                "{text} is not finite, and values to try are; leave the field empty to keep the "
+                "notebook's default, or write it in quotes where a text is meant.",
+                text=show(text),
+            )
         )
     if not re.fullmatch(_NUMBER, text):
         return text
@@ -67,7 +71,9 @@ def values_of_range(matched: re.Match[str], kind: ParameterType) -> list[Any]:
     elif whole and whole_ends:
         return _whole_range(int(matched["a"]), int(matched["b"]), text)
     else:
-        raise InvalidInputError(f"Say how many: {text}:5 takes five points, {text}:step=0.1 takes steps.")
+        raise InvalidInputError(
+            Message("Say how many: {text}:5 takes five points, {text}:step=0.1 takes steps.", text=text)
+        )
     return list(dict.fromkeys(map(round, points) if whole else points))
 
 
@@ -78,32 +84,36 @@ def _whole(text: str) -> bool:
 def _real(text: str) -> float:
     value = float(text)
     if math.isinf(value):
-        raise InvalidInputError(f"{show(text)} is too large for a number.")
+        raise InvalidInputError(Message("{text} is too large for a number.", text=show(text)))
     return value
 
 
 def _count(text: str) -> int:
     if len(text) > 15 or int(text) > MAX_VALUES:
         shown = f"{int(text):,}" if len(text) <= 15 else "So many"
-        raise InvalidInputError(f"{shown} values are too many for one parameter; give a smaller count.")
+        raise InvalidInputError(
+            Message("{shown} values are too many for one parameter; give a smaller count.", shown=shown)
+        )
     if int(text) < 1:
-        raise InvalidInputError("The count must be 1 or more.")
+        raise InvalidInputError(Message("The count must be 1 or more."))
     return int(text)
 
 
 def _whole_range(first: int, last: int, text: str) -> list[Any]:
     size = abs(last - first) + 1
     if size > MAX_VALUES:
-        raise InvalidInputError(f"{show(text)} has {size:,} values; narrow it, or give a count.")
+        raise InvalidInputError(
+            Message("{text} has {size:,} values; narrow it, or give a count.", text=show(text), size=size)
+        )
     step = 1 if last >= first else -1
     return list(range(first, last + step, step))
 
 
 def _log_points(first: float, last: float, count: str | None) -> list[float]:
     if count is None:
-        raise InvalidInputError("Say how many points: log:from:to:count, such as log:0.01:1:5.")
+        raise InvalidInputError(Message("Say how many points: log:from:to:count, such as log:0.01:1:5."))
     if first <= 0 or last <= 0:
-        raise InvalidInputError("Both ends of a logarithmic range must be above 0.")
+        raise InvalidInputError(Message("Both ends of a logarithmic range must be above 0."))
     low, high = math.log(first), math.log(last)
     return _between(first, last, _count(count), lambda part: math.exp(low * (1 - part) + high * part))
 
@@ -120,10 +130,10 @@ def _between(first: float, last: float, count: int, at: Callable[[float], float]
 
 def _step_points(first: float, last: float, step: float) -> list[float]:
     if step == 0 or (last != first and (last < first) != (step < 0)):
-        raise InvalidInputError("The step must lead from the first value to the last.")
+        raise InvalidInputError(Message("The step must lead from the first value to the last."))
     steps = (last - first) / step
     if not steps < MAX_VALUES:
-        raise InvalidInputError("These are too many values for one parameter; take a larger step.")
+        raise InvalidInputError(Message("These are too many values for one parameter; take a larger step."))
     return [first, *(_neat(first + step * i) for i in range(1, math.floor(steps + 1e-9) + 1))]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import entry_points
 
 from ..errors import InvalidInputError
+from ..messages import Message
 from ..sweeps import Objective, Sampler
 from .grid import GridStudy, RandomStudy
 from .space import Space
@@ -42,7 +43,9 @@ def make_study(
     found = {entry.name: entry for entry in entry_points(group=GROUP)}
     if sampler.kind not in found:
         known = ", ".join(["grid", "random", *sorted(found)])
-        raise InvalidInputError(f"There is no sampler “{sampler.kind}” here; choose one of {known}.")
+        raise InvalidInputError(
+            Message("There is no sampler “{kind}” here; choose one of {known}.", kind=sampler.kind, known=known)
+        )
     factory: StudyFactory = found[sampler.kind].load()
     return factory(space, sampler, objectives, trials)
 
@@ -54,7 +57,7 @@ def planned_total(study: Study, sampler: Sampler) -> int:
         InvalidInputError: the study has no end and no count was given.
     """
     if sampler.count is None and study.limit is None:
-        raise InvalidInputError("Say how many runs to make.", {"sampler": "count is missing"})
+        raise InvalidInputError(Message("Say how many runs to make."), {"sampler": Message("count is missing")})
     if sampler.count is None or sampler.kind == "grid":
         return study.limit or 1
     return sampler.count if study.limit is None else min(sampler.count, study.limit)

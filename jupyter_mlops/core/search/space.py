@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InvalidInputError
+from ..messages import Message
 from ..parameters import Parameter
 from ..sweeps import FieldCheck, Sampler, SpaceCheck
 from ..values import MAX_DEPTH, check_value, closest, looks_secret, too_deep
@@ -80,14 +81,14 @@ def parse_field(text: str, parameter: Parameter | None) -> list[Any]:
     wanted = parameter or Parameter(name="value")
     text = text.strip()
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise InvalidInputError("This text is not valid Unicode.")
+        raise InvalidInputError(Message("This text is not valid Unicode."))
     if not text:
-        raise InvalidInputError("Give a value, or clear the field to keep the default.")
+        raise InvalidInputError(Message("Give a value, or clear the field to keep the default."))
     ranged = RANGE.match(text) if wanted.type in ("int", "float", "any") else None
     if ranged:
         return values_of_range(ranged, wanted.type)
     if re.match(r"log\s*:", text) and wanted.type in ("int", "float"):
-        raise InvalidInputError("Write a logarithmic range as log:from:to:count, such as log:0.01:1:5.")
+        raise InvalidInputError(Message("Write a logarithmic range as log:from:to:count, such as log:0.01:1:5."))
     if wanted.type == "choice" and text in map(str, wanted.choices or []):
         values = [_word(text, wanted)]
     elif text.startswith(("[", "{", '"')):
@@ -96,7 +97,7 @@ def parse_field(text: str, parameter: Parameter | None) -> list[Any]:
         values = [_word(part.strip(), wanted) for part in text.split(",") if part.strip()]
     unique = _unique([check_value(wanted, value) for value in values])
     if not unique:
-        raise InvalidInputError("Give at least one value.")
+        raise InvalidInputError(Message("Give at least one value."))
     return unique
 
 
@@ -117,15 +118,17 @@ def _json(text: str, parameter: Parameter) -> list[Any]:
 
 def _load(text: str) -> Any:
     if too_deep(text.encode()):
-        raise InvalidInputError(f"This JSON is nested more than {MAX_DEPTH} deep.")
+        raise InvalidInputError(Message("This JSON is nested more than {max_depth} deep.", max_depth=MAX_DEPTH))
     try:
         value = json.loads(text)
         # half characters, infinities: neither the store nor the wire can carry them
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
-        raise InvalidInputError(f"This is not valid JSON ({error.msg} at character {error.pos + 1}).") from None
+        raise InvalidInputError(
+            Message("This is not valid JSON ({msg} at character {pos}).", msg=error.msg, pos=error.pos + 1)
+        ) from None
     except ValueError:
-        raise InvalidInputError("This JSON holds what cannot be stored: give plain, finite values.") from None
+        raise InvalidInputError(Message("This JSON holds what cannot be stored: give plain, finite values.")) from None
     return value
 
 
@@ -161,7 +164,11 @@ def _parse_all(
     space: dict[str, str], parameters: list[Parameter], open_names: bool
 ) -> tuple[dict[str, list[Any]], dict[str, FieldCheck]]:
     if sum(map(len, space.values())) > MAX_TEXT:
-        raise InvalidInputError(f"All fields together may have {MAX_TEXT:,} characters; take ranges or fewer values.")
+        raise InvalidInputError(
+            Message(
+                "All fields together may have {max_text:,} characters; take ranges or fewer values.", max_text=MAX_TEXT
+            )
+        )
     known = {parameter.name: parameter for parameter in parameters}
     values: dict[str, list[Any]] = {}
     fields: dict[str, FieldCheck] = {}
@@ -172,8 +179,10 @@ def _parse_all(
             values[name] = parse_field(text, known.get(name))
             if any(looks_secret(name, value) for value in values[name] if not isinstance(value, int | float)):
                 raise InvalidInputError(
-                    "This looks like a secret, and parameters are stored in the open; read it from the "
-                    "environment inside the notebook."
+                    Message(
+                        "This looks like a secret, and parameters are stored in the open; read it from the "
+                        "environment inside the notebook."
+                    )
                 )
             preview = ", ".join(_short(value) for value in values[name][:8])
             more = ", …" if len(values[name]) > 8 else ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ...core.errors import InvalidInputError
+from ...core.messages import Message
 from ...core.pipelines.requests import PromoteRequest
 from .. import git
 from .freeze import collect
@@ -44,17 +45,27 @@ def files_of_commit(file: Path, revision: str) -> CommitFiles:
     there = next(folder for folder in file.parents if folder.is_dir())
     top = git.top_of(there)
     if top is None:
-        raise InvalidInputError(f"{there} is in no git repository, so that it has no commit {revision}.")
+        raise InvalidInputError(
+            Message(
+                "{there} is in no git repository, so that it has no commit {revision}.", there=there, revision=revision
+            )
+        )
     # git's top is a real path
     path = (there.resolve() / file.relative_to(there)).relative_to(top)
     commit = git.commit_named(top, revision)
     if not commit:
-        raise InvalidInputError(f"There is no commit “{revision}” in {top}; a shallow clone may lack it.")
+        raise InvalidInputError(
+            Message(
+                "There is no commit “{revision}” in {top}; a shallow clone may lack it.", revision=revision, top=top
+            )
+        )
     with tempfile.TemporaryDirectory(prefix="mlops-") as folder:
         tree = Path(folder).resolve() / "tree"
         problem = git.check_out(top, commit, tree)
         if problem:
-            raise InvalidInputError(f"git cannot lay out commit {commit[:12]}: {problem}")
+            raise InvalidInputError(
+                Message("git cannot lay out commit {commit}: {problem}", commit=commit[:12], problem=problem)
+            )
         return _read(tree, path.as_posix(), commit)
 
 

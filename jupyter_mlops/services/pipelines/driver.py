@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from ...core.errors import ConflictError, MlopsError, NotFoundError, UnavailableError
+from ...core.messages import Message
 from ...core.pipelines.conditions import Condition
 from ...core.pipelines.definition import Step
 from ...core.pipelines.order import edges
@@ -147,7 +148,9 @@ class PipelineDriver:
         self._change(drift=drift)
         self._say(f"The environment differs from the one at promotion: {drift}")
         if policy == "refuse":
-            raise UnavailableError(f"The environment differs from the one at promotion ({drift}); promote anew.")
+            raise UnavailableError(
+                Message("The environment differs from the one at promotion ({drift}); promote anew.", drift=drift)
+            )
 
     # -- turn by turn --------------------------------------------------------------------------
 
@@ -156,7 +159,7 @@ class PipelineDriver:
         self._reap()
         self.run = run = self.store.pipeline_runs.get(self.run.id)
         if run.service != self.context.service or run.state is not PipelineRunState.RUNNING:
-            raise ConflictError("This run is not ours any more.")
+            raise ConflictError(Message("This run is not ours any more."))
         self._place = replace(self._place, run=run)
         if run.stop_requested and self._ending is None:
             self._end(PipelineRunState.STOPPED, run.message or "Stopped")

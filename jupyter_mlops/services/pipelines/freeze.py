@@ -11,6 +11,7 @@ from pathlib import Path
 from ...core.code.files import code_files
 from ...core.code.paths import normal
 from ...core.errors import InvalidInputError
+from ...core.messages import Message
 from ..git import commit_of, diff_of, top_of
 
 MB = 1_000_000
@@ -82,7 +83,9 @@ def collect(
     wanted = [normal(notebook) for notebook in notebooks]
     for notebook in wanted:
         if notebook.startswith("..") or not reader.exists(notebook):
-            raise InvalidInputError(f"There is no notebook {notebook} in {project}.")
+            raise InvalidInputError(
+                Message("There is no notebook {notebook} in {project}.", notebook=notebook, project=project)
+            )
     found = code_files(wanted, reader.text)
     warnings = list(found.unfollowed)
     code = dict.fromkeys(found.files)
@@ -206,7 +209,10 @@ def _chosen(project: Path, folder: str, patterns: Iterable[str], warnings: list[
             found[path] = None
             if len(found) > MOST_FILES:
                 raise InvalidInputError(
-                    f"More than {MOST_FILES:,} files are to be frozen as data; choose fewer, or pack them into one."
+                    Message(
+                        "More than {most_files:,} files are to be frozen as data; choose fewer, or pack them into one.",
+                        most_files=MOST_FILES,
+                    )
                 )
         if len(found) == before:
             warnings.append(f"No file is named as {pattern}, which was to be frozen.")
@@ -222,7 +228,9 @@ def _matches(project: Path, whole: str, pattern: str) -> Iterator[str]:
         else:
             yield from _files(project, project / whole)
     except (ValueError, NotImplementedError) as error:
-        raise InvalidInputError(f"{pattern} is no pattern of files: {error}.") from None
+        raise InvalidInputError(
+            Message("{pattern} is no pattern of files: {error}.", pattern=pattern, error=error)
+        ) from None
 
 
 def _files(project: Path, place: Path) -> Iterator[str]:
@@ -242,11 +250,22 @@ def _check_sizes(reader: _Reader, code: list[str], data: list[str]) -> None:
         if total > limit:
             largest = ", ".join(f"{path} ({size / MB:,.0f} MB)" for size, path in sizes[:3])
             raise InvalidInputError(
-                f"The {what} takes {total / MB:,.0f} MB, more than the {limit / MB:,.0f} MB that a version may hold; "
-                f"the largest of it: {largest}."
+                Message(
+                    "The {what} takes {total:,.0f} MB, more than the {limit:,.0f} MB that a version may "
+                    "hold; the largest of it: {largest}.",
+                    what=what,
+                    total=total / MB,
+                    limit=limit / MB,
+                    largest=largest,
+                )
             )
         if sizes and sizes[0][0] > FILE_LIMIT:
             raise InvalidInputError(
-                f"{sizes[0][1]} takes {sizes[0][0] / MB:,.0f} MB, more than the {FILE_LIMIT / MB:,.0f} MB that one "
-                "file of a version may take; read it live instead."
+                Message(
+                    "{sizes} takes {sizes2:,.0f} MB, more than the {file_limit:,.0f} MB that one file of a "
+                    "version may take; read it live instead.",
+                    sizes=sizes[0][1],
+                    sizes2=sizes[0][0] / MB,
+                    file_limit=FILE_LIMIT / MB,
+                )
             )

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ...core.errors import InvalidInputError, UnavailableError
+from ...core.messages import Message
 from ...core.pipelines.records import PipelineRun, Trigger
 from ...core.record import now
 from .firing import run_of
@@ -35,11 +36,16 @@ def signatures(pattern: str) -> dict[str, str]:
         found = filesystem.glob(path, detail=True)
     except (ValueError, ImportError) as error:
         raise InvalidInputError(
-            f"“{pattern}” is no address that can be watched: {error}.", {"pattern": "unknown"}
+            Message("“{pattern}” is no address that can be watched: {error}.", pattern=pattern, error=error),
+            {"pattern": Message("unknown")},
         ) from error
     except Exception as error:
         # each kind of storage has failures of its own
-        raise UnavailableError(f"“{pattern}” cannot be read: {type(error).__name__}: {error}.") from error
+        raise UnavailableError(
+            Message(
+                "“{pattern}” cannot be read: {name}: {error}.", pattern=pattern, name=type(error).__name__, error=error
+            )
+        ) from error
     files = {
         filesystem.unstrip_protocol(name) if "://" in pattern else name: _signature(info)
         for name, info in found.items()
@@ -47,7 +53,12 @@ def signatures(pattern: str) -> dict[str, str]:
     }
     if len(files) > MOST_FILES:
         raise InvalidInputError(
-            f"“{pattern}” matches {len(files):,} files, more than {MOST_FILES:,}; make it narrower."
+            Message(
+                "“{pattern}” matches {count:,} files, more than {most_files:,}; make it narrower.",
+                pattern=pattern,
+                count=len(files),
+                most_files=MOST_FILES,
+            )
         )
     return files
 

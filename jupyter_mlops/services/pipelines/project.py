@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from ...core.code.files import import_folders
 from ...core.errors import UnavailableError
+from ...core.messages import Message
 from ...core.pipelines.records import Pipeline, Version
 from ..context import Context
 from .collecting import JUNK, Mover
@@ -145,7 +146,9 @@ class ProjectFolder:
         aside = self._set_aside(path)
         data = self._blob(digest)
         if hashlib.sha256(data).hexdigest() != digest:
-            raise UnavailableError(f"The store's copy of {posixpath.basename(path)} is damaged; promote anew.")
+            raise UnavailableError(
+                Message("The store's copy of {basename} is damaged; promote anew.", basename=posixpath.basename(path))
+            )
         new = self._state / "new" / uuid4().hex
         new.write_bytes(data)
         # what names its interpreter may be started by its own name
@@ -256,8 +259,12 @@ class ProjectFolder:
             yield
         except OSError as error:
             raise UnavailableError(
-                f"The folder that the version runs in, {self._base}, cannot be made "
-                f"({error.strerror or error}); free disk space, or make its place writable."
+                Message(
+                    "The folder that the version runs in, {base}, cannot be made ({strerror}); free disk "
+                    "space, or make its place writable.",
+                    base=self._base,
+                    strerror=error.strerror or error,
+                )
             ) from error
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import ConflictError, ForbiddenError, InvalidInputError
+from ...core.messages import Message
 from ...core.notebook import reading as notebooks
 from ...core.pipelines.definition import PipelineDefinition, Step
 from ...core.pipelines.problems import problems_of
@@ -65,7 +66,7 @@ def source_of(asking: Asking, request: PromoteRequest) -> Source:
     """
     given = [name for name in ("run_id", "sweep_id", "path") if getattr(request, name)]
     if len(given) != 1:
-        raise InvalidInputError("Name what to promote: a run, a sweep or a file, and only one of them.")
+        raise InvalidInputError(Message("Name what to promote: a run, a sweep or a file, and only one of them."))
     return source_of_file(request, asking.root) if request.path else _from_run(asking, request)
 
 
@@ -86,13 +87,17 @@ def _from_text(file: Path) -> Source:
         first = found.problems[0]
         place = f"{file.name}, line {first.line}, column {first.column}: " if first.line else f"{file.name}: "
         more = f" (and {len(found.problems) - 1} more)" if len(found.problems) > 1 else ""
-        raise InvalidInputError(f"{place}{first.message}{more}", {"path": first.message})
+        raise InvalidInputError(
+            Message("{place}{message}{more}", place=place, message=first.message, more=more), {"path": first.message}
+        )
     return Source(file, found.definition, "file")
 
 
 def _from_notebook(file: Path, request: PromoteRequest) -> Source:
     if file.suffix != ".ipynb":
-        raise InvalidInputError(f"{file.name} is neither a notebook nor a pipeline file (*.pipeline.yaml).")
+        raise InvalidInputError(
+            Message("{name} is neither a notebook nor a pipeline file (*.pipeline.yaml).", name=file.name)
+        )
     data = read_file(file, "notebook")
     info = notebooks.inspect(notebooks.read_notebook(data), str(file))
     # a default that is no literal stays the notebook's own
@@ -106,14 +111,14 @@ def _from_run(asking: Asking, request: PromoteRequest) -> Source:
         sweep = asking.sweep(request.sweep_id)
         if sweep.best_run_id is None:
             raise ConflictError(
-                "This sweep has no best run yet; choose the metric to compare by, or promote one of its runs."
+                Message("This sweep has no best run yet; choose the metric to compare by, or promote one of its runs.")
             )
         run_id = sweep.best_run_id
     run = asking.run(run_id)
     sweep = asking.sweep(run.sweep_id)
     file = Path(sweep.path)
     if run.state is not RunState.SUCCEEDED:
-        raise ConflictError(f"This run is {run.state}; only a run that succeeded can be promoted.")
+        raise ConflictError(Message("This run is {state}; only a run that succeeded can be promoted.", state=run.state))
     data = asking.store.sweeps.notebook(sweep.id)
     definition = _job(file, run.parameters, request, sweep.target)
     said = f"sweep {sweep.id}" if request.sweep_id else f"run {run.id}"
@@ -176,7 +181,9 @@ def freeze(
         if data is None:
             file = (project / path).resolve()
             if root is not None and not file.is_relative_to(root):
-                raise ForbiddenError(f"The notebook of step “{name}” lies outside the folder that this server serves.")
+                raise ForbiddenError(
+                    Message("The notebook of step “{name}” lies outside the folder that this server serves.", name=name)
+                )
             data = read_file(file, f"notebook of step “{name}”")
         kernels[path] = _check_step(name, steps[name], data, kernelspecs)
     resolved = {kernel: resolve_kernel(kernel, kernelspecs) for kernel in set(kernels.values())}
@@ -220,9 +227,9 @@ def _check_step(name: str, step: Step, data: bytes, kernelspecs: KernelSpecs) ->
     info = notebooks.inspect(notebook, step.notebook)
     problem = kernel_problem(info.kernel, kernelspecs)
     if problem:
-        raise InvalidInputError(f"Step “{name}”: {problem}")
+        raise InvalidInputError(Message("Step “{name}”: {problem}", name=name, problem=problem))
     notebooks.declared(notebook)
     given = [*step.parameters, *(step.sweep.space if step.sweep else ())]
     for _, problem in notebooks.unknown_parameters(info, step.notebook, given):
-        raise InvalidInputError(f"Step “{name}”: {problem}")
+        raise InvalidInputError(Message("Step “{name}”: {problem}", name=name, problem=problem))
     return info.kernel

@@ -12,6 +12,7 @@ from uuid import uuid4
 import msgspec
 
 from ...core.errors import ConflictError, InvalidInputError
+from ...core.messages import Message
 from ...core.pipelines.graph import graph
 from ...core.pipelines.records import Pipeline, Version
 from ...core.pipelines.requests import PipelineChange, PipelineDetails, PromoteAnswer, PromoteRequest, VersionDiff
@@ -126,7 +127,7 @@ class Pipelines(TriggerRequests, RunRequests):
         if "name" in fields:
             fields["name"] = fields["name"].strip()
             if not fields["name"]:
-                raise InvalidInputError("Give the pipeline a name.", {"name": "is empty"})
+                raise InvalidInputError(Message("Give the pipeline a name."), {"name": Message("is empty")})
         if "version" in fields:
             definition = self.store.pipelines.version(pipeline_id, fields["version"]).definition
             fields |= {"target": definition.target, "steps": len(definition.steps)}
@@ -142,7 +143,7 @@ class Pipelines(TriggerRequests, RunRequests):
             pipeline_id, states=[PipelineRunState.QUEUED, PipelineRunState.RUNNING], limit=1
         )
         if live:
-            raise ConflictError(f"Run {live[0].number} of this pipeline goes on; stop it first.")
+            raise ConflictError(Message("Run {number} of this pipeline goes on; stop it first.", number=live[0].number))
         self._set_triggers(self.store.pipelines.change(pipeline_id, deleted_at=now()))
 
     def restore(self, pipeline_id: str) -> Pipeline:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any
 
 from ...core.errors import InvalidInputError
+from ...core.messages import Message
 from ...core.values import show
 from ...store import Store
 
@@ -21,7 +22,8 @@ def check_parameters(store: Store, pipeline_id: str, number: int, parameters: di
     if unknown:
         has = f"it has {', '.join(known)}" if known else "it has none"
         raise InvalidInputError(
-            f"This pipeline has no parameter “{unknown[0]}”; {has}.", {"parameters": f"{unknown[0]} is unknown"}
+            Message("This pipeline has no parameter “{unknown}”; {has}.", unknown=unknown[0], has=has),
+            {"parameters": Message("{unknown} is unknown", unknown=unknown[0])},
         )
 
 
@@ -41,8 +43,11 @@ def moment_of(text: str, field: str = "scheduled_time", zone: tzinfo = UTC, of_d
         moment = datetime.combine(date.fromisoformat(text), of_day) if len(text) <= 10 else datetime.fromisoformat(text)
     except ValueError:
         raise InvalidInputError(
-            f"{show(text)} is no time; write 2026-01-31 or 2026-01-31T06:00+01:00.", {field: "is no time"}
+            Message("{text} is no time; write 2026-01-31 or 2026-01-31T06:00+01:00.", text=show(text)),
+            {field: Message("is no time")},
         ) from None
     if not 1 < moment.year < 9999:
-        raise InvalidInputError(f"{show(text)} is out of the calendar.", {field: "is out of range"})
+        raise InvalidInputError(
+            Message("{text} is out of the calendar.", text=show(text)), {field: Message("is out of range")}
+        )
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)

@@ -9,6 +9,7 @@ import msgspec
 from ...core.cron import iso
 from ...core.errors import ConflictError, NotFoundError
 from ...core.lenient import check_understood
+from ...core.messages import Message
 from ...core.pipelines.graph import graph
 from ...core.pipelines.order import edges
 from ...core.pipelines.records import PipelineRun, Trigger
@@ -56,7 +57,7 @@ class RunRequests(Asking):
         """
         pipeline = self.pipeline(pipeline_id)
         if pipeline.deleted_at:
-            raise ConflictError("This pipeline is deleted; restore it before running it.")
+            raise ConflictError(Message("This pipeline is deleted; restore it before running it."))
         number = request.version or pipeline.version
         check_parameters(self.store, pipeline_id, number, request.parameters)
         at = now()
@@ -78,7 +79,7 @@ class RunRequests(Asking):
         """Ask for a run to be stopped; the service ends its kernels."""
         run = self.pipeline_run(run_id)
         if run.state in PIPELINE_RUN_OVER:
-            raise ConflictError("This run is over; there is nothing to stop.")
+            raise ConflictError(Message("This run is over; there is nothing to stop."))
         return self.store.pipeline_runs.change(run_id, stop_requested=True)
 
     def retry(self, run_id: str, request: RetryRequest) -> PipelineRun:
@@ -90,13 +91,13 @@ class RunRequests(Asking):
         run = self.pipeline_run(run_id)
         if run.state not in (PipelineRunState.FAILED, PipelineRunState.STOPPED):
             raise ConflictError(
-                "Only a run that is over and failed or was stopped can be repeated; run it anew instead."
+                Message("Only a run that is over and failed or was stopped can be repeated; run it anew instead.")
             )
         steps = {step.step: step for step in self.store.pipeline_runs.steps(run_id)}
         for record in (run, *steps.values()):
             check_understood("run", record)
         if request.step and request.step not in steps:
-            raise NotFoundError(f"This run has no step “{request.step}”.")
+            raise NotFoundError(Message("This run has no step “{step}”.", step=request.step))
         failed = {name for name, step in steps.items() if step.state in (StepState.FAILED, StepState.STOPPED)}
         # also those that ran because a step failed, or whatever became of it
         again = _with_those_behind(
@@ -157,7 +158,7 @@ class RunRequests(Asking):
                 return BackfillAnswer(times=times, known=len(known))
             # it fired, or was changed, in between
             trigger = present
-        raise ConflictError("The schedule is changed too often at once; try again.")
+        raise ConflictError(Message("The schedule is changed too often at once; try again."))
 
     def _fired(self, trigger: Trigger, times: list[str]) -> set[str]:
         """Which of some times made a run; those that were missed or let go did not."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ...core.errors import MlopsError, UnavailableError
+from ...core.messages import Message
 from ...core.pipelines.records import PipelineRun, Trigger
 from ...core.record import now
 from ...store import Firing
@@ -117,6 +118,11 @@ class Scheduler:
                 return await ask(LOOK_SECONDS, see)
         except TimeoutError:
             raise UnavailableError(
-                f"“{trigger.pattern}” has not answered for {LOOK_SECONDS:g} s; it is tried again less and less often, "
-                f"every {_SELDOM / 60:g} minutes in the end."
+                Message(
+                    "“{pattern}” has not answered for {look_seconds:g} s; it is tried again less and less "
+                    "often, every {seldom:g} minutes in the end.",
+                    pattern=trigger.pattern,
+                    look_seconds=LOOK_SECONDS,
+                    seldom=_SELDOM / 60,
+                )
             ) from None

@@ -15,6 +15,7 @@ import msgspec
 
 from ...core.cron import iso
 from ...core.errors import ConflictError, InvalidInputError, NotFoundError, TooManyCallsError
+from ...core.messages import Message
 from ...core.pipelines.records import Pipeline, PipelineRun, Trigger
 from ...core.pipelines.requests import MOST_KEY, RunRequest, ScheduleAnswer, ScheduleRequest, TriggerChange
 from ...core.record import now
@@ -64,7 +65,7 @@ class TriggerRequests(Asking):
                     )
                     raise InvalidInputError(
                         message if upstream.id != pipeline_id else "A pipeline cannot follow itself.",
-                        {"upstream": "a circle"},
+                        {"upstream": Message("a circle")},
                     )
                 continue
             followed.add(current)
@@ -105,7 +106,7 @@ class TriggerRequests(Asking):
         trigger = self.trigger(trigger_id)
         # compared in constant time, also where there is nothing to compare with
         if not hmac.compare_digest(_hash(token), trigger.token_hash or _hash(secrets.token_hex())):
-            raise NotFoundError("There is no such trigger.")
+            raise NotFoundError(Message("There is no such trigger."))
         return trigger
 
     def fire_by_call(self, trigger: Trigger, request: RunRequest, key: str = "") -> PipelineRun:
@@ -122,7 +123,9 @@ class TriggerRequests(Asking):
             TooManyCallsError: the last minute had as many calls as the settings allow.
         """
         if len(key) > MOST_KEY:
-            raise InvalidInputError(f"An Idempotency-Key may have {MOST_KEY} characters at most.")
+            raise InvalidInputError(
+                Message("An Idempotency-Key may have {most_key} characters at most.", most_key=MOST_KEY)
+            )
         time = iso(moment_of(request.scheduled_time)) if request.scheduled_time else ""
         # a run's id follows from what must not be repeated, so that the store itself refuses a second one
         once = f"key {key}" if key else time and f"time {time}"
@@ -140,7 +143,7 @@ class TriggerRequests(Asking):
                 return made[0]
             # another call was written down at the same time
             trigger = self.store.triggers.get(trigger.id)
-        raise ConflictError("This trigger is called too often at once; call it again.")
+        raise ConflictError(Message("This trigger is called too often at once; call it again."))
 
     def _repeated(self, run_id: str, parameters: dict[str, Any]) -> PipelineRun | None:
         try:
@@ -149,14 +152,17 @@ class TriggerRequests(Asking):
             return None
         if any(earlier.parameters.get(name) != value for name, value in parameters.items()):
             raise ConflictError(
-                f"Run {earlier.number} was made by a call of this key or time with other parameters; take another key."
+                Message(
+                    "Run {number} was made by a call of this key or time with other parameters; take another key.",
+                    number=earlier.number,
+                )
             )
         return earlier
 
     def _check_call(self, trigger: Trigger, request: RunRequest) -> None:
         pipeline = self.store.pipelines.get(trigger.pipeline_id)
         if not trigger.enabled or pipeline.paused or pipeline.deleted_at:
-            raise ConflictError(f"“{pipeline.name}” is paused; resume it, or this trigger, first.")
+            raise ConflictError(Message("“{name}” is paused; resume it, or this trigger, first.", name=pipeline.name))
         check_parameters(self.store, pipeline.id, pipeline.version, request.parameters)
         most = self.settings.calls_per_minute
         fires = self.store.triggers.fired(trigger.id, since=iso(datetime.now(UTC) - timedelta(minutes=1)), limit=most)

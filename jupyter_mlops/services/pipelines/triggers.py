@@ -11,6 +11,7 @@ import msgspec
 
 from ...core.cron import check, next_time
 from ...core.errors import InvalidInputError
+from ...core.messages import Message
 from ...core.pipelines.records import Trigger
 from ...core.pipelines.requests import ScheduleRequest
 from ...core.record import now
@@ -34,7 +35,7 @@ def check_trigger(request: ScheduleRequest, folder: Path) -> None:
         InvalidInputError: says what is wrong with which field.
     """
     if request.grace < 0:
-        raise InvalidInputError("The grace time cannot be negative.", {"grace": "must be 0 or more"})
+        raise InvalidInputError(Message("The grace time cannot be negative."), {"grace": Message("must be 0 or more")})
     match request.kind:
         case "cron":
             moment = datetime.now(UTC)
@@ -42,14 +43,16 @@ def check_trigger(request: ScheduleRequest, folder: Path) -> None:
             if found.error:
                 raise InvalidInputError(found.error, {found.field or "cron": found.error})
             if next_time(request.cron, request.zone, moment) is None:
-                raise InvalidInputError("This schedule never fires again.", {"cron": "never fires again"})
+                raise InvalidInputError(
+                    Message("This schedule never fires again."), {"cron": Message("never fires again")}
+                )
         case "files":
             if not request.pattern.strip():
-                raise InvalidInputError("Say which files to watch.", {"pattern": "is empty"})
+                raise InvalidInputError(Message("Say which files to watch."), {"pattern": Message("is empty")})
             _check_address(whole_pattern(request.pattern, folder))
         case "pipeline":
             if not request.upstream:
-                raise InvalidInputError("Say which pipeline to follow.", {"upstream": "is missing"})
+                raise InvalidInputError(Message("Say which pipeline to follow."), {"upstream": Message("is missing")})
         case "http":
             pass
 
@@ -62,14 +65,21 @@ def _check_address(pattern: str) -> None:
     if "::" in pattern or "\0" in pattern or kind not in _LISTED or not rest.strip("/"):
         known = ", ".join(f"{name}://" for name in _LISTED)
         raise InvalidInputError(
-            f"{show(pattern)} cannot be watched. Give a path, or an address of one of these kinds: {known}; of an "
-            "archive watch the file itself.",
-            {"pattern": "cannot be watched"},
+            Message(
+                "{pattern} cannot be watched. Give a path, or an address of one of these kinds: "
+                "{known}; of an archive watch the file itself.",
+                pattern=show(pattern),
+                known=known,
+            ),
+            {"pattern": Message("cannot be watched")},
         )
     try:
         fsspec.get_filesystem_class(kind)
     except (ValueError, ImportError) as error:
-        raise InvalidInputError(f"{show(pattern)} cannot be watched: {error}.", {"pattern": str(error)}) from error
+        raise InvalidInputError(
+            Message("{pattern} cannot be watched: {error}.", pattern=show(pattern), error=error),
+            {"pattern": str(error)},
+        ) from error
 
 
 def whole_pattern(pattern: str, folder: Path) -> str:

@@ -12,6 +12,7 @@ import msgspec
 
 from ...core.code.paths import normal
 from ...core.errors import InvalidInputError, UnavailableError
+from ...core.messages import Message
 from ...core.pipelines.requests import PromoteRequest
 from ..base import Asking
 from .promotion import Source, source_of_file
@@ -43,7 +44,9 @@ def uploaded(asking: Asking, request: PromoteRequest) -> Iterator[tuple[Source, 
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(data)
         except OSError as error:
-            raise UnavailableError(f"The files cannot be written: {error.strerror}.") from error
+            raise UnavailableError(
+                Message("The files cannot be written: {strerror}.", strerror=error.strerror)
+            ) from error
         inside = msgspec.structs.replace(request, path=name, files={}, commit="")
         source = source_of_file(inside, tree)
         said = f"commit {request.commit}" if request.commit else source.said
@@ -51,25 +54,35 @@ def uploaded(asking: Asking, request: PromoteRequest) -> Iterator[tuple[Source, 
     try:
         project.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UnavailableError(f"The folder {project} cannot be made: {error.strerror}.") from error
+        raise UnavailableError(
+            Message("The folder {project} cannot be made: {strerror}.", project=project, strerror=error.strerror)
+        ) from error
 
 
 def _place(request: PromoteRequest, root: Path) -> tuple[Path, str]:
     """Where the file that is promoted has its place, and its path in the project."""
     if not request.path or request.run_id or request.sweep_id:
-        raise InvalidInputError("A commit's files are promoted by the path of one of them.")
+        raise InvalidInputError(Message("A commit's files are promoted by the path of one of them."))
     if not request.files:
-        raise InvalidInputError("The commit's files are missing from the request.", {"files": "are missing"})
+        raise InvalidInputError(
+            Message("The commit's files are missing from the request."), {"files": Message("are missing")}
+        )
     if len(request.files) > MOST_FILES:
-        raise InvalidInputError(f"More than {MOST_FILES:,} files are more than a version may hold.")
+        raise InvalidInputError(
+            Message("More than {most_files:,} files are more than a version may hold.", most_files=MOST_FILES)
+        )
     for path in request.files:
         if not path or "\0" in path or normal(path) != path or path.startswith(("/", "..")):
-            raise InvalidInputError(f"“{path}” is no path in a project.", {"files": f"{path} is no path"})
+            raise InvalidInputError(
+                Message("“{path}” is no path in a project.", path=path),
+                {"files": Message("{path} is no path", path=path)},
+            )
     file = (root / request.path.lstrip("/")).resolve()
     tail = f"/{file.relative_to(root).as_posix()}" if file.is_relative_to(root) else file.as_posix()
     names = [path for path in request.files if tail.endswith(f"/{path}")]
     if not names:
         raise InvalidInputError(
-            f"None of the files is {request.path}, which is to be promoted.", {"path": "is none of the files"}
+            Message("None of the files is {path}, which is to be promoted.", path=request.path),
+            {"path": Message("is none of the files")},
         )
     return file, max(names, key=len)

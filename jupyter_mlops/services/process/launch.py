@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING
 
 from ...core.errors import UnavailableError
 from ...core.lenient import decode
+from ...core.messages import Message
 from ...core.processes import PYTHON
 from ...core.service import ServiceInfo
 from ...core.states import RUN_LIVE, PipelineRunState, SweepState
@@ -67,7 +68,11 @@ def hold_back(settings: MlopsSettings) -> None:
     try:
         Layout(settings.data_path).held_back.touch(mode=0o600)
     except OSError as error:
-        raise UnavailableError(f"{settings.data_path} cannot be written ({error}); free disk space.") from error
+        raise UnavailableError(
+            Message(
+                "{data_path} cannot be written ({error}); free disk space.", data_path=settings.data_path, error=error
+            )
+        ) from error
 
 
 def release(settings: MlopsSettings) -> None:
@@ -98,7 +103,7 @@ def ensure_service(settings: MlopsSettings, wait: float = 0.0) -> None:
     while time.monotonic() < deadline and not is_running(settings):
         if process is not None and process.poll() not in (None, 0):
             log = Layout(settings.data_path).log
-            raise UnavailableError(f"The service ended as it started; its log is {log}.")
+            raise UnavailableError(Message("The service ended as it started; its log is {log}.", log=log))
         time.sleep(0.05)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from ...core.errors import UnavailableError
+from ...core.messages import Message
 from ...private import private
 
 
@@ -62,7 +63,9 @@ class Layout:
             with contextlib.suppress(FileExistsError):
                 os.link(beside, path)
         except OSError as error:
-            raise UnavailableError(f"{self.data} cannot be written ({error}); free disk space.") from error
+            raise UnavailableError(
+                Message("{data} cannot be written ({error}); free disk space.", data=self.data, error=error)
+            ) from error
         finally:
             beside.unlink(missing_ok=True)
         return path.read_text(encoding="utf-8")

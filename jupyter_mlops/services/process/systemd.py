@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...core.errors import UnavailableError
+from ...core.messages import Message
 from ...core.record import now
 from ...core.service import ServiceInfo, ServiceKeep
 from ...settings import MlopsSettings
@@ -171,7 +172,7 @@ def _systemctl(*words: str) -> None:
     done = _run("systemctl", "--user", *words)
     if done is None or done.returncode != 0:
         why = _first_line(done.stderr) if done else "it does not answer"
-        raise UnavailableError(f"systemd refused to {' '.join(words)}: {why}")
+        raise UnavailableError(Message("systemd refused to {words}: {why}", words=" ".join(words), why=why))
 
 
 def _run(*words: str) -> subprocess.CompletedProcess[str] | None:
@@ -213,4 +214,6 @@ def _write(path: Path, text: str, mode: int) -> None:
             os.fchmod(descriptor, mode)
             file.write(text)
     except OSError as error:
-        raise UnavailableError(f"{path} cannot be written: {error.strerror}.") from error
+        raise UnavailableError(
+            Message("{path} cannot be written: {strerror}.", path=path, strerror=error.strerror)
+        ) from error

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...core.errors import UnavailableError
+from ...core.messages import Message
 from ...settings import MlopsSettings
 from .layout import Layout
 
@@ -138,5 +139,5 @@ def _percent(text: str) -> str:
 
 def _line(text: str) -> str:
     if not text.isprintable():
-        raise UnavailableError(f"{text!r} cannot stand in a systemd unit; choose another name.")
+        raise UnavailableError(Message("{text} cannot stand in a systemd unit; choose another name.", text=repr(text)))
     return text

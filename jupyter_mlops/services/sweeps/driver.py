@@ -13,6 +13,7 @@ import msgspec
 
 from ...compute.hardware import memory_free
 from ...core.errors import MlopsError, UnavailableError
+from ...core.messages import Message
 from ...core.notebook.reading import mlflow_usage, read_notebook
 from ...core.record import now
 from ...core.runs import Run
@@ -100,7 +101,11 @@ class SweepDriver:
             except OSError as error:
                 frozen.unlink(missing_ok=True)
                 raise UnavailableError(
-                    f"The notebook cannot be stored in {self.context.layout.data} ({error.strerror}); free disk space."
+                    Message(
+                        "The notebook cannot be stored in {data} ({strerror}); free disk space.",
+                        data=self.context.layout.data,
+                        strerror=error.strerror,
+                    )
                 ) from error
         await self._check_target(frozen)
         experiment, parent = sweep.mlflow_experiment_id, sweep.mlflow_run_id

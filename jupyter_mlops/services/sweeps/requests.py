@@ -15,6 +15,7 @@ import msgspec
 
 from ...core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
 from ...core.lenient import check_understood
+from ...core.messages import Message
 from ...core.notebook import reading as notebooks
 from ...core.notebook.shared_cells import shared_prefix
 from ...core.parameters import NotebookInfo
@@ -145,8 +146,12 @@ class Sweeps(Asking):
             frozen.write_bytes(data)
         except OSError as error:
             raise UnavailableError(
-                f"The notebook cannot be stored in {self.settings.data_path} ({error.strerror}); free disk space, or "
-                "make that folder writable."
+                Message(
+                    "The notebook cannot be stored in {data_path} ({strerror}); free disk space, or make "
+                    "that folder writable.",
+                    data_path=self.settings.data_path,
+                    strerror=error.strerror,
+                )
             ) from error
 
     def listed(self, *, archived: bool | None = None, deleted: bool | None = False) -> list[Sweep]:
@@ -173,11 +178,13 @@ class Sweeps(Asking):
         if "name" in fields:
             fields["name"] = fields["name"].strip()
             if not fields["name"]:
-                raise InvalidInputError("Give the sweep a name.", {"name": "is empty"})
+                raise InvalidInputError(Message("Give the sweep a name."), {"name": Message("is empty")})
         if fields.get("slots", 1) < 1:
-            raise InvalidInputError("At least one run must be allowed at once.", {"slots": "must be 1 or more"})
+            raise InvalidInputError(
+                Message("At least one run must be allowed at once."), {"slots": Message("must be 1 or more")}
+            )
         if change.objective and not change.objective.metric.strip():
-            raise InvalidInputError("Name the metric to compare by.", {"objective": "is empty"})
+            raise InvalidInputError(Message("Name the metric to compare by."), {"objective": Message("is empty")})
         if "objective" in fields:
             best_id, best_value = best_run(
                 self.store.runs.of_sweep(sweep_id, states=[RunState.SUCCEEDED]), fields["objective"]
@@ -190,7 +197,9 @@ class Sweeps(Asking):
     def _extended(self, sweep: Sweep, total: int) -> dict[str, Any]:
         """A sweep's fields with more runs than it had; one that is over goes on."""
         if sweep.deleted_at is not None or sweep.pipeline_run:
-            raise ConflictError("Only a sweep that is neither deleted nor a pipeline's step can be given more runs.")
+            raise ConflictError(
+                Message("Only a sweep that is neither deleted nor a pipeline's step can be given more runs.")
+            )
         limit = study_of(self.store, self.settings, sweep, total).limit
         problem = ""
         if total <= sweep.total:
@@ -212,22 +221,22 @@ class Sweeps(Asking):
     def pause(self, sweep_id: str) -> Sweep:
         """Hand out no new runs; those running go on."""
         if self.sweep(sweep_id).state in SWEEP_OVER:
-            raise ConflictError("This sweep is over; there is nothing to pause.")
+            raise ConflictError(Message("This sweep is over; there is nothing to pause."))
         return self.store.sweeps.change(sweep_id, expect=SWEEP_LIVE, pause_requested=True)
 
     def resume(self, sweep_id: str) -> Sweep:
         """Go on with a paused sweep, with all slots open."""
         if self.sweep(sweep_id).state in SWEEP_OVER:
-            raise ConflictError("This sweep is over; repeat its failed runs instead.")
+            raise ConflictError(Message("This sweep is over; repeat its failed runs instead."))
         return self.store.sweeps.change(sweep_id, expect=SWEEP_LIVE, pause_requested=False, confirmed=True)
 
     def retry(self, sweep_id: str) -> Sweep:
         """Repeat the failed and stopped runs of a sweep that is over, and make those never made."""
         sweep = self.sweep(sweep_id)
         if sweep.deleted_at is not None:
-            raise ConflictError("This sweep is deleted; restore it before repeating its runs.")
+            raise ConflictError(Message("This sweep is deleted; restore it before repeating its runs."))
         if sweep.state not in (SweepState.FAILED, SweepState.STOPPED):
-            raise ConflictError("Only a sweep that is over and has failed or stopped runs can be repeated.")
+            raise ConflictError(Message("Only a sweep that is over and has failed or stopped runs can be repeated."))
         runs = self.store.runs.of_sweep(sweep_id, states=[RunState.FAILED, RunState.STOPPED])
         for record in (sweep, *runs):
             check_understood("sweep", record)
@@ -244,7 +253,7 @@ class Sweeps(Asking):
     def delete(self, sweep_id: str) -> None:
         """Put a sweep that is over aside; it can be restored for some days."""
         if self.sweep(sweep_id).state not in SWEEP_OVER:
-            raise ConflictError("Stop the sweep before deleting it.")
+            raise ConflictError(Message("Stop the sweep before deleting it."))
         self.store.sweeps.delete(sweep_id)
 
     def restore(self, sweep_id: str) -> Sweep:
@@ -275,7 +284,7 @@ class Sweeps(Asking):
         path = self.layout.output(run.id, run.attempt)
         if not path.exists():
             state = "was never executed" if run.state in RUN_OVER else "has not started yet"
-            raise NotFoundError(f"This run {state}, so there is no executed notebook.")
+            raise NotFoundError(Message("This run {state}, so there is no executed notebook.", state=state))
         return path
 
     def run_notebook(self, run_id: str) -> dict[str, Any]:
@@ -350,19 +359,28 @@ def _metric_names(request: SweepRequest) -> list[str]:
 def _prefix(notebook: notebooks.Notebook, varied: list[str]) -> PrefixCheck:
     found = shared_prefix(notebook, varied)
     if not found.end:
-        raise InvalidInputError(f"This sweep cannot share cells. {found.reason}", {"shared_prefix": found.reason})
+        raise InvalidInputError(
+            Message("This sweep cannot share cells. {reason}", reason=found.reason), {"shared_prefix": found.reason}
+        )
     return found
 
 
 def _check_numbers(request: SweepRequest) -> None:
     if request.objective and not request.objective.metric.strip():
-        raise InvalidInputError("Name the metric to compare by, or leave the objective out.", {"objective": "is empty"})
+        raise InvalidInputError(
+            Message("Name the metric to compare by, or leave the objective out."), {"objective": Message("is empty")}
+        )
     if request.target not in ("local", "cuda") and not request.target.startswith(("tcp://", "tls://")):
         raise InvalidInputError(
-            f"“{request.target}” is no target; use local, cuda or a Dask scheduler's address such as tcp://host:8786.",
-            {"target": "unknown"},
+            Message(
+                "“{target}” is no target; use local, cuda or a Dask scheduler's address such as tcp://host:8786.",
+                target=request.target,
+            ),
+            {"target": Message("unknown")},
         )
     for name in ("slots", "cell_timeout", "run_timeout", "max_output"):
         value = getattr(request, name)
         if value is not None and value <= 0:
-            raise InvalidInputError(f"{name} must be more than 0.", {name: "must be more than 0"})
+            raise InvalidInputError(
+                Message("{name} must be more than 0.", name=name), {name: Message("must be more than 0")}
+            )

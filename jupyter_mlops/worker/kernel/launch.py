@@ -25,6 +25,7 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKerne
 from jupyter_client.manager import AsyncKernelManager
 
 from ...core.errors import InvalidInputError, UnavailableError
+from ...core.messages import Message
 from ...core.runs import Kernelspec, KernelStart
 from ..attempt_files import write_atomically
 from ..fork.client import Forked, ForkServer, NoForkError
@@ -219,7 +220,9 @@ async def _start(launch: Launch, started: Callable[[ProcessGroup], None]) -> Ker
         shutil.rmtree(sockets, ignore_errors=True)
         if isinstance(error, NoForkError) or not isinstance(error, Exception):
             raise
-        raise UnavailableError(f"The kernel '{launch.name}' could not be started: {error}") from error
+        raise UnavailableError(
+            Message("The kernel '{name}' could not be started: {error}", name=launch.name, error=error)
+        ) from error
     # set by the provisioner that starts local processes, which is all that is asked for here
     group = ProcessGroup(cast("Any", manager.provisioner).pid)
     guard.add(group, sockets)
@@ -249,7 +252,9 @@ async def _start(launch: Launch, started: Callable[[ProcessGroup], None]) -> Ker
             raise NoForkError(f"a forked kernel did not start: {why}") from error
         why = _last_line(log_path) or str(error)
         await kernel.close()
-        raise UnavailableError(f"The kernel '{launch.name}' did not start: {why}") from error
+        raise UnavailableError(
+            Message("The kernel '{name}' did not start: {why}", name=launch.name, why=why)
+        ) from error
     except BaseException:
         await kernel.close()
         raise
@@ -284,8 +289,12 @@ def find_kernel(name: str, resolved: Kernelspec | None = None) -> KernelSpec:
     if resolved is not None and (shutil.which(resolved.argv[0]) or resolved.host == socket.gethostname()):
         if not shutil.which(resolved.argv[0]):
             raise InvalidInputError(
-                f"The environment of the kernel '{name}' is gone: there is no {resolved.argv[0]} any more. "
-                "Start or promote it again from an environment that is there."
+                Message(
+                    "The environment of the kernel '{name}' is gone: there is no {argv} any more. Start or "
+                    "promote it again from an environment that is there.",
+                    name=name,
+                    argv=resolved.argv[0],
+                )
             )
         fields = {field: value for field, value in msgspec.structs.asdict(resolved).items() if field != "host"}
         return KernelSpec(display_name=name, **fields)
@@ -297,10 +306,16 @@ def find_kernel(name: str, resolved: Kernelspec | None = None) -> KernelSpec:
         if name in found:
             own = own_provisioner(KernelSpec.from_resource_dir(found[name]))
             raise InvalidInputError(
-                f"The kernel '{name}' is to be started by the provisioner '{own}', which is not installed here."
+                Message(
+                    "The kernel '{name}' is to be started by the provisioner '{own}', which is not installed here.",
+                    name=name,
+                    own=own,
+                )
             ) from None
         known = ", ".join(sorted(found)) or "none"
-        raise InvalidInputError(f"The kernel '{name}' is not installed here; installed are: {known}.") from None
+        raise InvalidInputError(
+            Message("The kernel '{name}' is not installed here; installed are: {known}.", name=name, known=known)
+        ) from None
 
 
 def _arguments(spec: KernelSpec) -> list[str]:

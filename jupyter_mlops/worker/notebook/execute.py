@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ...core.errors import InvalidInputError
+from ...core.messages import Message
 from ...core.notebook.reading import is_injected, parameters_cell, read_notebook
 from ...core.record import now
 from ...core.runs import RunError, RunResult, not_comparable
@@ -192,6 +193,10 @@ def as_source(attempt: Attempt) -> str:
             break
         return source
     raise InvalidInputError(
-        f"papermill cannot write these parameters in {language or 'the unnamed language of this kernel'}{why}; "
-        "have the notebook read them from the environment or a file."
+        Message(
+            "papermill cannot write these parameters in {language}{why}; have the notebook read "
+            "them from the environment or a file.",
+            language=language or "the unnamed language of this kernel",
+            why=why,
+        )
     )
