@@ -52,7 +52,7 @@ def times(cron: str, zone: str, start: str, end: str) -> list[str]:
         ("0 0 0 * *", "The day of the month 0 is not possible"),
         ("0 0 32 * *", "The day of the month 32 is not possible. It may be 1 to 31, L"),
         ("0 0 15W * *", "The day of the month 15W is not possible"),
-        ("0 0 ? * MON", "The day of the month ? is not possible (instead of ? write *)"),
+        ("0 0 ? * MON", "The day of the month ? is not possible."),
         ("0 0 1 13 *", "The month 13 is not possible. It may be 1 to 12, JAN to DEC"),
         ("0 0 1 Januar *", "The month Januar is not possible"),
         ("0 0 * * 8", "The day of the week 8 is not possible. It may be 0 to 7"),
@@ -81,10 +81,10 @@ def test_a_line_that_cannot_be_used_is_refused_with_a_sentence(cron: str, messag
     ):
         with pytest.raises(CronError) as error:
             refused()
-        assert message in error.value.message
+        assert message in str(error.value)
         assert error.value.fields == {"cron": error.value.message}
         assert error.value.status == 400
-        assert len(error.value.message) < 250
+        assert len(str(error.value)) < 250
     assert check(cron, "UTC", START).field == "cron"
 
 
@@ -114,10 +114,10 @@ def test_a_zone_that_does_not_exist_is_refused_and_a_close_one_named(zone: str, 
     with pytest.raises(CronError) as error:
         next_time("0 6 * * *", zone, START)
     assert error.value.fields == {"zone": error.value.message}
-    assert ("Did you mean" in error.value.message) == bool(close)
-    assert close in error.value.message
+    assert ("Did you mean" in str(error.value)) == bool(close)
+    assert close in str(error.value)
     checked = check("0 6 * * *", zone, START)
-    assert (checked.field, checked.error, checked.next) == ("zone", error.value.message, [])
+    assert (checked.field, checked.error, checked.next) == ("zone", str(error.value), [])
     assert checked.words == "Every day at 06:00"
 
 

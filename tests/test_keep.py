@@ -227,7 +227,7 @@ def test_where_no_unit_can_be_a_sentence_says_why(
     assert not found.possible and not found.installed and found.message.startswith(sentence)
     with pytest.raises(UnavailableError) as refused:
         install(settings)
-    assert refused.value.message == found.message
+    assert str(refused.value) == found.message
     assert not unit_path(settings).exists() and not Layout(settings.data_path).unit_environment.exists()
 
 

@@ -127,7 +127,7 @@ def test_a_schedule_that_cannot_be_is_refused(
     with pytest.raises(InvalidInputError) as refused:
         pipelines.add_trigger("p", request_)
     assert field in refused.value.fields
-    assert says in refused.value.message
+    assert says in str(refused.value)
     assert pipelines.store.triggers.find("p") == []
 
 

@@ -63,7 +63,7 @@ class Boundary(APIHandler):
             where = f"{name}: " if name else ""
             raise InvalidInputError(
                 Message("The request does not fit: {where}{said}.", where=where, said=said),
-                {name: said} if name else {},
+                {name: Message.verbatim(said)} if name else {},
             ) from None
         except ValueError:
             raise InvalidInputError(Message("The request's body is not valid JSON.")) from None
@@ -78,11 +78,11 @@ class Boundary(APIHandler):
             super().check_xsrf_cookie()
         except web.HTTPError as error:
             if self.request.headers.get("Authorization") or self.get_query_argument("token", ""):
-                message = (
+                message = Message(
                     "This Jupyter server does not accept the token; take the one that “jupyter server list” shows."
                 )
             elif "xsrf" in str(error.log_message).lower():
-                message = "The page's cookie is missing from this request; reload the page, or send a token."
+                message = Message("The page's cookie is missing from this request; reload the page, or send a token.")
             else:
                 raise
             raise ForbiddenError(message) from error
@@ -157,7 +157,7 @@ class Boundary(APIHandler):
             status_code = error.status
             if isinstance(error, TooManyCallsError):
                 self.set_header("Retry-After", str(error.seconds))
-            body = ErrorBody(message=error.message, fields=error.fields)
+            body = ErrorBody(message=str(error), fields={name: str(text) for name, text in error.fields.items()})
         elif isinstance(error, web.HTTPError):
             body = ErrorBody(message=_sentence(error, status_code))
         self.set_status(status_code)

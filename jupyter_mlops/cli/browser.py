@@ -12,6 +12,7 @@ import psutil
 from jupyter_core.paths import jupyter_runtime_dir
 
 from ..core.errors import UnavailableError
+from ..core.messages import Message
 from ..core.runs import Run
 from ..core.sweeps import Sweep
 from .output import note
@@ -38,7 +39,7 @@ def open_run(sweep: Sweep, run: Run, *, wanted: bool) -> int:
             "or open the file above."
         )
         if wanted:
-            raise UnavailableError(sentence)
+            raise UnavailableError(Message.verbatim(sentence))
         note(sentence)
         return 0
     url = address(server, sweep, run)

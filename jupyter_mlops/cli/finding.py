@@ -35,7 +35,7 @@ def pick(known: Sequence[T], text: str, otherwise: str) -> T:
     """
     found = [item for item in known if text and item.id.startswith(text)]
     if not found:
-        raise NotFoundError(otherwise)
+        raise NotFoundError(Message.verbatim(otherwise))
     if len(found) > 1:
         some = ", ".join(item.id[: max(8, len(text) + 2)] for item in found[:4])
         raise InvalidInputError(

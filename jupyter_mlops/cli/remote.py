@@ -118,7 +118,9 @@ class Server:
             return self._too_large(content)
         if said.message:
             error = _ERRORS.get(answer.status_code, UnavailableError)
-            return error(said.message, said.fields)
+            return error(
+                Message.verbatim(said.message), {name: Message.verbatim(text) for name, text in said.fields.items()}
+            )
         return UnavailableError(
             Message(
                 "No Jupyter server with jupyter-mlops is at {address}: it answers {status_code} {reason_phrase}.",

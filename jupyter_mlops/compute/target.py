@@ -85,7 +85,7 @@ class Target:
                     self.slots = await self._count_slots()
             except MlopsError as error:
                 await self._let_go()
-                self.state, self.message = "failed", error.message
+                self.state, self.message = "failed", str(error)
                 raise
             self.state, self.message = "ready", ""
 
@@ -216,7 +216,7 @@ class Target:
                 return spooled
             raise WorkerLostError(Message("The worker ended in the middle of the run.")) from error
         except ForkServerLostError as error:
-            raise WorkerLostError(str(error)) from error
+            raise WorkerLostError(Message.verbatim(str(error))) from error
         # a full disk there, or whatever a foreign environment raises while it loads the task
         except Exception as error:
             log.warning("Attempt %s of run %s failed outside its notebook", spec.attempt, spec.run_id, exc_info=True)

@@ -65,7 +65,7 @@ _DAY = timedelta(days=1)
 class CronError(InvalidInputError):
     """A cron line or a zone that cannot be used; ``fields`` has the sentence beside ``cron`` or ``zone``."""
 
-    def __init__(self, message: str, field: str = "cron") -> None:
+    def __init__(self, message: Message, field: str = "cron") -> None:
         super().__init__(message, {field: message})
 
 
@@ -122,7 +122,7 @@ def check(cron: str, zone: str, now: datetime) -> CronCheck:
         words = in_words(cron)
         times = next_times(cron, zone, now, 5)
     except CronError as error:
-        return CronCheck(words=words, error=error.message, field="zone" if "zone" in error.fields else "cron")
+        return CronCheck(words=words, error=str(error), field="zone" if "zone" in error.fields else "cron")
     return CronCheck(words=words, next=[moment.isoformat() for moment in times])
 
 
@@ -189,15 +189,26 @@ def _translated(name: str) -> str:
     return _NAMES[name]
 
 
-def _wrong(index: int, field: str) -> str:
+def _wrong(index: int, field: str) -> Message:
     name, allowed, example = _FIELDS[index]
     shown = field if len(field) <= 40 else f"{field[:40]}…"
     found = re.search(r"([^,/-]+)-([^,/-]+)", field)
     if found and all(_possible(index, end) for end in found.groups()):
-        return f"The {name} {shown} goes backwards from {found[1]} to {found[2]}: write it as two ranges with a comma."
-    hint = " (instead of ? write *)" if "?" in field else ""
-    forms = f"a range ({example}), a list, steps (*/2) or *"
-    return f"The {name} {shown} is not possible{hint}. It may be {allowed}; {forms}."
+        return Message(
+            "The {name} {shown} goes backwards from {first} to {last}: write it as two ranges with a comma.",
+            name=name,
+            shown=shown,
+            first=found[1],
+            last=found[2],
+        )
+    said = Message(
+        "The {name} {shown} is not possible. It may be {allowed}; a range ({example}), a list, steps (*/2) or *.",
+        name=name,
+        shown=shown,
+        allowed=allowed,
+        example=example,
+    )
+    return Message("{said} Write * instead of ?.", said=said) if "?" in field else said
 
 
 @lru_cache(maxsize=1024)

@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 from .messages import Message
@@ -29,13 +28,13 @@ class MlopsError(Exception):
 
     status: ClassVar[int] = 500
 
-    def __init__(self, message: Message | str, fields: Mapping[str, Message | str] | None = None) -> None:
+    def __init__(self, message: Message, fields: dict[str, Message] | None = None) -> None:
         super().__init__(message, fields)
-        self.message = str(message)
-        self.fields = {name: str(text) for name, text in (fields or {}).items()}
+        self.message = message
+        self.fields = fields or {}
 
     def __str__(self) -> str:
-        return self.message
+        return str(self.message)
 
 
 class InvalidInputError(MlopsError):
@@ -71,7 +70,7 @@ class TooManyCallsError(MlopsError):
 
     status = 429
 
-    def __init__(self, message: Message | str, seconds: int) -> None:
+    def __init__(self, message: Message, seconds: int) -> None:
         super().__init__(message)
         self.seconds = seconds
 

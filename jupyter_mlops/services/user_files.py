@@ -57,7 +57,7 @@ def resolve_kernel(kernel: str, kernelspecs: KernelSpecs) -> Kernelspec:
         InvalidInputError: it is not installed here; the sentence names those that are.
     """
     if problem := kernel_problem(kernel, kernelspecs):
-        raise InvalidInputError(problem)
+        raise InvalidInputError(Message.verbatim(problem))
     found = kernelspecs[kernel]
     spec = found["spec"]
     program, *arguments = spec["argv"]

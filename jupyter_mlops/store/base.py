@@ -116,7 +116,7 @@ def read_record(connection: Connection, query: Select[Any], key: str, kind: type
     """
     record = connection.execute(query, {"key": key}).scalar()
     if record is None:
-        raise NotFoundError(missing)
+        raise NotFoundError(Message.verbatim(missing))
     return decode(record, kind)
 
 

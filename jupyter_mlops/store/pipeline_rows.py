@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, bindparam, func, insert, select, upda
 
 from ..core.errors import NotFoundError
 from ..core.lenient import decode, encode, with_unknown_of
+from ..core.messages import Message
 from ..core.pipelines.records import Pipeline, PipelineRun, RunMark, StepRun, Trigger, Version
 from ..core.states import StepState
 from .base import R, next_revision, putting, read_record
@@ -41,7 +42,7 @@ def stamped(row: Any, kind: type[R]) -> R:
 def _read_stamped(connection: Connection, query: Select[Any], key: str, kind: type[R], missing: str) -> R:
     row = connection.execute(query, {"key": key}).first()
     if row is None:
-        raise NotFoundError(missing)
+        raise NotFoundError(Message.verbatim(missing))
     return stamped(row, kind)
 
 

@@ -54,7 +54,7 @@ class Tracking:
         self._lock = threading.RLock()
         self._registry = Registry()
         self._asked_again_at = 0.0
-        self._failure = ""
+        self._failure = Message("")
         self._logged: set[tuple[str, str]] = set()
         self._patience = {name: os.environ.get(name, value) for name, value in _KERNEL_PATIENCE.items()}
 

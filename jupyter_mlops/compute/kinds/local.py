@@ -60,7 +60,7 @@ class HostTarget(Target):
 
     async def _connect(self, progress: Callable[[str], None]) -> Client:
         if self.kind == "cuda" and (problem := hardware.cuda_problem()):
-            raise UnavailableError(problem)
+            raise UnavailableError(Message.verbatim(problem))
         if self._beating is None or self._beating.done():
             self._beating = asyncio.create_task(self._beat())
         known = self._host()

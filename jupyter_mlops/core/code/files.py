@@ -129,7 +129,7 @@ class _Walk:
         try:
             notebook = read_notebook(text.encode("utf-8", "surrogatepass"))
         except InvalidInputError as error:
-            yield Uses(unknown=[f"it cannot be followed: {error.message.rstrip('.')}"])
+            yield Uses(unknown=[f"it cannot be followed: {str(error).rstrip('.')}"])
             return
         if posixpath.dirname(path) != self._cwd:
             self._bases.setdefault(posixpath.dirname(path))

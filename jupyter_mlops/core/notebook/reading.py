@@ -59,7 +59,7 @@ def read_notebook(data: bytes) -> Notebook:
             raise InvalidInputError(
                 Message("This file begins with a byte order mark, which Jupyter does not read; save it as plain UTF-8.")
             ) from None
-        if not data.lstrip().startswith(b"{"):
+        if _is_prose(data):
             raise InvalidInputError(
                 Message(
                     "This file is not a notebook but text. One of jupytext (.py, .md) is run once it is "
@@ -123,6 +123,14 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) or (isinstance(value, list) and all(isinstance(line, str) for line in value))
 
 
+def _is_prose(data: bytes) -> bool:
+    """Whether a file that is no JSON is a text, such as a script."""
+    try:
+        return bool(data.decode().strip()) and not data.lstrip().startswith((b"{", b"["))
+    except UnicodeDecodeError:
+        return False
+
+
 def source_of(cell: dict[str, Any]) -> str:
     """A cell's source as one text."""
     source = cell.get("source") or ""
@@ -169,7 +177,7 @@ def inspect(notebook: Notebook, path: str) -> NotebookInfo:
         elif not parameters:
             problem = "The parameters cell assigns nothing; write lines such as “alpha = 0.1” in it."
     except InvalidInputError as error:
-        problem = error.message
+        problem = str(error)
     code_cells = [cell for cell in notebook["cells"] if cell.get("cell_type") == "code"]
     return NotebookInfo(
         path=path,

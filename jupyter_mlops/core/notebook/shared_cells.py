@@ -42,7 +42,7 @@ def shared_prefix(notebook: Notebook, varied: Collection[str]) -> PrefixCheck:
     try:
         known = {parameter.name for parameter in declared(notebook)}
     except InvalidInputError as error:
-        return PrefixCheck(reason=error.message)
+        return PrefixCheck(reason=str(error))
     missing = [name for name in varied if name not in known]
     if missing:
         return PrefixCheck(reason=f"The parameters cell does not assign {missing[0]}, so who uses it cannot be told.")

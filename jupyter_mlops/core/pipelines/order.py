@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from ..errors import InvalidInputError
+from ..messages import Message
 from .conditions import Condition
 from .definition import PipelineDefinition, Step
 from .references import Path, Reference, find_references, texts
@@ -77,7 +78,7 @@ def layers(definition: PipelineDefinition) -> dict[str, int]:
     waits = edges(definition)
     circle = find_cycle(waits)
     if circle:
-        raise InvalidInputError(cycle_sentence(circle))
+        raise InvalidInputError(Message.verbatim(cycle_sentence(circle)))
     followers: dict[str, list[str]] = {name: [] for name in waits}
     for name, sources in waits.items():
         for source in sources:

@@ -214,7 +214,7 @@ def _references(step: str, path: Path, text: str, definition: PipelineDefinition
     try:
         references = find_references(text)
     except InvalidInputError as error:
-        yield path, error.message
+        yield path, str(error)
         return
     for reference in references:
         sentence = _unknown(step, reference, f"“{reference}”", definition)
@@ -235,7 +235,7 @@ def _condition(step: str, text: str, definition: PipelineDefinition) -> Found:
     try:
         references = Condition(text).references
     except InvalidInputError as error:
-        yield ("when",), error.message
+        yield ("when",), str(error)
         return
     # any name may be a metric there, and which there are shows when it runs
     for reference in references:

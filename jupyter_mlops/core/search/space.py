@@ -189,7 +189,7 @@ def _parse_all(
             fields[name] = FieldCheck(count=len(values[name]), preview=preview + more)
         except InvalidInputError as error:
             values.pop(name, None)
-            fields[name] = FieldCheck(error=error.message)
+            fields[name] = FieldCheck(error=str(error))
     return values, fields
 
 
@@ -197,10 +197,12 @@ def _short(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _unknown(name: str, known: list[str]) -> str:
+def _unknown(name: str, known: list[str]) -> Message:
     if near := closest(name, known):
-        return f"The notebook has no parameter “{name}”; did you mean “{near}”?"
-    return f"The notebook has no parameter “{name}”; it has {', '.join(known) or 'none'}."
+        return Message("The notebook has no parameter “{name}”; did you mean “{near}”?", name=name, near=near)
+    return Message(
+        "The notebook has no parameter “{name}”; it has {known}.", name=name, known=", ".join(known) or "none"
+    )
 
 
 def check_space(
@@ -263,6 +265,9 @@ def build_space(
     if check.error:
         sentences = {name: entry.error for name, entry in fields.items() if entry.error}
         if sentences:
-            raise InvalidInputError(" ".join(sentences.values()), sentences)
-        raise InvalidInputError(check.error)
+            raise InvalidInputError(
+                Message.verbatim(" ".join(sentences.values())),
+                {name: Message.verbatim(text) for name, text in sentences.items()},
+            )
+        raise InvalidInputError(Message.verbatim(check.error))
     return Space(values)

@@ -41,7 +41,7 @@ def _send(number: int, alert: Alert, address: str | SecretRef) -> str:
     try:
         url = find_secret(f"address {number + 1}", address, "service") if isinstance(address, SecretRef) else address
     except MlopsError as error:
-        return error.message
+        return str(error)
     one = apprise.Apprise()
     if not one.add(url):
         return "it is no address that apprise knows."

@@ -77,7 +77,7 @@ class PipelineDriver:
         except ConflictError:
             log.info("Run %s is another service's by now", self.run.id, exc_info=True)
         except MlopsError as error:
-            await self._finish(PipelineRunState.FAILED, error.message)
+            await self._finish(PipelineRunState.FAILED, str(error))
         finally:
             for task in self._tasks.values():
                 task.cancel()

@@ -30,7 +30,7 @@ def due(trigger: Trigger, now: datetime) -> Firing:
         following = next_time(trigger.cron, trigger.zone, after)
     except CronError as error:
         # a zone that a newer database of zones no longer has
-        return Firing(trigger, None, [], error.message)
+        return Firing(trigger, None, [], str(error))
     fires = [(iso(time), *_decide(trigger, time, now)) for time in times]
     if times and iso(times[0]) != iso(first):
         # said once, not for each of a thousand minutes

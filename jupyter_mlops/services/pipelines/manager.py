@@ -114,7 +114,7 @@ class PipelineRuns:
             # of a version, which never changes
             concurrency = self.store.pipelines.version(run.pipeline_id, run.version).definition.concurrency
         except MlopsError as error:
-            self._end_queued(run, PipelineRunState.FAILED, error.message)
+            self._end_queued(run, PipelineRunState.FAILED, str(error))
             return False
         self._concurrency[run_id] = concurrency
         taken = self.store.pipeline_runs.claim(run_id, concurrency, self.context.service)

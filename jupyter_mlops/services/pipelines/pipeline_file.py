@@ -52,7 +52,7 @@ def _look_at(
         return
     info = inspected(path)
     if isinstance(info, MlopsError):
-        yield ("steps", name, "notebook"), info.message
+        yield ("steps", name, "notebook"), str(info)
         return
     for key, problem in notebooks.unknown_parameters(info, step.notebook, step.parameters):
         yield ("steps", name, "parameters", key), problem

@@ -88,7 +88,8 @@ def _from_text(file: Path) -> Source:
         place = f"{file.name}, line {first.line}, column {first.column}: " if first.line else f"{file.name}: "
         more = f" (and {len(found.problems) - 1} more)" if len(found.problems) > 1 else ""
         raise InvalidInputError(
-            Message("{place}{message}{more}", place=place, message=first.message, more=more), {"path": first.message}
+            Message("{place}{message}{more}", place=place, message=first.message, more=more),
+            {"path": Message.verbatim(first.message)},
         )
     return Source(file, found.definition, "file")
 
@@ -147,7 +148,7 @@ def _job(file: Path, parameters: dict[str, Any], request: PromoteRequest, target
     for path, sentence in problems_of(definition):
         # values are the notebook's own, and were run
         if "parameters" not in path:
-            raise InvalidInputError(sentence, {str(path[-1]): sentence})
+            raise InvalidInputError(Message.verbatim(sentence), {str(path[-1]): Message.verbatim(sentence)})
     return definition
 
 

@@ -86,7 +86,7 @@ class Scheduler:
             fires, message = [(run.scheduled_at, run, "")] if run else [], ""
         except MlopsError as error:
             self._failures[trigger.id] += 1
-            state, fires, message = None, [], error.message
+            state, fires, message = None, [], str(error)
             pause = min(_SELDOM, FILES_SECONDS * 2 ** min(10, self._failures[trigger.id]))
             following = datetime.now(UTC) + timedelta(seconds=pause)
         firing = Firing(trigger, following.isoformat(timespec="microseconds"), fires, message, state=state)

@@ -16,6 +16,7 @@ import msgspec
 
 from ...core.code.paths import normal
 from ...core.errors import InvalidInputError, MlopsError
+from ...core.messages import Message
 from ...core.notebook import reading as notebooks
 from ...core.pipelines.definition import PipelineDefinition, Step
 from ...core.pipelines.order import references_of
@@ -110,7 +111,7 @@ def make_sweep(name: str, step: Step, place: Place, *, values: dict[str, Any], o
     if any(parameter.name == SCHEDULED_TIME for parameter in info.parameters):
         values = {SCHEDULED_TIME: place.run.parameters[SCHEDULED_TIME], **values}
     for _, problem in notebooks.unknown_parameters(info, step.notebook, values):
-        raise InvalidInputError(problem)
+        raise InvalidInputError(Message.verbatim(problem))
     space: dict[str, str] = {}
     if step.sweep is not None:
         # a list goes into a field as JSON, which is how a space writes one
@@ -264,7 +265,7 @@ def _internal(message: str) -> RunError:
 
 def refusal(error: MlopsError) -> Outcome:
     """How a step ends that could not even begin."""
-    return Outcome(StepState.FAILED, message=error.message, error=RunError(name="Definition", message=error.message))
+    return Outcome(StepState.FAILED, message=str(error), error=RunError(name="Definition", message=str(error)))
 
 
 def fingerprint(step: Step, place: Place, values: dict[str, Any], lock: str) -> str:

@@ -60,11 +60,12 @@ class TriggerRequests(Asking):
             current = todo.pop()
             if current in followed:
                 if current == pipeline_id:
-                    message = (
-                        f"“{upstream.name}” follows this pipeline already, so that they would fire each other for ever."
+                    message = Message(
+                        "“{name}” follows this pipeline already, so that they would fire each other for ever.",
+                        name=upstream.name,
                     )
                     raise InvalidInputError(
-                        message if upstream.id != pipeline_id else "A pipeline cannot follow itself.",
+                        message if upstream.id != pipeline_id else Message("A pipeline cannot follow itself."),
                         {"upstream": Message("a circle")},
                     )
                 continue
@@ -171,7 +172,11 @@ class TriggerRequests(Asking):
         passed = datetime.now(UTC) - datetime.fromisoformat(fires[-1].scheduled_at)
         seconds = max(1, math.ceil(60 - passed.total_seconds()))
         raise TooManyCallsError(
-            f"This trigger was called {most} times within a minute, as often as is allowed; call again in {seconds} s.",
+            Message(
+                "This trigger was called {most} times within a minute, which is the limit; call again in {seconds} s.",
+                most=most,
+                seconds=seconds,
+            ),
             seconds,
         )
 

@@ -41,7 +41,9 @@ def check_trigger(request: ScheduleRequest, folder: Path) -> None:
             moment = datetime.now(UTC)
             found = check(request.cron, request.zone, moment)
             if found.error:
-                raise InvalidInputError(found.error, {found.field or "cron": found.error})
+                raise InvalidInputError(
+                    Message.verbatim(found.error), {found.field or "cron": Message.verbatim(found.error)}
+                )
             if next_time(request.cron, request.zone, moment) is None:
                 raise InvalidInputError(
                     Message("This schedule never fires again."), {"cron": Message("never fires again")}
@@ -78,7 +80,7 @@ def _check_address(pattern: str) -> None:
     except (ValueError, ImportError) as error:
         raise InvalidInputError(
             Message("{pattern} cannot be watched: {error}.", pattern=show(pattern), error=error),
-            {"pattern": str(error)},
+            {"pattern": Message.verbatim(str(error))},
         ) from error
 
 

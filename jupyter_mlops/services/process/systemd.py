@@ -47,7 +47,7 @@ def install(settings: MlopsSettings) -> ServiceKeep:
     """
     problem = _problem()
     if problem:
-        raise UnavailableError(problem)
+        raise UnavailableError(Message.verbatim(problem))
     path, began = unit_path(settings), now()
     again = path.exists()
     _write(Layout(settings.data_path).unit_environment, environment_text(settings, os.environ), 0o600)

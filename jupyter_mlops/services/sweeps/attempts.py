@@ -202,7 +202,7 @@ class Attempts:
                 result = await attempt
             except WorkerLostError as error:
                 # whether it lives on is asked where that can be answered
-                self._orphans[run.id] = (run, error.message)
+                self._orphans[run.id] = (run, str(error))
             else:
                 self._take(run, result)
         except ConflictError:

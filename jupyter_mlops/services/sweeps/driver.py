@@ -72,7 +72,7 @@ class SweepDriver:
             self.attempts.forget()
             raise
         except MlopsError as error:
-            await self._give_up(error.message)
+            await self._give_up(str(error))
         finally:
             self.target.leave_line(self.id)
 

@@ -48,7 +48,7 @@ class Drivers:
             raise
         except MlopsError as error:
             # read otherwise by an earlier version, or changed by hand: nobody can drive it
-            self.context.settle(sweep.id, error.message)
+            self.context.settle(sweep.id, str(error))
             return None
         task = asyncio.create_task(driver.drive(), name=f"sweep-{sweep.id}")
         self._drivers[sweep.id] = (driver, task)

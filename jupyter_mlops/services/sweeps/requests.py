@@ -96,7 +96,7 @@ class Sweeps(Asking):
         # a notebook without parameters can be run as it stands; one whose parameters do not parse cannot
         notebooks.declared(notebook)
         if info.problem and not info.open_names and request.space:
-            raise InvalidInputError(info.problem)
+            raise InvalidInputError(Message.verbatim(info.problem))
         _check_numbers(request)
         space = build_space(
             request.space,
@@ -209,7 +209,7 @@ class Sweeps(Asking):
         elif total > self.settings.max_runs:
             problem = f"At most {self.settings.max_runs:,} runs are allowed."
         if problem:
-            raise InvalidInputError(problem, {"total": problem})
+            raise InvalidInputError(Message.verbatim(problem), {"total": Message.verbatim(problem)})
         over = sweep.state in SWEEP_OVER
         return {"total": total, "expect": [sweep.state] if over else SWEEP_LIVE} | (begun_again() if over else {})
 
@@ -360,7 +360,8 @@ def _prefix(notebook: notebooks.Notebook, varied: list[str]) -> PrefixCheck:
     found = shared_prefix(notebook, varied)
     if not found.end:
         raise InvalidInputError(
-            Message("This sweep cannot share cells. {reason}", reason=found.reason), {"shared_prefix": found.reason}
+            Message("This sweep cannot share cells. {reason}", reason=found.reason),
+            {"shared_prefix": Message.verbatim(found.reason)},
         )
     return found
 
