@@ -171,6 +171,16 @@ describe('NotebookForm', () => {
       expect(form.error).toBe('');
       expect(form.info).toEqual(info);
     });
+
+    it('leaves why a start was refused: saving the notebook reads it again meanwhile', async () => {
+      await form.load();
+      const reading = form.load();
+      form.refuse(new Error('MLflow does not answer.'));
+      await reading;
+      expect(form.error).toBe('MLflow does not answer.');
+      form.setField('max_depth', '3');
+      expect(form.error).toBe('');
+    });
   });
 
   describe('fields', () => {

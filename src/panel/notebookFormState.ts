@@ -50,14 +50,9 @@ export class NotebookForm implements IDisposable {
     return this._info;
   }
 
-  /** Why the notebook could not be read, or the last start was refused. */
+  /** Why the last start was refused, else why the notebook could not be read. */
   get error(): string {
-    return this._error;
-  }
-
-  set error(message: string) {
-    this._error = message;
-    this._changed.emit();
+    return this._refusal || this._error;
   }
 
   /** Sentences of the last refused start, by what they belong beside. */
@@ -65,10 +60,17 @@ export class NotebookForm implements IDisposable {
     return this._refused;
   }
 
-  /** Show why a start was refused. */
+  /** Show why a start was refused, until the next one or until the form is different; reading the file leaves it. */
   refuse(error: unknown): void {
     this._refused = error instanceof ApiError ? error.fields : {};
-    this.error = messageOf(error);
+    this._refusal = messageOf(error);
+    this._changed.emit();
+  }
+
+  /** Forget why the last start was refused. */
+  accept(): void {
+    this._refused = {};
+    this._refusal = '';
   }
 
   get request(): SweepRequest {
@@ -143,7 +145,6 @@ export class NotebookForm implements IDisposable {
       const first = this._info === null;
       this._info = info;
       this._error = '';
-      this._refused = {};
       if (first && !this._touched) {
         const remembered = info.draft ?? info.saved;
         if (remembered) {
@@ -190,7 +191,7 @@ export class NotebookForm implements IDisposable {
     this._touched = true;
     this._dirty = true;
     this._error = '';
-    this._refused = {};
+    this.accept();
     this._request = { ...this._request, ...change };
     if (change.space || change.sampler) {
       this._checking = true;
@@ -282,6 +283,7 @@ export class NotebookForm implements IDisposable {
   private _path: string;
   private _info: NotebookInfo | null = null;
   private _error = '';
+  private _refusal = '';
   private _refused: Readonly<Record<string, string>> = {};
   private _request: SweepRequest;
   private _check: SpaceCheck | null = null;

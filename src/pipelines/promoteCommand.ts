@@ -11,7 +11,8 @@ import { CommandIDs } from '../model/commandIds';
 import { PIPELINE_SUFFIX } from '../model/paths';
 import { argsSchema, textArg } from '../ui/commandArguments';
 import { promoteIcon } from '../ui/icons';
-import { notifying } from '../ui/notifyErrors';
+import { starting } from '../ui/notifyErrors';
+import { saveEdits } from '../ui/saveEdits';
 import { promote } from './promotionDialog';
 import type { IPromoted } from './view/promotion';
 
@@ -38,12 +39,18 @@ export function addPromoteCommand(options: IPromoteCommandOptions): void {
     },
     execute: async args => {
       const promoted = promotedOf(options, args);
-      if (promoted) {
-        await notifying(async () => {
+      await starting(
+        trans.__('Looking at what is to be promoted…'),
+        async () => {
+          if (!promoted) {
+            throw new Error(
+              trans.__('Open a notebook or a pipeline’s file to promote it.')
+            );
+          }
           await save(options, promoted.path);
           await promote(options, promoted);
-        });
-      }
+        }
+      );
     }
   });
   const notify = () => app.commands.notifyCommandChanged(CommandIDs.promote);
@@ -86,17 +93,8 @@ async function save(
   const { app, trans, localPath } = options;
   for (const widget of app.shell.widgets('main')) {
     const context = contextOf(widget);
-    if (
-      context?.model.dirty &&
-      !context.model.readOnly &&
-      localPath(context.path) === path
-    ) {
-      await context.save();
-      if (context.model.dirty) {
-        throw new Error(
-          trans.__('%1 could not be saved, so it was not promoted.', path ?? '')
-        );
-      }
+    if (context && localPath(context.path) === path) {
+      await saveEdits(context, trans);
     }
   }
 }

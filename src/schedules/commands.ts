@@ -1,6 +1,5 @@
 /** Commands on what fires a pipeline. */
 import { Notification } from '@jupyterlab/apputils';
-import type { TranslationBundle } from '@jupyterlab/translation';
 import { CommandIDs } from '../model/commandIds';
 import { textArg } from '../ui/commandArguments';
 import {
@@ -11,9 +10,7 @@ import { backfill } from './backfillDialog';
 import { schedule } from './scheduleDialog';
 
 /** Commands on what fires a pipeline. */
-export function addScheduleCommands(
-  options: IPipelineCommandOptions & { trans: TranslationBundle }
-): void {
+export function addScheduleCommands(options: IPipelineCommandOptions): void {
   const { app, model, trans } = options;
   const { client } = model;
   const add = pipelineCommandAdder(options);

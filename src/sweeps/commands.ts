@@ -13,7 +13,8 @@ import { isOver } from '../model/states';
 import { argsSchema, sweepArg, textArg } from '../ui/commandArguments';
 import { formatBytes } from '../ui/format';
 import { sweepIcon } from '../ui/icons';
-import { notifying } from '../ui/notifyErrors';
+import { notifying, starting } from '../ui/notifyErrors';
+import { saveEdits } from '../ui/saveEdits';
 import { Starter } from './startSweep';
 
 export interface ICommandOptions {
@@ -48,16 +49,20 @@ function addNotebookCommands(options: ICommandOptions): void {
     describedBy: { args: argsSchema({ path: 'string', request: 'object' }) },
     execute: async args => {
       const path = pathOf(options, args['path']);
-      if (path === null) {
-        return;
-      }
       const request = args['request'] as unknown as SweepRequest | undefined;
-      if (request) {
+      if (request && path !== null) {
         // the form shows what is refused beside what is wrong
         await starter.start(path, request);
-      } else {
-        await notifying(() => sweepRemembered(options, starter, path));
+        return;
       }
+      await starting(trans.__('Starting the sweep…'), async () => {
+        if (path === null) {
+          throw new Error(
+            trans.__('Open a notebook of this server to sweep it.')
+          );
+        }
+        await sweepRemembered(options, starter, path);
+      });
     }
   });
   commands.addCommand(CommandIDs.tagParameters, {
@@ -103,12 +108,16 @@ function addSweepCommands(options: ICommandOptions): void {
       describedBy: { args: argsSchema({ id: 'string' }) },
       execute: async args => {
         const sweep = find(args);
-        if (sweep && enabled(sweep)) {
-          await notifying(async () => {
-            await execute(sweep, args);
-            await model.refresh();
-          });
-        }
+        const text = typeof label === 'string' ? label : label(sweep);
+        await starting(trans.__('%1: under way', text), async () => {
+          if (!sweep || !enabled(sweep)) {
+            throw new Error(
+              trans.__('%1: this is not possible any more.', text)
+            );
+          }
+          await execute(sweep, args);
+          await model.refresh();
+        });
       }
     });
   };
@@ -242,16 +251,8 @@ function openPanelOf(
 
 async function save(options: ICommandOptions, path: string): Promise<void> {
   const context = openPanelOf(options, path)?.context;
-  if (!context?.model.dirty || context.model.readOnly) {
-    return;
-  }
-  await context.save();
-  if (context.model.dirty) {
-    throw new Error(
-      options.trans.__(
-        'The notebook could not be saved, so it was not started.'
-      )
-    );
+  if (context) {
+    await saveEdits(context, options.trans);
   }
 }
 

@@ -3,6 +3,32 @@ import type { CommandRegistry } from '@lumino/commands';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import * as React from 'react';
 
+/** A button that shows that what it does is under way, and does nothing a second time until that is over. */
+export function BusyButton(
+  props: Omit<React.ButtonHTMLAttributes<HTMLButtonElement>, 'onClick'> & {
+    /** Never rejects: what is refused is said where it belongs. */
+    act(): Promise<unknown>;
+  }
+): JSX.Element {
+  const { act, ...rest } = props;
+  const [busy, setBusy] = React.useState(false);
+  return (
+    <button
+      type="button"
+      {...rest}
+      aria-busy={busy}
+      // a button that is disabled loses the focus
+      aria-disabled={busy || undefined}
+      onClick={() => {
+        if (!busy) {
+          setBusy(true);
+          void act().finally(() => setBusy(false));
+        }
+      }}
+    />
+  );
+}
+
 /** A button for a command, there only while the command can be executed. */
 export function CommandButton(props: {
   command: string;
@@ -16,14 +42,13 @@ export function CommandButton(props: {
     return null;
   }
   return (
-    <button
-      type="button"
+    <BusyButton
       className={primary ? 'jp-MlopsTool jp-mod-primary' : 'jp-MlopsTool'}
       data-command={command}
       title={commands.label(command, args)}
-      onClick={() => void commands.execute(command, args)}
+      act={() => commands.execute(command, args)}
     >
       {label ?? commands.label(command, args)}
-    </button>
+    </BusyButton>
   );
 }

@@ -1,21 +1,24 @@
 /** Commands on the pipeline that is named, or whose menu is open. */
 import type { JupyterFrontEnd } from '@jupyterlab/application';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import type { LabIcon } from '@jupyterlab/ui-components';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { Pipeline } from '../api/schema';
 import type { IMlopsModel } from '../model';
 import { argsSchema, pipelineArg } from './commandArguments';
-import { notifying } from './notifyErrors';
+import { starting } from './notifyErrors';
 
 type Args = ReadonlyPartialJSONObject;
 
 export interface IPipelineCommandOptions {
   app: JupyterFrontEnd;
   model: IMlopsModel;
+  trans: TranslationBundle;
 }
 
 /** Adds commands on a pipeline: the one named, or the one whose menu is open. */
-export function pipelineCommandAdder({ app, model }: IPipelineCommandOptions) {
+export function pipelineCommandAdder(options: IPipelineCommandOptions) {
+  const { app, model, trans } = options;
   return (
     id: string,
     options: {
@@ -38,13 +41,16 @@ export function pipelineCommandAdder({ app, model }: IPipelineCommandOptions) {
       isVisible: args => find(args) !== null,
       describedBy: { args: argsSchema({ id: 'string', ...options.args }) },
       execute: async args => {
-        const pipeline = find(args);
-        if (pipeline) {
-          await notifying(async () => {
-            await options.execute(pipeline, args);
-            await model.refresh();
-          });
-        }
+        await starting(trans.__('%1: under way', label), async () => {
+          const pipeline = find(args);
+          if (!pipeline) {
+            throw new Error(
+              trans.__('%1: this is not possible any more.', label)
+            );
+          }
+          await options.execute(pipeline, args);
+          await model.refresh();
+        });
       }
     });
   };

@@ -277,26 +277,12 @@ export class PipelineFileFactory extends ABCWidgetFactory<
       new ToolbarButton({
         label: trans.__('Promote…'),
         tooltip: trans.__('Make a pipeline of it that runs by itself'),
-        onClick: () => void promote(context, commands, localPath(context.path))
+        onClick: () =>
+          void commands.execute(CommandIDs.promote, {
+            path: localPath(context.path)
+          })
       })
     );
     return widget;
-  }
-}
-
-/** What is promoted is the file, so what is typed is saved first. */
-async function promote(
-  context: DocumentRegistry.CodeContext,
-  commands: CommandRegistry,
-  path: string | null
-): Promise<void> {
-  if (path === null) {
-    return;
-  }
-  if (context.model.dirty) {
-    await context.save();
-  }
-  if (!context.model.dirty) {
-    await commands.execute(CommandIDs.promote, { path });
   }
 }

@@ -251,7 +251,7 @@ describe('NotebookFormView', () => {
 
     it('tells what was refused at the start', async () => {
       await show();
-      form.error = 'MLflow at http://elsewhere does not answer.';
+      form.refuse(new Error('MLflow at http://elsewhere does not answer.'));
       await vi.waitFor(async () =>
         expect((await byRole('alert')).textContent).toBe(
           'MLflow at http://elsewhere does not answer.'

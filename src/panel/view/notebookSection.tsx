@@ -14,6 +14,7 @@ import type { IMlopsModel } from '../../model';
 import { CommandIDs } from '../../model/commandIds';
 import { DRIVE } from '../../model/paths';
 import { compact } from '../../model/sweepRequest';
+import { notifyError } from '../../ui/notifyErrors';
 import { NotebookForm } from '../notebookFormState';
 import { NotebookFormView } from './notebookForm';
 
@@ -189,18 +190,25 @@ export class NotebookSection extends ReactWidget {
     if (!form || this._starting.has(form.path)) {
       return;
     }
-    this._starting.add(form.path);
+    // its path may be another one when this is over
+    const { path } = form;
+    this._starting.add(path);
+    form.accept();
     this.update();
     try {
       await form.flush();
       await this._options.commands.execute(CommandIDs.sweepNotebook, {
-        path: form.path,
+        path,
         request: form.request as unknown as ReadonlyPartialJSONObject
       });
     } catch (error) {
-      form.refuse(error);
+      if (form === this._form && this.isVisible) {
+        form.refuse(error);
+      } else {
+        notifyError(error);
+      }
     } finally {
-      this._starting.delete(form.path);
+      this._starting.delete(path);
       this.update();
     }
   }

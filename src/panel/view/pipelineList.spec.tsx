@@ -10,7 +10,7 @@ import { PipelineList } from './pipelineList';
 const trans = nullTranslator.load('jupyter_mlops');
 
 describe('PipelineList', () => {
-  const execute = vi.fn();
+  const execute = vi.fn(() => Promise.resolve());
   let pipelines: Pipeline[];
 
   function show(deleted = false) {

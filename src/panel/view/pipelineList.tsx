@@ -12,6 +12,7 @@ import type { Pipeline, RunMark } from '../../api/schema';
 import type { IMlopsModel } from '../../model';
 import { CommandIDs, PIPELINE_CLASS } from '../../model/commandIds';
 import { isOver } from '../../model/states';
+import { BusyButton } from '../../ui/commandButton';
 import { formatDuration, formatMoment, formatTime } from '../../ui/format';
 import { stateWord } from '../../ui/pipelineStates';
 import { StateIcon } from '../../ui/stateIcon';
@@ -23,7 +24,7 @@ export interface IPipelineListProps {
   pipelines: readonly Pipeline[];
   deleted: boolean;
   trans: TranslationBundle;
-  execute(command: string, id: string): void;
+  execute(command: string, id: string): Promise<unknown>;
 }
 
 /** Pipelines by name, each in two lines: how its last runs went, and when it fires next. */
@@ -61,7 +62,7 @@ const Row = React.memo(
         <button
           type="button"
           className="jp-MlopsPipeline-open"
-          onClick={() => execute(CommandIDs.openPipeline, id)}
+          onClick={() => void execute(CommandIDs.openPipeline, id)}
         >
           <span className="jp-MlopsPipeline-line">
             <span className="jp-MlopsPipeline-name">{name}</span>
@@ -73,13 +74,12 @@ const Row = React.memo(
           {message && <span className="jp-MlopsPipeline-note">{message}</span>}
         </button>
         {deleted ? (
-          <button
-            type="button"
+          <BusyButton
             className="jp-MlopsLink"
-            onClick={() => execute(CommandIDs.restorePipeline, id)}
+            act={() => execute(CommandIDs.restorePipeline, id)}
           >
             {trans.__('Restore')}
-          </button>
+          </BusyButton>
         ) : (
           <Actions {...props} />
         )}
@@ -98,28 +98,26 @@ function Actions(
   const { id, name, paused, triggers } = pipeline;
   const live = pipeline.recent.filter(({ state }) => !isOver(state)).at(-1);
   const button = (icon: LabIcon, label: string, command: string, of = id) => (
-    <button
-      type="button"
+    <BusyButton
       className="jp-MlopsIconButton"
       title={label}
       aria-label={label}
-      onClick={() => execute(command, of)}
+      act={() => execute(command, of)}
     >
       <icon.react tag="span" width="16px" height="16px" />
-    </button>
+    </BusyButton>
   );
   return (
     <span className="jp-MlopsPipeline-actions">
       {button(runIcon, trans.__('Run “%1” now', name), CommandIDs.runPipeline)}
       {paused ? (
-        <button
-          type="button"
+        <BusyButton
           className="jp-MlopsLink"
           title={trans.__('Resume the schedules of “%1”', name)}
-          onClick={() => execute(CommandIDs.resumePipeline, id)}
+          act={() => execute(CommandIDs.resumePipeline, id)}
         >
           {trans.__('Resume')}
-        </button>
+        </BusyButton>
       ) : (
         triggers > 0 &&
         button(
@@ -230,7 +228,7 @@ export class PipelinesSection extends ReactWidget {
   protected override render(): JSX.Element {
     const { model, commands, trans } = this._options;
     const execute = (command: string, id: string) =>
-      void commands.execute(command, { id });
+      commands.execute(command, { id });
     const current = model.pipelines();
     const deleted = this._all ? model.pipelines(true) : [];
     return (
