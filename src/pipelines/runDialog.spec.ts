@@ -31,7 +31,9 @@ describe('the dialog of a run by hand', () => {
       ...versionOf('p', 2),
       note: 'deeper'
     });
-    const done = runAsked(model, 'p', { month: 7 }, trans);
+    // a run's parameters, with what its schedule and its watched files gave it
+    const had = { month: 7, scheduled_time: '2026-01-31', trigger_files: [] };
+    const done = runAsked(model, 'p', had, trans);
     const month = (await byRole('textbox', 'month')) as HTMLInputElement;
     expect(month.value).toBe('7');
     type(month, '8');

@@ -38,19 +38,28 @@ class Rerun extends Questions<PipelineRun> {
   protected readonly fields = ['parameters', 'version'];
 
   protected submit(): Promise<PipelineRun> {
+    // a run also has what its trigger gave it, such as scheduled_time and trigger_files, and another version has others
+    const known = Object.entries(this._parameters).filter(
+      ([name]) => name in this._defaults
+    );
     return this._model.client.runPipeline(this._details.pipeline.id, {
-      parameters: this._parameters,
+      parameters: Object.fromEntries(known),
       version: this._version
+    });
+  }
+
+  private get _defaults(): Readonly<Record<string, unknown>> {
+    const { pipeline } = this._details;
+    return parametersOf({
+      ...this._details,
+      pipeline: { ...pipeline, version: this._version }
     });
   }
 
   protected body(): JSX.Element {
     const { trans } = this;
-    const { pipeline, versions } = this._details;
-    const defaults = parametersOf({
-      ...this._details,
-      pipeline: { ...pipeline, version: this._version }
-    });
+    const { versions } = this._details;
+    const defaults = this._defaults;
     const names = Object.keys(defaults);
     return (
       <div className="jp-MlopsAsk">

@@ -65,10 +65,14 @@ class Backfill extends Questions<BackfillAnswer> {
   ) {
     super(trans);
     const day = (ago: number) => localDate(Date.now() - ago * 86_400_000);
+    const trigger =
+      _schedules.find(({ id }) => id === triggerId) ?? _schedules[0];
+    // a week of a schedule that fires every minute is more than may be asked for
+    const daily = /^\s*\d+\s+\d+\s/.test(trigger?.cron ?? '');
     this._asked = {
-      start: day(7),
+      start: day(daily ? 7 : 1),
       end: day(1),
-      trigger_id: triggerId || (_schedules[0]?.id ?? ''),
+      trigger_id: trigger?.id ?? '',
       dry_run: true
     };
     void this._count();

@@ -1,10 +1,12 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { nullTranslator } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { CommandIDs } from '../model/commandIds';
 import { modelOf } from '../testing/real';
+import { byRole } from '../testing/render';
 import { FakeServer } from '../testing/server';
+import { backfill } from './backfillDialog';
 import { addScheduleCommands } from './commands';
 
 it('pauses, resumes and removes what fires it', async () => {
@@ -24,5 +26,25 @@ it('pauses, resumes and removes what fires it', async () => {
     server.askedFor('triggers/t', 'PATCH').map(({ body }) => body)
   ).toEqual([{ enabled: false }, { enabled: true }]);
   expect(server.pipelines.triggers.size).toBe(0);
+  model.dispose();
+});
+
+it('asks for a week of a daily schedule at first, for a day of one that fires every minute', async () => {
+  const server = new FakeServer();
+  server.pipelines.put({ id: 'p', name: 'delays' });
+  const model = modelOf(server);
+  await model.refresh();
+  const days: number[] = [];
+  for (const cron of ['0 6 * * *', '* * * * *']) {
+    server.pipelines.putTrigger({ id: 't', pipeline_id: 'p', cron });
+    const done = backfill({ model, trans: nullTranslator.load('') }, 'p', '');
+    (await byRole('button', 'Cancel', await byRole('dialog'))).click();
+    await done;
+    const { body } = server.askedFor('pipelines/p/backfill', 'POST').at(-1)!;
+    const { start, end } = body as { start: string; end: string };
+    days.push((Date.parse(end) - Date.parse(start)) / 86_400_000 + 1);
+    await vi.waitFor(() => expect(document.querySelector('dialog')).toBeNull());
+  }
+  expect(days).toEqual([7, 1]);
   model.dispose();
 });
