@@ -9,7 +9,7 @@ import pytest
 from jupyter_mlops.core.errors import InvalidInputError
 from jupyter_mlops.core.notebook.declared import read_parameters
 from jupyter_mlops.core.parameters import Parameter
-from jupyter_mlops.core.values import check_value, looks_secret
+from jupyter_mlops.core.values import check_value, looks_secret, recorded_defaults
 
 
 def only(source: str, language: str = "python") -> Parameter:
@@ -335,3 +335,24 @@ def test_secrets(name: str, value: Any) -> None:
 )
 def test_no_secrets(name: str, value: Any) -> None:
     assert not looks_secret(name, value)
+
+
+def test_defaults_are_recorded_as_literals_or_source_without_what_looks_secret() -> None:
+    declared = read_parameters(
+        "import math, os\n"
+        "rate = 0.1\nlayers = (64, 32)\nlimit = None\nclip = float('inf')\nsize = 2 ** 4\n"
+        "token = 'abc'\ntoken_count = 3\napi_key = os.environ['KEY']\nkey = None\n"
+        f"client = connect('ghp_{'a' * 36}')\nother = connect(host='db', password='abc')\n"
+        "third = {'password': 'a' + 'b'}\nlong = [" + "1, " * 9000 + "]",
+        "python",
+    )
+    found = recorded_defaults(declared, ["rate"])
+    assert len(found.pop("long")) == 1000
+    assert found == {
+        "layers": [64, 32],
+        "limit": None,
+        "clip": "float('inf')",
+        "size": "2 ** 4",
+        "token_count": 3,
+        "key": None,
+    }

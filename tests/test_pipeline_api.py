@@ -111,7 +111,7 @@ async def test_a_finished_run_is_promoted_with_two_clicks(api: Api, train: Path,
     train.write_text("broken")
     request = {"run_id": "r1", "name": "nightly", "schedule": {"cron": "30 4 * * 1-5", "zone": "Asia/Tokyo"}}
     answer = await api.done("POST", "pipelines", request)
-    assert answer["version"]["definition"]["parameters"] == {"depth": 2}
+    assert answer["version"]["definition"]["parameters"] == {"depth": 2, "rate": 0.1}
     assert answer["version"]["source"] == "run r1"
     assert answer["trigger"]["zone"] == "Asia/Tokyo"
     store.sweeps.change(sweep["id"], state=SweepState.STARTING)

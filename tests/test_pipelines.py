@@ -90,6 +90,27 @@ def test_a_finished_run_is_promoted_with_its_values(piped: PipelineService) -> N
     assert steps["train"].outputs["auc"] == 0.3
 
 
+def test_a_promoted_run_lets_all_parameters_be_overridden(piped: PipelineService) -> None:
+    notebook = piped.folder / "train.ipynb"
+    declared = "depth = 1\nlayers = (64, 32)\nrate = 0.5\nclip = 2.0 ** 3\nscheduled_time = ''\ntoken = 'abc'"
+    cell = "auc = depth / 10\nseen = [type(layers).__name__, rate, clip, token, len(scheduled_time) > 0]"
+    objective = Objective(metric="auc")
+    sweep = piped.service.run_until_over(notebook, declared, cell, space={"depth": "1:2"}, objective=objective)
+    promoted = {"depth": 2, "layers": [64, 32], "rate": 0.5}
+    for request in ({"sweep_id": sweep.id}, {"path": str(notebook), "name": "of the file"}):
+        pipeline = piped.promote(outputs=["seen", "auc"], **request)
+        values = promoted if "sweep_id" in request else promoted | {"depth": 1}
+        assert piped.pipelines.version(pipeline, 1).definition.parameters == values
+        run, steps = piped.run(pipeline)
+        assert run.state is PipelineRunState.SUCCEEDED, (run, steps)
+        # a tuple stays one where it was not overridden
+        assert steps["train"].outputs == {"auc": values["depth"] / 10, "seen": ["tuple", 0.5, 8.0, "abc", True]}
+        (step,) = steps["train"].sweeps
+        assert piped.store.sweeps.get(step).defaults == {"layers": [64, 32], "clip": "2.0 ** 3"}
+        run, steps = piped.run(pipeline, parameters={"rate": 0.1, "layers": [8]})
+        assert steps["train"].outputs["seen"] == ["list", 0.1, 8.0, "abc", True], run
+
+
 def test_retries_follow_the_policy_and_say_so(piped: PipelineService) -> None:
     piped.notebook(
         "flaky.ipynb",

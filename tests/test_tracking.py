@@ -16,6 +16,7 @@ from conftest import Service, serving, wait_until
 from hostile_helpers import SilentServer
 from mlflow_helpers import MlflowServer, embedded, free_port, mlflow_client, mlflow_runs, status_of, tagged
 
+from jupyter_mlops.cli.tables import run_details
 from jupyter_mlops.core.errors import UnavailableError
 from jupyter_mlops.core.runs import Run
 from jupyter_mlops.core.states import SweepState
@@ -185,6 +186,26 @@ def test_what_mlflow_holds_of_a_sweep(service: Service, notebook: Path) -> None:
     _, _, clean = swept(service, notebook, cell, experiment="chosen")
     assert clean.data.tags["mlops.git_dirty"] == "false"
     assert client.get_experiment(clean.info.experiment_id).name == "chosen"
+
+
+def test_parameters_left_at_their_defaults_are_recorded_too(service: Service, notebook: Path) -> None:
+    declared = "a = 1\nrate = 0.5\nlayers = (64, 32)\nclip = 2.0 ** 3\nlogged = 1\ntoken = 'abc'"
+    cell = "import mlflow\nmlflow.log_param('logged', logged * 2)\nkind = float(isinstance(layers, tuple))"
+    sweep = service.run_until_over(notebook, declared, cell, space={"a": "2:3"}, metrics=["kind"])
+    defaults = {"rate": 0.5, "layers": [64, 32], "clip": "2.0 ** 3", "logged": 1}
+    assert sweep.defaults == defaults
+    runs = service.store.runs.of_sweep(sweep.id)
+    assert [(run.parameters, run.metrics) for run in runs] == [({"a": a}, {"kind": 1}) for a in (2, 3)]
+    for child in mlflow_runs(service, sweep.id):
+        assert child.data.params.pop("a") in ("2", "3")
+        # what the notebook logged itself counts
+        assert child.data.params == {name: str(value) for name, value in defaults.items()} | {"logged": "2"}
+    names, texts = (
+        list(map(str, column.cells)) for column in run_details(runs[0], sweep, service.sweeps.layout).columns
+    )
+    shown = dict(zip(names, texts, strict=True))
+    assert (shown["  a"], shown["  rate"], shown["  layers"]) == ("2", "0.5 (default)", "[64, 32] (default)")
+    assert "  token" not in shown
 
 
 # -- the embedded server -------------------------------------------------------------------------

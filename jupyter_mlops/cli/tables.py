@@ -224,8 +224,13 @@ def run_details(run: Run, sweep: Sweep, layout: Layout) -> Table:
         ("run", run.id),
         ("sweep", f"{short_id(sweep)} {sweep.name}"),
         ("state", state_text(run)),
-        ("parameters", "" if run.parameters else "the notebook's defaults"),
+        ("parameters", "" if run.parameters or sweep.defaults else "the notebook's defaults"),
         *((f"  {name}", value_text(value)) for name, value in run.parameters.items()),
+        *(
+            (f"  {name}", Text(f"{value_text(value)} (default)", style="dim"))
+            for name, value in sweep.defaults.items()
+            if name not in run.parameters
+        ),
         ("metrics", "" if run.metrics or run.not_finite else "none"),
         *((f"  {name}", value_text(value)) for name, value in (run.metrics | run.not_finite).items()),
         ("error", run.error.message if run.error else ""),
@@ -253,14 +258,14 @@ def new_table(*names: str) -> Table:
     return table
 
 
-def new_details(*rows: tuple[str, str]) -> Table:
+def new_details(*rows: tuple[str, str | Text]) -> Table:
     """Names and texts below each other; what is empty is left out."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, text in rows:
         if text or name in ("parameters", "metrics"):
-            table.add_row(Text(name), Text(text))
+            table.add_row(Text(name), Text(text) if isinstance(text, str) else text)
     return table
 
 

@@ -31,6 +31,11 @@ class Parameter(Record, frozen=True, kw_only=True):
     choices: list[Any] | None = None
     help: str = ""
 
+    @property
+    def is_literal(self) -> bool:
+        """Whether ``default`` is the default, and not an expression that is evaluated anew in each run."""
+        return self.default is not None or self.default_text == "None"
+
 
 class NotebookInfo(Record, frozen=True, kw_only=True):
     """What is known of one notebook before anything runs.

@@ -163,6 +163,8 @@ class Sweep(Record, frozen=True, kw_only=True):
         prefix: index of the first cell that every run executes itself; those before run once a slot. 0: all run.
         shared_cells: how many code cells these are.
         fixed: parameter values of all runs, beside the space.
+        defaults: what the notebook gives the other parameters itself: literals, and the source text of expressions.
+            They are recorded, not passed to runs. Empty in older records.
         folder: working directory of its runs; empty means the notebook's.
         extras: of a pipeline's step.
         pipeline_run, step: whose step it is; empty where a person started it.
@@ -199,6 +201,7 @@ class Sweep(Record, frozen=True, kw_only=True):
     prefix: int = 0
     shared_cells: int = 0
     fixed: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
     folder: str = ""
     extras: RunExtras | None = None
     pipeline_run: str = ""

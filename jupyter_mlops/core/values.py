@@ -13,6 +13,7 @@ from .messages import Message
 from .parameters import Parameter, ParameterType
 
 MAX_DEPTH = 40
+_LONGEST_DEFAULT = 1_000  # characters
 _NAMES = {
     "int": "a whole number",
     "float": "a number",
@@ -22,6 +23,8 @@ _NAMES = {
     "dict": "a mapping",
     "none": "None",
 }
+# texts in source code, each with the name that it is assigned or passed to
+_QUOTED = re.compile(r"""(?:["']?(\w+)["']?\s*[=:]\s*)?["']([^"']*)["']?""")
 # in JSON: texts, so that brackets in them do not count, and what opens and closes
 _BRACKETS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|([\[{])|([\]}])', re.DOTALL)
 _SECRET = re.compile(
@@ -148,3 +151,40 @@ def holds_secret(value: Any) -> bool:
             return any(looks_secret(str(name), item) for name, item in value.items())
         case _:
             return False
+
+
+def public_defaults(parameters: Iterable[Parameter]) -> dict[str, Any]:
+    """Default values by parameter, as far as they are literals and do not look secret."""
+    return {
+        parameter.name: parameter.default
+        for parameter in parameters
+        if parameter.is_literal and (parameter.default is None or not looks_secret(parameter.name, parameter.default))
+    }
+
+
+def recorded_defaults(parameters: Iterable[Parameter], given: Iterable[str]) -> dict[str, Any]:
+    """What a sweep records of the parameters that its runs leave at the notebook's default.
+
+    Args:
+        parameters: that the notebook declares.
+        given: names of those that runs are given values for.
+
+    Returns:
+        by name the literal, or the source text of an expression; source text where a literal is very long.
+            Defaults that look secret are left out.
+    """
+    left = [parameter for parameter in parameters if parameter.name not in set(given)]
+    literals = public_defaults(left)
+    found: dict[str, Any] = {}
+    for parameter in left:
+        name, text = parameter.name, parameter.default_text
+        if name in literals and len(text) <= _LONGEST_DEFAULT:
+            found[name] = literals[name]
+        elif name in literals or not (parameter.is_literal or _source_looks_secret(name, text)):
+            found[name] = text[:_LONGEST_DEFAULT]
+    return found
+
+
+def _source_looks_secret(name: str, source: str) -> bool:
+    quoted = _QUOTED.findall(source)
+    return looks_secret(name, source) or any(looks_secret(called or name, text) for called, text in quoted)

@@ -15,7 +15,9 @@ PARENT = "mlflow.parentRunId"  # the tag by which MLflow shows one run below ano
 _MAX_PARAM = 6000
 
 
-def log_values(client: MlflowClient, run: Run, result: RunResult, data: Any, environment: str) -> None:
+def log_values(
+    client: MlflowClient, run: Run, result: RunResult, data: Any, *, defaults: dict[str, Any], environment: str
+) -> None:
     """Write a finished run's parameters, metrics and tags, as far as they are not there yet.
 
     Args:
@@ -23,6 +25,7 @@ def log_values(client: MlflowClient, run: Run, result: RunResult, data: Any, env
         run: with its child run's id.
         result: how it ended.
         data: what the child run holds already.
+        defaults: of the parameters that the run was given no value for.
         environment: hash of the kernel's package list.
     """
     from mlflow.entities import Metric, Param, RunTag
@@ -42,6 +45,11 @@ def log_values(client: MlflowClient, run: Run, result: RunResult, data: Any, env
         elif data.params[name] != text:
             # the notebook logged a parameter of this name itself; MLflow keeps the first value
             tags.append(RunTag(f"mlops.parameter.{name}", text))
+    params += [
+        Param(name, str(value)[:_MAX_PARAM])
+        for name, value in defaults.items()
+        if name not in data.params and name not in run.parameters
+    ]
     if result.error is not None:
         tags.append(RunTag("mlops.error", result.error.message))
     tags += [RunTag(f"mlops.{name}", str(value)) for name, value in _costs(run, result).items() if value is not None]

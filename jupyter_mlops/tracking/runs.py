@@ -352,7 +352,8 @@ class Tracking:
         with self._mlflow() as client:
             child = client.get_run(run.mlflow_run_id)
             data = child.data
-            log_values(client, run, result, data, self._environment(client, sweep))
+            environment = self._environment(client, sweep)
+            log_values(client, run, result, data, defaults=sweep.defaults, environment=environment)
             output = directory / str(run.attempt) / "output.ipynb"
             if output.exists():
                 self._log_artifact(client, child, output)

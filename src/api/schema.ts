@@ -572,6 +572,7 @@ export interface Sweep {
   prefix: number;
   shared_cells: number;
   fixed: Record<string, unknown>;
+  defaults: Record<string, unknown>;
   folder: string;
   extras: RunExtras | null;
   pipeline_run: string;

@@ -247,6 +247,7 @@ export function sweepOf(id: string, change: Partial<Sweep> = {}): Sweep {
     prefix: 0,
     shared_cells: 0,
     fixed: {},
+    defaults: {},
     folder: '',
     extras: null,
     pipeline_run: '',

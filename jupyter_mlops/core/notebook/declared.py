@@ -59,6 +59,15 @@ def assigned_names(source: str, language: str) -> set[str]:
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
+def is_own_tuple(parameter: Parameter, value: Any) -> bool:
+    """Whether a value is a parameter's default in which the notebook has tuples, which would be passed as lists."""
+    try:
+        written = ast.literal_eval(parameter.default_text)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return repr(value) == repr(parameter.default) != repr(written)
+
+
 def _read_python(cell: str) -> list[Parameter]:
     try:
         tree, source = parse_python(cell)

@@ -17,6 +17,7 @@ from ...core.pipelines.references import SCHEDULED_TIME, STEP_NAME
 from ...core.pipelines.requests import PromoteRequest
 from ...core.record import now
 from ...core.states import RunState
+from ...core.values import public_defaults
 from ...environments import packages
 from ...store import Store
 from ..base import Asking
@@ -100,10 +101,7 @@ def _from_notebook(file: Path, request: PromoteRequest) -> Source:
             Message("{name} is neither a notebook nor a pipeline file (*.pipeline.yaml).", name=file.name)
         )
     data = read_file(file, "notebook")
-    info = notebooks.inspect(notebooks.read_notebook(data), str(file))
-    # a default that is no literal stays the notebook's own
-    literal = {p.name: p.default for p in info.parameters if p.default is not None or p.default_text == "None"}
-    return Source(file, _job(file, literal, request, "local"), "file", {file.name: data})
+    return Source(file, _job(file, data, {}, request, "local"), "file", {file.name: data})
 
 
 def _from_run(asking: Asking, request: PromoteRequest) -> Source:
@@ -121,14 +119,24 @@ def _from_run(asking: Asking, request: PromoteRequest) -> Source:
     if run.state is not RunState.SUCCEEDED:
         raise ConflictError(Message("This run is {state}; only a run that succeeded can be promoted.", state=run.state))
     data = asking.store.sweeps.notebook(sweep.id)
-    definition = _job(file, run.parameters, request, sweep.target)
+    definition = _job(file, data, run.parameters, request, sweep.target)
     said = f"sweep {sweep.id}" if request.sweep_id else f"run {run.id}"
     return Source(file, definition, said, {file.name: data}, run.code)
 
 
-def _job(file: Path, parameters: dict[str, Any], request: PromoteRequest, target: str) -> PipelineDefinition:
-    """A pipeline of one step; its parameters are the pipeline's, so that a run may have others."""
-    values = {name: value for name, value in parameters.items() if name != SCHEDULED_TIME}
+def _job(
+    file: Path, notebook: bytes, given: dict[str, Any], request: PromoteRequest, target: str
+) -> PipelineDefinition:
+    """A pipeline of one step; its parameters are the pipeline's, so that a run may have others.
+
+    Args:
+        file: of the notebook.
+        notebook: its contents.
+        given: values in place of its defaults. A default that is an expression stays the notebook's own.
+    """
+    info = notebooks.inspect(notebooks.read_notebook(notebook), str(file))
+    values = public_defaults(info.parameters) | given
+    values.pop(SCHEDULED_TIME, None)
     step = Step(
         notebook=file.name,
         parameters={name: f"${{{name}}}" for name in values},

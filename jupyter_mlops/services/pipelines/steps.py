@@ -18,6 +18,7 @@ from ...core.code.paths import normal
 from ...core.errors import InvalidInputError, MlopsError
 from ...core.messages import Message
 from ...core.notebook import reading as notebooks
+from ...core.notebook.declared import is_own_tuple
 from ...core.pipelines.definition import PipelineDefinition, Step
 from ...core.pipelines.order import references_of
 from ...core.pipelines.records import Pipeline, PipelineRun, StepRun, Version
@@ -28,6 +29,7 @@ from ...core.search.samplers import make_study, planned_total
 from ...core.search.space import build_space
 from ...core.states import RunState, StepState, SweepState
 from ...core.sweeps import Objective, Sampler, Sweep
+from ...core.values import recorded_defaults
 from ...settings import MlopsSettings
 from ...store import Store
 from ..ending import INTERNAL
@@ -116,6 +118,12 @@ def make_sweep(name: str, step: Step, place: Place, *, values: dict[str, Any], o
     if step.sweep is not None:
         # a list goes into a field as JSON, which is how a space writes one
         space = {key: resolve_text(text, place.run.parameters, outputs, name) for key, text in step.sweep.space.items()}
+    parameters = {parameter.name: parameter for parameter in info.parameters}
+    fixed = {
+        key: value
+        for key, value in values.items()
+        if key not in space and not (key in parameters and is_own_tuple(parameters[key], value))
+    }
     sampler = step.sweep.sampler if step.sweep else Sampler()
     most = place.settings.max_runs
     built = build_space(space, info.parameters, sampler, open_names=info.open_names, max_runs=most)
@@ -128,7 +136,8 @@ def make_sweep(name: str, step: Step, place: Place, *, values: dict[str, Any], o
         kernelspec=place.version.kernelspecs.get(info.kernel),
         language=info.language,
         space=space,
-        fixed={key: value for key, value in values.items() if key not in space},
+        fixed=fixed,
+        defaults=recorded_defaults(info.parameters, [*fixed, *space]),
         varied=built.varied,
         sampler=sampler,
         objective=step.sweep.objective if step.sweep else None,

@@ -26,6 +26,7 @@ from ...core.search.samplers import make_study, planned_total
 from ...core.search.space import build_space, check_space
 from ...core.states import RUN_OVER, SWEEP_LIVE, SWEEP_OVER, RunState, SweepState
 from ...core.sweeps import PrefixCheck, SpaceCheck, SpaceRequest, Sweep, SweepChange, SweepRequest
+from ...core.values import recorded_defaults
 from ...tracking.address import check_answers, external_uri
 from ..base import Asking
 from ..git import commit_of
@@ -115,6 +116,7 @@ class Sweeps(Asking):
             kernelspec=kernelspec,
             language=info.language,
             space=request.space,
+            defaults=recorded_defaults(info.parameters, request.space),
             varied=space.varied,
             sampler=request.sampler,
             objective=request.objective,

@@ -40,14 +40,24 @@ export function RunStrip(props: IRunStripProps): JSX.Element {
           <Group
             title={trans.__('Parameters')}
             empty={trans.__('The notebook’s own values.')}
-            facts={Object.entries(run.parameters).map(([name, value]) => [
+            facts={Object.entries({
+              ...run.parameters,
+              ...sweep.defaults,
+              ...run.parameters
+            }).map(([name, value]) => [
               name,
               <span
                 key={name}
                 className="jp-MlopsValue"
                 data-varied={sweep.varied.includes(name)}
               >
-                {valueText(value)}
+                {name in run.parameters ? (
+                  valueText(value)
+                ) : (
+                  <span className="jp-MlopsHint">
+                    {trans.__('%1 (default)', valueText(value))}
+                  </span>
+                )}
               </span>
             ])}
           />

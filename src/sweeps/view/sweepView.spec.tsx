@@ -183,6 +183,14 @@ describe('SweepView', () => {
     await text('fixed');
   });
 
+  it('shows the parameters that were left at the notebook’s default', async () => {
+    server.put({ id: 's', defaults: { fixed: 'y', layers: [64, 32] } });
+    await open();
+    (await row('s-2')).click();
+    await text('[64,32] (default)');
+    expect(document.body.textContent).not.toContain('y (default)');
+  });
+
   it('says where the time of a run went, and how its kernel was made', async () => {
     server.putRun({
       id: 's-0',
