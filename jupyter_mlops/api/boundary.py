@@ -1,4 +1,4 @@
-"""The one request boundary: parsing, paths, errors. Authorization is written on each verb."""
+"""The one request boundary: parsing, paths, errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..core.errors import ForbiddenError, InvalidInputError, MlopsError, NotFoun
 from ..core.messages import Message
 from ..core.parameters import NotebookInfo
 from ..core.pipelines.records import Pipeline
-from ..core.pipelines.requests import PipelineDetails, PromoteAnswer
+from ..core.pipelines.requests import Changes, PipelineDetails, PromoteAnswer
 from ..core.record import Record
 from ..core.service import ErrorBody
 from ..core.sweeps import Sweep, SweepRequest
@@ -51,7 +51,7 @@ class Boundary(APIHandler):
         """The request's body as a record.
 
         Raises:
-            InvalidInputError: it is none; the sentence names the field.
+            InvalidInputError: the body does not match the record; the message names the field.
         """
         body = self.request.body or b"{}"
         if too_deep(body):
@@ -59,7 +59,7 @@ class Boundary(APIHandler):
         try:
             return msgspec.json.decode(body, type=kind)
         except msgspec.ValidationError as error:
-            said, name = _misfit(str(error))
+            said, name = _validation_error(str(error))
             where = f"{name}: " if name else ""
             raise InvalidInputError(
                 Message("The request does not fit: {where}{said}.", where=where, said=said),
@@ -69,10 +69,10 @@ class Boundary(APIHandler):
             raise InvalidInputError(Message("The request's body is not valid JSON.")) from None
 
     def check_xsrf_cookie(self) -> None:
-        """Say which of two things is wrong: a token that this server does not know, or a page without its cookie.
+        """Tell an unknown token from a page without its cookie.
 
         Raises:
-            ForbiddenError: one of them is.
+            ForbiddenError: either is the case.
         """
         try:
             super().check_xsrf_cookie()
@@ -88,8 +88,27 @@ class Boundary(APIHandler):
             raise ForbiddenError(message) from error
 
     async def call(self, function: Callable[..., T], *arguments: Any, **options: Any) -> T:
-        """Call what blocks in a thread, so that the server answers others meanwhile."""
+        """Call a blocking function in a thread."""
         return await asyncio.to_thread(function, *arguments, **options)
+
+    async def from_sweeps(self, work: Callable[[Sweeps], Any], *, wake: bool = False) -> None:
+        """Answer what ``work`` returns, called in a thread.
+
+        Args:
+            work: takes the service for notebooks, sweeps and runs.
+            wake: start the background process if none is running.
+        """
+        await self._respond(self.backend.open, work, wake)
+
+    async def from_pipelines(self, work: Callable[[Pipelines], Any], *, wake: bool = False) -> None:
+        """As :meth:`from_sweeps`, with the service for pipelines."""
+        await self._respond(self.backend.open_pipelines, work, wake)
+
+    async def _respond(self, open_service: Callable[[], T], work: Callable[[T], Any], wake: bool) -> None:
+        answer = await self.call(lambda: work(open_service()))
+        if wake:
+            await self.call(self.backend.wake)
+        self.answer(answer)
 
     async def kernelspecs(self) -> dict[str, Any]:
         """Kernels that this server offers."""
@@ -97,11 +116,11 @@ class Boundary(APIHandler):
         return specs
 
     def file(self, path: str) -> Path:
-        """An absolute path for one on the wire.
+        """The absolute path of one relative to the server's root.
 
         Raises:
-            ForbiddenError: it leaves the server's root.
-            InvalidInputError: it is empty, or no path.
+            ForbiddenError: it leaves the root.
+            InvalidInputError: it is empty or malformed.
         """
         if not path:
             raise InvalidInputError(
@@ -110,7 +129,7 @@ class Boundary(APIHandler):
         try:
             file = (self.root / path.lstrip("/")).resolve()
         except (ValueError, OSError, RuntimeError):
-            # a NUL, or links that lead round in a circle
+            # a NUL, or a loop of symbolic links
             raise InvalidInputError(
                 Message("This path cannot be followed."), {"path": Message("cannot be followed")}
             ) from None
@@ -121,11 +140,17 @@ class Boundary(APIHandler):
         return file
 
     def relative(self, path: str) -> str:
-        """A path on the wire for an absolute one."""
+        """An absolute path relative to the server's root."""
         return Path(path).relative_to(self.root).as_posix()
 
     def outward(self, record: Any) -> Any:
-        """A record with paths as the wire has them."""
+        """A record with its paths relative to the server's root."""
+        if isinstance(record, Changes):
+            return msgspec.structs.replace(
+                record,
+                sweeps=[self.outward(sweep) for sweep in record.sweeps],
+                pipelines=[self.outward(pipeline) for pipeline in record.pipelines],
+            )
         if isinstance(record, Sweep | SweepRequest):
             return msgspec.structs.replace(record, path=self.relative(record.path))
         if isinstance(record, Pipeline):
@@ -140,9 +165,9 @@ class Boundary(APIHandler):
             return msgspec.structs.replace(record, path=path, draft=draft, saved=saved)
         return record
 
-    def answer(self, record: Any, status: int = 200) -> None:
-        """Finish with a record, or with nothing."""
-        self.set_status(status)
+    def answer(self, record: Any) -> None:
+        """Finish with a record, or with an empty body for None, under the operation's status."""
+        self.set_status(getattr(self, str(self.request.method).lower()).operation.status)
         if record is None:
             self.finish()
             return
@@ -150,7 +175,7 @@ class Boundary(APIHandler):
         self.finish(msgspec.json.encode(self.outward(record)))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Every error as an :class:`ErrorBody`."""
+        """Write every error as an :class:`ErrorBody`."""
         error = kwargs.get("exc_info", (None, None, None))[1]
         body = ErrorBody(message="Something went wrong inside; see the server's log.")
         if isinstance(error, MlopsError):
@@ -165,17 +190,9 @@ class Boundary(APIHandler):
         self.finish(msgspec.json.encode(body))
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        """A person's mistake is no traceback in the log."""
+        """Log no traceback for a user's mistake."""
         if not isinstance(value, MlopsError):
             super().log_exception(typ, value, tb)
-
-    async def sweeps(self) -> Sweeps:
-        """What answers about notebooks, sweeps and runs."""
-        return await self.call(self.backend.open)
-
-    async def pipelines(self) -> Pipelines:
-        """What answers about pipelines."""
-        return await self.call(self.backend.open_pipelines)
 
     def flag(self, name: str) -> bool | None:
         """A query argument that is 0 or 1, None where it is missing.
@@ -202,8 +219,8 @@ class Boundary(APIHandler):
         return int(text)
 
 
-def _misfit(text: str) -> tuple[str, str]:
-    """What msgspec says is wrong, and of which field: “… unknown field `x` - at `$.sampler`”."""
+def _validation_error(text: str) -> tuple[str, str]:
+    """Reason and field of msgspec's error, such as “… unknown field `x` - at `$.sampler`”."""
     said, _, place = text.partition(" - at `$")
     inner = re.search(r"field `(.*)`", said)
     name = ".".join(part for part in (place.strip("`."), inner[1] if inner else "") if part)
@@ -225,8 +242,8 @@ def _sentence(error: web.HTTPError, status: int) -> str:
 
 
 class UnknownHandler(Boundary):
-    """What is under ``/mlops/`` and is no route."""
+    """Any other address under ``/mlops/``."""
 
     def prepare(self) -> None:
-        """Refuse."""
+        """Answer 404."""
         raise NotFoundError(Message("There is no {path}.", path=self.request.path))

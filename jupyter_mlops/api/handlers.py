@@ -1,14 +1,8 @@
-"""The handlers, and at the end the one table of routes.
-
-``@authorized`` stands on each verb by itself: shared, it would remember the first request it saw.
-"""
+"""The handlers, and at the end the one table of routes."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from jupyter_server.auth.decorator import authorized
-from tornado import web
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..core.parameters import NotebookInfo
@@ -19,22 +13,23 @@ from ..core.sweeps import SpaceCheck, SpaceRequest, Sweep, SweepChange, SweepReq
 from .boundary import Boundary, UnknownHandler
 from .mlflow_proxy import MlflowProxyHandler
 from .pipelines import PIPELINE_ROUTES
-from .routes import Operation, Route
+from .routes import Route, operation
+
+if TYPE_CHECKING:
+    from ..services.sweeps.requests import Sweeps
 
 ACTIONS = ("stop", "pause", "resume", "retry", "restore")
 
 
 class StatusHandler(Boundary):
-    """How everything stands."""
+    """The service, its targets and the store."""
 
-    @web.authenticated
-    @authorized("read", "mlops")
+    @operation("read", Status)
     async def get(self) -> None:
-        """Answer it."""
-        sweeps = await self.sweeps()
-        self.answer(await self.call(self._status, sweeps))
+        """How everything stands."""
+        await self.from_sweeps(self._status)
 
-    def _status(self, sweeps: Any) -> Status:
+    def _status(self, sweeps: Sweeps) -> Status:
         from ..compute.catalog import merge
         from ..services.process.disk import store_bytes, store_warnings
         from ..services.process.launch import service_info
@@ -56,297 +51,207 @@ class StatusHandler(Boundary):
 
 
 class ServiceLogHandler(Boundary):
-    """The end of the service's log."""
+    """The service's log."""
 
-    @web.authenticated
-    @authorized("read", "mlops")
+    @operation("read", ServiceLog)
     async def get(self) -> None:
-        """Answer it."""
+        """The end of the service's log."""
         from ..services.process.launch import service_log
 
         self.answer(ServiceLog(text=await self.call(service_log, self.backend.settings)))
 
 
 class ServiceKeepHandler(Boundary):
-    """The service as a unit of the login's systemd."""
+    """The service as a systemd user unit."""
 
-    @web.authenticated
-    @authorized("read", "mlops")
+    @operation("read", ServiceKeep)
     async def get(self) -> None:
-        """Say whether there is one."""
+        """Whether the service outlives the login."""
         from ..services.process.systemd import look
 
         self.answer(await self.call(look, self.backend.settings))
 
-    @web.authenticated
-    @authorized("write", "mlops")
+    @operation("write", ServiceKeep)
     async def post(self) -> None:
-        """Install it."""
+        """Install the service as a systemd user unit."""
         from ..services.process.systemd import install
 
         self.answer(await self.call(install, self.backend.settings))
 
-    @web.authenticated
-    @authorized("write", "mlops")
+    @operation("write", status=204)
     async def delete(self) -> None:
-        """Remove it."""
+        """Remove that unit."""
         from ..services.process.systemd import uninstall
 
         await self.call(uninstall, self.backend.settings)
-        self.answer(None, 204)
+        self.answer(None)
 
 
 class NotebookHandler(Boundary):
-    """What is known of a notebook."""
+    """A notebook before anything runs."""
 
-    @web.authenticated
-    @authorized("read", "mlops")
+    @operation("read", NotebookInfo, query=("path",))
     async def get(self) -> None:
-        """Answer it for the query's ``path``."""
-        file = self.file(self.get_query_argument("path", ""))
-        sweeps = await self.sweeps()
-        self.answer(await self.call(sweeps.inspect, file, await self.kernelspecs()))
+        """What is known of a notebook."""
+        file, specs = self.file(self.get_query_argument("path", "")), await self.kernelspecs()
+        await self.from_sweeps(lambda sweeps: sweeps.inspect(file, specs))
 
 
 class DraftHandler(Boundary):
-    """The remembered form of a notebook."""
+    """A notebook's form as it was last left."""
 
-    @web.authenticated
-    @authorized("write", "mlops")
+    @operation("write", takes=SweepRequest, status=204)
     async def put(self) -> None:
-        """Remember it."""
+        """Remember a notebook's form."""
         request = self.body(SweepRequest)
-        sweeps = await self.sweeps()
-        await self.call(sweeps.save_draft, self.file(request.path), request)
-        self.answer(None, 204)
+        file = self.file(request.path)
+        await self.from_sweeps(lambda sweeps: sweeps.save_draft(file, request))
 
 
 class SpaceHandler(Boundary):
     """A space while it is typed."""
 
-    @web.authenticated
-    @authorized("read", "mlops")
+    @operation("read", SpaceCheck, SpaceRequest)
     async def post(self) -> None:
-        """Count its runs and say what is wrong."""
+        """Check a space."""
         request = self.body(SpaceRequest)
-        sweeps = await self.sweeps()
-        self.answer(await self.call(sweeps.check, self.file(request.path), request))
+        file = self.file(request.path)
+        await self.from_sweeps(lambda sweeps: sweeps.check(file, request))
 
 
 class SweepsHandler(Boundary):
     """All sweeps."""
 
-    @web.authenticated
-    @authorized("read", "mlops")
+    @operation("read", Changes, query=("archived", "deleted"))
     async def get(self) -> None:
-        """List them, newest first."""
-        sweeps = await self.sweeps()
-        revision = await self.call(sweeps.store.revision)
-        found = await self.call(sweeps.listed, archived=self.flag("archived"), deleted=bool(self.flag("deleted")))
-        self.answer(Changes(sweeps=[self.outward(sweep) for sweep in found], revision=revision))
-
-    @web.authenticated
-    @authorized("write", "mlops")
-    async def post(self) -> None:
-        """Start one."""
-        request = self.body(SweepRequest)
-        file = self.file(request.path)
-        sweeps = await self.sweeps()
-        sweep = await self.call(sweeps.create, file, request, await self.kernelspecs())
-        await self.call(self.backend.wake)
-        self.answer(sweep, 201)
-
-
-class ChangesHandler(Boundary):
-    """Sweeps that changed."""
-
-    @web.authenticated
-    @authorized("read", "mlops")
-    async def get(self) -> None:
-        """List those after the query's ``since``, archived and deleted ones too."""
-        sweeps = await self.sweeps()
-        changes = await self.call(sweeps.changes, self.number("since"))
-        self.answer(
-            Changes(
-                sweeps=[self.outward(sweep) for sweep in changes.sweeps],
-                pipelines=[self.outward(pipeline) for pipeline in changes.pipelines],
-                revision=changes.revision,
+        """List sweeps."""
+        archived, deleted = self.flag("archived"), bool(self.flag("deleted"))
+        await self.from_sweeps(
+            # the revision first: what changes meanwhile is then listed twice, not missed
+            lambda sweeps: Changes(
+                revision=sweeps.store.revision(), sweeps=sweeps.listed(archived=archived, deleted=deleted)
             )
         )
 
+    @operation("write", Sweep, SweepRequest, status=201)
+    async def post(self) -> None:
+        """Start a sweep."""
+        request = self.body(SweepRequest)
+        file, specs = self.file(request.path), await self.kernelspecs()
+        await self.from_sweeps(lambda sweeps: sweeps.create(file, request, specs), wake=True)
+
+
+class ChangesHandler(Boundary):
+    """Changes since a revision, archived and deleted sweeps included."""
+
+    @operation("read", Changes, query=("since",))
+    async def get(self) -> None:
+        """Sweeps that changed."""
+        since = self.number("since")
+        await self.from_sweeps(lambda sweeps: sweeps.changes(since))
+
 
 class SweepHandler(Boundary):
-    """One sweep."""
+    """A sweep by its id."""
 
-    @web.authenticated
-    @authorized("read", "mlops")
+    @operation("read", Sweep)
     async def get(self, sweep_id: str) -> None:
-        """Answer it."""
-        sweeps = await self.sweeps()
-        self.answer(await self.call(sweeps.sweep, sweep_id))
+        """One sweep."""
+        await self.from_sweeps(lambda sweeps: sweeps.sweep(sweep_id))
 
-    @web.authenticated
-    @authorized("write", "mlops")
+    @operation("write", Sweep, SweepChange)
     async def patch(self, sweep_id: str) -> None:
-        """Change its name, archive it, choose its metric, or how many runs go at once."""
+        """Change a sweep."""
         change = self.body(SweepChange)
-        sweeps = await self.sweeps()
-        self.answer(await self.call(sweeps.change, sweep_id, change))
+        await self.from_sweeps(lambda sweeps: sweeps.change(sweep_id, change))
 
-    @web.authenticated
-    @authorized("write", "mlops")
+    @operation("write", status=204)
     async def delete(self, sweep_id: str) -> None:
-        """Put it aside."""
-        sweeps = await self.sweeps()
-        await self.call(sweeps.delete, sweep_id)
-        self.answer(None, 204)
+        """Delete a sweep, recoverably."""
+        await self.from_sweeps(lambda sweeps: sweeps.delete(sweep_id))
 
 
 class SweepActionHandler(Boundary):
-    """Stop, pause, resume, retry or restore a sweep."""
+    """What a person does to a sweep."""
 
-    @web.authenticated
-    @authorized("write", "mlops")
+    @operation("write", Sweep)
     async def post(self, sweep_id: str, action: str) -> None:
-        """Do it."""
-        sweeps = await self.sweeps()
-        sweep = await self.call(getattr(sweeps, action), sweep_id)
-        await self.call(self.backend.wake)
-        self.answer(sweep)
+        """Stop, pause, resume, retry or restore a sweep."""
+        await self.from_sweeps(lambda sweeps: getattr(sweeps, action)(sweep_id), wake=True)
 
 
 class RunsHandler(Boundary):
     """Runs of a sweep."""
 
-    @web.authenticated
-    @authorized("read", "mlops")
+    @operation("read", RunsPage, query=("since",))
     async def get(self, sweep_id: str) -> None:
-        """List those changed after the query's ``since``."""
-        sweeps = await self.sweeps()
-        self.answer(await self.call(sweeps.runs, sweep_id, self.number("since")))
+        """Runs that changed."""
+        since = self.number("since")
+        await self.from_sweeps(lambda sweeps: sweeps.runs(sweep_id, since))
 
 
 class SweepNotebookHandler(Boundary):
-    """The notebook a sweep was started with."""
+    """A sweep's frozen notebook."""
 
-    @web.authenticated
-    @authorized("read", "mlops")
+    @operation("read", dict)
     async def get(self, sweep_id: str) -> None:
-        """Answer it as JSON."""
-        sweeps = await self.sweeps()
-        self.answer(await self.call(sweeps.sweep_notebook, sweep_id))
+        """The notebook a sweep was started with."""
+        await self.from_sweeps(lambda sweeps: sweeps.sweep_notebook(sweep_id))
 
 
 class RunHandler(Boundary):
-    """One run."""
+    """A run by its id."""
 
-    @web.authenticated
-    @authorized("read", "mlops")
+    @operation("read", Run)
     async def get(self, run_id: str) -> None:
-        """Answer it."""
-        sweeps = await self.sweeps()
-        self.answer(await self.call(sweeps.run, run_id))
+        """One run."""
+        await self.from_sweeps(lambda sweeps: sweeps.run(run_id))
 
 
 class RunStopHandler(Boundary):
     """Ending one run."""
 
-    @web.authenticated
-    @authorized("write", "mlops")
+    @operation("write", Run)
     async def post(self, run_id: str) -> None:
-        """Ask for it."""
-        sweeps = await self.sweeps()
-        run = await self.call(sweeps.stop_run, run_id)
-        await self.call(self.backend.wake)
-        self.answer(run)
+        """Stop a run."""
+        await self.from_sweeps(lambda sweeps: sweeps.stop_run(run_id), wake=True)
 
 
 class RunNotebookHandler(Boundary):
-    """The executed notebook of a run."""
+    """A run's notebook, complete or not."""
 
-    @web.authenticated
-    @authorized("read", "mlops")
+    @operation("read", dict)
     async def get(self, run_id: str) -> None:
-        """Answer it as JSON, as far as it has got."""
-        sweeps = await self.sweeps()
-        self.answer(await self.call(sweeps.run_notebook, run_id))
+        """A run's executed notebook."""
+        await self.from_sweeps(lambda sweeps: sweeps.run_notebook(run_id))
 
 
 class OpenApiHandler(Boundary):
-    """This description."""
+    """The API's own description."""
 
-    @web.authenticated
-    @authorized("read", "mlops")
+    @operation("read", dict)
     async def get(self) -> None:
-        """Answer it."""
+        """This description."""
         self.answer(self.settings["mlops_openapi"]())
 
 
 ROUTES = (
-    Route("status", StatusHandler, {"get": Operation("How everything stands", Status)}),
-    Route("service/log", ServiceLogHandler, {"get": Operation("The end of the service's log", ServiceLog)}),
-    Route(
-        "service/keep",
-        ServiceKeepHandler,
-        {
-            "get": Operation("Whether the service outlives the login", ServiceKeep),
-            "post": Operation("Install the service as a systemd user unit", ServiceKeep),
-            "delete": Operation("Remove that unit", None, status=204),
-        },
-    ),
-    Route("openapi.json", OpenApiHandler, {"get": Operation("This description", dict)}),
-    Route(
-        "notebook",
-        NotebookHandler,
-        {"get": Operation("What is known of a notebook", NotebookInfo, query=("path",))},
-    ),
-    Route(
-        "notebook/draft",
-        DraftHandler,
-        {"put": Operation("Remember a notebook's form", None, SweepRequest, 204)},
-    ),
-    Route("space", SpaceHandler, {"post": Operation("Check a space", SpaceCheck, SpaceRequest)}),
-    Route(
-        "sweeps",
-        SweepsHandler,
-        {
-            "get": Operation("List sweeps", Changes, query=("archived", "deleted")),
-            "post": Operation("Start a sweep", Sweep, SweepRequest, 201),
-        },
-    ),
-    Route("changes", ChangesHandler, {"get": Operation("Sweeps that changed", Changes, query=("since",))}),
-    Route(
-        "sweeps/{sweep_id}",
-        SweepHandler,
-        {
-            "get": Operation("One sweep", Sweep),
-            "patch": Operation("Change a sweep", Sweep, SweepChange),
-            "delete": Operation("Delete a sweep, recoverably", None, status=204),
-        },
-    ),
-    Route(
-        "sweeps/{sweep_id}/runs",
-        RunsHandler,
-        {"get": Operation("Runs that changed", RunsPage, query=("since",))},
-    ),
-    Route(
-        "sweeps/{sweep_id}/notebook",
-        SweepNotebookHandler,
-        {"get": Operation("The notebook a sweep was started with", dict)},
-    ),
-    Route(
-        "sweeps/{sweep_id}/{action}",
-        SweepActionHandler,
-        {"post": Operation("Stop, pause, resume, retry or restore a sweep", Sweep)},
-        {"action": ACTIONS},
-    ),
-    Route("runs/{run_id}", RunHandler, {"get": Operation("One run", Run)}),
-    Route("runs/{run_id}/stop", RunStopHandler, {"post": Operation("Stop a run", Run)}),
-    Route(
-        "runs/{run_id}/notebook",
-        RunNotebookHandler,
-        {"get": Operation("A run's executed notebook", dict)},
-    ),
+    Route("status", StatusHandler),
+    Route("service/log", ServiceLogHandler),
+    Route("service/keep", ServiceKeepHandler),
+    Route("openapi.json", OpenApiHandler),
+    Route("notebook", NotebookHandler),
+    Route("notebook/draft", DraftHandler),
+    Route("space", SpaceHandler),
+    Route("sweeps", SweepsHandler),
+    Route("changes", ChangesHandler),
+    Route("sweeps/{sweep_id}", SweepHandler),
+    Route("sweeps/{sweep_id}/runs", RunsHandler),
+    Route("sweeps/{sweep_id}/notebook", SweepNotebookHandler),
+    Route("sweeps/{sweep_id}/{action}", SweepActionHandler, {"action": ACTIONS}),
+    Route("runs/{run_id}", RunHandler),
+    Route("runs/{run_id}/stop", RunStopHandler),
+    Route("runs/{run_id}/notebook", RunNotebookHandler),
     *PIPELINE_ROUTES,
 )
 

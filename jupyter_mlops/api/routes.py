@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from jupyter_server.auth.decorator import allow_unauthenticated, authorized
+from tornado import web
 
 if TYPE_CHECKING:
     from .boundary import Boundary
-    from .mlflow_proxy import MlflowProxyHandler
+
+VERBS = ("get", "post", "put", "patch", "delete")
 
 
 @dataclass(frozen=True)
@@ -22,18 +27,47 @@ class Operation:
     headers: tuple[str, ...] = ()
 
 
+def operation(
+    action: Literal["read", "write", "anyone"], answers: Any = None, takes: Any = None, **described: Any
+) -> Callable[[Callable[..., Any]], Any]:
+    """Make a method one verb of a route; its docstring is the summary.
+
+    Args:
+        action: what the signed-in user must be allowed to do; ``anyone`` leaves the check to the method.
+        answers: record of the response's body, ``dict`` for any JSON object, None for no body.
+        takes: record of the request's body.
+        described: further fields of :class:`Operation`.
+    """
+
+    def decorate(method: Callable[..., Any]) -> Any:
+        if action == "anyone":
+            guarded = allow_unauthenticated(method)
+        else:
+            guarded = web.authenticated(authorized(action, "mlops")(method))
+        # without docstrings under python -OO
+        summary = (method.__doc__ or "").rstrip(".")
+        guarded.operation = Operation(summary, answers, takes, **described)
+        return guarded
+
+    return decorate
+
+
 @dataclass(frozen=True)
 class Route:
     """One path. ``{name}`` stands for a part of it."""
 
     path: str
-    handler: type[Boundary] | type[MlflowProxyHandler]
-    operations: dict[str, Operation] = field(default_factory=dict)
+    handler: type[Boundary]
     choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
+    def operations(self) -> dict[str, Operation]:
+        """What the handler does, by verb."""
+        return {verb: method.operation for verb in VERBS if (method := vars(self.handler).get(verb))}
+
+    @property
     def pattern(self) -> str:
-        """As tornado has it."""
+        """The path as a regular expression for tornado."""
         parts = []
         for part in self.path.split("/"):
             name = part.strip("{}")
