@@ -13,6 +13,7 @@ from conftest import Service, serving, wait_until
 from jupyter_mlops.core.errors import ConflictError, InvalidInputError
 from jupyter_mlops.core.states import RunState, SweepState
 from jupyter_mlops.core.sweeps import Objective, Sampler, SweepChange
+from jupyter_mlops.services.sweeps.planner import trial_of
 from jupyter_mlops.settings import MlopsSettings
 
 # Kiefer, Sequential minimax search for a maximum, Proc. AMS 4 (1953): of a function with one maximum, two values inside
@@ -140,6 +141,17 @@ def test_a_finished_sweep_is_given_more_runs(service: Service, notebook: Path) -
     service.sweeps.delete(sweep.id)
     with pytest.raises(ConflictError, match="neither deleted"):
         service.sweeps.change(sweep.id, SweepChange(total=5))
+
+
+def test_a_sweep_has_several_objectives_and_is_ranked_by_the_first(service: Service, notebook: Path) -> None:
+    both = [Objective(metric="a"), Objective(metric="cost", direction="minimize")]
+    sweep = service.run_until_over(notebook, "x = 1", "a = x; cost = x / 2", space={"x": "1:2"}, objectives=both)
+    assert (sweep.objectives, sweep.objective, sweep.best_value) == (both, both[0], 2.0)
+    assert [trial_of(run, both).values for run in service.store.runs.of_sweep(sweep.id)] == [[1.0, 0.5], [2.0, 1.0]]
+    changed = service.sweeps.change(sweep.id, SweepChange(objective=both[1]))
+    assert (changed.objectives, changed.best_value) == ([both[1]], 0.5)
+    with pytest.raises(InvalidInputError, match="a metric of its own"):
+        service.sweeps.change(sweep.id, SweepChange(objectives=[both[0], both[0]]))
 
 
 def test_a_running_sweep_is_given_more_runs(service: Service, notebook: Path) -> None:

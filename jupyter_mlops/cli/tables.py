@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..core.runs import Run, Timing
-from ..core.states import RunState
+from ..core.states import RUN_OVER, RunState
 from ..core.sweeps import PrefixCheck, Sweep
 from ..services.process.layout import Layout
 
@@ -25,6 +25,7 @@ _STYLES = {
     "succeeded": "green",
     "failed": "red",
     "stopped": "yellow",
+    "pruned": "dim",
     "paused": "yellow",
     "stopping": "yellow",
     "running": "cyan",
@@ -98,7 +99,7 @@ def took(record: Sweep | Run) -> float | None:
 
 def finished(sweep: Sweep) -> int:
     """How many of its runs are over."""
-    return sum(sweep.counts.get(state, 0) for state in ("succeeded", "failed", "stopped"))
+    return sum(sweep.counts.get(state, 0) for state in RUN_OVER)
 
 
 def state_text(record: Sweep | Run) -> str:

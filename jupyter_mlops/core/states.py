@@ -31,6 +31,7 @@ class RunState(LastingState):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     STOPPED = "stopped"  # by a person
+    PRUNED = "pruned"  # by its study, which saw that it would not be among the best
 
 
 class SweepState(LastingState):
@@ -41,7 +42,7 @@ class SweepState(LastingState):
     RUNNING = "running"
     PAUSED = "paused"  # no new runs are handed out; ``Sweep.message`` says why
     STOPPING = "stopping"  # a person asked; running kernels are being ended
-    SUCCEEDED = "succeeded"  # every run succeeded
+    SUCCEEDED = "succeeded"  # every run succeeded, or was pruned
     FAILED = "failed"  # it is over and at least one run failed, or it could not start
     STOPPED = "stopped"  # a person stopped it
 
@@ -78,11 +79,15 @@ RUN_MOVES: dict[RunState, frozenset[RunState]] = {
             RunState.SUCCEEDED,
             RunState.FAILED,
             RunState.STOPPED,
+            RunState.PRUNED,
             RunState.QUEUED,
         }
     ),
-    RunState.RUNNING: frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED, RunState.QUEUED}),
+    RunState.RUNNING: frozenset(
+        {RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED, RunState.PRUNED, RunState.QUEUED}
+    ),
     RunState.SUCCEEDED: frozenset(),
+    RunState.PRUNED: frozenset(),
     # a person may have failed and stopped runs repeated
     RunState.FAILED: frozenset({RunState.QUEUED}),
     RunState.STOPPED: frozenset({RunState.QUEUED}),
@@ -144,7 +149,7 @@ STEP_MOVES: dict[StepState, frozenset[StepState]] = {
 
 PIPELINE_RUN_OVER = frozenset(PipelineRunState) - {PipelineRunState.QUEUED, PipelineRunState.RUNNING}
 STEP_OVER = frozenset(StepState) - {StepState.WAITING, StepState.RUNNING}
-RUN_OVER = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED})
+RUN_OVER = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED, RunState.PRUNED})
 RUN_LIVE = frozenset({RunState.STARTING, RunState.RUNNING})
 SWEEP_OVER = frozenset({SweepState.SUCCEEDED, SweepState.FAILED, SweepState.STOPPED})
 SWEEP_LIVE = frozenset(SweepState) - SWEEP_OVER

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
+from msgspec.structs import force_setattr
 
 from .record import FilePath, Name, Names, Record, Seconds, Text, Whole
 from .runs import Kernelspec, RunExtras
@@ -36,7 +37,25 @@ class Objective(Record, frozen=True, kw_only=True):
     direction: Literal["maximize", "minimize"] = "maximize"
 
 
-class SweepRequest(Record, frozen=True, kw_only=True):
+class Compared(Record, frozen=True, kw_only=True):
+    """What is compared by metrics. Either field may be given, as in records of earlier versions.
+
+    Attributes:
+        objective: the first objective, by which runs are ranked.
+        objectives: all of them; a study that learns is told the values of each.
+    """
+
+    objective: Objective | None = None
+    objectives: Annotated[list[Objective], Meta(max_length=10)] = []
+
+    def __post_init__(self) -> None:
+        if self.objective is None and self.objectives:
+            force_setattr(self, "objective", self.objectives[0])
+        elif self.objective is not None and self.objective not in self.objectives[:1]:
+            force_setattr(self, "objectives", [self.objective])
+
+
+class SweepRequest(Compared, frozen=True, kw_only=True):
     """What a person asks for when starting a sweep; also what is remembered of a notebook's form.
 
     Attributes:
@@ -44,7 +63,7 @@ class SweepRequest(Record, frozen=True, kw_only=True):
         space: what to try, by parameter name, in the text grammar of ``core.space``
             (``3:8``, ``log:0.01:0.3:5``, ``1,2,4``, ``x``). Parameters left out keep their default.
         sampler: how combinations are chosen.
-        objective: what to compare by; may be chosen later.
+        objective, objectives: what to compare by; may be chosen later.
         metrics: names read from the kernel after the last cell where they are numbers; where neither
             these nor an objective are given, variables that are named as metrics are.
         kernel: name of the kernelspec; empty means the notebook's own.
@@ -62,7 +81,6 @@ class SweepRequest(Record, frozen=True, kw_only=True):
     path: FilePath
     space: Space = {}
     sampler: Sampler = Sampler()
-    objective: Objective | None = None
     metrics: Names = []
     kernel: Name = ""
     target: Name = "local"
@@ -75,8 +93,8 @@ class SweepRequest(Record, frozen=True, kw_only=True):
     shared_prefix: bool = False
 
 
-class SweepChange(Record, frozen=True, kw_only=True):
-    """What a person may change of a sweep; None leaves a field as it is.
+class SweepChange(Compared, frozen=True, kw_only=True):
+    """What a person may change of a sweep; a field that is not given stays as it is.
 
     Attributes:
         total: more runs than it has; a sweep that is over goes on.
@@ -85,7 +103,6 @@ class SweepChange(Record, frozen=True, kw_only=True):
     name: Name | None = None
     archived: bool | None = None
     slots: Whole | None = None
-    objective: Objective | None = None
     total: int | None = None
 
 
@@ -143,7 +160,7 @@ class SpaceCheck(Record, frozen=True, kw_only=True):
     prefix: PrefixCheck = PrefixCheck()
 
 
-class Sweep(Record, frozen=True, kw_only=True):
+class Sweep(Compared, frozen=True, kw_only=True):
     """A search space, a sampler, an objective and a frozen notebook.
 
     Attributes:
@@ -154,7 +171,7 @@ class Sweep(Record, frozen=True, kw_only=True):
         planned: runs handed to the table so far.
         counts: runs by state; states without runs are left out.
         varied: names of the parameters that have more than one value.
-        best_run_id: by the objective among succeeded runs.
+        best_run_id: by the first objective among succeeded runs.
         slots: the person's limit; ``slots_open``: what is in use now by cores, memory and that limit.
         confirmed: whether the slots are open: the first run alone was well, or a person resumed.
         run_seconds: how long a run that succeeded takes on average, None until one has.
@@ -188,7 +205,6 @@ class Sweep(Record, frozen=True, kw_only=True):
     space: dict[str, str] = {}
     varied: list[str] = []
     sampler: Sampler = Sampler()
-    objective: Objective | None = None
     metrics: list[str] = []
     target: str = "local"
     slots: int | None = None

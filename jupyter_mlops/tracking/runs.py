@@ -35,7 +35,7 @@ _KERNEL_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "120", "MLFLOW_HTTP_REQUEST_M
 # how often as long as a call waited for an answer in vain no other call is made
 _REST = 10.0
 Begun = tuple[str, str]  # experiment and run
-_STATUS = {"succeeded": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
+_STATUS = {"succeeded": "FINISHED", "failed": "FAILED", "stopped": "KILLED", "pruned": "KILLED"}
 
 
 class Tracking:

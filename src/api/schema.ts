@@ -372,7 +372,13 @@ export interface RunRequest {
 
 /** Where one run stands. */
 export type RunState =
-  'failed' | 'queued' | 'running' | 'starting' | 'stopped' | 'succeeded';
+  | 'failed'
+  | 'pruned'
+  | 'queued'
+  | 'running'
+  | 'starting'
+  | 'stopped'
+  | 'succeeded';
 
 /** Runs of one sweep that changed after a revision. */
 export interface RunsPage {
@@ -548,6 +554,8 @@ export interface StepSweep {
 
 /** A search space, a sampler, an objective and a frozen notebook. */
 export interface Sweep {
+  objective: Objective | null;
+  objectives: Objective[];
   id: string;
   name: string;
   path: string;
@@ -559,7 +567,6 @@ export interface Sweep {
   space: Record<string, string>;
   varied: string[];
   sampler: Sampler;
-  objective: Objective | null;
   metrics: string[];
   target: string;
   slots: number | null;
@@ -602,21 +609,23 @@ export interface Sweep {
   revision: number;
 }
 
-/** What a person may change of a sweep; None leaves a field as it is. */
+/** What a person may change of a sweep; a field that is not given stays as it is. */
 export interface SweepChange {
+  objective: Objective | null;
+  objectives: Objective[];
   name: string | null;
   archived: boolean | null;
   slots: number | null;
-  objective: Objective | null;
   total: number | null;
 }
 
 /** What a person asks for when starting a sweep; also what is remembered of a notebook's form. */
 export interface SweepRequest {
+  objective: Objective | null;
+  objectives: Objective[];
   path: string;
   space: Record<string, string>;
   sampler: Sampler;
-  objective: Objective | null;
   metrics: string[];
   kernel: string;
   target: string;

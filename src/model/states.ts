@@ -12,6 +12,7 @@ const OVER: ReadonlySet<AnyState> = new Set([
   'succeeded',
   'failed',
   'stopped',
+  'pruned',
   'skipped'
 ] as const);
 

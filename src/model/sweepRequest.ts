@@ -8,6 +8,7 @@ export function emptyRequest(path: string): SweepRequest {
     space: {},
     sampler: { kind: 'grid', count: null, seed: 0 },
     objective: null,
+    objectives: [],
     metrics: [],
     kernel: '',
     target: 'local',

@@ -235,6 +235,7 @@ export function sweepOf(id: string, change: Partial<Sweep> = {}): Sweep {
     varied: [],
     sampler: { kind: 'grid', count: null, seed: 0 },
     objective: null,
+    objectives: [],
     metrics: [],
     target: 'local',
     slots: null,

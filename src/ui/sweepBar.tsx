@@ -21,9 +21,11 @@ export function SweepBar(props: {
       aria-valuenow={done}
       aria-label={trans.__('%1 of %2 runs', done, sweep.total)}
     >
-      {['succeeded', 'failed', 'stopped', 'running', 'starting'].map(state => (
-        <span key={state} data-state={state} style={{ width: part(state) }} />
-      ))}
+      {['succeeded', 'failed', 'stopped', 'pruned', 'running', 'starting'].map(
+        state => (
+          <span key={state} data-state={state} style={{ width: part(state) }} />
+        )
+      )}
     </span>
   );
 }

@@ -140,7 +140,7 @@ def make_sweep(name: str, step: Step, place: Place, *, values: dict[str, Any], o
         defaults=recorded_defaults(info.parameters, [*fixed, *space]),
         varied=built.varied,
         sampler=sampler,
-        objective=step.sweep.objective if step.sweep else None,
+        objectives=[step.sweep.objective] if step.sweep else [],
         metrics=metric_names(name, step, place, notebooks.suggest_metrics(notebook)),
         target=step.target or ("cuda" if step.gpus else place.version.definition.target),
         slots=step.sweep.slots if step.sweep else None,

@@ -318,7 +318,7 @@ class SweepDriver:
                 )
 
     def _tell(self, run: Run) -> None:
-        self.study.tell(trial_of(run, [self.sweep.objective] if self.sweep.objective else []))
+        self.study.tell(trial_of(run, self.sweep.objectives))
 
     def _is_known(self, run: Run) -> bool:
         """Whether what MLflow has of a run adds nothing: neither a notebook nor a module of the project logs there."""

@@ -35,13 +35,12 @@ def study_of(store: Store, settings: MlopsSettings, sweep: Sweep, total: int = 0
         open_names=info.open_names,
         max_runs=max(sweep.total, total, settings.max_runs),
     )
-    objectives = [sweep.objective] if sweep.objective else []
     return make_study(
         space,
         sweep.sampler,
-        objectives,
+        sweep.objectives,
         asked=sweep.planned,
-        trials=lambda: (trial_of(run, objectives) for run in store.runs.of_sweep(sweep.id)),
+        trials=lambda: (trial_of(run, sweep.objectives) for run in store.runs.of_sweep(sweep.id)),
     )
 
 

@@ -25,7 +25,7 @@ from ...core.runs import Run, RunsPage
 from ...core.search.samplers import make_study, planned_total
 from ...core.search.space import build_space, check_space
 from ...core.states import RUN_OVER, SWEEP_LIVE, SWEEP_OVER, RunState, SweepState
-from ...core.sweeps import PrefixCheck, SpaceCheck, SpaceRequest, Sweep, SweepChange, SweepRequest
+from ...core.sweeps import Compared, PrefixCheck, SpaceCheck, SpaceRequest, Sweep, SweepChange, SweepRequest
 from ...core.values import recorded_defaults
 from ...tracking.address import check_answers, external_uri
 from ..base import Asking
@@ -119,7 +119,7 @@ class Sweeps(Asking):
             defaults=recorded_defaults(info.parameters, request.space),
             varied=space.varied,
             sampler=request.sampler,
-            objective=request.objective,
+            objectives=request.objectives,
             metrics=_metric_names(request) or notebooks.suggest_metrics(notebook),
             target=request.target,
             slots=request.slots,
@@ -174,8 +174,8 @@ class Sweeps(Asking):
         sweep = self.sweep(sweep_id)
         fields: dict[str, Any] = {
             name: value
-            for name in ("name", "archived", "slots", "objective")
-            if (value := getattr(change, name)) is not None
+            for name in ("name", "archived", "slots", "objectives")
+            if (value := getattr(change, name)) not in (None, [])
         }
         if "name" in fields:
             fields["name"] = fields["name"].strip()
@@ -185,11 +185,11 @@ class Sweeps(Asking):
             raise InvalidInputError(
                 Message("At least one run must be allowed at once."), {"slots": Message("must be 1 or more")}
             )
-        if change.objective and not change.objective.metric.strip():
-            raise InvalidInputError(Message("Name the metric to compare by."), {"objective": Message("is empty")})
-        if "objective" in fields:
+        _check_objectives(change)
+        if change.objective is not None:
+            fields["objective"] = change.objective
             best_id, best_value = best_run(
-                self.store.runs.of_sweep(sweep_id, states=[RunState.SUCCEEDED]), fields["objective"]
+                self.store.runs.of_sweep(sweep_id, states=[RunState.SUCCEEDED]), change.objective
             )
             fields |= {"best_run_id": best_id, "best_value": best_value}
         if change.total is not None:
@@ -353,9 +353,7 @@ def fresh_attempt(run: Run, message: str) -> dict[str, Any]:
 
 def _metric_names(request: SweepRequest) -> list[str]:
     names = list(dict.fromkeys(name.strip() for name in request.metrics if name.strip()))
-    if request.objective and request.objective.metric not in names:
-        names.append(request.objective.metric)
-    return names
+    return list(dict.fromkeys([*names, *(objective.metric for objective in request.objectives)]))
 
 
 def _prefix(notebook: notebooks.Notebook, varied: list[str]) -> PrefixCheck:
@@ -368,11 +366,20 @@ def _prefix(notebook: notebooks.Notebook, varied: list[str]) -> PrefixCheck:
     return found
 
 
-def _check_numbers(request: SweepRequest) -> None:
-    if request.objective and not request.objective.metric.strip():
+def _check_objectives(compared: Compared) -> None:
+    metrics = [objective.metric.strip() for objective in compared.objectives]
+    if not all(metrics):
         raise InvalidInputError(
             Message("Name the metric to compare by, or leave the objective out."), {"objective": Message("is empty")}
         )
+    if len(set(metrics)) < len(metrics):
+        raise InvalidInputError(
+            Message("Each objective needs a metric of its own."), {"objectives": Message("is there twice")}
+        )
+
+
+def _check_numbers(request: SweepRequest) -> None:
+    _check_objectives(request)
     if request.target not in ("local", "cuda") and not request.target.startswith(("tcp://", "tls://")):
         raise InvalidInputError(
             Message(

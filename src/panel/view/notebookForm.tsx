@@ -222,6 +222,7 @@ function Choices(props: INotebookFormProps): JSX.Element {
           )}
           onChange={metric =>
             form.update({
+              objectives: [],
               objective: metric.trim()
                 ? { metric: metric.trim(), direction }
                 : null
@@ -250,6 +251,7 @@ function Choices(props: INotebookFormProps): JSX.Element {
           onChange={event =>
             request.objective &&
             form.update({
+              objectives: [],
               objective: {
                 ...request.objective,
                 direction: event.target.value as 'maximize' | 'minimize'

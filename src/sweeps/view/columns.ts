@@ -41,6 +41,7 @@ export const STATE_ORDER: readonly RunState[] = [
   'queued',
   'failed',
   'stopped',
+  'pruned',
   'succeeded'
 ];
 
@@ -249,6 +250,7 @@ const FILTERS: readonly RunFilter[] = [
   'queued',
   'failed',
   'stopped',
+  'pruned',
   'succeeded'
 ];
 
@@ -272,7 +274,7 @@ export function countRuns(
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
   if (live) {
-    for (const rare of ['failed', 'stopped'] as const) {
+    for (const rare of ['failed', 'stopped', 'pruned'] as const) {
       if (counts.get(rare) === 0) {
         counts.delete(rare);
       }

@@ -18,6 +18,8 @@ export function runWord(state: RunState, trans: TranslationBundle): string {
       return trans.__('Failed');
     case 'stopped':
       return trans.__('Stopped');
+    case 'pruned':
+      return trans.__('Pruned');
   }
 }
 
