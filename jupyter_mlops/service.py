@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Any
 
-from .core.processes import past_proxies
+from .core.processes import proxy_bypass
 from .services.process.launch import hold_back, is_held_back, take_lock
 from .services.process.layout import Layout
 from .settings import MlopsSettings
@@ -26,7 +26,7 @@ def main(settings: MlopsSettings) -> int:
         0, also where another service lives already, or none is wanted: there is nothing to do then.
     """
     # inherited by all that the service starts
-    os.environ.update(past_proxies(os.environ))
+    os.environ.update(proxy_bypass(os.environ))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("distributed").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.WARNING)

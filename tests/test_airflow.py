@@ -17,7 +17,7 @@ from conftest import write_notebook
 from pipeline_helpers import PipelineService
 
 from jupyter_mlops.cli.main import main
-from jupyter_mlops.core.pipelines.conditions import evaluate
+from jupyter_mlops.core.pipelines.conditions import Condition
 from jupyter_mlops.core.pipelines.records import Trigger
 from jupyter_mlops.core.pipelines.text import check_text
 from jupyter_mlops.core.search.samplers import make_study, planned_total
@@ -209,7 +209,7 @@ def test_the_best_has_a_number_as_its_metric() -> None:
 def test_a_condition_means_the_same(condition: str) -> None:
     outputs = {"a-b": {"auc": 0.8, "val/auc": None, "list": [1, 3]}}
     run = airflow_steps.Run("p", "r", 1, {"start": 3}, {"a-b": dict(outputs["a-b"])})
-    assert eval(airflow._condition(condition), {"run": run}) == evaluate(condition, outputs, {"start": 3})
+    assert eval(airflow._condition(condition), {"run": run}) == Condition(condition).holds(outputs, {"start": 3})
 
 
 def test_what_is_not_translated_is_said(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from conftest import serving
 from hostile_helpers import hostile
 from mlflow_helpers import mlflow_runs
 
-from jupyter_mlops.core.processes import past_proxies
+from jupyter_mlops.core.processes import proxy_bypass
 from jupyter_mlops.core.states import SweepState
 from jupyter_mlops.services.process.launch import service_log
 from jupyter_mlops.settings import MlopsSettings
@@ -45,4 +45,4 @@ def test_a_sweep_that_logs_to_mlflow_in_a_hostile_environment(tmp_path: Path, da
     ],
 )
 def test_servers_of_this_machine_are_reached_past_a_proxy(environ: dict[str, str], expected: str | None) -> None:
-    assert past_proxies(environ) == ({} if expected is None else {"no_proxy": expected, "NO_PROXY": expected})
+    assert proxy_bypass(environ) == ({} if expected is None else {"no_proxy": expected, "NO_PROXY": expected})

@@ -11,20 +11,11 @@ import msgspec
 import pytest
 
 from jupyter_mlops.core.errors import InvalidInputError
+from jupyter_mlops.core.pipelines.conditions import Condition
 from jupyter_mlops.core.pipelines.definition import Alerts, PipelineDefinition, Retention, Step, StepSweep
-from jupyter_mlops.core.pipelines.graph import (
-    Condition,
-    Reference,
-    edges,
-    evaluate,
-    find_references,
-    graph,
-    layers,
-    order,
-    problems_of,
-    resolve,
-    resolve_text,
-)
+from jupyter_mlops.core.pipelines.order import edges, graph, layers, order
+from jupyter_mlops.core.pipelines.problems import problems_of
+from jupyter_mlops.core.pipelines.references import Reference, find_references, resolve, resolve_text
 from jupyter_mlops.core.runs import SecretRef
 from jupyter_mlops.core.sweeps import Objective, Sampler
 
@@ -185,7 +176,7 @@ def test_an_output_that_nobody_made_is_said() -> None:
     ],
 )
 def test_conditions(text: str, expected: bool) -> None:
-    assert evaluate(text, OUTPUTS, PARAMETERS) is expected
+    assert Condition(text).holds(OUTPUTS, PARAMETERS) is expected
 
 
 @pytest.mark.parametrize(
@@ -254,14 +245,14 @@ def test_nothing_else_is_allowed_in_conditions(text: str, said: str) -> None:
 )
 def test_a_condition_that_cannot_be_decided_says_why(text: str, said: str) -> None:
     with pytest.raises(InvalidInputError) as error:
-        evaluate(text, OUTPUTS, PARAMETERS)
+        Condition(text).holds(OUTPUTS, PARAMETERS)
     assert said in str(error.value)
 
 
 def test_what_decides_nothing_any_more_is_not_looked_up() -> None:
-    assert evaluate("month == 3 or gone.x > 1", {}, PARAMETERS)
-    assert not evaluate("month == 4 and gone.x > 1", {}, PARAMETERS)
-    assert not evaluate("4 < month < gone.x", {}, PARAMETERS)
+    assert Condition("month == 3 or gone.x > 1").holds({}, PARAMETERS)
+    assert not Condition("month == 4 and gone.x > 1").holds({}, PARAMETERS)
+    assert not Condition("4 < month < gone.x").holds({}, PARAMETERS)
 
 
 def test_references_of_a_condition() -> None:
@@ -293,7 +284,7 @@ def test_conditions_agree_with_python() -> None:
         except ZeroDivisionError:
             continue
         decided += 1
-        assert evaluate(text, {"s": {"x": 5}}, values) is expected, text
+        assert Condition(text).holds({"s": {"x": 5}}, values) is expected, text
     assert decided > 500
 
 

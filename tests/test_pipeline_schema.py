@@ -12,8 +12,9 @@ import msgspec
 import pytest
 
 from jupyter_mlops.core.pipelines.definition import Alerts, PipelineDefinition, Retention, Step, StepSweep
+from jupyter_mlops.core.pipelines.editing import dump
 from jupyter_mlops.core.pipelines.schema import schema
-from jupyter_mlops.core.pipelines.text import check_text, dump
+from jupyter_mlops.core.pipelines.text import check_text
 from jupyter_mlops.core.pipelines.yaml_reader import read
 from jupyter_mlops.core.runs import SecretRef
 

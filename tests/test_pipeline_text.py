@@ -10,7 +10,8 @@ import pytest
 
 from jupyter_mlops.core.errors import ConflictError, InvalidInputError
 from jupyter_mlops.core.pipelines.definition import Alerts, PipelineDefinition, Retention, Step, StepSweep
-from jupyter_mlops.core.pipelines.text import MAX_PROBLEMS, add_step, check_text, dump
+from jupyter_mlops.core.pipelines.editing import add_step, dump
+from jupyter_mlops.core.pipelines.text import MAX_PROBLEMS, check_text
 from jupyter_mlops.core.pipelines.yaml_reader import MAX_LENGTH, read
 from jupyter_mlops.core.runs import SecretRef
 from jupyter_mlops.core.sweeps import Objective, Sampler

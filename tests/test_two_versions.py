@@ -16,7 +16,7 @@ from conftest import Service
 from sqlalchemy import Engine, create_engine, text
 
 from jupyter_mlops.core.errors import ConflictError, UnavailableError
-from jupyter_mlops.core.lenient import decode, encode, understood
+from jupyter_mlops.core.lenient import decode, encode, is_supported
 from jupyter_mlops.core.pipelines.definition import PipelineDefinition, Step
 from jupyter_mlops.core.pipelines.records import LogLine, Pipeline, PipelineRun, StepRun, Trigger, Version
 from jupyter_mlops.core.record import now
@@ -194,7 +194,7 @@ def test_a_value_that_is_not_known_keeps_a_record_from_being_driven(newer: Newer
     newer.add("sweeps", "s", objective__direction="pareto")
     newer.add("pipeline_runs", "pr", overlap="merge")
     (sweep,) = any_store.sweeps.find()
-    assert not understood(sweep)
+    assert not is_supported(sweep)
     assert any_store.sweeps.find(live=True) == []
     assert any_store.pipeline_runs.find(states=[PipelineRunState.QUEUED]) == []
     with pytest.raises(ConflictError, match="Only the newer version of jupyter-mlops that wrote this sweep"):
@@ -215,7 +215,7 @@ def test_a_record_that_crosses_to_a_worker_is_read_there_as_here() -> None:
     raw = {
         "path": "a.ipynb",
         "objective": {"metric": "auc", "direction": "maximize", "weight": 2},
-        "study": {"unread": 1},
+        "study": {"unreadable": 1},
     }
     record = decode(raw, SweepRequest)
     again = pickle.loads(pickle.dumps(record))

@@ -22,7 +22,7 @@ from ..core.pipelines.requests import Changes, PipelineDetails, PromoteAnswer
 from ..core.record import Record
 from ..core.service import ErrorBody
 from ..core.sweeps import Sweep, SweepRequest
-from ..core.values import MAX_DEPTH, too_deep
+from ..core.values import MAX_DEPTH, nests_too_deep
 from .backend import Backend
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Boundary(APIHandler):
             InvalidInputError: the body does not match the record; the message names the field.
         """
         body = self.request.body or b"{}"
-        if too_deep(body):
+        if nests_too_deep(body):
             raise InvalidInputError(Message("The request is nested more than {max_depth} deep.", max_depth=MAX_DEPTH))
         try:
             return msgspec.json.decode(body, type=kind)

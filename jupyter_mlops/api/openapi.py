@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from .. import __version__
-from ..core.pipelines.requests import MOST_KEY
+from ..core.pipelines.requests import MAX_KEY_LENGTH
 from ..core.service import ErrorBody
 from .handlers import ROUTES
 from .routes import Operation, Route
@@ -22,7 +22,7 @@ _ASKED: dict[str, dict[str, Any]] = {
     "path": {"maxLength": 4_096},
     **dict.fromkeys(("archived", "deleted"), _FLAG),
     **dict.fromkeys(("older", "newer"), _NUMBER),
-    "Idempotency-Key": {"maxLength": MOST_KEY},
+    "Idempotency-Key": {"maxLength": MAX_KEY_LENGTH},
     "since": {"pattern": "^[0-9]{1,18}$"},
 }
 _REFERENCE = "#/components/schemas/{name}"

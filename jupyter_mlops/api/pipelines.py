@@ -232,7 +232,7 @@ class TextStepHandler(Boundary):
         """Write a step into a pipeline's text."""
         request = self.body(StepAdd)
         self.file(request.path)
-        from ..core.pipelines.text import add_step
+        from ..core.pipelines.editing import add_step
 
         self.answer(TextAnswer(text=await self.call(add_step, request.text, request.name, request.step)))
 

@@ -15,7 +15,7 @@ import msgspec
 from .errors import ConflictError
 from .messages import Message
 from .record import Record
-from .states import LastingState
+from .states import StoredState
 
 R = TypeVar("R", bound=Record)
 
@@ -43,9 +43,9 @@ def encode(record: Record) -> dict[str, Any]:
     return built
 
 
-def plain(record: R) -> R | None:
+def without_unknown(record: R) -> R | None:
     """A record without what is not known here, as one that people send back must be; None where no such one is left."""
-    if not understood(record):
+    if not is_supported(record):
         return None
     kind, built = type(record), msgspec.to_builtins(record)
     _put_back(record, built, unknown=False)
@@ -57,22 +57,22 @@ def with_unknown_of(record: R, kept: R) -> R:
     """A record that is to be kept in the place of another, with those of its fields that are not known here."""
     if not hasattr(kept, "unknown"):
         return record
-    return type(kept)(**msgspec.structs.asdict(record), unknown=kept.unknown, unread=[])
+    return type(kept)(**msgspec.structs.asdict(record), unknown=kept.unknown, unreadable=[])
 
 
-def understood(record: Record) -> bool:
+def is_supported(record: Record) -> bool:
     """Whether this version knows what every value of a record means; with others it does nothing but show them."""
     state = getattr(record, "state", None)
-    return not getattr(record, "unread", None) and (not isinstance(state, LastingState) or state.known)
+    return not getattr(record, "unreadable", None) and (not isinstance(state, StoredState) or state.is_known)
 
 
-def check_understood(what: str, record: Record) -> None:
-    """Refuse to go on with a record that :func:`understood` is false for.
+def check_supported(what: str, record: Record) -> None:
+    """Refuse to go on with a record that :func:`is_supported` is false for.
 
     Raises:
         ConflictError: it is one.
     """
-    if not understood(record):
+    if not is_supported(record):
         raise ConflictError(
             Message("Only the newer version of jupyter-mlops that wrote this {what} can go on with it.", what=what)
         )
@@ -82,15 +82,15 @@ def _decode_foreign(raw: dict[str, Any], kind: type[R]) -> R:
     types = _types(kind)
     known = {name: value for name, value in raw.items() if name in types}
     unknown = {name: value for name, value in raw.items() if name not in types}
-    unread: list[str] = []
+    unreadable: list[str] = []
     try:
         values = msgspec.structs.asdict(msgspec.convert(known, kind))
     except msgspec.ValidationError:
         values = {}
         for name, value in known.items():
             values[name], is_read = _value(value, types[name])
-            unread += [name] * (not is_read)
-    made: R = _foreign(kind)(**values, unknown=unknown, unread=unread)
+            unreadable += [name] * (not is_read)
+    made: R = _foreign(kind)(**values, unknown=unknown, unreadable=unreadable)
     return made
 
 
@@ -103,7 +103,7 @@ def _value(value: Any, kind: Any) -> tuple[Any, bool]:
     origin, arguments = get_origin(kind), get_args(kind)
     if isinstance(value, dict) and isinstance(kind, type) and issubclass(kind, Record):
         record = _decode_foreign(value, kind)
-        return record, not record.unread  # type: ignore[attr-defined]
+        return record, not record.unreadable  # type: ignore[attr-defined]
     if origin is list and isinstance(value, list):
         items = [_value(item, arguments[0]) for item in value]
         return [item for item, _ in items], all(is_read for _, is_read in items)
@@ -128,7 +128,7 @@ def _put_back(record: Any, built: Any, *, unknown: bool = True) -> None:
         for name in _types(type(record)):
             _put_back(getattr(record, name), built[name], unknown=unknown)
         if hasattr(record, "unknown"):
-            for name in ("unknown", "unread"):
+            for name in ("unknown", "unreadable"):
                 del built[name]
             built |= record.unknown if unknown else {}
 
@@ -153,9 +153,9 @@ def _foreign(kind: type[Record]) -> Any:
     """A record of this kind that has more than this version knows.
 
     Attributes:
-        unknown: fields that are not known, by name; unread: known ones with a value that has no meaning here.
+        unknown: fields that are not known, by name; unreadable: known ones with a value that has no meaning here.
     """
-    fields: list[tuple[str, type, Any]] = [("unknown", dict[str, Any], {}), ("unread", list[str], [])]
+    fields: list[tuple[str, type, Any]] = [("unknown", dict[str, Any], {}), ("unreadable", list[str], [])]
     # its class is made where it is decoded, also in another process
     taken_apart = {"__reduce__": lambda self: (decode, (encode(self), kind))}
     return msgspec.defstruct(

@@ -10,7 +10,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PYTHON = (sys.executable, "-W", "default")
 
 
-def past_proxies(environ: Mapping[str, str]) -> dict[str, str]:
+def proxy_bypass(environ: Mapping[str, str]) -> dict[str, str]:
     """Variables by which programs reach servers on this machine directly where a proxy is set; else none."""
     proxies = [name for name in environ if name.lower().endswith("_proxy") and name.lower() != "no_proxy"]
     known = environ.get("no_proxy") or environ.get("NO_PROXY", "")

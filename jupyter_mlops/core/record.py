@@ -14,14 +14,14 @@ import msgspec
 # names a record of the store in a request; a test gives every route one of another root for each such field
 Id = Annotated[str, msgspec.Meta(pattern=r"^[\w-]*$", max_length=100, extra_json_schema={"format": "id"})]
 # what requests may hold; its boundary says it in sentences
-MOST_SECONDS = 315_360_000  # ten years: a moment that far away is still in the calendar
-MOST_WHOLE = 2**31 - 1  # an integer column of PostgreSQL ends here
+MAX_SECONDS = 315_360_000  # ten years: a moment that far away is still in the calendar
+MAX_INTEGER = 2**31 - 1  # an integer column of PostgreSQL ends here
 Name = Annotated[str, msgspec.Meta(max_length=250)]
 Text = Annotated[str, msgspec.Meta(max_length=100_000)]
 FilePath = Annotated[str, msgspec.Meta(max_length=4_096)]
-Whole = Annotated[int, msgspec.Meta(le=MOST_WHOLE)]
-Seconds = Annotated[float, msgspec.Meta(le=MOST_SECONDS)]
-Moment = Annotated[str, msgspec.Meta(max_length=64, extra_json_schema={"format": "date-time"})]
+Integer = Annotated[int, msgspec.Meta(le=MAX_INTEGER)]
+Seconds = Annotated[float, msgspec.Meta(le=MAX_SECONDS)]
+Timestamp = Annotated[str, msgspec.Meta(max_length=64, extra_json_schema={"format": "date-time"})]
 Names = Annotated[list[Name], msgspec.Meta(max_length=1_000)]
 Values = Annotated[dict[Name, Any], msgspec.Meta(max_length=1_000)]
 

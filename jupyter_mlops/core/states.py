@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class LastingState(StrEnum):
+class StoredState(StrEnum):
     """A state that is kept, and so may be one that only a newer version knows: it is shown, and no move leads on."""
 
     @classmethod
-    def _missing_(cls, value: object) -> LastingState | None:
+    def _missing_(cls, value: object) -> StoredState | None:
         if not isinstance(value, str):
             return None
         state = str.__new__(cls, value)
@@ -17,12 +17,12 @@ class LastingState(StrEnum):
         return state
 
     @property
-    def known(self) -> bool:
+    def is_known(self) -> bool:
         """Whether this version knows what it means."""
         return self._name_ in type(self).__members__
 
 
-class RunState(LastingState):
+class RunState(StoredState):
     """Where one run stands."""
 
     QUEUED = "queued"  # planned; waits for a slot
@@ -34,7 +34,7 @@ class RunState(LastingState):
     PRUNED = "pruned"  # by its study, which saw that it would not be among the best
 
 
-class SweepState(LastingState):
+class SweepState(StoredState):
     """Where one sweep stands."""
 
     QUEUED = "queued"  # stored; no service has taken it up yet
@@ -47,7 +47,7 @@ class SweepState(LastingState):
     STOPPED = "stopped"  # a person stopped it
 
 
-class PipelineRunState(LastingState):
+class PipelineRunState(StoredState):
     """Where one run of a pipeline stands."""
 
     QUEUED = "queued"  # fired; waits for its turn, or for a service
@@ -58,7 +58,7 @@ class PipelineRunState(LastingState):
     SKIPPED = "skipped"  # it was not its turn: an earlier run went on
 
 
-class StepState(LastingState):
+class StepState(StoredState):
     """Where one step of a pipeline's run stands."""
 
     WAITING = "waiting"  # for earlier steps, or for its next try

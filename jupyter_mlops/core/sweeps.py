@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 from msgspec.structs import force_setattr
 
-from .record import FilePath, Name, Names, Record, Seconds, Text, Whole
+from .record import FilePath, Integer, Name, Names, Record, Seconds, Text
 from .runs import Kernelspec, RunExtras
 from .states import SweepState
 
@@ -84,7 +84,7 @@ class SweepRequest(Compared, frozen=True, kw_only=True):
     metrics: Names = []
     kernel: Name = ""
     target: Name = "local"
-    slots: Whole | None = None
+    slots: Integer | None = None
     name: Name = ""
     experiment: Name = ""
     cell_timeout: Seconds | None = None
@@ -102,7 +102,7 @@ class SweepChange(Compared, frozen=True, kw_only=True):
 
     name: Name | None = None
     archived: bool | None = None
-    slots: Whole | None = None
+    slots: Integer | None = None
     total: int | None = None
 
 

@@ -1,4 +1,4 @@
-"""Values of parameters: their types, what a parameter accepts, and what looks like a secret."""
+"""Parameter values: their types, what a parameter accepts, and detection of secrets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,16 @@ _NAMES = {
 }
 # texts in source code, each with the name that it is assigned or passed to
 _QUOTED = re.compile(r"""(?:["']?(\w+)["']?\s*[=:]\s*)?["']([^"']*)["']?""")
-# in JSON: texts, so that brackets in them do not count, and what opens and closes
+_TYPES: dict[type, ParameterType] = {
+    type(None): "none",
+    bool: "bool",
+    int: "int",
+    float: "float",
+    str: "str",
+    list: "list",
+    dict: "dict",
+}
+# JSON strings, so that brackets inside them do not count; opening brackets; closing brackets
 _BRACKETS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|([\[{])|([\]}])', re.DOTALL)
 _SECRET = re.compile(
     r"(^|_)(password|passwd|passphrase|pwd|secret|secrets|credential|credentials|token|"
@@ -38,33 +47,15 @@ _SECRET_VALUE = re.compile(
 
 
 def type_of(value: Any) -> ParameterType:
-    """The parameter type that a JSON value has."""
-    match value:
-        case None:
-            return "none"
-        case bool():
-            return "bool"
-        case int():
-            return "int"
-        case float():
-            return "float"
-        case str():
-            return "str"
-        case list():
-            return "list"
-        case dict():
-            return "dict"
-        case _:
-            return "any"
+    """The parameter type of a JSON value."""
+    return _TYPES.get(type(value), "any")
 
 
 def check_value(parameter: Parameter, value: Any) -> Any:
-    """A value as the parameter's type has it.
-
-    Whole numbers are accepted for ``float``, and 3.0 for ``int``.
+    """A value converted to the parameter's type; whole numbers are accepted for ``float``, and 3.0 for ``int``.
 
     Raises:
-        InvalidInputError: it is not of the parameter's type; the sentence says what is.
+        InvalidInputError: the value does not fit the type.
     """
     if value is None and (parameter.optional or parameter.type in ("none", "any")):
         return None
@@ -98,7 +89,7 @@ def check_value(parameter: Parameter, value: Any) -> Any:
 
 def _choice(parameter: Parameter, value: Any) -> Any:
     for choice in parameter.choices or []:
-        # True and 1 are equal to Python, and different to whoever wrote them
+        # True == 1, but users mean different values
         if choice == value and isinstance(choice, bool) == isinstance(value, bool):
             return choice
     known = ", ".join(str(choice) for choice in parameter.choices or [])
@@ -108,21 +99,21 @@ def _choice(parameter: Parameter, value: Any) -> Any:
 
 
 def show(value: Any) -> str:
-    """A value for a sentence, cut where it is long."""
+    """A value in quotes for a message, truncated."""
     text = str(value)
     return f"“{text[:60]}{'…' if len(text) > 60 else ''}”"
 
 
 def closest(name: str, known: Iterable[str]) -> str:
-    """The known name that a person may have meant, empty where none is close.
+    """The most similar known name, empty if none is similar.
 
-    Only the first 500 are compared: each comparison takes time, and a text can hold thousands of wrong names.
+    Compares only the first 500: a text can hold thousands of misspelt names.
     """
     return next(iter(difflib.get_close_matches(name[:100], list(islice(known, 500)), 1)), "")
 
 
-def too_deep(text: bytes) -> bool:
-    """Whether JSON nests lists and mappings deeper than can be kept, shown and handed to a kernel everywhere."""
+def nests_too_deep(text: bytes) -> bool:
+    """Whether JSON nests deeper than ``MAX_DEPTH``."""
     depth = 0
     for found in _BRACKETS.finditer(text):
         if found.lastindex is not None:
@@ -133,7 +124,7 @@ def too_deep(text: bytes) -> bool:
 
 
 def looks_secret(name: str, value: Any) -> bool:
-    """Whether a parameter seems to carry a password, token or key, by its name or its value."""
+    """Whether a parameter's name or value looks like a password, token or key."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     if isinstance(value, str | None) and _SECRET.search(words):
         return True
@@ -141,7 +132,7 @@ def looks_secret(name: str, value: Any) -> bool:
 
 
 def holds_secret(value: Any) -> bool:
-    """Whether a value, or one inside it, is written as well-known keys and tokens are."""
+    """Whether a value, or one nested in it, has the form of a well-known key or token."""
     match value:
         case str():
             return bool(_SECRET_VALUE.match(value.strip()))

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DataError, DBAPIError, InternalError, OperationalErro
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from ..core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
-from ..core.lenient import check_understood, decode
+from ..core.lenient import check_supported, decode
 from ..core.messages import Message
 from ..core.record import Record
 from .engine import open_engine
@@ -155,7 +155,7 @@ def check_move(
     if expect is not None and state not in expect:
         raise ConflictError(Message("The {what} is {state} by now.", what=what, state=state))
     if wanted is not state:
-        check_understood(what, record)
+        check_supported(what, record)
     if wanted is not state and wanted not in moves[state]:
         raise ConflictError(
             Message("A {what} that is {state} cannot become {wanted}.", what=what, state=state, wanted=wanted)

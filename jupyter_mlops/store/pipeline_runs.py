@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import ColumnElement, delete, exists, false, insert, or_, select, true
 
 from ..core.errors import ConflictError
-from ..core.lenient import check_understood, understood
+from ..core.lenient import check_supported, is_supported
 from ..core.messages import Message
 from ..core.pipelines.records import LogLine, PipelineRun, StepRun
 from ..core.states import PIPELINE_RUN_MOVES, PIPELINE_RUN_OVER, STEP_MOVES, PipelineRunState, StepState
@@ -86,7 +86,7 @@ class PipelineRunStore(Part):
             query = query.where(pipeline_runs.c.state.in_([state.value for state in states]))
         with self._read() as connection:
             found = [stamped(row, PipelineRun) for row in connection.execute(query)]
-        return found if states is None else [run for run in found if understood(run)]
+        return found if states is None else [run for run in found if is_supported(run)]
 
     def first_queued(self) -> dict[str, int]:
         """The id of each pipeline's first queued run, with how many runs of that pipeline go on; the oldest first."""
@@ -124,7 +124,7 @@ class PipelineRunStore(Part):
         )
         with self._read() as connection:
             found = [stamped(row, PipelineRun) for row in connection.execute(query)][::-1]
-        return [run for run in found if understood(run)]
+        return [run for run in found if is_supported(run)]
 
     def in_use(self, pipeline_id: str, version: int, since: str) -> bool:
         """Whether a run of a version goes on, waits, or ended after an ISO time."""
@@ -180,7 +180,7 @@ class PipelineRunStore(Part):
         """
         with self._write() as connection:
             run = read_pipeline_run(connection, run_id)
-            queued = run.state is PipelineRunState.QUEUED and understood(run)
+            queued = run.state is PipelineRunState.QUEUED and is_supported(run)
             if not queued or not has_turn(connection, run, concurrency):
                 return None
             taken = msgspec.structs.replace(run, state=PipelineRunState.RUNNING, service=service, message="")
@@ -192,7 +192,7 @@ class PipelineRunStore(Part):
             run = read_pipeline_run(connection, run_id)
             if run.state not in PIPELINE_RUN_OVER:
                 raise ConflictError(Message("This run goes on; stop it first."))
-            check_understood("run", run)
+            check_supported("run", run)
             connection.execute(delete(pipeline_runs).where(pipeline_runs.c.id == run_id))
             pipeline = read_pipeline(connection, run.pipeline_id)
             recent = [mark for mark in pipeline.recent if mark.id != run_id]

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select
 
 from ..core.errors import ConflictError, NotFoundError
-from ..core.lenient import decode, encode, plain, understood, with_unknown_of
+from ..core.lenient import decode, encode, is_supported, with_unknown_of, without_unknown
 from ..core.messages import Message
 from ..core.record import now
 from ..core.states import SWEEP_MOVES, SWEEP_OVER, RunState, SweepState
@@ -94,7 +94,7 @@ class SweepStore(Part):
         if live is not None:
             query = query.where(LIVE_SWEEP if live else ~LIVE_SWEEP)
         found = self._records(query.limit(limit), Sweep)
-        return [sweep for sweep in found if understood(sweep)] if live else found
+        return [sweep for sweep in found if is_supported(sweep)] if live else found
 
     def change(
         self,
@@ -145,7 +145,7 @@ class SweepStore(Part):
         """Ids of a service's sweeps deleted before an ISO time."""
         unknown = exists().where(runs.c.sweep_id == sweeps.c.id, runs.c.state.not_in(list(RunState)))
         query = select(sweeps.c.record).where(sweeps.c.deleted_at < before, sweeps.c.service.in_(["", service]))
-        return [sweep.id for sweep in self._records(query.where(~unknown), Sweep) if understood(sweep)]
+        return [sweep.id for sweep in self._records(query.where(~unknown), Sweep) if is_supported(sweep)]
 
     def set_draft(self, path: str, request: SweepRequest) -> None:
         """Remember the form of a notebook by its absolute path."""
@@ -157,7 +157,7 @@ class SweepStore(Part):
     def draft(self, path: str) -> SweepRequest | None:
         """The form of a notebook as it was last left, None where there was none."""
         found = self._records(select(drafts.c.record).where(drafts.c.path == path), SweepRequest)
-        return plain(found[0]) if found else None
+        return without_unknown(found[0]) if found else None
 
     def metric_names(self, path: str, sweeps_back: int = 5) -> list[str]:
         """Metric names seen in the last sweeps of a notebook, newest first."""

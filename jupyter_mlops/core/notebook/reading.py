@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..errors import InvalidInputError
-from ..lenient import decode, plain
+from ..lenient import decode, without_unknown
 from ..messages import Message
 from ..parameters import NotebookInfo, Parameter
 from ..record import Record
@@ -284,7 +284,7 @@ def _saved(notebook: Notebook, path: str) -> SweepRequest | None:
     if not kept:
         return None
     # where it was written by a newer version or by hand, the form may start empty; the metadata stays as it is
-    return plain(decode(kept | {"path": path}, SweepRequest))
+    return without_unknown(decode(kept | {"path": path}, SweepRequest))
 
 
 def mlflow_usage(notebook: Notebook) -> MlflowUsage:

@@ -1,9 +1,9 @@
 """Conditions of steps, such as ``evaluate.auc > 0.7 and not prepare.empty``.
 
-Comparisons, ``and``, ``or``, ``not``, ``in``, numbers, texts, lists, True, False, None and ``+ - * / %`` over
-references, which are written bare (``evaluate.auc``, ``month``), or as elsewhere where a metric's name needs it
-(``${evaluate.val/auc}``). A dash belongs to a step's name: a minus before a step's output has spaces round it. The text
-is read with :mod:`ast`, and nothing but the above is ever evaluated.
+They consist of comparisons, ``and``, ``or``, ``not``, ``in``, numbers, strings, lists, True, False, None and
+``+ - * / %`` over references. References are written bare (``evaluate.auc``, ``month``), or in braces if the metric's
+name needs it (``${evaluate.val/auc}``). Step names may contain a dash, so a minus before an output needs spaces. The
+text is parsed with :mod:`ast`, and nothing else is ever evaluated.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _CALCULATE: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Mod: operator.mod,
 }
 _ALLOWED = "comparisons, and, or, not, in, numbers, texts, lists and + - * / %"
-_FOREIGN = {
+_REJECTED = {
     ast.Call: "a call",
     ast.Attribute: "a dot behind something that is no step",
     ast.Subscript: "a subscript",
@@ -65,13 +65,13 @@ _FOREIGN = {
 
 
 class Condition:
-    """A condition that was read.
+    """A parsed condition.
 
     Attributes:
-        references: what it refers to, in order, without doubles.
+        references: in order, without duplicates.
 
     Raises:
-        InvalidInputError: it cannot be read, or holds what conditions may not.
+        InvalidInputError: it cannot be parsed, or uses syntax that conditions do not allow.
     """
 
     def __init__(self, text: str) -> None:
@@ -99,18 +99,21 @@ class Condition:
     def holds(self, outputs: Outputs, parameters: Mapping[str, Any], step: str = "") -> bool:
         """Whether it is true; arguments as for :func:`~.references.resolve`.
 
+        Operands are looked up only when needed: ``prepare.empty or train.auc > 0.7`` needs no ``train`` if ``prepare``
+        was empty.
+
         Raises:
-            InvalidInputError: something that it needs is not there, or has no such comparison.
+            InvalidInputError: an operand is missing, or the operands cannot be compared.
         """
         return bool(_Evaluation(self, outputs, parameters, step).value(self._tree))
 
     def reference(self, name: str) -> Reference:
-        """What a name in its tree stands for."""
+        """The reference that a name in :attr:`tree` stands for."""
         return self._by_name[name]
 
     @property
     def tree(self) -> ast.expr:
-        """As Python reads it; a name in it stands for :meth:`reference` of it."""
+        """The parsed expression; each name in it is a placeholder for :meth:`reference`."""
         return self._tree
 
     def _placeholder(self, match: re.Match[str]) -> str:
@@ -123,7 +126,7 @@ class Condition:
                 )
             )
         if match["text"]:
-            # a backslash takes the next character as it is
+            # a backslash escapes the next character
             return repr(re.sub(r"\\(.)", r"\1", match[0][1:-1]))
         if match["number"] or match["name"] in _KEYWORDS:
             return match[0]
@@ -154,17 +157,17 @@ class Condition:
                     if isinstance(comparison, ast.Is | ast.IsNot) and not (
                         isinstance(other, ast.Constant) and other.value is None
                     ):
-                        self._refuse("“is” with something else than None; write ==")
+                        self._reject("“is” with something else than None; write ==")
             case ast.Constant(value=str() | bool() | int() | float() | None) | ast.Name():
                 pass
             case ast.BinOp(op=op):
-                self._refuse(_FOREIGN.get(type(op), "an operator"))
+                self._reject(_REJECTED.get(type(op), "an operator"))
             case _:
-                self._refuse(_FOREIGN.get(type(node), "something"))
+                self._reject(_REJECTED.get(type(node), "something"))
         for child in children:
             self._check(child, depth + 1)
 
-    def _refuse(self, what: str) -> NoReturn:
+    def _reject(self, what: str) -> NoReturn:
         raise InvalidInputError(
             Message(
                 "The condition {text} has what conditions may not: {what}. They have {allowed}.",
@@ -212,25 +215,25 @@ class _Evaluation:
                 if not _COMPARE[type(op)](left, right):
                     return False
             except TypeError:
-                self._undecided(f"{show(left)} cannot be compared so with {show(right)}")
+                self._fail(f"{show(left)} cannot be compared so with {show(right)}")
             left = right
         return True
 
     def _number(self, value: Any) -> int | float:
-        # of texts, * and % could make what no memory holds
+        # * and % of strings could exhaust memory
         if not isinstance(value, int | float):
-            self._undecided(f"{show(value)} is no number")
+            self._fail(f"{show(value)} is no number")
         return value
 
     def _calculated(self, op: ast.operator, left: float, right: float) -> Any:
         try:
             return _CALCULATE[type(op)](left, right)
         except ZeroDivisionError:
-            self._undecided("it divides by 0")
+            self._fail("it divides by 0")
         except OverflowError:
-            self._undecided("its numbers are too large")
+            self._fail("its numbers are too large")
 
-    def _undecided(self, why: str) -> NoReturn:
+    def _fail(self, why: str) -> NoReturn:
         raise InvalidInputError(
             Message("The condition {text} cannot be decided: {why}.", text=show(self.condition.text), why=why)
         )
@@ -245,21 +248,3 @@ def _hint(text: str) -> str:
     if re.search(r"!(?!=)", bare):
         return "write “not”"
     return "write something like evaluate.auc > 0.7 and not prepare.empty"
-
-
-def evaluate(text: str, outputs: Outputs, parameters: Mapping[str, Any], step: str = "") -> bool:
-    """Whether a condition is true.
-
-    What stands behind an ``and`` or ``or`` that is decided already is not looked up, so that
-    ``prepare.empty or train.auc > 0.7`` needs no ``train`` where ``prepare`` was empty.
-
-    Args:
-        text: the condition.
-        outputs: by step, what it handed on, metrics included.
-        parameters: of the pipeline's run, with ``scheduled_time``.
-        step: whose condition it is, for the sentence of an error.
-
-    Raises:
-        InvalidInputError: it cannot be read or decided.
-    """
-    return Condition(text).holds(outputs, parameters, step)

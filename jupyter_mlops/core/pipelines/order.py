@@ -1,19 +1,20 @@
-"""Which steps of a pipeline wait for which, and so in what order they run."""
+"""Dependencies between a pipeline's steps, and the order they run in."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
 
 from ..errors import InvalidInputError
 from ..messages import Message
 from .conditions import Condition
-from .definition import PipelineDefinition, Step
+from .definition import GraphStep, PipelineDefinition, Step
 from .references import Path, Reference, find_references, texts
 
 
 def referring_texts(step: Step) -> Iterator[tuple[Path, str]]:
-    """Every text of a step in which references have a meaning, with its place; its condition is not among them."""
+    """Every text of a step that may hold references, with its path; the condition is not included."""
     yield from texts(step.parameters, ("parameters",))
     if step.sweep is not None:
         yield from texts(step.sweep.space, ("sweep", "space"))
@@ -21,9 +22,9 @@ def referring_texts(step: Step) -> Iterator[tuple[Path, str]]:
 
 
 def references_of(step: Step) -> list[Reference]:
-    """All that a step refers to, its condition included, without doubles; what is no reference is passed over."""
+    """All references of a step and its condition, without duplicates; malformed ones are skipped."""
     found: list[Reference] = []
-    # what cannot be read is said by problems_of, with its place
+    # problems_of reports malformed ones
     for _, text in referring_texts(step):
         with suppress(InvalidInputError):
             found += find_references(text)
@@ -34,10 +35,7 @@ def references_of(step: Step) -> list[Reference]:
 
 
 def edges(definition: PipelineDefinition) -> dict[str, list[str]]:
-    """By step, the steps it waits for: named in ``after``, referred to, or asked for in its condition.
-
-    Steps that do not exist are left out.
-    """
+    """By step, the existing steps it waits for: named in ``after``, referred to, or used in its condition."""
     waits: dict[str, list[str]] = {}
     for name, step in definition.steps.items():
         sources = [*step.after, *(reference.step for reference in references_of(step))]
@@ -46,70 +44,63 @@ def edges(definition: PipelineDefinition) -> dict[str, list[str]]:
 
 
 def find_cycle(waits: dict[str, list[str]]) -> list[str]:
-    """Steps that wait for each other in a circle, the first one again at the end; empty where none do."""
-    done: set[str] = set()
-    for start in waits:
-        # the way from `start`, each with what it still has to visit
-        way: dict[str, Iterator[str]] = {}
-        step: str | None = start if start not in done else None
-        while step is not None:
-            way[step] = iter(waits[step])
-            step = None
-            while way and step is None:
-                last = next(reversed(way))
-                step = next((source for source in way[last] if source not in done), None)
-                if step in way:
-                    names = list(way)
-                    circle = names[names.index(step) :]
-                    # in the order in which they would run
-                    return [circle[0], *reversed(circle)]
-                if step is None:
-                    done.add(last)
-                    del way[last]
+    """Steps that wait for each other, in running order, the first repeated at the end; empty without a cycle."""
+    try:
+        TopologicalSorter(waits).prepare()
+    except CycleError as error:
+        return list(error.args[1])
     return []
 
 
 def layers(definition: PipelineDefinition) -> dict[str, int]:
-    """By step, 0 for those that wait for nothing, else one more than the last it waits for.
+    """By step, 0 if it waits for nothing, else one more than the highest layer it waits for.
 
     Raises:
-        InvalidInputError: steps wait for each other.
+        InvalidInputError: the steps form a cycle.
     """
     waits = edges(definition)
-    circle = find_cycle(waits)
-    if circle:
-        raise InvalidInputError(Message.verbatim(cycle_sentence(circle)))
-    followers: dict[str, list[str]] = {name: [] for name in waits}
-    for name, sources in waits.items():
-        for source in sources:
-            followers[source].append(name)
-    missing = {name: len(sources) for name, sources in waits.items()}
-    found = {name: 0 for name, count in missing.items() if not count}
-    ready = list(found)
-    while ready:
-        following: list[str] = []
-        for source in ready:
-            for name in followers[source]:
-                found[name] = max(found.get(name, 0), found[source] + 1)
-                missing[name] -= 1
-                if not missing[name]:
-                    following.append(name)
-        ready = following
+    if cycle := find_cycle(waits):
+        raise InvalidInputError(Message.verbatim(cycle_sentence(cycle)))
+    found: dict[str, int] = {}
+    for name in TopologicalSorter(waits).static_order():
+        found[name] = max((found[source] + 1 for source in waits[name]), default=0)
     return {name: found[name] for name in waits}
 
 
-def order(definition: PipelineDefinition) -> list[str]:
-    """Steps so that each comes after all it waits for; in the file's order where that leaves a choice.
+def graph(definition: PipelineDefinition) -> list[GraphStep]:
+    """The steps as a graph draws them, in the file's order.
 
     Raises:
-        InvalidInputError: steps wait for each other.
+        InvalidInputError: the steps form a cycle.
+    """
+    by_layer = layers(definition)
+    waits = edges(definition)
+    return [
+        GraphStep(
+            name=name,
+            notebook=step.notebook,
+            sweep=step.sweep is not None,
+            after=waits[name],
+            when=step.when,
+            run_if=step.run_if,
+            layer=by_layer[name],
+        )
+        for name, step in definition.steps.items()
+    ]
+
+
+def order(definition: PipelineDefinition) -> list[str]:
+    """Steps in topological order, ties in the file's order.
+
+    Raises:
+        InvalidInputError: the steps form a cycle.
     """
     by_layer = layers(definition)
     return sorted(by_layer, key=by_layer.__getitem__)
 
 
-def cycle_sentence(circle: list[str]) -> str:
-    """What is wrong with a circle."""
-    if len(circle) == 2:
-        return f"Step “{circle[0]}” waits for itself."
-    return f"These steps wait for each other: {' → '.join(circle)}."
+def cycle_sentence(cycle: list[str]) -> str:
+    """The error message for what :func:`find_cycle` found."""
+    if len(cycle) == 2:
+        return f"Step “{cycle[0]}” waits for itself."
+    return f"These steps wait for each other: {' → '.join(cycle)}."

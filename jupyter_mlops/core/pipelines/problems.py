@@ -9,16 +9,16 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..errors import InvalidInputError
-from ..record import MOST_SECONDS, MOST_WHOLE
+from ..record import MAX_INTEGER, MAX_SECONDS
 from ..runs import SecretRef
 from ..values import looks_secret
 from .conditions import Condition
 from .definition import PipelineDefinition, Step
 from .order import cycle_sentence, edges, find_cycle, references_of, referring_texts
-from .references import NAME, SCHEDULED_TIME, STEP_NAME, Path, Reference, find_references, instead
+from .references import NAME, SCHEDULED_TIME, STEP_NAME, Path, Reference, find_references, suggestion
 
 Found = Iterator[tuple[Path, str]]
-_Known = Callable[[str], Collection[str]]  # what a step hands on, by its name
+_OutputsOf = Callable[[str], Collection[str]]  # what a step hands on, by its name
 
 
 def problems_of(definition: PipelineDefinition, most: int | None = None) -> list[tuple[Path, str]]:
@@ -32,9 +32,9 @@ def problems_of(definition: PipelineDefinition, most: int | None = None) -> list
 
 def _problems(definition: PipelineDefinition) -> Found:
     yield from _whole(definition)
-    known = cache(lambda source: dict.fromkeys(handed_on(definition.steps[source])))
+    outputs_of = cache(lambda source: dict.fromkeys(declared_outputs(definition.steps[source])))
     for name, step in definition.steps.items():
-        for path, sentence in _step(name, step, definition, known):
+        for path, sentence in _step(name, step, definition, outputs_of):
             yield ("steps", name, *path), sentence
     circle = find_cycle(edges(definition))
     if circle:
@@ -52,17 +52,17 @@ def _whole(definition: PipelineDefinition) -> Found:
             )
         if name == SCHEDULED_TIME:
             yield ("parameters", name), f"“{SCHEDULED_TIME}” is given to every run; it needs no default."
-        yield from _open_secret(("parameters", name), name, value, "read it in the notebook from a step's “secrets”")
+        yield from _plain_secret(("parameters", name), name, value, "read it in the notebook from a step's “secrets”")
     yield from _numbers({"concurrency": definition.concurrency}, least=1)
-    yield from _numbers({"deadline": definition.deadline}, above=0, most=MOST_SECONDS)
+    yield from _numbers({"deadline": definition.deadline}, above=0, most=MAX_SECONDS)
     retention = definition.retention
     kept = [*_numbers({"runs": retention.runs}, least=0), *_numbers({"days": retention.days}, least=0, most=36_500)]
     for path, sentence in kept:
         yield ("retention", *path), sentence
     alerts = definition.alerts
-    for path, sentence in _numbers({"slow": alerts.slow}, above=0, most=MOST_SECONDS):
+    for path, sentence in _numbers({"slow": alerts.slow}, above=0, most=MAX_SECONDS):
         yield ("alerts", *path), sentence
-    yield from _twice(("alerts", "on"), alerts.on)
+    yield from _duplicates(("alerts", "on"), alerts.on)
     for position, address in enumerate(alerts.to):
         if isinstance(address, SecretRef):
             yield from _secret(("alerts", "to", position), address)
@@ -70,7 +70,7 @@ def _whole(definition: PipelineDefinition) -> Found:
             yield ("alerts", "to", position), "This address is empty."
 
 
-def _step(name: str, step: Step, definition: PipelineDefinition, known: _Known) -> Found:
+def _step(name: str, step: Step, definition: PipelineDefinition, outputs_of: _OutputsOf) -> Found:
     if not STEP_NAME.fullmatch(name):
         yield (
             (),
@@ -78,13 +78,13 @@ def _step(name: str, step: Step, definition: PipelineDefinition, known: _Known) 
         )
     yield from _notebook(step.notebook)
     yield from _policies(step)
-    yield from _handed_on(step)
+    yield from _outputs_and_files(step)
     yield from _environment(step)
     for position, source in enumerate(step.after):
         if source not in definition.steps:
-            yield ("after", position), f"There is no step “{source}” to wait for{_instead(source, definition)}"
+            yield ("after", position), f"There is no step “{source}” to wait for{_step_suggestion(source, definition)}"
     for path, text in referring_texts(step):
-        yield from _references(name, path, text, definition, known)
+        yield from _references(name, path, text, definition, outputs_of)
     if step.when:
         yield from _condition(name, step.when, definition)
     if step.run_if != "succeeded" and not step.after and not any(source for source, _ in references_of(step)):
@@ -99,13 +99,13 @@ def _notebook(notebook: str) -> Found:
         yield ("notebook",), f"“{notebook}” is no path here; write / between folders."
     elif path.is_absolute() or notebook.startswith("~"):
         yield ("notebook",), f"“{notebook}” must be relative to the pipeline file's folder."
-    elif _leaves(path):
+    elif _leaves_folder(path):
         yield ("notebook",), f"“{notebook}” leaves the pipeline file's folder; keep the file above its notebooks."
     elif path.suffix != ".ipynb":
         yield ("notebook",), f"“{notebook}” is no notebook: its name must end with .ipynb."
 
 
-def _leaves(path: PurePosixPath) -> bool:
+def _leaves_folder(path: PurePosixPath) -> bool:
     depth = 0
     for part in path.parts:
         depth += -1 if part == ".." else 1
@@ -116,10 +116,10 @@ def _leaves(path: PurePosixPath) -> bool:
 
 def _policies(step: Step) -> Found:
     yield from _numbers({"retries": step.retries, "gpus": step.gpus}, least=0)
-    yield from _numbers({"retry_delay": step.retry_delay}, least=0, most=MOST_SECONDS)
+    yield from _numbers({"retry_delay": step.retry_delay}, least=0, most=MAX_SECONDS)
     yield from _numbers({"retry_backoff": step.retry_backoff}, least=1, most=1_000)
     yield from _numbers({"cpus": step.cpus}, least=1)
-    yield from _numbers({"timeout": step.timeout, "cell_timeout": step.cell_timeout}, above=0, most=MOST_SECONDS)
+    yield from _numbers({"timeout": step.timeout, "cell_timeout": step.cell_timeout}, above=0, most=MAX_SECONDS)
     yield from _numbers({"memory": step.memory}, above=0, most=2**53)
     if step.gpus is not None and step.gpus > 1:
         yield ("gpus",), "A run has one CUDA device at most; gpus is 0 or 1."
@@ -144,7 +144,7 @@ def _numbers(
     *,
     least: float | None = None,
     above: float | None = None,
-    most: float = MOST_WHOLE,
+    most: float = MAX_INTEGER,
 ) -> Found:
     for name, value in values.items():
         if value is None:
@@ -157,11 +157,11 @@ def _numbers(
             yield (name,), f"{name} must be more than {above:g}; {value:g} is not."
 
 
-def _handed_on(step: Step) -> Found:
+def _outputs_and_files(step: Step) -> Found:
     for position, name in enumerate(step.outputs):
         if not NAME.fullmatch(name):
             yield ("outputs", position), f"“{name}” cannot name an output: letters, digits and _ can."
-    yield from _twice(("outputs",), step.outputs)
+    yield from _duplicates(("outputs",), step.outputs)
     outputs = set(step.outputs)
     for name, file in step.files.items():
         path = PurePosixPath(file)
@@ -169,26 +169,26 @@ def _handed_on(step: Step) -> Found:
             yield ("files", name), f"“{name}” cannot name a file that is handed on: letters, digits and _ can."
         elif name in outputs:
             yield ("files", name), f"“{name}” is an output already; give the file another name."
-        if not file.strip() or path.is_absolute() or _leaves(path):
+        if not file.strip() or path.is_absolute() or _leaves_folder(path):
             yield ("files", name), f"“{file}” must be a path inside the run's own folder, MLOPS_RUN_DIR."
 
 
 def _environment(step: Step) -> Found:
     for name, value in step.parameters.items():
-        yield from _open_secret(("parameters", name), name, value, "put it under “secrets”")
+        yield from _plain_secret(("parameters", name), name, value, "put it under “secrets”")
     for field, names in (("env", list(step.env)), ("secrets", list(step.secrets))):
         for name in names:
             if not name or "=" in name or "\0" in name:
                 yield (field, name), f"“{name}” cannot name a variable of the environment."
     for name, text in step.env.items():
-        yield from _open_secret(("env", name), name, text, "put it under “secrets”")
+        yield from _plain_secret(("env", name), name, text, "put it under “secrets”")
     for name, secret in step.secrets.items():
         yield from _secret(("secrets", name), secret)
         if name in step.env:
             yield ("secrets", name), f"“{name}” is set in “env”, too; say it once."
 
 
-def _twice(path: Path, names: Sequence[str]) -> Found:
+def _duplicates(path: Path, names: Sequence[str]) -> Found:
     seen: set[str] = set()
     for position, name in enumerate(names):
         if name in seen:
@@ -205,25 +205,25 @@ def _secret(path: Path, secret: SecretRef) -> Found:
         yield (*path, "keyring"), f"“{secret.keyring}” is no place in a keyring; write service/user."
 
 
-def _open_secret(path: Path, name: str, value: Any, instead_of: str) -> Found:
+def _plain_secret(path: Path, name: str, value: Any, instead_of: str) -> Found:
     if value is not None and not isinstance(value, int | float) and looks_secret(name, value):
         yield path, f"“{name}” looks like a secret, and this file is read by many; {instead_of}."
 
 
-def _references(step: str, path: Path, text: str, definition: PipelineDefinition, known: _Known) -> Found:
+def _references(step: str, path: Path, text: str, definition: PipelineDefinition, outputs_of: _OutputsOf) -> Found:
     try:
         references = find_references(text)
     except InvalidInputError as error:
         yield path, str(error)
         return
     for reference in references:
-        sentence = _unknown(step, reference, f"“{reference}”", definition)
+        sentence = _unknown_reference(step, reference, f"“{reference}”", definition)
         if sentence:
             yield path, sentence
             continue
         source, name = reference
-        if source and name not in known(source):
-            near = instead(name, known(source))
+        if source and name not in outputs_of(source):
+            near = suggestion(name, outputs_of(source))
             yield (
                 path,
                 f"Step “{step}” refers to “{reference}”, but “{source}” hands on no “{name}”{near} "
@@ -239,32 +239,32 @@ def _condition(step: str, text: str, definition: PipelineDefinition) -> Found:
         return
     # any name may be a metric there, and which there are shows when it runs
     for reference in references:
-        sentence = _unknown(step, reference, f"“{reference.bare}” in its condition", definition)
+        sentence = _unknown_reference(step, reference, f"“{reference.bare}” in its condition", definition)
         if sentence:
             yield ("when",), sentence
 
 
-def _unknown(step: str, reference: Reference, shown: str, definition: PipelineDefinition) -> str:
+def _unknown_reference(step: str, reference: Reference, shown: str, definition: PipelineDefinition) -> str:
     source, name = reference
     if source:
         if source in definition.steps:
             return ""
-        return f"Step “{step}” refers to {shown}, but there is no step “{source}”{_instead(source, definition)}"
+        return f"Step “{step}” refers to {shown}, but there is no step “{source}”{_step_suggestion(source, definition)}"
     if name in definition.parameters or name == SCHEDULED_TIME:
         return ""
     if name in definition.steps:
         return f"Step “{step}” refers to {shown}, which is a step; say which output, such as {name}.NAME."
-    near = instead(name, [*definition.parameters, SCHEDULED_TIME])
+    near = suggestion(name, [*definition.parameters, SCHEDULED_TIME])
     return f"Step “{step}” refers to {shown}, but the pipeline has no parameter “{name}”{near}"
 
 
-def _instead(name: str, definition: PipelineDefinition) -> str:
+def _step_suggestion(name: str, definition: PipelineDefinition) -> str:
     if "-" in name and name.rsplit("-", 1)[-1] in definition.steps:
         return "; a minus has spaces round it."
-    return instead(name, definition.steps)
+    return suggestion(name, definition.steps)
 
 
-def handed_on(step: Step) -> list[str]:
+def declared_outputs(step: Step) -> list[str]:
     """Names that a step is known to hand on before it ever ran."""
     found = [*step.outputs, *step.files]
     if step.sweep is not None:

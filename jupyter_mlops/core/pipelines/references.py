@@ -161,7 +161,7 @@ def look_up(reference: Reference, parameters: Mapping[str, Any], outputs: Output
                 "{who} the pipeline has no parameter “{name}”{instead}",
                 who=who,
                 name=name,
-                instead=instead(name, parameters),
+                instead=suggestion(name, parameters),
             )
         )
     if source not in outputs:
@@ -174,7 +174,7 @@ def look_up(reference: Reference, parameters: Mapping[str, Any], outputs: Output
     return outputs[source][name]
 
 
-def instead(name: str, known: Iterable[str]) -> str:
+def suggestion(name: str, known: Iterable[str]) -> str:
     """The end of a sentence that tells which known name may have been meant."""
     known = list(known)
     if near := closest(name, known):

@@ -9,14 +9,14 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from ..record import MOST_WHOLE, FilePath, Id, Moment, Name, Names, Record, Seconds, Text, Values, Whole
+from ..record import MAX_INTEGER, FilePath, Id, Integer, Name, Names, Record, Seconds, Text, Timestamp, Values
 from ..sweeps import Sweep
 from .definition import Alerts, GraphStep, Retention
 from .records import Missed, Overlap, Pipeline, PipelineRun, StepRun, Trigger, TriggerKind, Version
 
-MOST_KEY = 250  # characters of a caller's Idempotency-Key
+MAX_KEY_LENGTH = 250  # characters of a caller's Idempotency-Key
 # of a version
-Number = Annotated[int, Meta(ge=1, le=MOST_WHOLE)]
+Number = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
 
 
 class ScheduleRequest(Record, frozen=True, kw_only=True):
@@ -81,7 +81,7 @@ class PromoteRequest(Record, frozen=True, kw_only=True):
     name: Name = ""
     note: Text = ""
     schedule: ScheduleRequest | None = None
-    retries: Whole = 0
+    retries: Integer = 0
     timeout: Seconds | None = None
     environment: Literal["warn", "refuse", "ignore"] = "warn"
     outputs: Names = []
@@ -116,7 +116,7 @@ class RunRequest(Record, frozen=True, kw_only=True):
 
     parameters: Values = {}
     version: Number | None = None
-    scheduled_time: Moment = ""
+    scheduled_time: Timestamp = ""
 
 
 class RetryRequest(Record, frozen=True, kw_only=True):
@@ -138,8 +138,8 @@ class BackfillRequest(Record, frozen=True, kw_only=True):
         dry_run: only count.
     """
 
-    start: Moment
-    end: Moment
+    start: Timestamp
+    end: Timestamp
     trigger_id: Id = ""
     dry_run: bool = False
 

@@ -1,4 +1,4 @@
-"""A pipeline's file: what it says, what is wrong with it and where, and how it is written."""
+"""Checking a pipeline's text."""
 
 from __future__ import annotations
 
@@ -8,27 +8,24 @@ from itertools import chain, islice
 import msgspec
 
 from .definition import PipelineCheck, PipelineDefinition, Problem
-from .editing import add_step, dump
-from .graph import graph, problems_of
-from .json_types import Fitting
-from .order import edges, find_cycle
+from .order import edges, find_cycle, graph
+from .problems import problems_of
 from .references import Path
+from .type_checker import TypeChecker
 from .yaml_reader import Document, read
-
-__all__ = ["MAX_PROBLEMS", "add_step", "check_text", "dump"]
 
 MAX_PROBLEMS = 100
 
 
 def check_text(
-    text: str, look: Callable[[PipelineDefinition], Iterable[tuple[Path, str]]] | None = None
+    text: str, more_problems: Callable[[PipelineDefinition], Iterable[tuple[Path, str]]] | None = None
 ) -> PipelineCheck:
-    """What a pipeline's text says, and all that is wrong with it; nothing is raised.
+    """Parse and check a pipeline's text; problems are returned, not raised.
 
-    The definition is given where its types are right, the graph where its steps have an order, too.
+    The result has a definition if all types are right, and a graph if the steps also form no cycle.
 
     Args:
-        look: what else is wrong with a definition, such as notebooks that do not exist, with its place.
+        more_problems: finds further problems of a definition, such as missing notebooks, with their paths.
     """
     document = read(text)
     if not document.readable:
@@ -36,14 +33,14 @@ def check_text(
     if document.value is None:
         document.complain("There is nothing here yet: a pipeline has steps, each with a notebook.", (1, 1))
         return PipelineCheck(problems=_sorted(document))
-    fitting = Fitting(document.written)
-    value = fitting.fit(document.value, PipelineDefinition)
-    for path, sentence, of_key in fitting.problems:
+    checker = TypeChecker(document.written)
+    value = checker.check(document.value, PipelineDefinition)
+    for path, sentence, of_key in checker.problems:
         document.complain(sentence, document.keys.get(path, document.place(path)) if of_key else document.place(path))
-    if fitting.problems:
+    if checker.problems:
         return PipelineCheck(problems=_sorted(document))
     definition = msgspec.convert(value, PipelineDefinition)
-    found = chain(problems_of(definition, MAX_PROBLEMS), look(definition) if look else ())
+    found = chain(problems_of(definition, MAX_PROBLEMS), more_problems(definition) if more_problems else ())
     for path, sentence in islice(found, MAX_PROBLEMS):
         document.complain(sentence, document.place(path))
     drawn = [] if find_cycle(edges(definition)) else graph(definition)

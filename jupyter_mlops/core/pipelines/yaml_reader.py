@@ -1,7 +1,7 @@
-"""YAML as JSON values, with the place of every key and value.
+"""YAML as JSON values, with the line and column of every key and value.
 
-Scalars are what YAML 1.2 says (``on`` and ``3:8`` are texts), keys are always texts, dates are texts. Aliases and merge
-keys are followed; what they stand for is counted each time, so that a small file cannot become a large value.
+Scalars follow YAML 1.2 (``on`` and ``3:8`` are strings); keys and dates are always strings. Aliases and merge keys are
+resolved, and their nodes count each time, so a small file cannot expand into a huge value.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
-from ..values import MAX_DEPTH
+from ..values import MAX_DEPTH, type_of
 from .definition import Problem
 from .references import Path
 
-# of a pipeline of a thousand steps
+# enough for a thousand steps
 MAX_LENGTH = 200_000
 MAX_NODES = 50_000
 MAX_MESSAGE = 400
@@ -48,15 +48,15 @@ _WORDS: dict[str, bool | None] = {
 
 @dataclass
 class Document:
-    """What a text says.
+    """A parsed text.
 
     Attributes:
-        value: as JSON has it; None where the text is empty or cannot be read.
-        places: line and column, from 1, of each value that is written there; of its key where it has several lines.
-        keys: those of each key.
-        written: scalars that are no texts, as they are written.
-        problems: what is wrong with it as YAML.
-        readable: whether it was read to its end.
+        value: as JSON; None if the text is empty or cannot be parsed.
+        places: line and column, from 1, of each value; of its key if the value spans several lines.
+        keys: line and column of each key.
+        written: source text of the scalars that are not strings.
+        problems: YAML errors.
+        readable: whether it was parsed to its end.
     """
 
     value: Any = None
@@ -67,24 +67,23 @@ class Document:
     readable: bool = True
 
     def place(self, path: Path) -> Place:
-        """Where a value is written, or where what should hold it is."""
+        """Line and column of a value, or of the closest ancestor that exists."""
         while path and path not in self.places:
             path = path[:-1]
         return self.places.get(path, (1, 1))
 
     def complain(self, message: str, place: Place) -> None:
-        """Note what is wrong somewhere."""
-        # it may quote what somebody wrote
+        """Add a problem, cut to a readable length."""
         message = message if len(message) < MAX_MESSAGE else message[:MAX_MESSAGE] + "…"
         self.problems.append(Problem(message=message, line=place[0], column=place[1]))
 
 
-class _EndError(Exception):
-    """What follows is not read."""
+class _StopReadingError(Exception):
+    """The rest of the text is skipped."""
 
 
 def read(text: str) -> Document:
-    """Read a text; nothing is raised."""
+    """Parse a text; problems are collected, not raised."""
     document = Document()
     if len(text) > MAX_LENGTH:
         document.complain(f"This text is too long: {len(text):,} characters, and {MAX_LENGTH:,} are allowed.", (0, 0))
@@ -103,7 +102,7 @@ def read(text: str) -> Document:
     except YAMLError as error:
         document.complain(f"This is no valid YAML: {str(error).splitlines()[0]}.", (1, 1))
         document.readable = False
-    except _EndError:
+    except _StopReadingError:
         document.readable = False
     return document
 
@@ -112,7 +111,7 @@ class _Reader:
     def __init__(self, text: str, document: Document) -> None:
         self.document = document
         self.events: Iterator[Event] = YAML(typ="safe", pure=True).parse(text.removeprefix("\ufeff"))
-        # by name of the anchor, what it stands for and of how many nodes that is
+        # by anchor: its value and the value's number of nodes
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.nodes = 0
 
@@ -126,7 +125,7 @@ class _Reader:
             self.document.value = self.node(next(self.events), (), None)
 
     def node(self, event: Any, path: Path, key: Place | None) -> Any:
-        """The value that begins with an event."""
+        """The value that starts with an event."""
         place = _place(event)
         self.document.places[path] = place
         if isinstance(event, AliasEvent):
@@ -139,7 +138,7 @@ class _Reader:
         self.count(1, place)
         if len(path) > MAX_DEPTH:
             self.complain("This is nested too deeply.", place)
-            raise _EndError
+            raise _StopReadingError
         if isinstance(event, ScalarEvent):
             value = self.scalar(event, path)
             if not event.value and key:
@@ -162,7 +161,7 @@ class _Reader:
             place = _place(event)
             if not isinstance(event, ScalarEvent):
                 self.complain("Only a text can be a key.", place)
-                raise _EndError
+                raise _StopReadingError
             self.count(1, place)
             self.check_tag(event, ("str", "merge"))
             name = self.whole(event)
@@ -200,7 +199,7 @@ class _Reader:
         if tag == "str" or (not tag and event.style is not None):
             return text
         value = _plain_value(text, tag)
-        if tag and tag != _kind(value):
+        if tag and (type_of(value) if value is not None else "null") != tag:
             self.complain(f"“{text}” is not of the kind that its tag !!{tag} says.", _place(event))
         if isinstance(value, float) and not math.isfinite(value):
             self.complain(f"“{text[:40]}” is no number that can be stored.", _place(event))
@@ -217,7 +216,7 @@ class _Reader:
         return text
 
     def check_tag(self, event: Any, known: tuple[str, ...]) -> str:
-        """The name of the tag that is written at a node, empty where none is."""
+        """The name of a node's explicit tag, empty without one."""
         tag = str(event.tag) if event.tag else ""
         if tag == "!":
             return "str"
@@ -231,7 +230,7 @@ class _Reader:
         self.nodes += nodes
         if self.nodes > MAX_NODES:
             self.complain(f"This has too many parts, aliases counted each time: {MAX_NODES:,} are allowed.", place)
-            raise _EndError
+            raise _StopReadingError
 
     def complain(self, message: str, place: Place) -> None:
         self.document.complain(message, place)
@@ -241,7 +240,7 @@ def _plain_value(text: str, tag: str) -> Any:
     if text in _WORDS:
         return _WORDS[text]
     if _INT.fullmatch(text) and tag != "float":
-        # int() refuses thousands of digits, and neither the store nor the wire has more than 64 bits
+        # int() rejects thousands of digits, and the store and the API hold 64 bits
         value = int(text, 0 if text[:2] in ("0o", "0x") else 10) if len(text) < 100 else 2**64
         return value if -(2**63) <= value < 2**64 else math.inf
     if _FLOAT.fullmatch(text):
@@ -250,22 +249,8 @@ def _plain_value(text: str, tag: str) -> Any:
 
 
 def plain(text: str) -> bool:
-    """Whether a text written without quotes is that text to YAML 1.2."""
+    """Whether YAML 1.2 reads an unquoted text as a string."""
     return not (text in _WORDS or _INT.fullmatch(text) or _FLOAT.fullmatch(text))
-
-
-def _kind(value: Any) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "bool"
-        case int():
-            return "int"
-        case float():
-            return "float"
-        case _:
-            return "str"
 
 
 def _place(event: Event) -> Place:

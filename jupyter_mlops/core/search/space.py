@@ -28,7 +28,7 @@ from ..errors import InvalidInputError
 from ..messages import Message
 from ..parameters import Parameter
 from ..sweeps import FieldCheck, Sampler, SpaceCheck
-from ..values import MAX_DEPTH, check_value, closest, looks_secret, too_deep
+from ..values import MAX_DEPTH, check_value, closest, looks_secret, nests_too_deep
 from .ranges import RANGE, number, values_of_range
 
 # what a form is told at most: JavaScript counts no further
@@ -117,7 +117,7 @@ def _json(text: str, parameter: Parameter) -> list[Any]:
 
 
 def _load(text: str) -> Any:
-    if too_deep(text.encode()):
+    if nests_too_deep(text.encode()):
         raise InvalidInputError(Message("This JSON is nested more than {max_depth} deep.", max_depth=MAX_DEPTH))
     try:
         value = json.loads(text)

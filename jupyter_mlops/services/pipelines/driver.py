@@ -19,7 +19,7 @@ from ...core.pipelines.definition import Step
 from ...core.pipelines.order import edges
 from ...core.pipelines.records import LogLine, PipelineRun, StepRun
 from ...core.pipelines.references import SCHEDULED_TIME
-from ...core.record import MOST_SECONDS, now
+from ...core.record import MAX_SECONDS, now
 from ...core.runs import RunError
 from ...core.states import STEP_OVER, SWEEP_OVER, PipelineRunState, StepState
 from ...core.sweeps import Sweep
@@ -347,7 +347,7 @@ class PipelineDriver:
         self._set(step, state=state, outputs=outcome.outputs or {}, **fields)
 
     def _repeat_later(self, step: StepRun, definition: Step, outcome: Outcome) -> None:
-        delay = min(definition.retry_delay * definition.retry_backoff ** min(step.failures, 50), MOST_SECONDS)
+        delay = min(definition.retry_delay * definition.retry_backoff ** min(step.failures, 50), MAX_SECONDS)
         retry_at = (datetime.now(UTC) + timedelta(seconds=delay)).isoformat(timespec="microseconds")
         text = f"Attempt {step.attempt} failed: {outcome.message} It is repeated in {delay:g} s."
         self._say(text, step.step)

@@ -13,7 +13,7 @@ import msgspec
 
 from ...core.errors import ConflictError, InvalidInputError
 from ...core.messages import Message
-from ...core.pipelines.graph import graph
+from ...core.pipelines.order import graph
 from ...core.pipelines.records import Pipeline, Version
 from ...core.pipelines.requests import PipelineChange, PipelineDetails, PromoteAnswer, PromoteRequest, VersionDiff
 from ...core.record import now

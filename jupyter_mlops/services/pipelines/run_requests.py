@@ -8,10 +8,9 @@ import msgspec
 
 from ...core.cron import iso
 from ...core.errors import ConflictError, NotFoundError
-from ...core.lenient import check_understood
+from ...core.lenient import check_supported
 from ...core.messages import Message
-from ...core.pipelines.graph import graph
-from ...core.pipelines.order import edges
+from ...core.pipelines.order import edges, graph
 from ...core.pipelines.records import PipelineRun, Trigger
 from ...core.pipelines.requests import (
     BackfillAnswer,
@@ -95,7 +94,7 @@ class RunRequests(Asking):
             )
         steps = {step.step: step for step in self.store.pipeline_runs.steps(run_id)}
         for record in (run, *steps.values()):
-            check_understood("run", record)
+            check_supported("run", record)
         if request.step and request.step not in steps:
             raise NotFoundError(Message("This run has no step “{step}”.", step=request.step))
         failed = {name for name, step in steps.items() if step.state in (StepState.FAILED, StepState.STOPPED)}

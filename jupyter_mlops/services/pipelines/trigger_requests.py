@@ -17,7 +17,7 @@ from ...core.cron import iso
 from ...core.errors import ConflictError, InvalidInputError, NotFoundError, TooManyCallsError
 from ...core.messages import Message
 from ...core.pipelines.records import Pipeline, PipelineRun, Trigger
-from ...core.pipelines.requests import MOST_KEY, RunRequest, ScheduleAnswer, ScheduleRequest, TriggerChange
+from ...core.pipelines.requests import MAX_KEY_LENGTH, RunRequest, ScheduleAnswer, ScheduleRequest, TriggerChange
 from ...core.record import now
 from ...store import Firing
 from ..base import Asking
@@ -123,9 +123,9 @@ class TriggerRequests(Asking):
             ConflictError: the pipeline is paused, or the key was used with other parameters.
             TooManyCallsError: the last minute had as many calls as the settings allow.
         """
-        if len(key) > MOST_KEY:
+        if len(key) > MAX_KEY_LENGTH:
             raise InvalidInputError(
-                Message("An Idempotency-Key may have {most_key} characters at most.", most_key=MOST_KEY)
+                Message("An Idempotency-Key may have {most_key} characters at most.", most_key=MAX_KEY_LENGTH)
             )
         time = iso(moment_of(request.scheduled_time)) if request.scheduled_time else ""
         # a run's id follows from what must not be repeated, so that the store itself refuses a second one

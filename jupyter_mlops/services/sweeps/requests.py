@@ -14,7 +14,7 @@ from uuid import uuid4
 import msgspec
 
 from ...core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
-from ...core.lenient import check_understood
+from ...core.lenient import check_supported
 from ...core.messages import Message
 from ...core.notebook import reading as notebooks
 from ...core.notebook.shared_cells import shared_prefix
@@ -241,7 +241,7 @@ class Sweeps(Asking):
             raise ConflictError(Message("Only a sweep that is over and has failed or stopped runs can be repeated."))
         runs = self.store.runs.of_sweep(sweep_id, states=[RunState.FAILED, RunState.STOPPED])
         for record in (sweep, *runs):
-            check_understood("sweep", record)
+            check_supported("sweep", record)
         for run in runs:
             self.store.runs.change(
                 run.id,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import UnavailableError
-from ...core.processes import past_proxies
+from ...core.processes import proxy_bypass
 from ...core.runs import RunExtras, RunSpec, SecretRef
 from ...secret_values import find_secret
 from ..attempt_files import files_folder, outputs_file
@@ -80,7 +80,7 @@ def kernel_environment(spec: RunSpec) -> dict[str, str]:
         MLOPS_ATTEMPT=str(spec.attempt),
     )
     environ.update(spec.env)
-    environ.update(past_proxies(environ))
+    environ.update(proxy_bypass(environ))
     return environ
 
 

@@ -15,7 +15,7 @@ from .references import Path
 _KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
-class Fitting:
+class TypeChecker:
     """A value while it is compared with records.
 
     Args:
@@ -29,7 +29,7 @@ class Fitting:
         self.written = written
         self.problems: list[tuple[Path, str, bool]] = []
 
-    def fit(self, value: Any, kind: Any, path: Path = ()) -> Any:
+    def check(self, value: Any, kind: Any, path: Path = ()) -> Any:
         """A value as its kind has it; where it does not fit, something to go on with."""
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             return self._record(value, kind, path)
@@ -39,9 +39,9 @@ class Fitting:
         if origin is dict and isinstance(value, dict):
             if arguments == (str, str):
                 value = {name: self._text(item, (*path, name)) for name, item in value.items()}
-            return {name: self.fit(item, arguments[1], (*path, name)) for name, item in value.items()}
+            return {name: self.check(item, arguments[1], (*path, name)) for name, item in value.items()}
         if origin is list and isinstance(value, list):
-            return [self.fit(item, arguments[0], (*path, position)) for position, item in enumerate(value)]
+            return [self.check(item, arguments[0], (*path, position)) for position, item in enumerate(value)]
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError:
@@ -61,7 +61,7 @@ class Fitting:
         for field in msgspec.structs.fields(kind):
             if field.required and field.name not in value:
                 self.problems.append((path, f"{_name(path)} lacks “{field.name}”.", False))
-        return {name: self.fit(item, fields[name], (*path, name)) for name, item in value.items() if name in fields}
+        return {name: self.check(item, fields[name], (*path, name)) for name, item in value.items() if name in fields}
 
     def _union(self, value: Any, arguments: tuple[Any, ...], path: Path) -> Any:
         if value is None and type(None) in arguments:
@@ -70,7 +70,7 @@ class Fitting:
         records = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, msgspec.Struct)]
         if len(kinds) > 1:
             kinds = records if isinstance(value, dict) else [kind for kind in kinds if kind not in records]
-        return self.fit(value, kinds[0], path)
+        return self.check(value, kinds[0], path)
 
     def _text(self, value: Any, path: Path) -> Any:
         """A number as it is written where a text is wanted; a list of values to try as the grammar of spaces has it."""
