@@ -99,3 +99,11 @@ def test_versions_are_one() -> None:
     import json
 
     assert json.loads((ROOT / "package.json").read_text())["version"] == __version__
+
+
+def test_files_that_the_architecture_names_exist() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    folders = [ROOT, *(ROOT / "jupyter_mlops" / place for place in ("", "core", "services/pipelines")), ROOT / "src"]
+    named = set(re.findall(r"`([\w/.-]+\.(?:py|tsx?|mjs|css))\b", text))
+    assert len(named) > 30
+    assert not {name for name in named if not any((folder / name).exists() for folder in folders)}
