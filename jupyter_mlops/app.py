@@ -1,4 +1,4 @@
-"""Floor 6: the Jupyter server extension."""
+"""The Jupyter server extension."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .settings import MlopsSettings
 
 
 class MlopsApp(ExtensionApp):
-    """Loads nothing heavy: the store is opened with the first request, Dask and MLflow never."""
+    """Opens the store with the first request, and never loads Dask or MLflow."""
 
     name = "jupyter_mlops"
     app_name = "jupyter-mlops"
@@ -23,7 +23,7 @@ class MlopsApp(ExtensionApp):
     classes = [MlopsSettings]
 
     def initialize_settings(self) -> None:
-        """Settings and the backend, not opened yet."""
+        """Create settings and backend without opening the store."""
         self.backend = Backend(MlopsSettings(parent=self), Path(self.serverapp.root_dir).expanduser().resolve())
         self.settings["mlops_backend"] = self.backend
         self.settings["mlops_openapi"] = _document
@@ -33,7 +33,7 @@ class MlopsApp(ExtensionApp):
         self.tail = RevisionTail(self.backend.news, self._emit, self.backend.revive, self._show_activity)
 
     def initialize_handlers(self) -> None:
-        """The routes."""
+        """Add the routes."""
         from .api.handlers import handlers
 
         self.handlers.extend(handlers("/"))
@@ -42,7 +42,7 @@ class MlopsApp(ExtensionApp):
         self.tail.start()
 
     async def stop_extension(self) -> None:
-        """Close what was opened."""
+        """Close the backend."""
         if hasattr(self, "tail"):
             await self.tail.stop()
             self.backend.close()
@@ -51,7 +51,7 @@ class MlopsApp(ExtensionApp):
         self.serverapp.event_logger.emit(schema_id=SCHEMA_ID, data=data)
 
     def _show_activity(self) -> None:
-        """A server whose runs go on is at work, and no hub should end it as idle."""
+        """Keep a hub from culling the server while its runs go on."""
         if self.backend.is_busy():
             self.serverapp.web_app.settings["last_activity_times"]["jupyter_mlops"] = datetime.now(UTC)
 

@@ -1,4 +1,4 @@
-"""Which packages a kernel's environment holds."""
+"""Lists the packages installed in a kernel's environment."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ from .core.runs import Kernelspec
 
 _LIST = """
 import importlib.metadata as m, sys
-# what lies where the asking process happens to be is not installed
-sys.path = [place for place in sys.path if place]
+# the working directory is not part of the environment
+sys.path = [path for path in sys.path if path]
 names = {d.metadata["Name"] + "==" + d.version for d in m.distributions() if d.metadata["Name"]}
 print("python==" + sys.version.split()[0])
 print("\\n".join(sorted(names, key=str.lower)))
 """
-# as jupyter_client has it: such a name stands for the interpreter that starts the kernel
+# jupyter_client replaces such a name by its own interpreter
 OWN_PYTHON = re.compile(r"^python(3(\.\d+)?)?$")
-_PATIENCE = 60.0  # s
-LOOK_AGAIN = 10.0  # s
+_TIMEOUT = 60.0  # s
+CACHE_SECONDS = 10.0
 _one_at_a_time = threading.Lock()
 
 
-def packages_of_late(kernel: str, spec: Kernelspec | None = None) -> tuple[str, str] | None:
-    """As :func:`packages`, for those who ask again and again: looked at anew every few seconds."""
-    return packages(kernel, str(int(time.monotonic() // LOOK_AGAIN)), spec)
+def recent_packages(kernel: str, spec: Kernelspec | None = None) -> tuple[str, str] | None:
+    """As :func:`packages`, cached for some seconds."""
+    return packages(kernel, str(int(time.monotonic() // CACHE_SECONDS)), spec)
 
 
 def packages(kernel: str, occasion: str, spec: Kernelspec | None = None) -> tuple[str, str] | None:
-    """Package list of a kernel's own interpreter and a short hash of it; None for other languages.
+    """Package list of a kernel's interpreter and a short hash of it; None for other languages.
 
     Args:
         kernel: name of its kernelspec.
-        occasion: each, such as a sweep, looks once; packages are installed between them.
-        spec: what it is started by; None takes this process's own kernel of that name.
+        occasion: cache key; packages may be installed between two occasions.
+        spec: None looks the kernel up in this process's environment.
     """
-    # whoever asks meanwhile asks the same: a process of its own would only make both wait longer
+    # concurrent callers want the same list: let the second one wait and use the cache
     with _one_at_a_time:
         started = _started_by(kernel) if spec is None else (spec.argv[0], tuple(spec.env.items()))
         return started and _packages(*started, occasion)
 
 
 def _started_by(kernel: str) -> tuple[str, tuple[tuple[str, str], ...]] | None:
-    """Program and variables of this process's own kernel of a name."""
-    # takes as long to import as all else of a command together
+    """Program and variables of an installed kernel."""
+    # slow to import
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
     try:
@@ -67,11 +67,7 @@ def _packages(program: str, variables: tuple[tuple[str, str], ...], occasion: st
 
 
 def _list_packages(program: str, variables: dict[str, str]) -> str | None:
-    """One line ``name==version`` for Python and each package of a kernel's own interpreter.
-
-    Returns:
-        None for kernels of other languages, and where the interpreter does not answer.
-    """
+    """One line ``name==version`` for Python and each package; None if the interpreter is not Python or fails."""
     if "python" not in Path(program).name:
         return None
     try:
@@ -79,7 +75,7 @@ def _list_packages(program: str, variables: dict[str, str]) -> str | None:
             [sys.executable if OWN_PYTHON.match(program) else program, "-c", _LIST],
             capture_output=True,
             text=True,
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT,
             check=False,
             env=os.environ | {name: os.path.expandvars(value) for name, value in variables.items()},
         )

@@ -1,4 +1,4 @@
-"""Puts the store's revisions onto Jupyter's event bus, and looks whether somebody works on what is there."""
+"""Publishes the store's revisions on Jupyter's event bus, and keeps the service alive."""
 
 from __future__ import annotations
 
@@ -25,60 +25,65 @@ SCHEMA = {
     },
 }
 POLL_SECONDS = 0.5
-LOOK_SECONDS = 10.0
+REVIVE_SECONDS = 10.0
 ACTIVITY_SECONDS = 20.0
 
 
 class RevisionTail:
-    """Watches the store from the first request on, and tells the bus of each change.
+    """Polls the store from the first request on, and emits an event for each change.
 
     Args:
-        news: number of the last change in the store, and ids of the sweeps changed after the given one,
-            None for the one before the first request; None where no request came yet. Called in a thread.
+        news: returns the store's revision and the ids of the sweeps changed after the given revision; None before the
+            first request. Called in a thread.
         emit: puts data on the bus; called in the event loop's thread.
-        look: asked at once and then from time to time to see to it that what waits is worked on. Called in a thread.
-        show_activity: called from time to time, in a thread.
+        revive: starts the service if work waits. Called in a thread, at once and then periodically.
+        show_activity: called periodically in a thread.
     """
 
     def __init__(
         self,
         news: Callable[[int | None], tuple[int, list[str]] | None],
         emit: Callable[[dict[str, Any]], None],
-        look: Callable[[], None],
+        revive: Callable[[], None],
         show_activity: Callable[[], None] = lambda: None,
     ) -> None:
         self._news = news
         self._emit = emit
-        self._look = look
+        self._revive = revive
         self._show_activity = show_activity
         self._seen: int | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begin; the running event loop is needed."""
+        """Start polling in the running event loop."""
         loop = asyncio.get_running_loop()
-        reading = _repeat(POLL_SECONDS, self._tell, "The store of jupyter-mlops cannot be read for changes")
-        looking = _repeat(
-            LOOK_SECONDS,
-            partial(asyncio.to_thread, self._look),
-            "The service of jupyter-mlops cannot be looked after",
-            0.0,
-        )
-        showing = _repeat(
-            ACTIVITY_SECONDS,
-            partial(asyncio.to_thread, self._show_activity),
-            "Whether jupyter-mlops is at work cannot be told",
-        )
-        self._tasks = [loop.create_task(coroutine) for coroutine in (reading, looking, showing)]
+        self._tasks = [
+            loop.create_task(_repeat(seconds, work, error, first))
+            for seconds, first, work, error in (
+                (POLL_SECONDS, POLL_SECONDS, self._poll, "jupyter-mlops cannot read changes from its store"),
+                (
+                    REVIVE_SECONDS,
+                    0.0,
+                    partial(asyncio.to_thread, self._revive),
+                    "jupyter-mlops cannot start its service",
+                ),
+                (
+                    ACTIVITY_SECONDS,
+                    ACTIVITY_SECONDS,
+                    partial(asyncio.to_thread, self._show_activity),
+                    "jupyter-mlops cannot tell whether it is busy",
+                ),
+            )
+        ]
 
     async def stop(self) -> None:
-        """End."""
+        """Stop polling."""
         for task in self._tasks:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    async def _tell(self) -> None:
+    async def _poll(self) -> None:
         news = await asyncio.to_thread(self._news, self._seen)
         if news is None:
             return
@@ -88,11 +93,8 @@ class RevisionTail:
         self._seen = revision
 
 
-async def _repeat(
-    seconds: float, turn: Callable[[], Awaitable[None]], complaint: str, first: float | None = None
-) -> None:
+async def _repeat(seconds: float, turn: Callable[[], Awaitable[None]], complaint: str, pause: float) -> None:
     failing = False
-    pause = seconds if first is None else first
     while True:
         await asyncio.sleep(pause)
         pause = seconds
@@ -100,7 +102,7 @@ async def _repeat(
             await turn()
             failing = False
         except Exception:
-            # what cannot be done now may be done later; said once, not each time
+            # try again later, but log an unbroken series of failures once
             if not failing:
                 log.exception("%s", complaint)
             failing = True

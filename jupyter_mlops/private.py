@@ -17,12 +17,12 @@ _ELSEWHERE = "set MlopsSettings.data_dir to a folder of your own"
 
 
 def private(path: str, flags: int) -> int:
-    """``opener`` of :func:`open`: what it creates can be read by this user alone."""
+    """``opener`` for :func:`open` that creates files with mode 0600."""
     return os.open(path, flags, 0o600)
 
 
 def write_private(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON that only this user may read, all at once."""
+    """Write JSON atomically, readable only by this user."""
     beside = path.with_suffix(f".{os.getpid()}.tmp")
     with open(beside, "w", encoding="utf-8", opener=private) as file:
         json.dump(content, file)
@@ -30,12 +30,10 @@ def write_private(path: Path, content: dict[str, Any]) -> None:
 
 
 def make_private(folder: Path, *names: str) -> None:
-    """Make a folder where there is none, with folders of some names in it, and close it and those to other users.
-
-    Files that lie directly in it are closed, too.
+    """Create a folder with subfolders if necessary, and revoke other users' access to them and to the files in it.
 
     Raises:
-        UnavailableError: it cannot be made, belongs to another user, or lies where files cannot be closed to others.
+        UnavailableError: it cannot be created, belongs to another user, or its file system has no permissions.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

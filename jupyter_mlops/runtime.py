@@ -1,4 +1,4 @@
-"""Builds the service's parts and closes them in reverse."""
+"""Assembles the service and runs its main loop."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ TIDY_SECONDS = 3600.0
 
 
 class Runtime:
-    """The one process that runs sweeps and pipelines: takes them from the store and drives them to their end."""
+    """The service: takes sweeps and pipeline runs from the store and executes them."""
 
     def __init__(self, settings: MlopsSettings) -> None:
         self.settings = settings
         self._stack = AsyncExitStack()
         self._started_at = now()
         self._working_at = time.monotonic()
-        self._said: ServiceInfo | None = None
+        self._published: ServiceInfo | None = None
         self._seen = -1
-        self._beside: dict[str, tuple[float, asyncio.Task[None]]] = {}  # when each was begun
+        self._periodic: dict[str, tuple[float, asyncio.Task[None]]] = {}  # start time and task
         self._beating: asyncio.Task[None] | None = None
         self._busy = False
         self._wanted = True
@@ -67,7 +67,7 @@ class Runtime:
         self._stack.callback(self.context.thread.shutdown)
         self._stack.push_async_callback(self.context.close)
         self._stack.push_async_callback(self._close_targets)
-        self._stack.callback(self._say_nothing)
+        self._stack.callback(self._clear_info)
         self.drivers = Drivers(self.context)
         self._stack.push_async_callback(self.drivers.close)
         self.pipeline_runs = PipelineRuns(self.context, self.drivers)
@@ -78,7 +78,7 @@ class Runtime:
         return self
 
     async def __aexit__(self, *details: object) -> None:
-        tasks = [task for _, task in self._beside.values()]
+        tasks = [task for _, task in self._periodic.values()]
         tasks += [self._beating] if self._beating else []
         for task in tasks:
             task.cancel()
@@ -90,7 +90,7 @@ class Runtime:
         self._wanted = False
 
     async def serve(self) -> None:
-        """Work until there is nothing to do for a while, or until another service took over."""
+        """Work until idle for a while, or until another service takes over."""
         warming = asyncio.create_task(self._warm_up())
         self._beating = asyncio.create_task(self._beat())
         try:
@@ -98,7 +98,7 @@ class Runtime:
                 try:
                     pause = self._turn()
                 except StoreFailedError as error:
-                    # nothing can be written down, so nothing can be done; what workers have goes on
+                    # nothing can be stored, so nothing can be done; runs on workers go on
                     log.error("%s", error.message)
                     self._seen = -1
                     pause = UPKEEP_SECONDS
@@ -115,7 +115,7 @@ class Runtime:
             log.warning("%s", error.message)
 
     async def _beat(self) -> None:
-        """Show other services that this one lives, and take over from those that do not."""
+        """Send this service's heartbeat, and take over the runs of lost services."""
         while True:
             try:
                 self.context.store.leases.beat()
@@ -128,7 +128,7 @@ class Runtime:
             await asyncio.sleep(self.pipeline_runs.beat_seconds)
 
     def _turn(self) -> float:
-        """Do what there is to do; seconds until the next turn."""
+        """One turn of work; returns the seconds until the next."""
         self.drivers.reap()
         ended = self.pipeline_runs.reap()
         self.scheduler.turn()
@@ -138,26 +138,25 @@ class Runtime:
             self.drivers.take_up()
             self.pipeline_runs.take_up()
             self._seen = revision
-        self._do_beside("upkeep", UPKEEP_SECONDS, self._keep_up)
-        self._do_beside("tidying", TIDY_SECONDS, lambda: retention.apply(self.context))
-        self._say()
+        self._run_periodically("upkeep", UPKEEP_SECONDS, self._upkeep)
+        self._run_periodically("retention", TIDY_SECONDS, lambda: retention.apply(self.context))
+        self._publish_info()
         due = self.scheduler.next_due
-        # what is overdue is under way, such as a look at files
+        # what is overdue is in progress, such as listing files
         return min(POLL_SECONDS, due) if due is not None and due > 0 else POLL_SECONDS
 
-    def _do_beside(self, name: str, seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Begin what is done from time to time, where it is due and its last time is over."""
-        begun, last = self._beside.get(name, (-math.inf, None))
+    def _run_periodically(self, name: str, seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Start a periodic task if it is due and its last execution has ended."""
+        begun, last = self._periodic.get(name, (-math.inf, None))
         if time.monotonic() - begun <= seconds or (last is not None and not last.done()):
             return
-        self._beside[name] = (time.monotonic(), asyncio.create_task(work(), name=name))
+        self._periodic[name] = (time.monotonic(), asyncio.create_task(work(), name=name))
         if last is not None and (error := last.exception()) is not None:
             if isinstance(error, StaleEpochError | StoreFailedError):
                 raise error
             log.error("%s failed", name.capitalize(), exc_info=error)
 
-    async def _keep_up(self) -> None:
-        """What is done beside the sweeps every few seconds."""
+    async def _upkeep(self) -> None:
         await self.alerts.turn()
         await self.context.catch_up()
         self.context.tracking.keep()
@@ -172,14 +171,14 @@ class Runtime:
         return time.monotonic() - self._working_at > self.settings.service_idle_timeout
 
     def _is_scheduled(self) -> bool:
-        """Whether something is to be fired; a mark tells Jupyter servers that start, without opening the store."""
+        """Whether any trigger is active; a marker file tells starting Jupyter servers so without the store."""
         scheduled = self.scheduler.next_due is not None
         mark = self.context.layout.scheduled
         if scheduled != mark.exists():
             mark.touch(mode=0o600) if scheduled else mark.unlink(missing_ok=True)
         return scheduled
 
-    def _say(self) -> None:
+    def _publish_info(self) -> None:
         state, message = self.context.tracking.info()
         info = ServiceInfo(
             state="ready",
@@ -192,15 +191,15 @@ class Runtime:
             mlflow_message=message,
             targets=self.context.targets.infos(),
         )
-        if info != self._said:
-            self._said = info
+        if info != self._published:
+            self._published = info
             self.context.store.infos.put(info_key(self.context.layout), msgspec.to_builtins(info))
 
-    def _say_nothing(self) -> None:
+    def _clear_info(self) -> None:
         try:
             self.context.store.infos.put(info_key(self.context.layout), None)
         except StaleEpochError:
-            log.info("What the service says of itself is the next one's by now")
+            log.info("The next service has published its state")
 
     def _doing(self) -> str:
         runs = self.pipeline_runs.working
@@ -212,10 +211,10 @@ class Runtime:
     async def _close_targets(self) -> None:
         self._busy = bool(self.context.store.runs.live(self.context.service))
         for target in self.context.targets.used():
-            # runs go on without us, and the next service takes them up
+            # runs go on, and the next service follows them
             await (target.detach() if self._busy else target.close())
 
     def _close_tracking(self) -> None:
-        # notebooks that go on without us log there; it ends itself where no service follows
+        # running notebooks still log there; it ends itself if no service follows
         if not self._busy:
             self.context.tracking.close()

@@ -1,4 +1,4 @@
-"""Values of secrets, found where their references say, by the process that needs them."""
+"""Resolves references to secrets, in the process that needs the values."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def find_secret(name: str, reference: SecretRef, asker: str) -> str:
     """A secret's value.
 
     Args:
-        name: by which people know it.
-        asker: what this process is, such as ``worker``.
+        name: of the secret, for error messages.
+        asker: role of this process, such as ``worker``.
 
     Raises:
-        UnavailableError: it is not to be found; the sentence names the secret and the place, never a value.
+        UnavailableError: it cannot be found; the message names the secret and its place, never a value.
     """
     given = [kind for kind in ("env", "keyring", "file") if getattr(reference, kind)]
     if len(given) != 1:
@@ -52,7 +52,7 @@ def _from_keyring(name: str, entry: str) -> str:
         raise _missing(name, f"the package keyring is not installed here, to look for {entry}") from None
     try:
         value = keyring.get_password(service, user)
-    except Exception as error:  # each of its backends has its own
+    except Exception as error:  # each keyring backend raises its own errors
         raise _missing(name, f"the keyring did not give {entry} ({type(error).__name__})") from error
     if value is None:
         raise _missing(name, f"the keyring of this account has no entry {entry}")

@@ -1,4 +1,4 @@
-"""Every setting, once: the same for the server extension, the service and the command line."""
+"""Settings of the server extension, the service and the command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class MlopsSettings(SingletonConfigurable):
     The command line reads that file, too. None is needed on one machine.
     """
 
-    _closed: Path | None = None  # the data folder, once this process has closed it to other users
+    _closed: Path | None = None  # the data folder, once this process has made it private
 
     data_dir = Unicode(
         help="Folder of the store, the executed notebooks and the embedded MLflow. Must be on a local disk."
@@ -75,15 +75,15 @@ class MlopsSettings(SingletonConfigurable):
 
     @validate("data_dir")
     def _absolute_data_dir(self, proposal: Any) -> str:
-        # handed on to a service that works in another folder
+        # the service runs in another working directory
         return str(Path(proposal["value"]).expanduser().absolute())
 
     @property
     def data_path(self) -> Path:
-        """The data folder; made where it does not exist, and closed to other users.
+        """The data folder; created if necessary, and made private.
 
         Raises:
-            UnavailableError: it cannot be made, or not be closed to them.
+            UnavailableError: it cannot be created or made private.
         """
         path = Path(self.data_dir)
         if path != self._closed or not path.exists():
@@ -93,9 +93,9 @@ class MlopsSettings(SingletonConfigurable):
 
     @property
     def store_url(self) -> str:
-        """SQLAlchemy address of the store; it may hold a password, so it is shown nowhere."""
+        """SQLAlchemy URL of the store; it may hold a password, so never show it."""
         return self.store or f"sqlite:///{self.data_path / 'store.sqlite'}"
 
     def values(self) -> dict[str, Any]:
-        """All settings as JSON values, to hand on to the service's process."""
+        """All settings as JSON values, to pass to the service's process."""
         return {name: getattr(self, name) for name in self.trait_names(config=True)}

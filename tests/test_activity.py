@@ -21,7 +21,7 @@ from jupyter_mlops import events
 from jupyter_mlops.core.pipelines.definition import PipelineDefinition
 from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, Trigger, Version
 from jupyter_mlops.core.states import PIPELINE_RUN_OVER, SWEEP_OVER, PipelineRunState, SweepState
-from jupyter_mlops.services.process.launch import has_work, hold_back, is_held_back, is_running
+from jupyter_mlops.services.process.launch import has_work, is_running, is_suspended, suspend_service
 from jupyter_mlops.services.process.layout import Layout
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
@@ -44,13 +44,13 @@ def service(
 ) -> Iterator[Service]:
     """Whatever the server starts; ended with all it has started."""
     monkeypatch.setattr(events, "ACTIVITY_SECONDS", 0.2)
-    monkeypatch.setattr(events, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(events, "REVIVE_SECONDS", 0.2)
     # what a server does once its loop runs, which the test's server leaves out
     jp_asyncio_loop.run_until_complete(jp_serverapp.extension_manager.start_all_extensions())
     settings = MlopsSettings(data_dir=str(data_dir), local_slots=1)
     service = Service(settings, Store(settings.store_url))
     yield service
-    hold_back(settings)
+    suspend_service(settings)
     service.end()
     service.store.close()
 
@@ -149,7 +149,7 @@ def places(tmp_path: Path) -> Iterator[Path]:
     """A folder for a server and its service; both are ended."""
     yield tmp_path
     settings = MlopsSettings(data_dir=str(tmp_path / "mlops-data"))
-    hold_back(settings)
+    suspend_service(settings)
     Service(settings, Store(settings.store_url)).end()
 
 
@@ -174,7 +174,7 @@ def test_a_server_that_starts_starts_nothing_where_that_is_not_wanted(places: Pa
     if why == "nothing scheduled":
         Layout(data).scheduled.unlink()
     if why == "held back":
-        hold_back(settings)
+        suspend_service(settings)
     server = Jupyter(places, data, *(["--MlopsSettings.start_service=False"] if why == "the setting" else []))
     try:
         # the server looks at once when it starts
@@ -182,7 +182,7 @@ def test_a_server_that_starts_starts_nothing_where_that_is_not_wanted(places: Pa
             time.sleep(0.25)
             assert not is_running(settings)
         # looking is no asking
-        assert is_held_back(settings) == (why == "held back")
+        assert is_suspended(settings) == (why == "held back")
     finally:
         server.kill()
 

@@ -26,7 +26,7 @@ from jupyter_mlops.cli.starting import sweep_request
 from jupyter_mlops.core.errors import InvalidInputError
 from jupyter_mlops.core.notebook.declared import read_parameters
 from jupyter_mlops.core.search.space import build_space
-from jupyter_mlops.services.process.launch import info_key, is_held_back
+from jupyter_mlops.services.process.launch import info_key, is_suspended
 from jupyter_mlops.services.process.layout import Layout
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
@@ -469,10 +469,10 @@ def test_service_in_the_foreground_and_its_end(tmp_path: Path) -> None:
         # Ctrl-C says the same as “stop”; whoever starts one by hand takes it back
         foreground = cli.start("service")
         wait_until(lambda: cli.store.infos.get(key) is not None)
-        assert not is_held_back(cli.settings)
+        assert not is_suspended(cli.settings)
         foreground.send_signal(signal.SIGINT)
         foreground.communicate()
-        assert is_held_back(cli.settings)
+        assert is_suspended(cli.settings)
     finally:
         cli.close()
 

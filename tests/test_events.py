@@ -149,4 +149,4 @@ async def test_a_store_that_fails_once_is_asked_again(
     assert asked[:8] == [None, None, None, None, 4, 6, 6, 7]
     assert emitted == [{"revision": 6, "sweeps": ["a"]}, {"revision": 7, "sweeps": []}]
     # said once, not twice a second
-    assert len([record for record in caplog.records if "cannot be read for changes" in record.message]) == 1
+    assert len([record for record in caplog.records if "cannot read changes" in record.message]) == 1

@@ -22,9 +22,9 @@ from jupyter_mlops.core.errors import UnavailableError
 from jupyter_mlops.core.pipelines.definition import PipelineDefinition
 from jupyter_mlops.core.pipelines.records import Pipeline, Trigger, Version
 from jupyter_mlops.services.process import systemd as keep
-from jupyter_mlops.services.process.launch import ensure_service, hold_back, is_held_back, is_running
+from jupyter_mlops.services.process.launch import ensure_service, is_running, is_suspended, suspend_service
 from jupyter_mlops.services.process.layout import Layout
-from jupyter_mlops.services.process.systemd import install, keeper, look, uninstall
+from jupyter_mlops.services.process.systemd import install, keeper, uninstall, unit_status
 from jupyter_mlops.services.process.unit import environment_text, unit_name, unit_path, unit_text
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
@@ -44,7 +44,7 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemd:
 def settings(data_dir: Path) -> Iterator[MlopsSettings]:
     settings = MlopsSettings(data_dir=str(data_dir), local_slots=1, service_idle_timeout=60.0)
     yield settings
-    hold_back(settings)
+    suspend_service(settings)
     end_all_of(data_dir)
 
 
@@ -125,7 +125,7 @@ def test_an_installed_unit_takes_over_from_the_service_in_the_background(
     wait_until(lambda: info(settings))
     before = info(settings)
     assert before is not None
-    assert not look(settings).installed
+    assert not unit_status(settings).installed
     kept = install(settings)
     assert kept.installed and kept.possible and kept.message == ""
     unit = unit_path(settings)
@@ -145,7 +145,7 @@ def test_an_installed_unit_takes_over_from_the_service_in_the_background(
     assert "--MlopsSettings.local_slots=1" in words
     assert oct(Layout(settings.data_path).unit_environment.stat().st_mode)[-3:] == "600"
     # nothing holds it back: a person who installs it wants it to live
-    assert not is_held_back(settings)
+    assert not is_suspended(settings)
 
 
 def test_what_changed_counts_after_installing_again(systemd: Systemd, settings: MlopsSettings) -> None:
@@ -208,10 +208,10 @@ def test_the_unit_starts_the_service_where_somebody_asks_for_something(
 @pytest.mark.parametrize(
     ("obstacle", "sentence"),
     [
-        ("no-program", "There is no systemd here. Have what starts things here run “jupyter mlops service”."),
+        ("no-program", "There is no systemd here. Let this system’s own process manager run “jupyter mlops service”."),
         ("container", "Nothing runs systemd here, as is usual in a container."),
-        ("no-bus", "systemd keeps nothing for this account now, as is so after su or sudo: log in as"),
-        ("macos", "Units are systemd’s, which this system does not have."),
+        ("no-bus", "systemd runs no user manager for this account, as happens after su or sudo: log in as"),
+        ("macos", "This system has no systemd."),
     ],
 )
 def test_where_no_unit_can_be_a_sentence_says_why(
@@ -223,7 +223,7 @@ def test_where_no_unit_can_be_a_sentence_says_why(
         monkeypatch.setenv("PATH", str(systemd.folder / "linger"))
     if obstacle == "macos":
         monkeypatch.setattr(sys, "platform", "darwin")
-    found = look(settings)
+    found = unit_status(settings)
     assert not found.possible and not found.installed and found.message.startswith(sentence)
     with pytest.raises(UnavailableError) as refused:
         install(settings)
@@ -232,7 +232,7 @@ def test_where_no_unit_can_be_a_sentence_says_why(
 
 
 def test_this_very_machine_answers_with_a_sentence_or_a_unit(settings: MlopsSettings) -> None:
-    found = look(settings)
+    found = unit_status(settings)
     assert found.possible or found.message.endswith(("service”.", ")"))
 
 
@@ -240,14 +240,14 @@ def test_what_systemd_refuses_is_said_and_leaves_nothing_installed(systemd: Syst
     systemd.say("refuses", "enable")
     with pytest.raises(UnavailableError, match=r"refused to enable --now .*: Failed to do that: Access denied"):
         install(settings)
-    assert not look(settings).installed
+    assert not unit_status(settings).installed
 
 
 def test_a_unit_that_ends_with_the_login_says_what_to_do(systemd: Systemd, settings: MlopsSettings) -> None:
     systemd.say("no-linger")
     kept = install(settings)
     assert kept.installed and f"“loginctl enable-linger {getpass.getuser()}”" in kept.message
-    assert look(settings).message == kept.message
+    assert unit_status(settings).message == kept.message
 
 
 # -- who fires -----------------------------------------------------------------------------------
@@ -261,7 +261,7 @@ def test_the_process_that_fires_is_named(systemd: Systemd, settings: MlopsSettin
     settings.start_service = False
     assert keeper(settings)[0] == "No service runs: nothing fires it until “jupyter mlops service” starts one."
     settings.start_service = True
-    hold_back(settings)
+    suspend_service(settings)
     sentence = "No service runs, as somebody stopped it: nothing fires it until “jupyter mlops service” starts one."
     assert keeper(settings) == (sentence, True)
     ensure_service(settings, wait=120)
@@ -310,7 +310,7 @@ def test_the_command_line_installs_and_removes_it(
     done = command(settings, "install")
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{unit_path(settings)} is installed: systemd keeps the service.\n"
-    assert done.stderr == f"{look(settings).message}\n" != "\n"
+    assert done.stderr == f"{unit_status(settings).message}\n" != "\n"
     assert is_running(settings)
     assert command(settings, "uninstall").stdout == "The unit is removed.\n"
     assert command(settings, "uninstall").stdout == "There is no unit; nothing was to be removed.\n"

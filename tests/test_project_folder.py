@@ -19,7 +19,7 @@ import pytest
 from conftest import wait_until
 
 from jupyter_mlops.core.errors import NotFoundError, UnavailableError
-from jupyter_mlops.services.pipelines import collecting as moving
+from jupyter_mlops.services.pipelines import file_mover as moving
 from jupyter_mlops.services.pipelines import project
 from jupyter_mlops.services.pipelines.project import ProjectFolder
 from jupyter_mlops.services.pipelines.safe_paths import digest_of

@@ -22,7 +22,7 @@ from jupyter_mlops.core.runs import Run
 from jupyter_mlops.core.states import SWEEP_OVER, RunState, SweepState
 from jupyter_mlops.core.sweeps import SweepRequest
 from jupyter_mlops.services.process import launch
-from jupyter_mlops.services.process.launch import ensure_service, hold_back, is_held_back, revive_service
+from jupyter_mlops.services.process.launch import ensure_service, is_suspended, revive_service, suspend_service
 from jupyter_mlops.services.sweeps.requests import Sweeps
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
@@ -41,7 +41,7 @@ def jp_server_config(data_dir: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def looking_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "LOOK_SECONDS", 0.5)
+    monkeypatch.setattr(events, "REVIVE_SECONDS", 0.5)
     monkeypatch.setattr(backend, "RETRY_SECONDS", 0.5)
 
 
@@ -53,7 +53,7 @@ def service(jp_serverapp: Any, jp_asyncio_loop: asyncio.AbstractEventLoop, data_
     settings = MlopsSettings(data_dir=str(data_dir), local_slots=1)
     service = Service(settings, Store(settings.store_url))
     yield service
-    hold_back(settings)
+    suspend_service(settings)
     service.end()
     service.store.close()
 
@@ -109,7 +109,7 @@ async def test_a_service_that_a_person_stopped_stays_stopped_until_they_ask_for_
     await until(lambda: service.pid is None)
     (jp_root_dir / "go").touch()
     for _ in range(12):
-        await asyncio.sleep(events.LOOK_SECONDS)
+        await asyncio.sleep(events.REVIVE_SECONDS)
         # looking is no asking
         await jp_fetch("mlops", "sweeps")
         assert service.pid is None
@@ -118,7 +118,7 @@ async def test_a_service_that_a_person_stopped_stays_stopped_until_they_ask_for_
     await until(lambda: service.store.sweeps.get(sweep_id).state in SWEEP_OVER)
     assert service.store.sweeps.get(sweep_id).counts == {"succeeded": 5}
     # and from now on it is looked after again
-    assert not is_held_back(service.settings)
+    assert not is_suspended(service.settings)
 
 
 # -- when it is started, and when not ------------------------------------------------------------
@@ -209,7 +209,7 @@ def test_what_rests_or_is_over_needs_no_service(
 
 
 def test_a_service_that_starts_while_somebody_says_stop_ends(settings: MlopsSettings, waiting: str) -> None:
-    hold_back(settings)
+    suspend_service(settings)
     env = os.environ | {"JUPYTER_MLOPS_SETTINGS": json.dumps(settings.values())}
     done = subprocess.run([sys.executable, "-m", "jupyter_mlops.service"], env=env, timeout=60, check=False)
     assert done.returncode == 0

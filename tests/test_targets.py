@@ -314,15 +314,15 @@ def test_a_free_slot_is_offered_to_who_has_waited_longest() -> None:
     woken: list[str] = []
     target.reserve("a", 1)
     for name in ("x", "y", "z"):
-        target.stand_in_line(name, lambda name=name: woken.append(name))
-    target.pass_on()
+        target.wait_for_slot(name, lambda name=name: woken.append(name))
+    target.wake_next()
     assert woken == []
-    target.leave_line("y")
+    target.stop_waiting("y")
     target.release("a", 1)
     target.release("a", 1)
     assert woken == ["x"]
     # x has nothing to do by now
-    target.pass_on()
+    target.wake_next()
     assert woken == ["x", "z"]
 
 

@@ -67,9 +67,9 @@ class ServiceKeepHandler(Boundary):
     @operation("read", ServiceKeep)
     async def get(self) -> None:
         """Whether the service outlives the login."""
-        from ..services.process.systemd import look
+        from ..services.process.systemd import unit_status
 
-        self.answer(await self.call(look, self.backend.settings))
+        self.answer(await self.call(unit_status, self.backend.settings))
 
     @operation("write", ServiceKeep)
     async def post(self) -> None:

@@ -14,7 +14,14 @@ import psutil
 from ..core.errors import ConflictError, UnavailableError
 from ..core.messages import Message
 from ..core.service import ServiceInfo
-from ..services.process.launch import hold_back, is_held_back, is_running, release, service_info, service_log
+from ..services.process.launch import (
+    is_running,
+    is_suspended,
+    resume_service,
+    service_info,
+    service_log,
+    suspend_service,
+)
 from ..services.process.layout import Layout
 from ..settings import MlopsSettings
 from ..store import Store
@@ -59,7 +66,7 @@ def _run(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
     if not arguments.until_idle:
         # who starts it by hand wants it to stay
         settings.service_idle_timeout = float("inf")
-    release(settings)
+    resume_service(settings)
     note(f"The service runs on {settings.data_path}; Ctrl-C ends it.")
     code = serve(settings)
     # another one was quicker; who wants this one in its place tries again
@@ -92,7 +99,7 @@ def _status(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
         print_json({"service": info})
         return 0
     if info.state == "off":
-        if is_held_back(settings):
+        if is_suspended(settings):
             print(f"off — it was stopped, and stays off {_UNTIL}")
         else:
             print("off — it starts by itself when there is work")
@@ -125,14 +132,14 @@ def _end(settings: MlopsSettings) -> bool:
         time.sleep(0.1)
         info = _info(settings)
     if info.state == "off":
-        hold_back(settings)
+        suspend_service(settings)
         return False
     if info.host != socket.gethostname() or info.pid is None or not _is_service(info.pid):
         raise UnavailableError(
             Message("The service runs on {host} as process {pid}; end it there.", host=info.host, pid=info.pid)
         )
     # before it ends: a server that sees it gone would start another
-    hold_back(settings)
+    suspend_service(settings)
     os.kill(info.pid, signal.SIGTERM)
     while is_running(settings):
         if time.monotonic() > deadline:

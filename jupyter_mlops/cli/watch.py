@@ -185,11 +185,11 @@ class ServiceWatch:
         self._looked = time.monotonic()
 
     def _keep(self) -> None:
-        from ..services.process.launch import is_held_back, is_running
+        from ..services.process.launch import is_running, is_suspended
 
         if is_running(self.session.settings):
             self._missed = False
-        elif self.session.settings.start_service and not is_held_back(self.session.settings):
+        elif self.session.settings.start_service and not is_suspended(self.session.settings):
             self.say("The service ended; it is started again.")
             self.session.wake()
         elif not self._missed:

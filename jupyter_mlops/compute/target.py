@@ -163,21 +163,21 @@ class Target:
         """Give an attempt's slot back, where it still has one."""
         if self._listeners.pop((run_id, attempt), None) is not None:
             self.used_at = time.monotonic()
-            self.pass_on()
+            self.wake_next()
 
-    def stand_in_line(self, who: str, wake: Callable[[], None]) -> None:
+    def wait_for_slot(self, who: str, wake: Callable[[], None]) -> None:
         """Have somebody woken when it is their turn to take a slot."""
         self._line.setdefault(who, wake)
 
-    def pass_on(self) -> None:
+    def wake_next(self) -> None:
         """Wake the first in the line where a slot is free; who does not take it passes it on."""
         if self._line and self.free > 0:
             self._line.pop(next(iter(self._line)))()
 
-    def leave_line(self, who: str) -> None:
+    def stop_waiting(self, who: str) -> None:
         """Wait no more."""
         self._line.pop(who, None)
-        self.pass_on()
+        self.wake_next()
 
     # -- attempts ----------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What all services that answer people have in common."""
+"""Base of the classes that serve users' requests."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ T = TypeVar("T", Sweep, Run, Pipeline, PipelineRun, Trigger)
 _NOUNS = {Sweep: "sweep", Run: "run", Pipeline: "pipeline", PipelineRun: "pipeline run", Trigger: "schedule or trigger"}
 
 
-class Asking:
-    """Answers on one store, about the files below one folder.
+class RequestsBase:
+    """Requests about the files below one folder.
 
-    All methods block for as long as the store takes; call them from a thread where that matters. An id that a person
-    gives is looked up by the methods of this class alone, never in the store: they hide what belongs to another folder.
+    All methods block on the store. Look up ids given by a user only with the methods of this class, never in the
+    store: they hide what belongs to other folders.
 
     Args:
         root: absolute; sweeps and pipelines of files outside it are not found.
@@ -35,7 +35,7 @@ class Asking:
         self.layout = Layout(settings.data_path)
 
     def sweep(self, sweep_id: str) -> Sweep:
-        """One sweep; as all that follow, it raises :class:`NotFoundError` for an id of another folder."""
+        """One sweep. Like the methods below, raises :class:`NotFoundError` for ids of other folders."""
         return self._below_root(self.store.sweeps.get(sweep_id))
 
     def run(self, run_id: str) -> Run:
@@ -63,6 +63,6 @@ class Asking:
             case _:
                 path = record.path
         if not Path(path).is_relative_to(self.root):
-            # word for word as the store says it of an id that does not exist
+            # the same words as for an id that does not exist
             raise NotFoundError(Message("There is no {nouns} {id}.", nouns=_NOUNS[type(record)], id=record.id))
         return record

@@ -1,4 +1,4 @@
-"""What all drivers of one service share."""
+"""Shared state of one service's drivers."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from .process.layout import Layout
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-PIPELINE_RUN = "pipeline-run:"  # before the id of a pipeline's run and its id in MLflow
+PIPELINE_RUN = "pipeline-run:"  # prefix of a pipeline run's id and its MLflow id
 BATCH = 100
-BESIDE_SECONDS = 0.1
+BACKGROUND_DELAY = 0.1  # s
 _NOT_YET = "Not in MLflow yet"
 
 
 @dataclass
 class Context:
-    """The parts that ``runtime`` builds, and the few verbs that need several of them.
+    """The parts that ``runtime`` builds, and the operations that need several of them.
 
     Attributes:
-        store: all that the service writes is written under ``epoch``.
-        service: name of this service among those on one store.
+        store: all writes carry ``epoch``.
+        service: name of this service, unique among those on one store.
     """
 
     store: Store
@@ -50,22 +50,22 @@ class Context:
     layout: Layout
     targets: Targets
     tracking: Tracking
-    # one thread: MLflow's writes keep their order, and SQLite has one writer anyway
+    # one thread keeps MLflow's writes in order, and SQLite has one writer anyway
     thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "tracking"))
-    # whether MLflow may lack something; an earlier service may have ended before telling it
+    # whether MLflow may lack something; an earlier service may have ended before reporting it
     behind: bool = True
     _telling: set[str] = field(default_factory=set)
-    _beside: dict[str, set[asyncio.Task[None]]] = field(default_factory=dict)
+    _background: dict[str, set[asyncio.Task[None]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.store = self.store.under(self.epoch)
 
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Call something of MLflow's in its thread."""
+        """Call an MLflow function in the tracking thread."""
         return await asyncio.get_running_loop().run_in_executor(self.thread, function, *arguments)
 
     async def begin_run(self, sweep: Sweep, run: Run, usage: MlflowUsage) -> tuple[str | None, dict[str, str]]:
-        """Child run of an attempt and its kernel's environment; no child where MLflow is gone."""
+        """Create an attempt's MLflow run; its id (None if MLflow is unavailable) and the kernel's environment."""
         try:
             child: str | None = await self.call(self.tracking.begin_run, sweep, run)
         except UnavailableError as error:
@@ -74,7 +74,7 @@ class Context:
         return child, self.tracking.kernel_env(sweep, run, child, usage.owns_runs)
 
     async def track(self, sweep: Sweep, run: Run) -> Run:
-        """Tell MLflow all of a finished run; ``tracked`` stays False where it must be told again later."""
+        """Report a finished run to MLflow; ``tracked`` stays False if that must be repeated later."""
         if run.id in self._telling:
             return run
         self._telling.add(run.id)
@@ -97,38 +97,38 @@ class Context:
         warnings = list(dict.fromkeys([*run.warnings, *not_comparable(metrics)]))
         return self._change(run, metrics=metrics, warnings=warnings, tracked=True, message=message)
 
-    def track_beside(self, sweep: Sweep, run: Run) -> None:
-        """Tell MLflow of a step's finished run while the next step begins; :meth:`told` waits for it."""
-        task = asyncio.create_task(self._track_beside(sweep, run))
-        tasks = self._beside.setdefault(sweep.pipeline_run, set())
+    def track_in_background(self, sweep: Sweep, run: Run) -> None:
+        """Report a step's finished run to MLflow while the next step begins; see :meth:`wait_until_tracked`."""
+        task = asyncio.create_task(self._track_in_background(sweep, run))
+        tasks = self._background.setdefault(sweep.pipeline_run, set())
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    async def _track_beside(self, sweep: Sweep, run: Run) -> None:
-        # MLflow's part is done while the next notebook is executed, not while that is made ready
-        await asyncio.sleep(BESIDE_SECONDS)
+    async def _track_in_background(self, sweep: Sweep, run: Run) -> None:
+        # do not slow the next kernel's start down
+        await asyncio.sleep(BACKGROUND_DELAY)
         try:
             await self.track(sweep, run)
         except ConflictError:
             log.info("Run %s moved on while MLflow was told of it", run.id, exc_info=True)
         except Exception:
-            log.exception("MLflow could not be told of run %s; that is tried again", run.id)
+            log.exception("Run %s could not be reported to MLflow; it will be retried", run.id)
             self.behind = True
 
-    async def told(self, pipeline_run: str) -> None:
-        """Wait until MLflow was told of all steps of a pipeline's run, or could not be."""
-        await asyncio.gather(*self._beside.pop(pipeline_run, ()))
+    async def wait_until_tracked(self, pipeline_run: str) -> None:
+        """Wait until all steps of a pipeline run were reported to MLflow, or failed to be."""
+        await asyncio.gather(*self._background.pop(pipeline_run, ()))
 
     async def close(self) -> None:
-        """Tell nothing more; the next service does."""
-        tasks = [task for tasks in self._beside.values() for task in tasks]
+        """Stop reporting; the next service goes on."""
+        tasks = [task for tasks in self._background.values() for task in tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def finish_sweep(self, sweep: Sweep) -> None:
-        """Close the parent run of a sweep, given as it is at its end; where MLflow is gone that follows."""
-        if not _has_parent_of_its_own(sweep):
+        """Close a finished sweep's parent run in MLflow, now or once MLflow is available again."""
+        if not _has_own_parent(sweep):
             return
         try:
             await self.call(self.tracking.finish_sweep, sweep)
@@ -139,7 +139,7 @@ class Context:
             self.store.infos.remove_unclosed(self.service, sweep.id)
 
     async def finish_pipeline(self, run: PipelineRun) -> None:
-        """Close a pipeline's run, as :meth:`finish_sweep` does a sweep."""
+        """Close a finished pipeline run in MLflow, now or once MLflow is available again."""
         if run.mlflow_run_id is None:
             return
         try:
@@ -151,34 +151,34 @@ class Context:
             self.store.infos.remove_unclosed(self.service, _unclosed_name(run))
 
     def finish_later(self, what: Sweep | PipelineRun, service: str = "") -> None:
-        """Have something closed in MLflow once it is over.
+        """Close a sweep or pipeline run in MLflow once it is over.
 
         Args:
-            service: whose MLflow holds it; empty means this one's.
+            service: whose MLflow holds it; empty means this service's.
         """
         self.store.infos.add_unclosed(service or self.service, _unclosed_name(what))
         self.behind = True
 
     def settle(self, sweep_id: str, why: str, service: str = "") -> Sweep:
-        """End with a sentence a sweep that cannot go on; MLflow is told later.
+        """End a sweep that cannot go on, and report that to MLflow later.
 
         Args:
-            service: whose MLflow holds it; empty means this one's.
+            service: whose MLflow holds it; empty means this service's.
         """
         sweep = self.store.sweeps.get(sweep_id)
-        if _has_parent_of_its_own(sweep):
-            # first: whoever is killed in between knows it
+        if _has_own_parent(sweep):
+            # first, so that it is not lost if this process is killed in between
             self.finish_later(sweep, service)
         self.behind = True
         return settle(self.store, sweep_id, why)
 
     def shares_mlflow(self, service: str) -> bool:
-        """Whether another service writes to the same MLflow, as far as it said; each has an embedded one of its own."""
+        """Whether another service is known to use the same external MLflow."""
         said = self.store.infos.get(f"service:{service}")
         return bool(self.tracking.external and said and said["mlflow_message"] == self.tracking.external)
 
     async def catch_up(self) -> None:
-        """Tell MLflow of the runs and the ends of sweeps it could not be told of."""
+        """Report to MLflow what could not be reported before."""
         if not self.behind:
             return
         self.behind = False
@@ -192,12 +192,12 @@ class Context:
             raise
 
     async def _tell(self, runs: list[Run]) -> int:
-        """How many of some runs MLflow knows all of by now; it stops with the first that it cannot be told of."""
+        """Report runs to MLflow until one fails; how many succeeded."""
         for number, run in enumerate(runs):
             sweep = self.store.sweeps.get(run.sweep_id)
             try:
                 if sweep.mlflow_run_id is None or (run.started_at is None and run.mlflow_run_id is None):
-                    # it never reached a worker: there is nothing to tell
+                    # it never reached a worker: there is nothing to report
                     self._change(run, tracked=True)
                 elif run.id not in self._telling and not (await self.track(sweep, run)).tracked:
                     return number
@@ -206,13 +206,13 @@ class Context:
         return len(runs)
 
     async def _finish(self, name: str) -> None:
-        """Close in MLflow what is over by now; what goes on is closed at its end."""
+        """Close a sweep or pipeline run in MLflow if it is over; others are closed when they end."""
         try:
             if name.startswith(PIPELINE_RUN):
                 run_id, _, mlflow_run_id = name.removeprefix(PIPELINE_RUN).partition(":")
                 run = self.store.pipeline_runs.get(run_id)
                 if run.state in PIPELINE_RUN_OVER:
-                    # it may have another one by now, in the MLflow of another service
+                    # by now it may have a different MLflow run with another service
                     await self.finish_pipeline(msgspec.structs.replace(run, mlflow_run_id=mlflow_run_id))
             else:
                 sweep = self.store.sweeps.get(name)
@@ -228,7 +228,7 @@ class Context:
         try:
             data = self.layout.result(run.id, run.attempt).read_bytes()
         except FileNotFoundError:
-            # its worker never finished it: what the store knows is all there is
+            # its worker never finished it
             return RunResult(
                 run_id=run.id,
                 attempt=run.attempt,
@@ -240,8 +240,8 @@ class Context:
         return decode(msgspec.json.decode(data), RunResult)
 
 
-def _has_parent_of_its_own(sweep: Sweep) -> bool:
-    """A notebook's step stands directly below its pipeline's run, which ends later."""
+def _has_own_parent(sweep: Sweep) -> bool:
+    """Whether the sweep has its own parent run; a plain step's run is a direct child of its pipeline's run."""
     return bool(sweep.space) or not sweep.pipeline_run
 
 

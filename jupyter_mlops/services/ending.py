@@ -11,19 +11,19 @@ from ..store import Store
 
 log = logging.getLogger(__name__)
 
-INTERNAL = "An internal error ended it"  # how the last word on what a defect of ours ended begins
+INTERNAL = "An internal error ended it"  # prefix of the message of internal errors
 
 
-def defect(error: BaseException) -> str:
-    """The last word on what a defect of ours ended."""
+def internal_error(error: BaseException) -> str:
+    """Message for what an unexpected exception ended."""
     return f"{INTERNAL} ({type(error).__name__}: {error}); see the service's log"
 
 
 def settle(store: Store, sweep_id: str, why: str) -> Sweep:
-    """Write down that a sweep and all its unfinished runs are over.
+    """End a sweep and all its unfinished runs.
 
     Args:
-        why: one sentence, for the sweep and for each of those runs.
+        why: one sentence, kept with the sweep and each of those runs.
     """
     sweep = store.sweeps.get(sweep_id)
     if sweep.state in SWEEP_OVER:

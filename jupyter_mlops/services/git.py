@@ -1,4 +1,4 @@
-"""What git knows of a folder. Where there is no git, or the folder is not in it, it knows nothing."""
+"""What git knows about a folder; empty answers without git or outside a repository."""
 
 from __future__ import annotations
 
@@ -6,28 +6,25 @@ import os
 import subprocess
 from pathlib import Path
 
-_PATIENCE = 10.0
-# set where a hook of git started us; they would name another repository
+_TIMEOUT = 10.0  # s
+# git hooks set these; they would name another repository
 _MISLEADING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
 
 
 def commit_of(folder: Path) -> str:
-    """Commit of the work tree round a folder, ``+`` behind it where the tree is dirty; empty outside git."""
+    """Commit of a folder's work tree, with ``+`` appended if the tree is dirty; empty outside git."""
     commit = _ask(folder, "rev-parse", "--verify", "--quiet", "HEAD")
     return commit + "+" if commit and _ask(folder, "status", "--porcelain") else commit
 
 
 def top_of(folder: Path) -> Path | None:
-    """The work tree round a folder, None outside git."""
+    """The folder's work tree, None outside git."""
     found = _ask(folder, "rev-parse", "--show-toplevel")
     return Path(found) if found else None
 
 
 def diff_of(folder: Path, limit: int) -> bytes | None:
-    """What is different below a folder from its commit; None where that is more than so many bytes.
-
-    New files that git was not told of are not part of it.
-    """
+    """Changes below a folder since its commit, without untracked files; None if they exceed ``limit`` bytes."""
     command = ["git", "diff", "HEAD", "--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--", "."]
     try:
         with subprocess.Popen(
@@ -44,14 +41,15 @@ def diff_of(folder: Path, limit: int) -> bytes | None:
 
 
 def commit_named(folder: Path, revision: str) -> str:
-    """Full id of the commit that a branch, a tag or the beginning of an id names; empty where none does."""
+    """Full id of the commit that a branch, tag or abbreviated id names; empty if there is none."""
     return _ask(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
 
 
 def check_out(folder: Path, commit: str, destination: Path) -> str:
-    """Lay out a commit's files below a folder, as a work tree has them; what is wrong, empty where nothing is.
+    """Check out a commit's files below a folder, without touching the repository, its index or its work tree.
 
-    The repository, its index and its work tree stay as they are.
+    Returns:
+        git's complaint, empty on success.
     """
     index = destination.with_name(destination.name + ".index")
     destination.mkdir(parents=True, exist_ok=True)
@@ -83,7 +81,7 @@ def _ask(folder: Path, *arguments: str) -> str:
             capture_output=True,
             text=True,
             errors="surrogateescape",
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT,
             check=False,
             env=_env(),
         )
@@ -93,6 +91,6 @@ def _ask(folder: Path, *arguments: str) -> str:
 
 
 def _env() -> dict[str, str]:
-    # whatever is only looked at must not take git's lock from a person who commits
+    # reading must not take git's lock from a person who commits
     environ = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
     return environ | {"GIT_OPTIONAL_LOCKS": "0"}

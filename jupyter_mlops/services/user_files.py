@@ -1,4 +1,4 @@
-"""Reading what a person named, and what is wrong with it where that cannot be."""
+"""Reads files that a user named, and resolves their kernels."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ KernelSpecs = Mapping[str, Mapping[str, Any]]
 
 
 def read_file(file: Path, what: str = "notebook") -> bytes:
-    """Bytes of a file that a person named.
+    """Read a file that a user named.
 
     Args:
-        what: it is, for sentences.
+        what: kind of file, for error messages.
 
     Raises:
-        NotFoundError, ForbiddenError, InvalidInputError: it is not there, may not be read, or is no file.
+        NotFoundError: the file does not exist.
+        ForbiddenError: permission is denied.
+        InvalidInputError: it is no regular file, or cannot be read.
     """
     try:
-        # reading a pipe would wait for ever
+        # reading a pipe would block for ever
         if file.exists() and not file.is_file():
             raise InvalidInputError(Message("{name} is a folder or a device, not a {what}.", name=file.name, what=what))
         return file.read_bytes()
@@ -42,7 +44,7 @@ def read_file(file: Path, what: str = "notebook") -> bytes:
 
 
 def kernel_problem(kernel: str, kernelspecs: KernelSpecs) -> str:
-    """Why a kernel cannot be used, empty where it can."""
+    """Why a kernel cannot be used; empty if it can."""
     if kernel in kernelspecs:
         return ""
     known = ", ".join(sorted(kernelspecs)) or "none"
@@ -51,17 +53,17 @@ def kernel_problem(kernel: str, kernelspecs: KernelSpecs) -> str:
 
 
 def resolve_kernel(kernel: str, kernelspecs: KernelSpecs) -> Kernelspec:
-    """What a kernel is started by in the environment of this process, so that it is the same in any other process.
+    """A kernel's spec with absolute paths, so that other processes start the same kernel.
 
     Raises:
-        InvalidInputError: it is not installed here; the sentence names those that are.
+        InvalidInputError: the kernel is not installed here; the message names those that are.
     """
     if problem := kernel_problem(kernel, kernelspecs):
         raise InvalidInputError(Message.verbatim(problem))
     found = kernelspecs[kernel]
     spec = found["spec"]
     program, *arguments = spec["argv"]
-    # as jupyter_client does it when it starts a kernel
+    # as jupyter_client does
     program = sys.executable if OWN_PYTHON.match(program) else shutil.which(program) or program
     return Kernelspec(
         argv=[program, *(word.replace("{prefix}", sys.prefix) for word in arguments)],

@@ -16,7 +16,7 @@ from ..core.errors import UnavailableError
 from ..core.messages import Message
 from ..core.runs import Run, RunResult
 from ..core.sweeps import Sweep
-from ..environments import packages, packages_of_late
+from ..environments import packages, recent_packages
 from ..private import private
 from .address import check_answers, external_uri
 from .fields import PARENT, below, file_name, log_parameters, log_values, milliseconds, sweep_tags
@@ -377,7 +377,7 @@ class Tracking:
     def _environment(self, client: MlflowClient, sweep: Sweep) -> str:
         """Short hash of the kernel's package list, which the parent run holds; empty where there is none."""
         kernel, spec = sweep.kernel, sweep.kernelspec
-        found = packages_of_late(kernel, spec) if sweep.pipeline_run else packages(kernel, sweep.id, spec)
+        found = recent_packages(kernel, spec) if sweep.pipeline_run else packages(kernel, sweep.id, spec)
         if found is None or sweep.mlflow_run_id is None:
             return ""
         text, short = found

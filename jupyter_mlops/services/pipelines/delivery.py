@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ...core.errors import MlopsError
 from ...core.runs import SecretRef
 from ...secret_values import find_secret
-from ..foreign import ask
+from ..timeouts import call_with_timeout
 from .alert_texts import Alert
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ async def deliver(alert: Alert, to: Sequence[tuple[int, str | SecretRef]]) -> di
 
 async def _deliver(number: int, alert: Alert, address: str | SecretRef) -> str:
     try:
-        return await ask(SECONDS, _send, number, alert, address)
+        return await call_with_timeout(SECONDS, _send, number, alert, address)
     except TimeoutError:
         return f"it did not answer within {SECONDS:g} s."
 

@@ -1,4 +1,4 @@
-"""Brings one run of a pipeline from its first step to its end."""
+"""Drives one pipeline run from its first step to its end."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from ..context import Context
 from ..sweeps.driver import WAITING
 from ..sweeps.manager import Drivers
 from .dependencies import Verdict, judge
+from .lost_steps import abandon_lost_attempt
 from .packages import Environments
 from .project import prepared
 from .steps import Outcome, Place, asked_of_steps, fingerprint, make_sweep, outcome_of, refusal, unchanged, values_of
-from .takeover import give_up
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +41,12 @@ _GOOD = frozenset({StepState.SUCCEEDED, StepState.REUSED})
 
 
 class PipelineDriver:
-    """Starts the steps of one run as soon as what they wait for is there, and writes down what becomes of them.
+    """Starts each step of a run as soon as its dependencies are met, and stores the outcome.
 
-    The store is the truth: whatever is kept here can be lost with the process.
+    The store is the only source of truth: all state kept here may be lost with the process.
 
     Args:
-        context: of the service.
-        drivers: that execute the sweeps behind its steps.
-        environments: what is installed.
+        drivers: execute the sweeps behind the steps.
         run: claimed by this service.
     """
 
@@ -67,7 +65,7 @@ class PipelineDriver:
     # -- the whole way -----------------------------------------------------------------------
 
     async def drive(self) -> None:
-        """Work until the run is over; what goes wrong with the run itself ends it with a sentence."""
+        """Work until the run is over; errors of the run itself fail it with a message."""
         try:
             await self._begin()
             while not await self._turn():
@@ -75,7 +73,7 @@ class PipelineDriver:
         except (StoreFailedError, StaleEpochError):
             raise
         except ConflictError:
-            log.info("Run %s is another service's by now", self.run.id, exc_info=True)
+            log.info("Run %s now belongs to another service", self.run.id, exc_info=True)
         except MlopsError as error:
             await self._finish(PipelineRunState.FAILED, str(error))
         finally:
@@ -112,7 +110,9 @@ class PipelineDriver:
             for i, name in enumerate(version.definition.steps)
         ]
         store.pipeline_runs.add_steps(run.id, new)
-        self._steps = {step.step: give_up(self.context, step) for step in store.pipeline_runs.steps(run.id)}
+        self._steps = {
+            step.step: abandon_lost_attempt(self.context, step) for step in store.pipeline_runs.steps(run.id)
+        }
         for step in self._steps.values():
             if step.state is StepState.RUNNING:
                 self._attend_to(step, self._attend(step))
@@ -133,10 +133,10 @@ class PipelineDriver:
             self._change(mlflow_experiment_id=number, mlflow_run_id=child)
 
     async def _look_at_environment(self) -> None:
-        """Say what is installed otherwise than at promotion.
+        """Record differences between the installed packages and those at promotion.
 
         Raises:
-            UnavailableError: it is, and the pipeline does not run then.
+            UnavailableError: there are some, and the pipeline refuses to run then.
         """
         version = self._place.version
         policy = version.definition.environment
@@ -155,11 +155,11 @@ class PipelineDriver:
     # -- turn by turn --------------------------------------------------------------------------
 
     async def _turn(self) -> bool:
-        """Do what there is to do; whether the run is over."""
+        """One turn of work; True when the run is over."""
         self._reap()
         self.run = run = self.store.pipeline_runs.get(self.run.id)
         if run.service != self.context.service or run.state is not PipelineRunState.RUNNING:
-            raise ConflictError(Message("This run is not ours any more."))
+            raise ConflictError(Message("Another service has taken this run over."))
         self._place = replace(self._place, run=run)
         if run.stop_requested and self._ending is None:
             self._end(PipelineRunState.STOPPED, run.message or "Stopped")
@@ -169,7 +169,7 @@ class PipelineDriver:
         if self._ending is not None:
             self._begin_nothing()
         else:
-            # what ends at once may let others begin
+            # a step that ends at once may unblock others
             while self._start_ready():
                 pass
         if any(step.state not in STEP_OVER for step in self._steps.values()):
@@ -194,13 +194,13 @@ class PipelineDriver:
             self.drivers.stop(step.sweeps[-1])
 
     def _begin_nothing(self) -> None:
-        """See to the steps that wait; one that ran may do so again where it turns out that it never began."""
+        """Stop waiting steps; a running step may return to waiting if its sweep turns out not to exist."""
         for step in list(self._steps.values()):
             if step.state is StepState.WAITING:
                 self._set(step, state=StepState.STOPPED, message="It was not begun", retry_at=None)
 
     def _start_ready(self) -> int:
-        """Begin, skip or refuse each step whose turn it is; how many moved."""
+        """Start, skip or fail each step whose dependencies are settled; how many changed."""
         moved = 0
         for name, step in list(self._steps.items()):
             if step.state is not StepState.WAITING or name in self._tasks:
@@ -239,10 +239,10 @@ class PipelineDriver:
             self._attend_to(step, self._attend(step))
 
     def _begin_attempt(self, step: StepRun, sweep: Sweep, data: bytes, mark: str = "") -> StepRun:
-        """Write down that an attempt begins, and its sweep.
+        """Store the start of an attempt, and its sweep.
 
         Args:
-            mark: its fingerprint, empty where it is never reused.
+            mark: its fingerprint, empty if the result is not reusable.
         """
         step = self._set(
             step,
@@ -263,7 +263,7 @@ class PipelineDriver:
         place = self._place
         mark = fingerprint(definition, place, sweep.fixed, place.version.lock.get(sweep.kernel, ""))
         earlier = self.store.pipeline_runs.reusable(self.run.pipeline_id, mark)
-        # what it read may be large
+        # hashing its inputs may take long
         if earlier is not None and await asyncio.to_thread(unchanged, earlier, place):
             self._reuse(step, earlier, sweep.fixed)
             return
@@ -295,14 +295,14 @@ class PipelineDriver:
         self._tasks[step.step].add_done_callback(lambda _: self.wake.set())
 
     async def _attend(self, step: StepRun) -> None:
-        """See one attempt to its end, and write down how it ended."""
+        """Follow one attempt and store its outcome."""
         sweep_id = step.sweeps[-1]
         said = step.message
         while True:
             try:
                 sweep = self.store.sweeps.get(sweep_id)
             except NotFoundError:
-                # the service ended between writing down the step and its sweep
+                # the service ended between storing the step and its sweep
                 self._set(step, state=StepState.WAITING, sweeps=step.sweeps[:-1])
                 return
             if sweep.state in SWEEP_OVER:
@@ -315,7 +315,7 @@ class PipelineDriver:
             if task is not None:
                 await asyncio.wait({task}, timeout=LOOK_SECONDS)
             if task is None or (task.done() and not task.cancelled() and task.exception()):
-                # let it be written down what went wrong
+                # give the manager time to store the error
                 await asyncio.sleep(LOOK_SECONDS)
         definition = self._place.version.definition.steps[step.step]
         lines = await asyncio.to_thread(self._project.bring_back)
@@ -324,7 +324,7 @@ class PipelineDriver:
         self._take(step, outcome_of(self.store, sweep, definition))
 
     def _take(self, step: StepRun, outcome: Outcome) -> None:
-        """Write down how an attempt ended, and whether there is a next one."""
+        """Store the outcome of an attempt, and schedule the next one if there is one."""
         if outcome.remark:
             self._say(outcome.remark, step.step)
         definition = self._place.version.definition.steps[step.step]
@@ -337,7 +337,7 @@ class PipelineDriver:
         }
         state = outcome.state
         if state is StepState.STOPPED and self._ending is None and not self.run.stop_requested:
-            # somebody stopped this step alone, and what needs it cannot go on
+            # a user stopped only this step; the steps behind it cannot run
             state = StepState.FAILED
         elif state is StepState.FAILED and self._ending is None and step.failures < definition.retries:
             self._repeat_later(step, definition, outcome)
@@ -351,7 +351,6 @@ class PipelineDriver:
         retry_at = (datetime.now(UTC) + timedelta(seconds=delay)).isoformat(timespec="microseconds")
         text = f"Attempt {step.attempt} failed: {outcome.message} It is repeated in {delay:g} s."
         self._say(text, step.step)
-        # one that could not even begin is still waiting
         self._set(
             step,
             state=StepState.WAITING,
@@ -363,7 +362,7 @@ class PipelineDriver:
             message=f"{outcome.message} It is repeated.",
         )
 
-    # -- writing down ----------------------------------------------------------------------------
+    # -- storing ---------------------------------------------------------------------------------
 
     def _set(self, step: StepRun, **fields: Any) -> StepRun:
         changed = self.store.pipeline_runs.change_step(step.id, expect_attempt=step.attempt, **fields)
@@ -396,7 +395,7 @@ class PipelineDriver:
     # -- the end -----------------------------------------------------------------------------------
 
     async def _close(self) -> None:
-        # what it finds must be told before the run is over
+        # its result belongs to the run's history
         await self._check_environment
         failed = [step for step in self._steps.values() if step.state is StepState.FAILED]
         if self._ending is not None:
@@ -414,8 +413,8 @@ class PipelineDriver:
                 self._stop_step(step)
                 error = RunError(name="Internal", message=message)
                 self._set(step, state=StepState.STOPPED, message=message, error=error, ended_at=now())
-        await self.context.told(self.run.id)
+        await self.context.wait_until_tracked(self.run.id)
         fields: dict[str, Any] = {"state": state, "message": message, "ended_at": now(), "stop_requested": False}
-        # in this order: who is killed in between does it once more
+        # in this order: repeated if the service is killed in between
         await self.context.finish_pipeline(msgspec.structs.replace(self.run, **fields))
         self._change(**fields)

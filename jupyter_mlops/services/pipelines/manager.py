@@ -1,4 +1,4 @@
-"""All pipeline runs that this service drives: whose turn it is, and which were left behind by others."""
+"""Claims queued pipeline runs, drives them, and takes over those of lost services."""
 
 from __future__ import annotations
 
@@ -14,29 +14,28 @@ from ...core.record import now
 from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
 from ...store import StaleEpochError, StoreFailedError
 from ..context import Context
-from ..ending import defect
+from ..ending import internal_error
 from ..sweeps.manager import Drivers
 from .driver import PipelineDriver
 from .packages import Environments
 
 log = logging.getLogger(__name__)
 
-MOST_RUNS = 32  # at once in one service; more would only wait for the same slots
-MOST_BEGUN = 4  # in one turn: what is due next must not wait until all of many have begun
-MOST_LOOKED_AT = 50  # first runs of pipelines in one turn; the next turn looks at the following ones
-LOOK_SECONDS = 2.0  # between two looks at what waits while nothing more can be begun
+MOST_RUNS = 32  # in parallel; more would only wait for the same slots
+MOST_BEGUN = 4  # per turn, so that a turn stays short
+MOST_LOOKED_AT = 50  # pipelines per turn
+LOOK_SECONDS = 2.0  # between two looks at the queue while all places are taken
 AWAY_SECONDS = 10.0  # between two looks for a project folder that this machine does not have
-BEATS = 6  # at least, before a service is held to be lost
-# after that any service which sees the project may begin a run
+BEATS = 6  # heartbeats within the time after which a service counts as lost
+# after this time any service that sees the project folder may claim a run
 PATIENCE_SECONDS = 3.0
 
 
 class PipelineRuns:
-    """Takes runs up, and lets go of them at their end.
+    """The drivers of all pipeline runs of this service.
 
     Args:
-        context: of the service.
-        drivers: that execute the sweeps behind the steps.
+        drivers: execute the sweeps behind the steps.
     """
 
     def __init__(self, context: Context, drivers: Drivers) -> None:
@@ -44,22 +43,22 @@ class PipelineRuns:
         self.store = context.store
         self.drivers = drivers
         self.environments = Environments(context.store)
-        self.lost: set[str] = set()  # services whose heartbeat stands still
+        self.lost: set[str] = set()  # services without heartbeat
         self.beat_seconds = context.settings.service_lost_after / BEATS
-        self.waiting = False  # whether some run waits for what no change in the store will tell of
+        self.waiting = False  # whether to look again even if the store does not change
         self._drivers: dict[str, tuple[PipelineDriver, asyncio.Task[None]]] = {}
         self._looked_at = 0.0
         self._concurrency: dict[str, int] = {}  # by the id of a queued run
-        self._not_before: dict[str, float] = {}  # when a queued run of another service is looked at again
+        self._not_before: dict[str, float] = {}  # by run id: when to look at another service's queued run again
         self._beats: dict[str, tuple[tuple[int, int], float]] = {}
 
     @property
     def working(self) -> int:
-        """How many runs go on."""
+        """Number of running pipeline runs."""
         return len(self._drivers)
 
     def take_up(self) -> None:
-        """Drive what is ours, wake what people asked something of, and begin what has its turn."""
+        """Drive this service's runs, wake those to be stopped, and claim queued ones."""
         for run in self.store.pipeline_runs.find(states=[PipelineRunState.RUNNING], service=self.context.service):
             if run.id not in self._drivers:
                 self._drive(run)
@@ -71,7 +70,6 @@ class PipelineRuns:
         self.waiting = False
         full = len(self._drivers) >= MOST_RUNS
         if full and time.monotonic() - self._looked_at < LOOK_SECONDS:
-            # whichever ends first has us look again
             self.waiting = True
             return
         self._looked_at = time.monotonic()
@@ -93,14 +91,14 @@ class PipelineRuns:
             begun += self._begin(run_id)
 
     def _stop_queued(self) -> None:
-        """End what a person, or a run that takes its place, asked to stop before it began."""
+        """End queued runs whose stop was requested by a user or by a newer run."""
         for run in self.store.pipeline_runs.find(
             states=[PipelineRunState.QUEUED], stop_requested=True, limit=MOST_LOOKED_AT
         ):
             self._end_queued(run, PipelineRunState.STOPPED, run.message or "Stopped")
 
     def _begin(self, run_id: str) -> bool:
-        """Begin the first queued run of a pipeline, where it is this service's and has its turn."""
+        """Claim and start a pipeline's first queued run, if this service may; whether it did."""
         try:
             run = self.store.pipeline_runs.get(run_id)
         except NotFoundError:
@@ -111,7 +109,7 @@ class PipelineRuns:
             if not self._is_ours(pipeline, run):
                 self.waiting = True
                 return False
-            # of a version, which never changes
+            # versions are immutable, so this can be cached
             concurrency = self.store.pipelines.version(run.pipeline_id, run.version).definition.concurrency
         except MlopsError as error:
             self._end_queued(run, PipelineRunState.FAILED, str(error))
@@ -120,7 +118,7 @@ class PipelineRuns:
         taken = self.store.pipeline_runs.claim(run_id, concurrency, self.context.service)
         if taken is not None:
             self._drive(taken)
-            # the next one of its pipeline may have its turn, too
+            # the pipeline's next run may start, too
             self.waiting = self.waiting or concurrency > 1
         return taken is not None
 
@@ -130,7 +128,7 @@ class PipelineRuns:
         left = PATIENCE_SECONDS - (datetime.now(UTC) - datetime.fromisoformat(run.created_at)).total_seconds()
         if left <= 0 and Path(pipeline.project).is_dir():
             return True
-        # where the project is not to be seen from here, that will hardly change soon
+        # a project folder that is not visible from here is unlikely to appear soon
         self._not_before[run.id] = self._looked_at + (left if left > 0 else AWAY_SECONDS)
         return False
 
@@ -147,7 +145,7 @@ class PipelineRuns:
         self._drivers[run.id] = (driver, task)
 
     def reap(self) -> bool:
-        """Let go of runs that ended; whether there were any."""
+        """Remove finished drivers and handle their errors; whether there were any."""
         ended = [(run_id, task) for run_id, (_, task) in self._drivers.items() if task.done()]
         for run_id, task in ended:
             del self._drivers[run_id]
@@ -157,14 +155,14 @@ class PipelineRuns:
         return bool(ended)
 
     def _failed(self, run_id: str, error: BaseException) -> None:
-        """A defect of ours must end as a sentence in the history, not as a run that never moves."""
+        """Fail a run whose driver crashed, so that it does not hang for ever."""
         if isinstance(error, StaleEpochError | StoreFailedError):
             raise error
         log.error("Pipeline run %s could not be driven", run_id, exc_info=error)
         run = self.store.pipeline_runs.get(run_id)
         if run.state in PIPELINE_RUN_OVER or run.service != self.context.service:
             return
-        message = defect(error)
+        message = internal_error(error)
         for step in self.store.pipeline_runs.steps(run_id):
             if step.state in (StepState.RUNNING, StepState.WAITING):
                 self.store.pipeline_runs.change_step(step.id, state=StepState.STOPPED, message=message, ended_at=now())
@@ -175,16 +173,16 @@ class PipelineRuns:
         self.store.pipeline_runs.change(run_id, state=PipelineRunState.FAILED, message=message, ended_at=now())
 
     async def close(self) -> None:
-        """Let go of all; the next service takes them up."""
+        """Cancel all drivers; the next service takes the runs up."""
         tasks = [task for _, task in self._drivers.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    # -- what others left behind -------------------------------------------------------------------
+    # -- runs of lost services ---------------------------------------------------------------------
 
     def look_after_others(self) -> None:
-        """Take over the runs of services whose heartbeat stands still."""
+        """Take over the runs of services without heartbeat."""
         self.lost = self._lost_services()
         for run in self.store.pipeline_runs.find(states=[PipelineRunState.RUNNING]):
             if run.service in self.lost and Path(self.store.pipelines.get(run.pipeline_id).project).is_dir():
@@ -197,7 +195,7 @@ class PipelineRuns:
         for name, beat in present.items():
             known = self._beats.get(name)
             if known is None or known[0] != beat:
-                # judged by our own clock alone: machines sleep, and clocks differ
+                # use our own monotonic clock: machines sleep, and clocks differ
                 self._beats[name] = (beat, moment)
             elif moment - known[1] > self.context.settings.service_lost_after:
                 lost.add(name.removeprefix("service:"))

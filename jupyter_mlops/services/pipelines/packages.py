@@ -6,7 +6,7 @@ import hashlib
 import re
 
 from ...core.pipelines.records import Version
-from ...environments import packages_of_late
+from ...environments import recent_packages
 from ...store import Store
 
 _ABSENT = "absent"
@@ -59,7 +59,7 @@ class Environments:
         """What differs from a version's lock in one sentence, empty where nothing does."""
         said = []
         for kernel, locked in version.lock.items():
-            found = packages_of_late(kernel, version.kernelspecs.get(kernel))
+            found = recent_packages(kernel, version.kernelspecs.get(kernel))
             if found is None:
                 said.append(f"the kernel {kernel} is not there any more")
             elif hashlib.sha256(found[0].encode()).hexdigest() != locked:

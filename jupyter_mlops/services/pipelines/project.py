@@ -20,7 +20,7 @@ from ...core.errors import UnavailableError
 from ...core.messages import Message
 from ...core.pipelines.records import Pipeline, Version
 from ..context import Context
-from .collecting import JUNK, Mover
+from .file_mover import JUNK, Mover
 from .safe_paths import above, can_be_moved, digest_of, names_in, outermost, state_of
 
 

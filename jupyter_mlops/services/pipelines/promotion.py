@@ -20,7 +20,7 @@ from ...core.states import RunState
 from ...core.values import public_defaults
 from ...environments import packages
 from ...store import Store
-from ..base import Asking
+from ..base import RequestsBase
 from ..user_files import KernelSpecs, kernel_problem, read_file, resolve_kernel
 from .freeze import collect, project_root
 from .pipeline_file import check
@@ -58,8 +58,8 @@ class Source:
         return self.home or self.file
 
 
-def source_of(asking: Asking, request: PromoteRequest) -> Source:
-    """What a request names: a run or sweep that ``asking`` finds, or a file below its root.
+def source_of(requests: RequestsBase, request: PromoteRequest) -> Source:
+    """What a request names: a run or sweep that ``requests`` finds, or a file below its root.
 
     Raises:
         InvalidInputError: it names nothing, or several things, or what cannot be promoted.
@@ -68,7 +68,7 @@ def source_of(asking: Asking, request: PromoteRequest) -> Source:
     given = [name for name in ("run_id", "sweep_id", "path") if getattr(request, name)]
     if len(given) != 1:
         raise InvalidInputError(Message("Name what to promote: a run, a sweep or a file, and only one of them."))
-    return source_of_file(request, asking.root) if request.path else _from_run(asking, request)
+    return source_of_file(request, requests.root) if request.path else _from_run(requests, request)
 
 
 def source_of_file(request: PromoteRequest, root: Path) -> Source:
@@ -104,21 +104,21 @@ def _from_notebook(file: Path, request: PromoteRequest) -> Source:
     return Source(file, _job(file, data, {}, request, "local"), "file", {file.name: data})
 
 
-def _from_run(asking: Asking, request: PromoteRequest) -> Source:
+def _from_run(requests: RequestsBase, request: PromoteRequest) -> Source:
     run_id = request.run_id
     if request.sweep_id:
-        sweep = asking.sweep(request.sweep_id)
+        sweep = requests.sweep(request.sweep_id)
         if sweep.best_run_id is None:
             raise ConflictError(
                 Message("This sweep has no best run yet; choose the metric to compare by, or promote one of its runs.")
             )
         run_id = sweep.best_run_id
-    run = asking.run(run_id)
-    sweep = asking.sweep(run.sweep_id)
+    run = requests.run(run_id)
+    sweep = requests.sweep(run.sweep_id)
     file = Path(sweep.path)
     if run.state is not RunState.SUCCEEDED:
         raise ConflictError(Message("This run is {state}; only a run that succeeded can be promoted.", state=run.state))
-    data = asking.store.sweeps.notebook(sweep.id)
+    data = requests.store.sweeps.notebook(sweep.id)
     definition = _job(file, data, run.parameters, request, sweep.target)
     said = f"sweep {sweep.id}" if request.sweep_id else f"run {run.id}"
     return Source(file, definition, said, {file.name: data}, run.code)

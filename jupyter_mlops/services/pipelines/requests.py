@@ -1,7 +1,4 @@
-"""What people ask of pipelines: the one way in for the API and the command line.
-
-Light on purpose, as :mod:`..requests` is: it writes intents; the service acts on them.
-"""
+"""Users' requests on pipelines, for the API and the command line. It stores requests; the service acts on them."""
 
 from __future__ import annotations
 
@@ -27,16 +24,16 @@ from .uploads import uploaded
 
 
 class Pipelines(TriggerRequests, RunRequests):
-    """Everything a person can do with pipelines, their schedules and runs."""
+    """Requests on pipelines, their schedules and runs."""
 
     # -- promotion and versions --------------------------------------------------------------
 
     def promote(self, request: PromoteRequest, kernelspecs: KernelSpecs) -> PromoteAnswer:
-        """Make a new pipeline, or the next version of the one made from the same file.
+        """Create a pipeline, or the next version of the one promoted from the same file.
 
         Raises:
-            InvalidInputError: it cannot run as it stands; says why.
-            NotFoundError: the request names what is not there.
+            InvalidInputError: the pipeline could not run.
+            NotFoundError: the request names something that does not exist.
         """
         if request.files or request.commit:
             with uploaded(self, request) as (source, project):
@@ -44,13 +41,13 @@ class Pipelines(TriggerRequests, RunRequests):
         else:
             source = source_of(self, request)
             project, version = freeze(self.store, source, self.root, kernelspecs, request.note)
-        return self._kept(request, source, project, version)
+        return self._store(request, source, project, version)
 
-    def _kept(self, request: PromoteRequest, source: Source, project: Path, version: Version) -> PromoteAnswer:
+    def _store(self, request: PromoteRequest, source: Source, project: Path, version: Version) -> PromoteAnswer:
         definition = version.definition
         known = self._known(request, str(source.path))
         if request.schedule is not None:
-            # before anything is made
+            # before anything is stored
             self._check(request.schedule, source.path.parent, known.id if known else "")
         fields: dict[str, Any] = {
             "name": request.name.strip() or definition.name or source.path.name.partition(".")[0],
@@ -85,7 +82,7 @@ class Pipelines(TriggerRequests, RunRequests):
         return self.store.pipelines.version(self.pipeline(pipeline_id).id, number)
 
     def diff(self, pipeline_id: str, older: int, newer: int) -> VersionDiff:
-        """What is different between two versions."""
+        """The differences between two versions."""
         from .diff import diff
 
         self.pipeline(pipeline_id)
@@ -98,11 +95,11 @@ class Pipelines(TriggerRequests, RunRequests):
     # -- pipelines -----------------------------------------------------------------------------
 
     def listed(self, *, deleted: bool | None = False) -> list[Pipeline]:
-        """Pipelines of files below the root, by the time they were made."""
+        """Pipelines of files below the root, oldest first."""
         return self.store.pipelines.find(folder=str(self.root), deleted=deleted)
 
     def details(self, pipeline_id: str) -> PipelineDetails:
-        """A pipeline with all that is shown beside its runs."""
+        """A pipeline with its versions, triggers and graph."""
         from ..process.systemd import keeper
 
         pipeline = self.pipeline(pipeline_id)
@@ -119,7 +116,7 @@ class Pipelines(TriggerRequests, RunRequests):
         )
 
     def change(self, pipeline_id: str, change: PipelineChange) -> Pipeline:
-        """Rename a pipeline, pause it, or let another version fire."""
+        """Rename or pause a pipeline, or change its live version."""
         self.pipeline(pipeline_id)
         fields: dict[str, Any] = {
             name: value for name in ("name", "paused", "version") if (value := getattr(change, name)) is not None
@@ -137,7 +134,7 @@ class Pipelines(TriggerRequests, RunRequests):
         return self.store.pipelines.get(pipeline_id)
 
     def delete(self, pipeline_id: str) -> None:
-        """Put a pipeline aside; nothing fires it any more, and it can be restored."""
+        """Delete a pipeline; it can be restored, and nothing fires it until then."""
         self.pipeline(pipeline_id)
         live = self.store.pipeline_runs.find(
             pipeline_id, states=[PipelineRunState.QUEUED, PipelineRunState.RUNNING], limit=1
@@ -147,12 +144,12 @@ class Pipelines(TriggerRequests, RunRequests):
         self._set_triggers(self.store.pipelines.change(pipeline_id, deleted_at=now()))
 
     def restore(self, pipeline_id: str) -> Pipeline:
-        """Bring a deleted pipeline back."""
+        """Restore a deleted pipeline."""
         self._set_triggers(self.store.pipelines.change(self.pipeline(pipeline_id).id, deleted_at=None))
         return self.store.pipelines.get(pipeline_id)
 
     def _set_triggers(self, pipeline: Pipeline) -> None:
-        """What is paused is not due; what goes on does so from now on."""
+        """Recompute when triggers are due: never while the pipeline is paused or deleted."""
         rests = pipeline.paused or pipeline.deleted_at is not None
         for trigger in self.store.triggers.find(pipeline.id):
             self.store.triggers.change(trigger.id, next_at=None if rests else next_at(trigger))

@@ -1,4 +1,4 @@
-"""Removes what is not to be kept: past runs, what was deleted long ago, folders in which nothing runs any more."""
+"""Removes past runs, deleted sweeps and pipelines, and unused project folders. Can be interrupted at any point."""
 
 from __future__ import annotations
 
@@ -15,40 +15,39 @@ from ...core.pipelines.records import Pipeline, PipelineRun
 from ...core.sweeps import Sweep
 from ...store import Store
 from ..context import Context
-from ..sweeps.removal import remove_sweep
 
 log = logging.getLogger(__name__)
 
-MOST = 200  # runs of one pipeline at a time; the next time goes on
-# warm kernels may stand in a folder for a while
+MOST = 200  # runs of one pipeline per pass
+# warm kernels may keep a folder as their working directory for a while
 REST = timedelta(days=1)
-# more than a year, so that last year can be backfilled without repeating what ran
+# more than a year, so that a backfill of last year does not repeat what ran
 FIRES_KEPT = timedelta(days=400)
 
 
 async def apply(context: Context) -> None:
-    """Do for all pipelines what their retention says, and remove what was deleted long ago.
+    """Apply the retention of all pipelines and purge what was deleted long ago.
 
-    Each service does so for the runs that it ran, as their files lie with it. Where MLflow cannot be asked what
-    registered models come from, nothing is removed.
+    Each service removes only its own runs, because it holds their files. Nothing is removed while MLflow cannot say
+    which runs registered models come from.
     """
     await asyncio.to_thread(context.store.triggers.purge_fires, _ago(FIRES_KEPT))
     try:
         await _remove_deleted_sweeps(context)
         for pipeline in context.store.pipelines.find():
-            # there may be thousands, and what is due must not wait for them
+            # there may be thousands of pipelines; let due work run in between
             await asyncio.sleep(0)
-            await _keep_few(context, pipeline)
+            await _remove_past_runs(context, pipeline)
             await _remove_projects(context, pipeline)
         await _remove_deleted(context)
     except UnavailableError as error:
-        log.warning("What is not to be kept of pipelines stays for now: %s", error.message)
+        log.warning("Retention is postponed: %s", error.message)
 
 
 # -- runs --------------------------------------------------------------------------------------
 
 
-async def _keep_few(context: Context, pipeline: Pipeline) -> None:
+async def _remove_past_runs(context: Context, pipeline: Pipeline) -> None:
     store = context.store
     retention = store.pipelines.version(pipeline.id, pipeline.version).definition.retention
     if retention.runs is None and retention.days is None:
@@ -64,9 +63,9 @@ async def _keep_few(context: Context, pipeline: Pipeline) -> None:
 
 
 async def _not_taken(store: Store, pipeline: Pipeline, doomed: list[PipelineRun]) -> list[PipelineRun]:
-    """Those of some runs, newest first, that no run which stays took a result of, nor will."""
+    """Runs whose results no remaining run reuses or will reuse, newest first."""
     untaken = _untaken(doomed, await asyncio.to_thread(_takers, store, pipeline))
-    # from here on nothing is taken of them: a step looks for a result and takes it without a pause
+    # without fingerprints no further step can reuse them: a step finds and takes a result without yielding
     steps = [step for run in untaken for step in store.pipeline_runs.steps(run.id) if step.fingerprint]
     for step in steps:
         store.pipeline_runs.change_step(step.id, fingerprint="")
@@ -75,7 +74,7 @@ async def _not_taken(store: Store, pipeline: Pipeline, doomed: list[PipelineRun]
 
 
 def _takers(store: Store, pipeline: Pipeline) -> dict[str, set[str]]:
-    """By id of a run, ids of those that took a result of it."""
+    """Ids of the runs that reused a result, by id of the run they took it from."""
     takers: dict[str, set[str]] = defaultdict(set)
     for step in store.pipeline_runs.reused_steps(pipeline.id):
         takers[step.reused].add(step.run_id)
@@ -85,7 +84,7 @@ def _takers(store: Store, pipeline: Pipeline) -> dict[str, set[str]]:
 def _untaken(doomed: list[PipelineRun], takers: dict[str, set[str]]) -> list[PipelineRun]:
     found: list[PipelineRun] = []
     going: set[str] = set()
-    # the newest first: what it took from older ones is needed no more then
+    # newest first: once a run goes, the older results it reused may go, too
     for run in doomed:
         if takers.get(run.id, set()) <= going:
             going.add(run.id)
@@ -94,7 +93,7 @@ def _untaken(doomed: list[PipelineRun], takers: dict[str, set[str]]) -> list[Pip
 
 
 async def _with_model(context: Context, runs: list[PipelineRun]) -> set[str]:
-    """Ids of those runs of pipelines that a registered model comes from."""
+    """Ids of the pipeline runs that a registered model comes from."""
     owners: dict[str, str] = {}
     for run in runs:
         owners |= dict.fromkeys(await asyncio.to_thread(_mlflow_runs, context.store, run), run.id)
@@ -113,7 +112,7 @@ def _mlflow_runs(store: Store, run: PipelineRun) -> list[str]:
 
 
 def _sweeps(store: Store, run: PipelineRun) -> list[Sweep]:
-    """Those that executed a run's steps; a step that took an earlier result shows another run's."""
+    """Sweeps that executed a run's own steps; a step that reuses a result refers to another run's sweep."""
     found = []
     for sweep_id in {sweep_id for step in store.pipeline_runs.steps(run.id) for sweep_id in step.sweeps}:
         try:
@@ -127,7 +126,7 @@ def _sweeps(store: Store, run: PipelineRun) -> list[Sweep]:
 
 async def _remove_run(context: Context, run: PipelineRun, *, mlflow: bool = True) -> None:
     for sweep in _sweeps(context.store, run):
-        await remove_sweep(context, sweep, mlflow=mlflow)
+        await _remove_sweep(context, sweep, mlflow=mlflow)
     if run.mlflow_run_id and mlflow:
         await context.call(context.tracking.drop_runs, [run.mlflow_run_id])
     context.store.pipeline_runs.purge(run.id)
@@ -137,7 +136,7 @@ async def _remove_run(context: Context, run: PipelineRun, *, mlflow: bool = True
 
 
 async def _remove_projects(context: Context, pipeline: Pipeline) -> None:
-    """Remove folders of versions in which nothing runs; one that is needed again is made again."""
+    """Remove the folders of versions in which nothing runs; a folder that is needed again is recreated."""
     store = context.store
     versions = context.layout.project(pipeline.id, 1).parent.parent
     if not versions.is_dir():
@@ -149,7 +148,7 @@ async def _remove_projects(context: Context, pipeline: Pipeline) -> None:
         ):
             continue
         if number:
-            # at once, as nothing is awaited in between: what begins now makes the folder anew
+            # no await since the check: a run that begins from here on creates a new folder
             folder = folder.rename(versions / f".{number}-{uuid4().hex}")  # noqa: PLW2901
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
@@ -157,18 +156,38 @@ async def _remove_projects(context: Context, pipeline: Pipeline) -> None:
 # -- what was deleted ----------------------------------------------------------------------------
 
 
+async def _remove_sweep(context: Context, sweep: Sweep, *, mlflow: bool = True) -> None:
+    """Remove a sweep, its runs and their files.
+
+    Args:
+        mlflow: whether to delete its MLflow runs as well; MLflow can restore them.
+
+    Raises:
+        UnavailableError: MLflow does not answer; nothing was removed.
+    """
+    if mlflow:
+        await context.call(context.tracking.drop_sweep, sweep)
+    await asyncio.to_thread(_purge_sweep, context, sweep.id)
+
+
+def _purge_sweep(context: Context, sweep_id: str) -> None:
+    folders = [context.layout.run(run.id) for run in context.store.runs.of_sweep(sweep_id)]
+    for folder in [*folders, context.layout.sweep(sweep_id)]:
+        shutil.rmtree(folder, ignore_errors=True)
+    context.store.sweeps.purge(sweep_id)
+
+
 async def _remove_deleted_sweeps(context: Context) -> None:
-    """Remove for good what was deleted long ago; MLflow is told, and keeps it in its own bin."""
     before = _ago(timedelta(days=context.settings.keep_deleted_days))
     for sweep_id in context.store.sweeps.purgeable(before, context.service):
         sweep = context.store.sweeps.get(sweep_id)
-        # a person may have restored it while others were removed
+        # it may have been restored meanwhile
         if sweep.deleted_at is not None:
-            await remove_sweep(context, sweep)
+            await _remove_sweep(context, sweep)
 
 
 async def _remove_deleted(context: Context) -> None:
-    """Remove for good what was deleted long ago; runs in MLflow that a model comes from stay there."""
+    """Purge deleted pipelines; MLflow runs that a registered model comes from stay."""
     store = context.store
     purged = []
     for pipeline_id in store.pipelines.purgeable(_ago(timedelta(days=context.settings.keep_deleted_days))):
@@ -178,7 +197,7 @@ async def _remove_deleted(context: Context) -> None:
                 await _remove_run(context, run, mlflow=run.id not in models)
         folder: Path = context.layout.project(pipeline_id, 1).parent.parent
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        # the files of others lie with them: the last one removes the pipeline
+        # other services remove their own runs; the last one purges the pipeline
         if not store.pipeline_runs.find(pipeline_id, limit=1):
             purged.append(pipeline_id)
     if purged:

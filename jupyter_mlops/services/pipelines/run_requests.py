@@ -1,4 +1,4 @@
-"""What people ask of runs of pipelines."""
+"""Users' requests on pipeline runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ...core.pipelines.requests import (
 from ...core.record import now
 from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
 from ...store import Firing
-from ..base import Asking
+from ..base import RequestsBase
 from .backfill import times_of
 from .firing import run_of
 from .run_checks import check_parameters, moment_of
@@ -31,8 +31,8 @@ from .run_checks import check_parameters, moment_of
 _PAGE = 500
 
 
-class RunRequests(Asking):
-    """Everything a person can do with runs of pipelines."""
+class RunRequests(RequestsBase):
+    """Requests on pipeline runs."""
 
     def runs(self, pipeline_id: str, since: int = 0) -> PipelineRunsPage:
         """Runs of a pipeline that changed after a revision, newest first."""
@@ -49,10 +49,11 @@ class RunRequests(Asking):
         return PipelineRunDetails(run=run, steps=self.store.pipeline_runs.steps(run_id), graph=graph(definition))
 
     def start(self, pipeline_id: str, request: RunRequest) -> PipelineRun:
-        """Run a pipeline now, or rather as soon as it has its turn.
+        """Queue a run of a pipeline.
 
         Raises:
-            InvalidInputError: it has no such parameter or version, or the time is none.
+            InvalidInputError: an unknown parameter, or an invalid time.
+            NotFoundError: an unknown version.
         """
         pipeline = self.pipeline(pipeline_id)
         if pipeline.deleted_at:
@@ -75,17 +76,17 @@ class RunRequests(Asking):
         )
 
     def stop(self, run_id: str) -> PipelineRun:
-        """Ask for a run to be stopped; the service ends its kernels."""
+        """Request the stop of a run; the service ends its kernels."""
         run = self.pipeline_run(run_id)
         if run.state in PIPELINE_RUN_OVER:
             raise ConflictError(Message("This run is over; there is nothing to stop."))
         return self.store.pipeline_runs.change(run_id, stop_requested=True)
 
     def retry(self, run_id: str, request: RetryRequest) -> PipelineRun:
-        """Repeat a run's failed steps and all behind them; what succeeded before stays as it is.
+        """Repeat a run's failed steps and all steps behind them.
 
         Raises:
-            ConflictError: it goes on, or nothing of it failed.
+            ConflictError: the run is not over, or nothing failed.
         """
         run = self.pipeline_run(run_id)
         if run.state not in (PipelineRunState.FAILED, PipelineRunState.STOPPED):
@@ -98,8 +99,8 @@ class RunRequests(Asking):
         if request.step and request.step not in steps:
             raise NotFoundError(Message("This run has no step “{step}”.", step=request.step))
         failed = {name for name, step in steps.items() if step.state in (StepState.FAILED, StepState.STOPPED)}
-        # also those that ran because a step failed, or whatever became of it
-        again = _with_those_behind(
+        # includes steps with run_if: failed or always
+        again = _with_descendants(
             failed | {request.step} & steps.keys(),
             edges(self.store.pipelines.version(run.pipeline_id, run.version).definition),
         )
@@ -123,7 +124,7 @@ class RunRequests(Asking):
             expect=[run.state],
             state=PipelineRunState.QUEUED,
             stop_requested=False,
-            # its deadline and its duration count from when it goes on
+            # deadline and duration count from the restart
             started_at=None,
             ended_at=None,
             alerted=[],
@@ -131,10 +132,10 @@ class RunRequests(Asking):
         )
 
     def backfill(self, pipeline_id: str, request: BackfillRequest) -> BackfillAnswer:
-        """Run a schedule's times in a range; those that were fired already are not repeated.
+        """Run a schedule's times in a range, except those that it fired already.
 
         Raises:
-            InvalidInputError: the range makes no sense, or the pipeline has no such schedule.
+            InvalidInputError: the range is invalid, or the pipeline has no such schedule.
         """
         self.pipeline(pipeline_id)
         if request.trigger_id:
@@ -155,18 +156,18 @@ class RunRequests(Asking):
             present = self.store.triggers.get(trigger.id)
             if self._fired(trigger, times) >= set(times):
                 return BackfillAnswer(times=times, known=len(known))
-            # it fired, or was changed, in between
+            # the schedule fired or was changed in between
             trigger = present
         raise ConflictError(Message("The schedule is changed too often at once; try again."))
 
     def _fired(self, trigger: Trigger, times: list[str]) -> set[str]:
-        """Which of some times made a run; those that were missed or let go did not."""
+        """Which of the times made a run; missed and skipped ones did not."""
         return {
             fire.scheduled_at for fire in self.store.triggers.fired(trigger.id, since=times[0]) if fire.run_id
         } & set(times)
 
 
-def _with_those_behind(steps: set[str], waits: dict[str, list[str]]) -> set[str]:
+def _with_descendants(steps: set[str], waits: dict[str, list[str]]) -> set[str]:
     found = set(steps)
     while more := {name for name, before in waits.items() if found & set(before)} - found:
         found |= more

@@ -14,7 +14,7 @@ from ...core.pipelines.records import PipelineRun, Trigger
 from ...core.record import now
 from ...store import Firing
 from ..context import Context
-from ..foreign import ask
+from ..timeouts import call_with_timeout
 from .firing import due
 from .new_files import look
 
@@ -115,7 +115,7 @@ class Scheduler:
                 raise TimeoutError
             async with self._places:
                 self._under_way[trigger.id] += 1
-                return await ask(LOOK_SECONDS, see)
+                return await call_with_timeout(LOOK_SECONDS, see)
         except TimeoutError:
             raise UnavailableError(
                 Message(

@@ -1,4 +1,4 @@
-"""One step: from its definition to the sweep that executes it, and from that sweep's end to what it hands on."""
+"""Turns a step's definition into a sweep, and the finished sweep into the step's outcome."""
 
 from __future__ import annotations
 
@@ -48,13 +48,14 @@ def notebook_path(folder: str, notebook: str) -> str:
 
 @dataclass(frozen=True)
 class Place:
-    """What all steps of one run have in common.
+    """What all steps of one run share.
 
     Attributes:
-        service: that runs it.
-        project: folder made for the version; live: the person's own that it shows.
-        import_paths: folders in it with packages, which count before those that are installed.
-        asked: by step, names that others refer to.
+        service: name of the service that executes the run.
+        project: the version's folder.
+        live: the user's own project folder.
+        import_paths: folders in ``project`` to import from before installed packages.
+        asked: by step, the output names that other steps refer to.
     """
 
     pipeline: Pipeline
@@ -86,17 +87,17 @@ class Outcome:
 
 
 def values_of(name: str, step: Step, place: Place, outputs: Outputs) -> dict[str, Any]:
-    """The parameters a step's notebook gets, with references resolved.
+    """The parameters of a step's notebook, with references resolved.
 
     Raises:
-        InvalidInputError: a reference leads nowhere.
+        InvalidInputError: a reference cannot be resolved.
     """
     values: dict[str, Any] = resolve(step.parameters, place.run.parameters, outputs, name)
     return values
 
 
 def make_sweep(name: str, step: Step, place: Place, *, values: dict[str, Any], outputs: Outputs, data: bytes) -> Sweep:
-    """The sweep that executes one attempt of a step; of a single run where the step is no sweep.
+    """The sweep that executes one attempt of a step; a single run unless the step is a sweep.
 
     Args:
         name: of the step.
@@ -105,7 +106,7 @@ def make_sweep(name: str, step: Step, place: Place, *, values: dict[str, Any], o
         data: its frozen notebook.
 
     Raises:
-        InvalidInputError: the notebook does not take these parameters, or its space makes no sense.
+        InvalidInputError: the notebook lacks some of these parameters, or the space is invalid.
     """
     notebook = notebooks.read_notebook(data)
     path = place.live / place.notebook(step)
@@ -116,7 +117,7 @@ def make_sweep(name: str, step: Step, place: Place, *, values: dict[str, Any], o
         raise InvalidInputError(Message.verbatim(problem))
     space: dict[str, str] = {}
     if step.sweep is not None:
-        # a list goes into a field as JSON, which is how a space writes one
+        # a list becomes JSON, as in a space's field
         space = {key: resolve_text(text, place.run.parameters, outputs, name) for key, text in step.sweep.space.items()}
     parameters = {parameter.name: parameter for parameter in info.parameters}
     fixed = {
@@ -155,7 +156,7 @@ def make_sweep(name: str, step: Step, place: Place, *, values: dict[str, Any], o
         service=place.service,
         started_by=place.run.started_by,
         mlflow_parent=place.run.mlflow_run_id or "",
-        # a notebook's run stands directly below its pipeline's
+        # the MLflow run of a plain step is a direct child of the pipeline's
         mlflow_experiment_id=None if step.sweep else place.run.mlflow_experiment_id,
         mlflow_run_id=None if step.sweep else place.run.mlflow_run_id,
         total=planned_total(make_study(built, sampler), sampler),
@@ -167,7 +168,7 @@ def make_sweep(name: str, step: Step, place: Place, *, values: dict[str, Any], o
 
 
 def asked_of_steps(definition: PipelineDefinition) -> dict[str, list[str]]:
-    """By step, the names of its outputs that others refer to."""
+    """By step, the names of its outputs that other steps refer to."""
     found: dict[str, list[str]] = defaultdict(list)
     for step in definition.steps.values():
         for reference in references_of(step):
@@ -176,7 +177,7 @@ def asked_of_steps(definition: PipelineDefinition) -> dict[str, list[str]]:
 
 
 def metric_names(name: str, step: Step, place: Place, suggested: list[str]) -> list[str]:
-    """Variables to read at the notebook's end as numbers: what it compares by, and what others ask for."""
+    """Variables to read as metrics after the last cell: the objective, what other steps refer to, suggestions."""
     known = {*step.outputs, *step.files, *step.parameters, *(step.sweep.space if step.sweep else ())}
     asked = [other for other in place.asked.get(name, ()) if other not in known]
     objective = [step.sweep.objective.metric] if step.sweep else []
@@ -197,7 +198,7 @@ def _extras(name: str, step: Step, place: Place, outputs: Outputs) -> RunExtras:
             "MLOPS_PIPELINE": place.pipeline.name,
             "MLOPS_PIPELINE_RUN": place.run.id,
             "MLOPS_STEP": name,
-            # the same for all repetitions: what must be done once is done under this name
+            # the same for all attempts: an idempotency key
             "MLOPS_STEP_KEY": f"{place.run.id}-{name}",
             "MLOPS_SCHEDULED_TIME": str(place.run.parameters[SCHEDULED_TIME]),
             "MLOPS_PROJECT": str(place.live),
@@ -212,7 +213,7 @@ def _extras(name: str, step: Step, place: Place, outputs: Outputs) -> RunExtras:
 
 
 def outcome_of(store: Store, sweep: Sweep, step: Step) -> Outcome:
-    """What became of an attempt whose sweep is over."""
+    """The outcome of an attempt whose sweep is over."""
     runs = store.runs.of_sweep(sweep.id)
     if sweep.message.startswith(INTERNAL):
         return Outcome(StepState.FAILED, message=sweep.message, error=_internal(sweep.message))
@@ -260,7 +261,7 @@ def _of_sweep(sweep: Sweep, runs: list[Run], objective: Objective) -> Outcome:
     return Outcome(
         StepState.SUCCEEDED,
         message=f"Best of {len(runs)} runs: {objective.metric} {value:g}",
-        # metrics first: what is referred to is read as one, and a whole number would come back as 3.0
+        # parameters win over metrics of the same name: a metric turns 3 into 3.0
         outputs={**best.metrics, **best.parameters, **best.outputs},
         inputs=tuple(inputs.values()),
         notebook_run=best.id,
@@ -273,12 +274,12 @@ def _internal(message: str) -> RunError:
 
 
 def refusal(error: MlopsError) -> Outcome:
-    """How a step ends that could not even begin."""
+    """The outcome of a step that could not start."""
     return Outcome(StepState.FAILED, message=str(error), error=RunError(name="Definition", message=str(error)))
 
 
 def fingerprint(step: Step, place: Place, values: dict[str, Any], lock: str) -> str:
-    """Equal for equal notebook, code, frozen data, parameters and environment; what it reads is compared apart."""
+    """Hash of notebook, code, frozen data, parameters and environment; :func:`unchanged` compares the inputs."""
     parts = [
         sorted(place.version.files.items()),
         msgspec.to_builtins(step),
@@ -289,12 +290,12 @@ def fingerprint(step: Step, place: Place, values: dict[str, Any], lock: str) -> 
 
 
 def unchanged(earlier: StepRun, place: Place) -> bool:
-    """Whether the files that a step read or would read now, and those it handed on, are as they were."""
+    """Whether a step's input files are the same as before, and its output files still exist."""
     step, live = place.version.definition.steps[earlier.step], place.live
     if not _named_now(step, place) <= {os.path.normpath(live / file.path) for file in earlier.inputs}:
         return False
-    handed_on = [value for value in earlier.outputs.values() if isinstance(value, str) and value.startswith("/")]
-    if not all(Path(path).exists() for path in handed_on):
+    output_files = [value for value in earlier.outputs.values() if isinstance(value, str) and value.startswith("/")]
+    if not all(Path(path).exists() for path in output_files):
         return False
     for file in earlier.inputs:
         path = live / file.path
@@ -308,7 +309,7 @@ def unchanged(earlier: StepRun, place: Place) -> bool:
 
 
 def _named_now(step: Step, place: Place) -> set[str]:
-    """Files that the patterns of a step's inputs match now."""
+    """Files that match the step's input patterns now."""
     folder = (place.live / place.notebook(step)).parent
     found = (path for pattern in step.inputs for path in glob.iglob(_at(folder, pattern), recursive=True))
     return {os.path.normpath(path) for path in found if os.path.isfile(path)}

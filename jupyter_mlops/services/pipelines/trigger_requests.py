@@ -20,13 +20,13 @@ from ...core.pipelines.records import Pipeline, PipelineRun, Trigger
 from ...core.pipelines.requests import MAX_KEY_LENGTH, RunRequest, ScheduleAnswer, ScheduleRequest, TriggerChange
 from ...core.record import now
 from ...store import Firing
-from ..base import Asking
+from ..base import RequestsBase
 from .firing import run_of
 from .run_checks import check_parameters, moment_of
 from .triggers import check_trigger, short_pattern, trigger_of
 
 
-class TriggerRequests(Asking):
+class TriggerRequests(RequestsBase):
     """Everything a person can do with schedules and triggers."""
 
     def shown_trigger(self, trigger_id: str) -> Trigger:

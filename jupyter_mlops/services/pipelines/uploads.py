@@ -14,18 +14,18 @@ from ...core.code.paths import normal
 from ...core.errors import InvalidInputError, UnavailableError
 from ...core.messages import Message
 from ...core.pipelines.requests import PromoteRequest
-from ..base import Asking
+from ..base import RequestsBase
 from .promotion import Source, source_of_file
 
 MOST_FILES = 20_000
 
 
 @contextmanager
-def uploaded(asking: Asking, request: PromoteRequest) -> Iterator[tuple[Source, Path]]:
+def uploaded(requests: RequestsBase, request: PromoteRequest) -> Iterator[tuple[Source, Path]]:
     """What a request with files means, while they lie in a folder of their own.
 
     Args:
-        asking: its root is the folder in which the pipeline has its place.
+        requests: its root is the folder in which the pipeline has its place.
 
     Yields:
         the source, and the project's folder, which is made where it is not there: steps read and leave files in it.
@@ -34,7 +34,7 @@ def uploaded(asking: Asking, request: PromoteRequest) -> Iterator[tuple[Source, 
         InvalidInputError: the request makes no sense.
         UnavailableError: the files or the project's folder cannot be written.
     """
-    file, name = _place(request, asking.root)
+    file, name = _place(request, requests.root)
     project = file.parents[len(PurePosixPath(name).parts) - 1]
     with tempfile.TemporaryDirectory(prefix="mlops-") as folder:
         tree = Path(folder).resolve()

@@ -1,4 +1,4 @@
-"""The disk under the store: SQLite needs a local one."""
+"""Checks the disk under the store: SQLite needs a local one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 
-# beginnings of names: nfs4, smb3 and smbfs are members of the families
+# prefixes: nfs also stands for nfs4, smb for smb3 and smbfs
 _NETWORK = re.compile(
     r"nfs|cifs|smb|ncpfs|afs|afpfs|9p|ceph|lustre|gpfs|beegfs|glusterfs|pvfs2|orangefs|webdav|davfs|osxfuse|macfuse|"
     r"fuse\.(sshfs|s3fs|gcsfuse|rclone|goofys|juicefs|mount-s3|glusterfs|ceph|davfs)"
@@ -15,11 +15,11 @@ _NETWORK = re.compile(
 
 
 def network_filesystem(path: Path, mounts: Iterable[tuple[str, str]]) -> str:
-    """Type of the network file system that a path lies on, empty where it lies on a local one.
+    """Type of the network file system that a path lies on, empty for a local one.
 
     Args:
         path: absolute, without symbolic links.
-        mounts: mount points and the types of their file systems, in the order they were mounted.
+        mounts: mount points and file system types, in mount order.
     """
     innermost, kind = PurePath("/"), ""
     for point, its_kind in mounts:
@@ -31,7 +31,7 @@ def network_filesystem(path: Path, mounts: Iterable[tuple[str, str]]) -> str:
 
 
 def store_warnings(folder: Path) -> list[str]:
-    """What a person should know of where the store lies."""
+    """Warnings about the place of the store."""
     import psutil
 
     place = folder.resolve()
@@ -46,7 +46,7 @@ def store_warnings(folder: Path) -> list[str]:
 
 
 def store_bytes(folder: Path) -> int:
-    """Bytes of the store's own files; one that vanishes meanwhile counts nothing."""
+    """Bytes of the SQLite store's files."""
     total = 0
     for file in folder.glob("*.sqlite*"):
         with contextlib.suppress(FileNotFoundError):

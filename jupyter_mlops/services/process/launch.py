@@ -1,4 +1,4 @@
-"""Starting the service in a session of its own, and asking how it is."""
+"""Starts the service in its own session, and reports its state."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _LOG_LIMIT = 5_000_000
 
 
 def info_key(layout: Layout) -> str:
-    """Under which name a service says how it is."""
+    """Key of a service's state in the store."""
     return f"service:{layout.service}"
 
 
 def take_lock(path: Path) -> IO[str] | None:
-    """Take the service's lock, or None where another process lives and holds it.
+    """Take the service's lock; None if another process holds it.
 
-    The kernel frees the lock however its holder ends, so there is nothing to clean up after a kill.
+    The kernel frees the lock however its holder ends.
     """
     file = os.fdopen(private(str(path), os.O_RDWR | os.O_CREAT | os.O_APPEND), "a+", encoding="utf-8")
     try:
@@ -51,7 +51,7 @@ def take_lock(path: Path) -> IO[str] | None:
 
 
 def is_running(settings: MlopsSettings) -> bool:
-    """Whether a service lives that works on this data folder."""
+    """Whether a service is running on this data folder."""
     lock = take_lock(Layout(settings.data_path).lock)
     if lock is None:
         return True
@@ -59,14 +59,14 @@ def is_running(settings: MlopsSettings) -> bool:
     return False
 
 
-def hold_back(settings: MlopsSettings) -> None:
-    """A person wants no service: none is started until a person asks for something again.
+def suspend_service(settings: MlopsSettings) -> None:
+    """Start no service until a user makes the next request.
 
     Raises:
-        UnavailableError: this cannot be written down.
+        UnavailableError: the data folder cannot be written.
     """
     try:
-        Layout(settings.data_path).held_back.touch(mode=0o600)
+        Layout(settings.data_path).suspended.touch(mode=0o600)
     except OSError as error:
         raise UnavailableError(
             Message(
@@ -75,27 +75,26 @@ def hold_back(settings: MlopsSettings) -> None:
         ) from error
 
 
-def release(settings: MlopsSettings) -> None:
-    """A person asked for something: the service may be started again."""
-    Layout(settings.data_path).held_back.unlink(missing_ok=True)
+def resume_service(settings: MlopsSettings) -> None:
+    """Allow the service to start again."""
+    Layout(settings.data_path).suspended.unlink(missing_ok=True)
 
 
-def is_held_back(settings: MlopsSettings) -> bool:
-    """Whether a person ended the service and asked for nothing since."""
-    return Layout(settings.data_path).held_back.exists()
+def is_suspended(settings: MlopsSettings) -> bool:
+    """Whether a user stopped the service and has made no request since."""
+    return Layout(settings.data_path).suspended.exists()
 
 
 def ensure_service(settings: MlopsSettings, wait: float = 0.0) -> None:
-    """Start the service where none runs, because a person asked for something; it goes on when this process ends.
+    """Start the service on a user's request, unless it runs. It outlives this process.
 
     Args:
-        settings: handed on to it.
         wait: seconds to wait until it holds its lock.
 
     Raises:
-        UnavailableError: it ended at once; the sentence names its log.
+        UnavailableError: it ended at once; the message names its log.
     """
-    release(settings)
+    resume_service(settings)
     if not settings.start_service or is_running(settings):
         return
     process = _launch(settings)
@@ -108,15 +107,15 @@ def ensure_service(settings: MlopsSettings, wait: float = 0.0) -> None:
 
 
 def revive_service(store: Store | None, settings: MlopsSettings) -> bool:
-    """Start the service where none lives though there is work or a schedule, without anybody's asking.
+    """Start the service if there is work or a schedule but no service, without waiting for it.
 
     Args:
-        store: asked for work; None where it is not open, so that schedules alone count.
+        store: None if it is not open; then only schedules count.
 
     Returns:
-        whether it was started. It is not waited for.
+        whether the service was started.
     """
-    if not settings.start_service or is_held_back(settings) or is_running(settings):
+    if not settings.start_service or is_suspended(settings) or is_running(settings):
         return False
     layout = Layout(settings.data_path)
     if not layout.scheduled.exists() and (store is None or not has_work(store, layout.service)):
@@ -126,7 +125,7 @@ def revive_service(store: Store | None, settings: MlopsSettings) -> bool:
 
 
 def has_work(store: Store, service: str) -> bool:
-    """Whether a sweep or a pipeline's run waits for a service, or is with it."""
+    """Whether a service has unfinished sweeps or pipeline runs."""
     if any(_waits(sweep) for sweep in store.sweeps.find(live=True) if sweep.service in ("", service)):
         return True
     for run in store.pipeline_runs.find(states=[PipelineRunState.QUEUED, PipelineRunState.RUNNING]):
@@ -136,13 +135,13 @@ def has_work(store: Store, service: str) -> bool:
 
 
 def _waits(sweep: Sweep) -> bool:
-    """Whether a live sweep needs a service: one that rests needs none until a person asks for something."""
+    """Whether a live sweep needs a service; a paused one without live runs needs none."""
     rests = sweep.state is SweepState.PAUSED and sweep.pause_requested and not sweep.stop_requested
     return not rests or any(sweep.counts.get(state) for state in RUN_LIVE)
 
 
 def _launch(settings: MlopsSettings) -> subprocess.Popen[bytes] | None:
-    """The process started; None where systemd started it."""
+    """Start the service's process; None if systemd started it."""
     if start_unit(settings):
         return None
     layout = Layout(settings.data_path)
@@ -159,13 +158,11 @@ def _launch(settings: MlopsSettings) -> subprocess.Popen[bytes] | None:
 
 
 def service_info(store: Store, settings: MlopsSettings) -> ServiceInfo:
-    """How the service is; what it last said of itself counts only while it lives."""
+    """State of the service; what it stored counts only while it runs."""
     if not is_running(settings):
         return ServiceInfo(state="off")
-    said = store.infos.get(info_key(Layout(settings.data_path)))
-    if said is None:
-        return ServiceInfo(state="starting")
-    return decode(said, ServiceInfo)
+    stored = store.infos.get(info_key(Layout(settings.data_path)))
+    return ServiceInfo(state="starting") if stored is None else decode(stored, ServiceInfo)
 
 
 def service_log(settings: MlopsSettings, size: int = 64_000) -> str:

@@ -1,4 +1,4 @@
-"""Where things lie below the data folder."""
+"""Paths below the data folder."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ...private import private
 
 @dataclass(frozen=True)
 class Layout:
-    """Paths below the data folder; nothing is created by asking for one."""
+    """Paths below the data folder; a property creates nothing unless it says so."""
 
     data: Path
 
     def run(self, run_id: str) -> Path:
-        """Folder of one run over all its attempts."""
+        """Folder of one run, shared by its attempts."""
         return self.data / "runs" / run_id
 
     def output(self, run_id: str, attempt: int) -> Path:
-        """The executed notebook of one attempt, as far as it has got."""
+        """The executed notebook of one attempt, updated while it runs."""
         return self.run(run_id) / str(attempt) / "output.ipynb"
 
     def result(self, run_id: str, attempt: int) -> Path:
-        """What the worker said of one finished attempt."""
+        """The result of one finished attempt, written by the worker."""
         return self.run(run_id) / str(attempt) / "result.json"
 
     def sweep(self, sweep_id: str) -> Path:
@@ -45,17 +45,17 @@ class Layout:
 
     @property
     def service(self) -> str:
-        """Name of the service of this data folder among those on one store; made where there is none.
+        """Name of this data folder's service, unique on one store; created on first use.
 
         Raises:
-            UnavailableError: it cannot be.
+            UnavailableError: the file cannot be written.
         """
         path = self.data / "service.id"
         try:
             return path.read_text(encoding="utf-8")
         except FileNotFoundError:
             pass
-        # whole or not there, whoever is killed in between; who comes second finds it
+        # atomic even if this process is killed; a concurrent second one uses the first one's name
         beside = path.with_name(f"{path.name}.{uuid4().hex}")
         try:
             with open(beside, "w", encoding="utf-8", opener=private) as file:
@@ -72,27 +72,27 @@ class Layout:
 
     @property
     def scheduled(self) -> Path:
-        """There while something is to be fired: a Jupyter server that starts sees to it that a service lives."""
+        """Exists while any trigger is active; a starting Jupyter server then starts the service."""
         return self.data / "schedules"
 
     @property
     def lock(self) -> Path:
-        """Held by the service for as long as it lives."""
+        """Lock file held by the running service."""
         return self.data / "service.lock"
 
     @property
-    def held_back(self) -> Path:
-        """There while a person wants no service; see :func:`~jupyter_mlops.services.process.launch.hold_back`."""
+    def suspended(self) -> Path:
+        """Exists after a user stopped the service; see :func:`.launch.suspend_service`."""
         return self.data / "service.stopped"
 
     @property
     def unit_environment(self) -> Path:
-        """Variables that a systemd unit gives to the service, for its owner alone."""
+        """Environment file of the systemd unit, readable only by its owner."""
         return self.data / "service.env"
 
     @property
     def unit_secrets(self) -> Path:
-        """The same, written by a person, where there is one."""
+        """Further environment variables for the unit, maintained by the user."""
         return self.data / "secrets.env"
 
     @property
@@ -102,7 +102,7 @@ class Layout:
 
 
 def size_of(*folders: Path) -> int:
-    """Bytes held by the files below some folders; what vanishes meanwhile counts nothing."""
+    """Bytes of the files below some folders."""
     total = 0
     for folder in folders:
         for path in folder.rglob("*"):

@@ -1,4 +1,4 @@
-"""A service that outlives the login: a unit of the login's own systemd, which starts it and starts it again."""
+"""Runs the service as a systemd user unit, so that it outlives the login and is restarted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...core.messages import Message
 from ...core.record import now
 from ...core.service import ServiceInfo, ServiceKeep
 from ...settings import MlopsSettings
-from .launch import ensure_service, is_held_back, is_running, service_info
+from .launch import ensure_service, is_running, is_suspended, service_info
 from .layout import Layout
 from .unit import environment_text, unit_path, unit_text
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 BOOTED = Path("/run/systemd/system")
 LINGERS = Path("/var/lib/systemd/linger")
 PROCESSES = Path("/proc")
-COMMAND_SECONDS = 120.0  # systemd waits for a service that ends
+COMMAND_SECONDS = 120.0  # systemctl blocks until the service has stopped
 START_SECONDS = 30.0
 
 
-def look(settings: MlopsSettings) -> ServiceKeep:
-    """Whether a unit keeps the service, and whether one can."""
+def unit_status(settings: MlopsSettings) -> ServiceKeep:
+    """Whether the systemd unit is installed, and whether it can be."""
     path = unit_path(settings)
     problem = _problem()
     if not path.exists():
@@ -40,10 +40,10 @@ def look(settings: MlopsSettings) -> ServiceKeep:
 
 
 def install(settings: MlopsSettings) -> ServiceKeep:
-    """Have a unit keep the service, with the settings as they are now; one that runs already is taken over from.
+    """Install the systemd unit with the current settings; it replaces a running service.
 
     Raises:
-        UnavailableError: there is no systemd here that could, or it refuses; says what to do.
+        UnavailableError: there is no usable systemd, or it refuses; the message says what to do.
     """
     problem = _problem()
     if problem:
@@ -57,14 +57,14 @@ def install(settings: MlopsSettings) -> ServiceKeep:
         _systemctl("daemon-reload")
         _systemctl("enable", "--now", path.name)
         if again:
-            # it runs with the settings of before
+            # the running service has the old settings
             _systemctl("restart", path.name)
     except UnavailableError:
         if not again:
             path.unlink(missing_ok=True)
         raise
     _run("loginctl", "enable-linger")
-    keep = look(settings)
+    keep = unit_status(settings)
     if _runs_before_long(settings, began):
         return keep
     status = f"The unit was installed, but no service runs yet; “systemctl --user status {path.name}” says why."
@@ -72,10 +72,10 @@ def install(settings: MlopsSettings) -> ServiceKeep:
 
 
 def uninstall(settings: MlopsSettings) -> bool:
-    """Remove the unit; where something is scheduled, the service goes on in the background as it does without one.
+    """Remove the unit; if something is scheduled, the service goes on without it.
 
     Returns:
-        whether there was one.
+        whether there was a unit.
 
     Raises:
         UnavailableError: systemd refuses.
@@ -98,7 +98,7 @@ def keeper(settings: MlopsSettings, store: Store | None = None) -> tuple[str, bo
     """Which process fires schedules, in a sentence, and whether it ends with the login.
 
     Args:
-        store: asked for what the service said of itself; opened where none is given.
+        store: opened if None.
     """
     unit = unit_path(settings)
     if not is_running(settings):
@@ -115,7 +115,7 @@ def keeper(settings: MlopsSettings, store: Store | None = None) -> tuple[str, bo
 
 
 def _absent(settings: MlopsSettings, unit: Path) -> str:
-    if is_held_back(settings):
+    if is_suspended(settings):
         return "No service runs, as somebody stopped it: nothing fires it until “jupyter mlops service” starts one."
     if unit.exists():
         return f"No service runs; “systemctl --user start {unit.name}” starts it."
@@ -140,7 +140,7 @@ def _runs_before_long(settings: MlopsSettings, began: str) -> bool:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         info = _info(settings, None)
-        # not one that is being taken over from
+        # ignore the service that is being replaced
         if info.pid is not None and (info.started_at or "") >= began:
             return True
         time.sleep(0.2)
@@ -151,10 +151,10 @@ def _runs_before_long(settings: MlopsSettings, began: str) -> bool:
 
 
 def _problem() -> str:
-    """Why no unit can be installed here, empty where one can."""
-    instead = "Have what starts things here run “jupyter mlops service”."
+    """Why no unit can be installed here; empty if it can."""
+    instead = "Let this system’s own process manager run “jupyter mlops service”."
     if sys.platform != "linux":
-        return f"Units are systemd’s, which this system does not have. {instead}"
+        return f"This system has no systemd. {instead}"
     done = _run("systemctl", "--user", "show-environment")
     if done is None:
         return f"There is no systemd here. {instead}"
@@ -163,8 +163,8 @@ def _problem() -> str:
     if not BOOTED.exists():
         return f"Nothing runs systemd here, as is usual in a container. {instead}"
     return (
-        "systemd keeps nothing for this account now, as is so after su or sudo: log in as "
-        f"{getpass.getuser()} itself and try again. ({_first_line(done.stderr)})"
+        "systemd runs no user manager for this account, as happens after su or sudo: log in as "
+        f"{getpass.getuser()} directly and try again. ({_first_line(done.stderr)})"
     )
 
 
@@ -176,7 +176,7 @@ def _systemctl(*words: str) -> None:
 
 
 def _run(*words: str) -> subprocess.CompletedProcess[str] | None:
-    """A command's end; None where there is no such program, or it never ends."""
+    """Run a command; None if the program is missing or does not end in time."""
     try:
         return subprocess.run(words, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
     except (FileNotFoundError, subprocess.TimeoutExpired):
@@ -210,7 +210,7 @@ def _write(path: Path, text: str, mode: int) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with open(descriptor, "w", encoding="utf-8") as file:
-            # where it was there already, it keeps the mode it had
+            # the mode above applies only to new files
             os.fchmod(descriptor, mode)
             file.write(text)
     except OSError as error:

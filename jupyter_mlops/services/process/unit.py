@@ -1,4 +1,4 @@
-"""The texts by which systemd keeps a service: the unit, and the environment that it gives to it."""
+"""Content of the systemd unit and of its environment file."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ...settings import MlopsSettings
 from .layout import Layout
 
 START_SECONDS = 30.0
-# they may hold passwords, so that they appear in no command line
+# may hold passwords, so they must not appear in the command line
 _PRIVATE = ("store", "mlflow_tracking_uri")
-# of no use to a service that stays
+# meaningless for a permanent service, or passed separately
 _OTHERS = ("start_service", "service_idle_timeout", "data_dir")
-# what decides which programs, packages and servers notebooks find; systemd gives a unit none of it
-_HANDED_ON = (
+# decide which programs, packages and servers notebooks find; systemd units do not inherit them
+_INHERITED = (
     *("PATH", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX", "LD_LIBRARY_PATH"),
     *("JUPYTER_CONFIG_DIR", "JUPYTER_CONFIG_PATH", "JUPYTER_DATA_DIR", "JUPYTER_PATH", "JUPYTER_PREFER_ENV_PATH"),
     *("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"),
@@ -58,7 +58,7 @@ WantedBy=default.target
 
 
 def unit_name(settings: MlopsSettings) -> str:
-    """One name for each data folder; that of the usual one has no number."""
+    """Name of the unit; a data folder other than the default adds a hash."""
     usual = Path.home() / ".local" / "share" / "jupyter" / "mlops"
     folder = Path(settings.data_dir)
     if folder == usual:
@@ -67,13 +67,13 @@ def unit_name(settings: MlopsSettings) -> str:
 
 
 def unit_path(settings: MlopsSettings) -> Path:
-    """Where the unit's file is, or would be."""
+    """Path of the unit file, existing or not."""
     home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(home) / "systemd" / "user" / unit_name(settings)
 
 
 def start_unit(settings: MlopsSettings) -> bool:
-    """Have the unit start the service where there is one; whether it does."""
+    """Start the service through its unit; False if there is none or it fails."""
     path = unit_path(settings)
     if not path.exists():
         return False
@@ -85,10 +85,10 @@ def start_unit(settings: MlopsSettings) -> bool:
 
 
 def unit_text(settings: MlopsSettings) -> str:
-    """The unit; it holds no secret.
+    """Content of the unit file; it holds no secret.
 
     Raises:
-        UnavailableError: the data folder's name cannot stand in a unit.
+        UnavailableError: the data folder's name contains characters that a unit cannot hold.
     """
     layout = Layout(settings.data_path)
     words = [sys.executable, "-m", "jupyter_mlops.cli.main", "service", "--replace", *_overrides(settings)]
@@ -102,8 +102,8 @@ def unit_text(settings: MlopsSettings) -> str:
 
 
 def environment_text(settings: MlopsSettings, environ: Mapping[str, str]) -> str:
-    """The file of variables for the unit; it may hold passwords."""
-    values = {name: environ[name] for name in _HANDED_ON if environ.get(name)}
+    """Content of the unit's environment file; it may hold passwords."""
+    values = {name: environ[name] for name in _INHERITED if environ.get(name)}
     private = {name: getattr(settings, name) for name in _PRIVATE if getattr(settings, name)}
     if private:
         values["JUPYTER_MLOPS_SETTINGS"] = json.dumps(private)
@@ -111,7 +111,7 @@ def environment_text(settings: MlopsSettings, environ: Mapping[str, str]) -> str
 
 
 def _overrides(settings: MlopsSettings) -> list[str]:
-    """Settings as words: those that are not as they are without anybody's doing."""
+    """Command line options for all settings that differ from their defaults."""
     words = [f"--MlopsSettings.data_dir={settings.data_dir}"]
     for name in sorted(settings.trait_names(config=True)):
         value = getattr(settings, name)
@@ -121,13 +121,13 @@ def _overrides(settings: MlopsSettings) -> list[str]:
 
 
 def _word(text: str) -> str:
-    """One word of a unit's command line."""
+    """Quote one word of a unit's command line."""
     text = _line(text).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
     return f'"{_percent(text)}"'
 
 
 def _quoted(text: str) -> str:
-    """A value in a file of variables."""
+    """Quote a value of an environment file."""
     for character in '\\"`$':
         text = text.replace(character, f"\\{character}")
     return f'"{text}"'

@@ -1,1 +1,1 @@
-"""Sweeps: requested, driven, ended, removed."""
+"""Sweeps: requests and execution."""

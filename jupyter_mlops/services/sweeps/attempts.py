@@ -1,4 +1,4 @@
-"""The attempts of one sweep that are with workers, from hand-over to result."""
+"""Tracks a sweep's attempts on workers, from submission to result."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from .requests import fresh_attempt
 log = logging.getLogger(__name__)
 
 CELL_SECONDS = 0.3
-# fields of a result that are the run's own, too
-_TAKEN = (
+# fields copied from a result to its run
+_COPIED = (
     "metrics",
     "not_finite",
     "error",
@@ -44,18 +44,16 @@ _TAKEN = (
 
 
 class Attempts:
-    """Attends to each attempt in a task of its own, and writes down what becomes of it.
+    """Follows each attempt in its own task and stores the outcome.
 
     Args:
-        context: of the service.
-        sweep_id: whose runs they are.
-        target: where they are executed.
-        over: told of each run that ended.
-        known: whether all is known of a run that ended, so that nothing has to wait until MLflow was told of it.
-        wake: called whenever an attempt is no longer attended to.
+        target: where the runs execute.
+        over: called with each run that ended.
+        known: whether a finished run is complete without MLflow, so that nothing need wait for MLflow.
+        wake: called whenever a task ends.
 
     Attributes:
-        failure: what went wrong in here, not in a run; whoever drives the sweep raises it.
+        failure: an internal error, as opposed to a failed run; the sweep's driver raises it.
     """
 
     def __init__(
@@ -88,33 +86,33 @@ class Attempts:
 
     @property
     def attended(self) -> int:
-        """How many are not done here: with a worker, or to be told to MLflow."""
+        """Number of attempts on workers, or not yet reported to MLflow."""
         return len(self._tasks) + len(self._ended) + len(self._telling)
 
     @property
     def open(self) -> int:
-        """How many are not done, those that nobody knows of included."""
+        """Number of unfinished attempts, including those whose worker cannot be reached."""
         return self.attended + len(self._orphans)
 
     def __contains__(self, run_id: object) -> bool:
         return run_id in self._tasks
 
     def hand_out(self, sweep: Sweep, run: Run, env: dict[str, str]) -> None:
-        """Give an attempt to the target."""
+        """Submit an attempt to the target."""
         self._attend(run, self.target.run(self.spec(sweep, run, env), self._listener(run)))
 
     async def recover(self, sweep: Sweep, runs: list[Run], why: str) -> None:
-        """Take up what was handed out over an earlier connection, by this service or another.
+        """Follow attempts that were submitted over an earlier connection, by this service or another.
 
         Args:
-            why: said of those that no worker has.
+            why: message for attempts that no worker has.
         """
         if not runs:
             return
         try:
             with_workers = await self.target.live([(run.id, run.attempt) for run in runs])
         except UnavailableError:
-            # that nobody can be asked does not mean that nobody has them
+            # the target is unreachable, but its workers may still have them
             self._orphans.update({run.id: (run, why) for run in runs})
             return
         for run in runs:
@@ -125,20 +123,20 @@ class Attempts:
                 await self._lose(run, why)
 
     async def recover_orphans(self, sweep: Sweep) -> None:
-        """Take up again what the target lost hold of, now that it can be asked."""
+        """Follow orphaned attempts again, now that the target can be reached."""
         for run_id in list(self._orphans):
             run, why = self._orphans.pop(run_id)
             await self.recover(sweep, [run], why)
 
     def forget(self) -> None:
-        """Attend to nothing any more; workers go on with what they have."""
+        """Stop following attempts; runs on workers go on."""
         for task in (*self._tasks.values(), *self._telling):
             task.cancel()
         self._orphans.clear()
         self._ended.clear()
 
     def tell(self) -> None:
-        """Tell MLflow of the runs that ended; done once their slots have been given to others."""
+        """Report ended runs to MLflow. Call it after their slots were reassigned."""
         ended, self._ended = self._ended, []
         for run in ended:
             task = asyncio.create_task(self._tell(run))
@@ -153,7 +151,7 @@ class Attempts:
         try:
             run = await self.context.track(self.store.sweeps.get(self.sweep_id), run)
             if run.state is RunState.SUCCEEDED:
-                # it may have logged the very metric that runs are compared by
+                # the notebook may have logged the objective to MLflow
                 self._over(run)
         except ConflictError:
             log.info("Run %s moved on while MLflow was told of it", run.id, exc_info=True)
@@ -161,7 +159,7 @@ class Attempts:
             self.failure = error
 
     def spec(self, sweep: Sweep, run: Run, env: dict[str, str]) -> RunSpec:
-        """All that a worker needs to execute a run's present attempt."""
+        """The spec of a run's current attempt, for the worker."""
         layout = self.context.layout
         return RunSpec(
             run_id=run.id,
@@ -174,7 +172,6 @@ class Attempts:
             kernel=sweep.kernel,
             kernelspec=sweep.kernelspec if self.target.here else None,
             parameters=run.parameters,
-            # tells repetitions apart, for whoever must not do a thing twice
             env=env | {"MLOPS_ATTEMPT_ID": f"{run.id}.{run.attempt}"},
             metrics=sweep.metrics,
             threads=self.target.threads,
@@ -193,7 +190,7 @@ class Attempts:
     def _attend(self, run: Run, attempt: Coroutine[Any, Any, RunResult]) -> None:
         self.target.reserve(run.id, run.attempt)
         task = self._tasks[run.id] = asyncio.create_task(self._follow(run, attempt))
-        # also where it was cancelled before it began
+        # the callback also runs if the task is cancelled before it starts
         task.add_done_callback(lambda _: self.target.release(run.id, run.attempt))
 
     async def _follow(self, run: Run, attempt: Coroutine[Any, Any, RunResult]) -> None:
@@ -201,12 +198,12 @@ class Attempts:
             try:
                 result = await attempt
             except WorkerLostError as error:
-                # whether it lives on is asked where that can be answered
+                # the attempt may still live; recover_orphans finds out
                 self._orphans[run.id] = (run, str(error))
             else:
                 self._take(run, result)
         except ConflictError:
-            # the run moved on without this attempt: another attempt, or another service, owns it
+            # another attempt or another service owns the run by now
             log.info("The result of run %s, attempt %s, was refused", run.id, run.attempt, exc_info=True)
         except Exception as error:
             self.failure = error
@@ -215,7 +212,7 @@ class Attempts:
             self._wake()
 
     def _listener(self, run: Run) -> Callable[[dict[str, Any]], None]:
-        """Write where a run stands: its begin at once, finished cells together, none of them left out."""
+        """A listener that stores a run's progress: its start at once, finished cells in batches."""
         loop = asyncio.get_running_loop()
         latest: dict[str, Any] = {}
 
@@ -227,7 +224,7 @@ class Attempts:
             try:
                 self.store.runs.change(run.id, expect=RUN_LIVE, expect_attempt=run.attempt, **fields)
             except ConflictError:
-                # a fast run has ended before its last cells are written
+                # the run ended first
                 log.debug("Progress of run %s came late", run.id)
 
         def listen(event: dict[str, Any]) -> None:
@@ -245,8 +242,8 @@ class Attempts:
     # -- how it ends -------------------------------------------------------------------------
 
     def _take(self, run: Run, result: RunResult) -> None:
-        """Write down how an attempt ended; MLflow is told in its own time, see :meth:`tell`."""
-        fields = {name: getattr(result, name) for name in _TAKEN}
+        """Store an attempt's result; :meth:`tell` reports it to MLflow later."""
+        fields = {name: getattr(result, name) for name in _COPIED}
         if result.timing is not None:
             queue = max(0.0, seconds_between(run.queued_at, result.started_at))
             fields["timing"] = msgspec.structs.replace(result.timing, queue=round(queue, 3))
@@ -262,14 +259,14 @@ class Attempts:
         )
         if self._known(run):
             self._over(run)
-            self.context.track_beside(self.store.sweeps.get(self.sweep_id), run)
+            self.context.track_in_background(self.store.sweeps.get(self.sweep_id), run)
             return
         if run.state is not RunState.SUCCEEDED:
             self._over(run)
         self._ended.append(run)
 
     def end(self, run: Run, **fields: Any) -> Run:
-        """Write down that a run's present attempt is over."""
+        """Store the end of a run's current attempt."""
         fields.setdefault("ended_at", now())
         return self.store.runs.change(run.id, expect_attempt=run.attempt, **fields)
 
@@ -300,7 +297,7 @@ class Attempts:
         return self.context.settings.max_attempts if repeat else 1
 
     def _say_lost(self, sweep: Sweep, run: Run, why: str) -> None:
-        """The history of a pipeline's run tells what happened on its way."""
+        """Add the loss to the history of the pipeline run, if there is one."""
         if sweep.pipeline_run:
             line = LogLine(at=now(), step=sweep.step, text=f"Attempt {run.attempt} was lost: {why} It is repeated.")
             self.store.pipeline_runs.change(sweep.pipeline_run, say=[line])

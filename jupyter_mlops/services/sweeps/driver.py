@@ -1,4 +1,4 @@
-"""Brings one sweep from its first run to its end."""
+"""Drives one sweep from its first run to its end."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _NEVER_STARTED: dict[str, Any] = {"state": RunState.STOPPED, "message": "Stopped
 
 
 class SweepDriver:
-    """Plans a sweep's runs, hands them to its target, and acts on what people ask of it.
+    """Plans a sweep's runs, submits them to its target, and acts on users' requests.
 
-    The store is the truth: whatever is kept here can be lost with the process.
+    The store is the only source of truth: all state kept here may be lost with the process.
     """
 
     def __init__(self, context: Context, sweep: Sweep) -> None:
@@ -61,7 +61,7 @@ class SweepDriver:
     # -- the whole way -----------------------------------------------------------------------
 
     async def drive(self) -> None:
-        """Work until the sweep is over; what goes wrong with the sweep itself ends it with a sentence."""
+        """Work until the sweep is over; errors of the sweep itself fail it with a message."""
         try:
             if self.sweep.state in (SweepState.QUEUED, SweepState.STARTING) and not self.sweep.stop_requested:
                 await self._start()
@@ -74,11 +74,11 @@ class SweepDriver:
         except MlopsError as error:
             await self._give_up(str(error))
         finally:
-            self.target.leave_line(self.id)
+            self.target.stop_waiting(self.id)
 
     @property
     def resting(self) -> bool:
-        """Whether there is nothing to do until a person asks for something."""
+        """Whether there is nothing to do until a user acts."""
         return self.sweep.state is SweepState.PAUSED and not self.attempts.open
 
     async def _start(self) -> None:
@@ -86,7 +86,7 @@ class SweepDriver:
         if sweep.state is SweepState.QUEUED:
             self._set(state=SweepState.STARTING, message="Starting")
         if sweep.pipeline_run:
-            # nobody sits beside it who would start it again
+            # nobody watches who would start it again
             while not await self._reached():
                 if self.store.sweeps.get(self.id).stop_requested:
                     return
@@ -121,28 +121,27 @@ class SweepDriver:
 
     async def _check_target(self, frozen: Path) -> None:
         sweep = self.sweep
-        # workers of this machine need not be asked, and so not wait for, whether they reach it
+        # local workers always reach MLflow, so do not wait for its start
         elsewhere = self.target.kind == "scheduler"
         urls = await asyncio.to_thread(self.context.tracking.urls) if elsewhere else []
         folder = sweep.folder or str(Path(sweep.path).parent)
         if sweep.pipeline_run:
-            # its steps follow each other closely, and share folder and kernel
+            # steps follow each other closely and share folder and kernel
             await self.target.check_once(sweep.kernel, [folder], urls)
         else:
             await self.target.check(sweep.kernel, [str(frozen), folder], urls)
 
     async def _take_up(self) -> None:
-        """Take up the attempts that an earlier service handed out, as soon as their workers can be asked."""
+        """Follow the attempts that an earlier service submitted, as soon as the target can be reached."""
         live = self.store.runs.of_sweep(self.id, states=RUN_LIVE)
         while live and not await self._reached():
             if self.store.sweeps.get(self.id).stop_requested:
-                # left to its target, which is gone
                 return
             await self._nap()
         await self.attempts.recover(self.sweep, live, "The service ended in the middle of it.")
 
     async def _reached(self) -> bool:
-        """Whether the target can be used now; says what it waits for where it cannot."""
+        """Whether the target can be used now; if not, the sweep's message says what it waits for."""
         waiting = self.sweep.message.startswith(WAITING)
         try:
             await self.target.start(_silent if waiting else self._say)
@@ -154,14 +153,14 @@ class SweepDriver:
         return True
 
     async def _step(self) -> bool:
-        """Do what there is to do; whether the sweep is over."""
+        """One turn of work; True when the sweep is over."""
         if self.attempts.failure is not None:
             raise self.attempts.failure
         self.sweep = sweep = self.store.sweeps.get(self.id)
         if sweep.stop_requested and sweep.state is not SweepState.STOPPING:
-            self._set(state=self._stopping(), message=self._last_word("Stopping"))
+            self._set(state=self._stopping(), message=self._final_message("Stopping"))
         if self.sweep.state is SweepState.STOPPING:
-            self.target.leave_line(self.id)
+            self.target.stop_waiting(self.id)
             return await self._step_stopping()
         if self.sweep.state in SWEEP_OVER:
             await self._leave()
@@ -178,8 +177,8 @@ class SweepDriver:
             self._plan(slots)
             await self._hand_out(slots)
         else:
-            # a slot that was offered is for others
-            self.target.leave_line(self.id)
+            # pass an offered slot on
+            self.target.stop_waiting(self.id)
         self.attempts.tell()
         return await self._finish_if_over()
 
@@ -189,7 +188,7 @@ class SweepDriver:
         self.wake.clear()
 
     def _say(self, line: str) -> None:
-        # a paused sweep says why it is paused, one that cannot go on why it cannot
+        # keep the reason of a pause or an internal error
         silent = self.sweep.state is SweepState.PAUSED or self.sweep.message.startswith(INTERNAL)
         if not silent and self.sweep.message != line:
             self._set(message=line)
@@ -198,7 +197,7 @@ class SweepDriver:
         self.sweep = self.store.sweeps.change(self.id, **fields)
         return self.sweep
 
-    def _last_word(self, otherwise: str) -> str:
+    def _final_message(self, otherwise: str) -> str:
         message = self.sweep.message
         return message if message.startswith(INTERNAL) else otherwise
 
@@ -209,7 +208,7 @@ class SweepDriver:
     # -- planning and handing out ------------------------------------------------------------
 
     def _plan(self, slots: int) -> None:
-        """Ask the study for what is to be run next; one that learns is asked for as much as there are slots free."""
+        """Ask the study for the next trials; a study that learns gets asked only for as many as slots are free."""
         sweep = self.sweep
         queued = sweep.counts.get(RunState.QUEUED, 0)
         if self.study.looks_ahead:
@@ -222,12 +221,12 @@ class SweepDriver:
         points = self.study.ask(wanted)
         if not points:
             if not self.attempts.open and not queued:
-                # no result is to come, and it asks for nothing more
+                # no result is pending, and the study is exhausted
                 self._set(total=sweep.planned)
             return
         planned = [
             Run(
-                # the same id when planning is repeated after a crash: a run exists once
+                # deterministic: planning again after a crash creates no run twice
                 id=f"{self.id[:12]}-{sweep.planned + i + 1}",
                 sweep_id=self.id,
                 index=sweep.planned + i,
@@ -245,15 +244,14 @@ class SweepDriver:
         taken = len(self.attempts) if self.sweep.confirmed else self.attempts.open
         wanted = min(slots - taken, self.sweep.counts.get(RunState.QUEUED, 0))
         if wanted > 0 and self.target.free <= 0:
-            self.target.stand_in_line(self.id, self.wake.set)
+            self.target.wait_for_slot(self.id, self.wake.set)
         free = min(wanted, self.target.free)
         for run in self.store.runs.of_sweep(self.id, states=[RunState.QUEUED], limit=free) if free > 0 else ():
             await self._begin(run)
-        # those behind us may have the rest
-        self.target.pass_on()
+        self.target.wake_next()
 
     def _slots(self) -> int:
-        """Runs at once: one alone first, then what target, person and memory allow."""
+        """Parallel runs: one at first, then as many as target, user and memory allow."""
         if not self.sweep.confirmed:
             return 1
         slots = self.target.slots
@@ -268,8 +266,8 @@ class SweepDriver:
             self._end_unstarted(run)
             return
         if self.target.free <= 0:
-            # another sweep took it while we told MLflow of the run before
-            self.target.stand_in_line(self.id, self.wake.set)
+            # another sweep took the slot while the previous run was reported to MLflow
+            self.target.wait_for_slot(self.id, self.wake.set)
             return
         self.target.reserve(run.id, run.attempt)
         try:
@@ -294,10 +292,10 @@ class SweepDriver:
     def _end_unstarted(self, run: Run) -> None:
         self._tell(self.attempts.end(run, tracked=True, **_NEVER_STARTED))
 
-    # -- learning from what ended ------------------------------------------------------------
+    # -- results -----------------------------------------------------------------------------
 
     def _note(self, run: Run) -> None:
-        """Learn from a finished run: open the slots, find the best, or pause."""
+        """Evaluate a finished run: open the slots, update the best run, or pause."""
         sweep = self.sweep = self.store.sweeps.get(self.id)
         self._tell(run)
         if run.state is RunState.SUCCEEDED:
@@ -321,7 +319,7 @@ class SweepDriver:
         self.study.tell(trial_of(run, self.sweep.objectives))
 
     def _is_known(self, run: Run) -> bool:
-        """Whether what MLflow has of a run adds nothing: neither a notebook nor a module of the project logs there."""
+        """Whether MLflow adds nothing to a run, because neither its notebook nor its modules log there."""
         sweep = self.sweep
         alone = bool(sweep.pipeline_run) and not sweep.space
         return alone and sweep.language == "python" and not self.usage.uses_mlflow and not run.code
@@ -359,11 +357,11 @@ class SweepDriver:
         self.attempts.tell()
         if self.attempts.attended:
             return False
-        await self._close(SweepState.STOPPED, self._last_word("Stopped"))
+        await self._close(SweepState.STOPPED, self._final_message("Stopped"))
         return True
 
     async def _leave(self) -> None:
-        """Another service ended the sweep while this one stood still: nobody waits for what its workers still do."""
+        """Stop the workers of a sweep that another service ended while this one was suspended."""
         for run in self.store.runs.of_sweep(self.id):
             if run.id in self.attempts:
                 await self.target.stop(run.id, run.attempt)
@@ -392,15 +390,15 @@ class SweepDriver:
             best_id, best_value = best_run(runs, self.sweep.objective)
             fields = {"best_run_id": best_id, "best_value": best_value}
         fields |= {"state": state, "message": message, "ended_at": now(), "occupies": occupies}
-        # in this order: a service that is killed in between does it once more
+        # in this order: repeated if the service is killed in between
         await self.context.finish_sweep(msgspec.structs.replace(self.sweep, **fields))
         closed = self._set(**fields)
         if state is not SweepState.STOPPED and closed.planned < closed.total:
-            # a person gave it more runs in this moment
+            # the sweep was extended at this moment
             self._set(**begun_again())
 
     async def _give_up(self, why: str) -> None:
-        """End with a sentence a sweep that cannot go on."""
+        """End a sweep that cannot go on, with a message."""
         self.attempts.forget()
         for run in self.store.runs.of_sweep(self.id, states=RUN_LIVE):
             await self.target.stop(run.id, run.attempt)
@@ -409,4 +407,4 @@ class SweepDriver:
 
 
 def _silent(line: str) -> None:
-    """For what a person knows already."""
+    """Ignore progress that was shown before."""

@@ -1,4 +1,4 @@
-"""All sweeps that this service drives, each in a task of its own."""
+"""Runs one driver task per sweep."""
 
 from __future__ import annotations
 
@@ -11,35 +11,30 @@ from ...core.states import SWEEP_OVER
 from ...core.sweeps import Sweep
 from ...store import StaleEpochError, StoreFailedError
 from ..context import Context
-from ..ending import defect
+from ..ending import internal_error
 from .driver import SweepDriver
 
 log = logging.getLogger(__name__)
 
 
 class Drivers:
-    """Takes sweeps up and lets go of them at their end.
-
-    Args:
-        context: of the service.
-    """
+    """The drivers of all live sweeps of this service."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self.changed = False  # whether a sweep ended that may have been repeated meanwhile
+        self.changed = False  # whether a driver ended; its sweep may have been requeued meanwhile
         self._drivers: dict[str, tuple[SweepDriver, asyncio.Task[None]]] = {}
 
     def take_up(self) -> None:
-        """Drive what is live in the store and ours, and have each look at what changed."""
+        """Start drivers for this service's live sweeps, and wake those whose sweep changed."""
         for sweep in self.context.store.sweeps.find(live=True, service=self.context.service):
             if sweep.id not in self._drivers:
                 self.drive(sweep)
             elif sweep.revision != self._drivers[sweep.id][0].sweep.revision:
-                # changed by a person, or by what became of one of its runs
                 self._drivers[sweep.id][0].wake.set()
 
     def drive(self, sweep: Sweep) -> asyncio.Task[None] | None:
-        """Drive one sweep; None where nobody can, which is written down then."""
+        """Drive one sweep; None if it cannot be driven, in which case it fails."""
         if sweep.id in self._drivers:
             return self._drivers[sweep.id][1]
         try:
@@ -47,7 +42,7 @@ class Drivers:
         except StoreFailedError:
             raise
         except MlopsError as error:
-            # read otherwise by an earlier version, or changed by hand: nobody can drive it
+            # stored by an incompatible version, or edited by hand
             self.context.settle(sweep.id, str(error))
             return None
         task = asyncio.create_task(driver.drive(), name=f"sweep-{sweep.id}")
@@ -55,18 +50,18 @@ class Drivers:
         return task
 
     def wake(self, sweep_id: str) -> None:
-        """Have a sweep's driver look at once at what people ask of it."""
+        """Wake a sweep's driver to act on a request at once."""
         if sweep_id in self._drivers:
             self._drivers[sweep_id][0].wake.set()
 
     def stop(self, sweep_id: str) -> None:
-        """Ask for the end of a sweep; one that is over, or was never begun, needs none."""
+        """Request the stop of a sweep, unless it is over or unknown."""
         with contextlib.suppress(ConflictError, NotFoundError):
             self.context.store.sweeps.request_stop(sweep_id)
         self.wake(sweep_id)
 
     def reap(self) -> None:
-        """Let go of drivers that ended, and see how they did."""
+        """Remove finished drivers and handle their errors."""
         for sweep_id, (driver, task) in list(self._drivers.items()):
             if not task.done():
                 continue
@@ -79,11 +74,11 @@ class Drivers:
 
     @property
     def working(self) -> int:
-        """How many sweeps have something to do."""
+        """Number of sweeps with work to do."""
         return sum(not driver.resting for driver, _ in self._drivers.values())
 
     async def close(self) -> None:
-        """Let go of all; what workers have goes on."""
+        """Cancel all drivers; runs on workers go on."""
         tasks = [task for _, task in self._drivers.values()]
         for task in tasks:
             task.cancel()
@@ -92,7 +87,7 @@ class Drivers:
             driver.attempts.forget()
 
     def _failed(self, sweep_id: str, error: BaseException) -> None:
-        """A defect of ours must end as a sentence in the panel, not as a sweep that never moves."""
+        """Stop a sweep whose driver crashed, so that it does not hang for ever."""
         if isinstance(error, StaleEpochError | StoreFailedError):
             raise error
         log.error("Sweep %s could not be driven", sweep_id, exc_info=error)
@@ -100,4 +95,4 @@ class Drivers:
         if store.sweeps.get(sweep_id).state in SWEEP_OVER:
             return
         store.sweeps.request_stop(sweep_id)
-        store.sweeps.change(sweep_id, message=defect(error))
+        store.sweeps.change(sweep_id, message=internal_error(error))

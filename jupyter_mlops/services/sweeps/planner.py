@@ -1,4 +1,4 @@
-"""What a sweep tries next, and what it learns from each run that ends."""
+"""Planning of a sweep's runs, and evaluation of their results."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ...store import Store
 
 
 def study_of(store: Store, settings: MlopsSettings, sweep: Sweep, total: int = 0) -> Study:
-    """The study of a stored sweep, behind the trials that it has.
+    """Rebuild the study of a stored sweep from its runs.
 
     Args:
-        total: runs that are to be allowed, where they are more than it has.
+        total: runs to allow, if more than the sweep has.
 
     Raises:
-        InvalidInputError: its space or its sampler cannot be used here.
+        InvalidInputError: its space or sampler cannot be used here.
     """
     info = inspect(read_notebook(store.sweeps.notebook(sweep.id)), sweep.path)
     space = build_space(
@@ -45,14 +45,14 @@ def study_of(store: Store, settings: MlopsSettings, sweep: Sweep, total: int = 0
 
 
 def trial_of(run: Run, objectives: Sequence[Objective]) -> Trial:
-    """What a study is told of a run."""
+    """A run as the study's trial."""
     values = [run.metrics.get(objective.metric, math.nan) for objective in objectives]
     known = run.state is RunState.SUCCEEDED and values and all(map(math.isfinite, values))
     return Trial(number=run.index, parameters=run.parameters, state=run.state, values=values if known else None)
 
 
 def measured(sweep: Sweep, run: Run) -> dict[str, Any]:
-    """The sweep's fields on what a run costs, with one more that succeeded."""
+    """The sweep's memory and duration estimates, updated with one more successful run."""
     fields: dict[str, Any] = {"run_memory": max(sweep.run_memory or 0, run.peak_memory or 0) or None}
     if run.started_at and run.ended_at:
         took = seconds_between(run.started_at, run.ended_at)
@@ -62,7 +62,7 @@ def measured(sweep: Sweep, run: Run) -> dict[str, Any]:
 
 
 def better(sweep: Sweep, run: Run) -> dict[str, Any]:
-    """The sweep's fields on its best run, where this one is."""
+    """The sweep's best-run fields if this run is the best so far, else nothing."""
     if sweep.objective is None:
         return {}
     run_id, value = best_run([run], sweep.objective)
@@ -75,18 +75,18 @@ def better(sweep: Sweep, run: Run) -> dict[str, Any]:
 
 
 def slots_by_memory(running: int, free: int, run_memory: int) -> int:
-    """Runs at once that memory allows: those running, and as many more as fit; never less than one.
+    """How many parallel runs fit into memory, at least one.
 
     Args:
-        running: how many run now.
-        free: bytes that are left beside them.
-        run_memory: bytes that one run takes.
+        running: number of running runs.
+        free: bytes of free memory.
+        run_memory: bytes that one run needs.
     """
     return max(1, running + free // run_memory)
 
 
 def best_run(runs: list[Run], objective: Any) -> tuple[str | None, float | None]:
-    """Id and value of the best succeeded run by an objective; None twice where there is none."""
+    """Id and value of the best successful run, (None, None) if there is none."""
     values = [
         (run.metrics[objective.metric], run.id)
         for run in runs

@@ -1,7 +1,7 @@
-"""What people ask for: the one way in for the API and the command line.
+"""Users' requests on sweeps, for the API and the command line.
 
-Light on purpose: it runs in the Jupyter server, so it imports the store and nothing of Dask, MLflow
-or papermill. It writes intents; the service acts on them.
+Runs in the Jupyter server, so it imports neither Dask, MLflow nor papermill. It stores requests; the service acts on
+them.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from ...core.states import RUN_OVER, SWEEP_LIVE, SWEEP_OVER, RunState, SweepStat
 from ...core.sweeps import Compared, PrefixCheck, SpaceCheck, SpaceRequest, Sweep, SweepChange, SweepRequest
 from ...core.values import recorded_defaults
 from ...tracking.address import check_answers, external_uri
-from ..base import Asking
+from ..base import RequestsBase
 from ..git import commit_of
 from ..user_files import KernelSpecs, kernel_problem, read_file, resolve_kernel
 from .planner import best_run, study_of
 
 
-class Sweeps(Asking):
-    """Everything a person can do with notebooks, sweeps and runs."""
+class Sweeps(RequestsBase):
+    """Requests on notebooks, sweeps and runs."""
 
     # -- notebooks ---------------------------------------------------------------------------
 
     def inspect(self, file: Path, kernelspecs: KernelSpecs) -> NotebookInfo:
-        """What is known of a notebook before anything runs.
+        """A notebook's parameters, kernel, suggested metrics and saved form.
 
         Raises:
             NotFoundError: there is no such file.
@@ -58,7 +58,7 @@ class Sweeps(Asking):
         )
 
     def check(self, file: Path, request: SpaceRequest) -> SpaceCheck:
-        """How many runs a space makes and what is wrong with it; a wrong field is no error here."""
+        """Count a space's runs and report the problems of its fields, without raising."""
         notebook = notebooks.read_notebook(read_file(file))
         info = notebooks.inspect(notebook, str(file))
         found = check_space(
@@ -74,17 +74,17 @@ class Sweeps(Asking):
         return msgspec.structs.replace(found, prefix=shared_prefix(notebook, varied))
 
     def save_draft(self, file: Path, request: SweepRequest) -> None:
-        """Remember the form of a notebook as it stands."""
+        """Save a notebook's form."""
         self.store.sweeps.set_draft(str(file), msgspec.structs.replace(request, path=str(file)))
 
     # -- sweeps ------------------------------------------------------------------------------
 
     def create(self, file: Path, request: SweepRequest, kernelspecs: KernelSpecs) -> Sweep:
-        """Freeze the notebook's bytes and store a sweep of it, for the service to take up.
+        """Freeze a notebook and store a sweep of it for the service.
 
         Raises:
-            InvalidInputError: the notebook, its kernel or the space cannot be run as they stand.
-            UnavailableError: the MLflow that was asked for does not answer, or the disk takes nothing more.
+            InvalidInputError: the notebook, its kernel or the space cannot be run.
+            UnavailableError: the configured MLflow does not answer, or the disk is full.
         """
         mlflow = external_uri(self.settings.mlflow_tracking_uri)
         if mlflow:
@@ -94,7 +94,7 @@ class Sweeps(Asking):
         info = notebooks.inspect(notebook, str(file))
         kernel = request.kernel or info.kernel
         kernelspec = resolve_kernel(kernel, kernelspecs)
-        # a notebook without parameters can be run as it stands; one whose parameters do not parse cannot
+        # raises if the parameters cell does not parse
         notebooks.declared(notebook)
         if info.problem and not info.open_names and request.space:
             raise InvalidInputError(Message.verbatim(info.problem))
@@ -161,7 +161,7 @@ class Sweeps(Asking):
         return self.store.sweeps.find(folder=str(self.root), archived=archived, deleted=deleted, steps=False)
 
     def changes(self, since: int) -> Changes:
-        """Sweeps and pipelines that changed after a revision, archived and deleted ones too."""
+        """Sweeps and pipelines that changed after a revision, including archived and deleted ones."""
         revision, folder = self.store.revision(), str(self.root)
         return Changes(
             sweeps=self.store.sweeps.find(folder=folder, since=since, deleted=None, steps=False),
@@ -170,7 +170,7 @@ class Sweeps(Asking):
         )
 
     def change(self, sweep_id: str, change: SweepChange) -> Sweep:
-        """Rename, archive, choose the metric, or change how many runs go at once."""
+        """Rename, archive or extend a sweep, or change its objective or slots."""
         sweep = self.sweep(sweep_id)
         fields: dict[str, Any] = {
             name: value
@@ -197,7 +197,7 @@ class Sweeps(Asking):
         return self.store.sweeps.change(sweep_id, **fields)
 
     def _extended(self, sweep: Sweep, total: int) -> dict[str, Any]:
-        """A sweep's fields with more runs than it had; one that is over goes on."""
+        """The fields that give a sweep more runs; a finished sweep goes on."""
         if sweep.deleted_at is not None or sweep.pipeline_run:
             raise ConflictError(
                 Message("Only a sweep that is neither deleted nor a pipeline's step can be given more runs.")
@@ -216,24 +216,24 @@ class Sweeps(Asking):
         return {"total": total, "expect": [sweep.state] if over else SWEEP_LIVE} | (begun_again() if over else {})
 
     def stop(self, sweep_id: str) -> Sweep:
-        """Ask for a sweep to be stopped; the service ends its kernels."""
+        """Request the stop of a sweep; the service ends its kernels."""
         self.store.sweeps.request_stop(self.sweep(sweep_id).id)
         return self.store.sweeps.get(sweep_id)
 
     def pause(self, sweep_id: str) -> Sweep:
-        """Hand out no new runs; those running go on."""
+        """Start no new runs; running ones go on."""
         if self.sweep(sweep_id).state in SWEEP_OVER:
             raise ConflictError(Message("This sweep is over; there is nothing to pause."))
         return self.store.sweeps.change(sweep_id, expect=SWEEP_LIVE, pause_requested=True)
 
     def resume(self, sweep_id: str) -> Sweep:
-        """Go on with a paused sweep, with all slots open."""
+        """Resume a paused sweep with all slots."""
         if self.sweep(sweep_id).state in SWEEP_OVER:
             raise ConflictError(Message("This sweep is over; repeat its failed runs instead."))
         return self.store.sweeps.change(sweep_id, expect=SWEEP_LIVE, pause_requested=False, confirmed=True)
 
     def retry(self, sweep_id: str) -> Sweep:
-        """Repeat the failed and stopped runs of a sweep that is over, and make those never made."""
+        """Repeat the failed and stopped runs of a finished sweep, and start those that were never started."""
         sweep = self.sweep(sweep_id)
         if sweep.deleted_at is not None:
             raise ConflictError(Message("This sweep is deleted; restore it before repeating its runs."))
@@ -253,13 +253,13 @@ class Sweeps(Asking):
         return self.store.sweeps.change(sweep_id, expect=[SweepState.FAILED, SweepState.STOPPED], **begun_again())
 
     def delete(self, sweep_id: str) -> None:
-        """Put a sweep that is over aside; it can be restored for some days."""
+        """Delete a finished sweep; it can be restored for some days."""
         if self.sweep(sweep_id).state not in SWEEP_OVER:
             raise ConflictError(Message("Stop the sweep before deleting it."))
         self.store.sweeps.delete(sweep_id)
 
     def restore(self, sweep_id: str) -> Sweep:
-        """Bring a deleted sweep back."""
+        """Restore a deleted sweep."""
         self.store.sweeps.restore(self.sweep(sweep_id).id)
         return self.store.sweeps.get(sweep_id)
 
@@ -272,12 +272,12 @@ class Sweeps(Asking):
         return RunsPage(runs=self.store.runs.of_sweep(sweep_id, since=since), revision=revision)
 
     def stop_run(self, run_id: str) -> Run:
-        """Ask for one run to be stopped."""
+        """Request the stop of one run."""
         self.store.runs.request_stop(self.run(run_id).id)
         return self.store.runs.get(run_id)
 
     def run_output(self, run_id: str) -> Path:
-        """File of the executed notebook of a run's present attempt, as far as it has got.
+        """Path of the executed notebook of a run's current attempt.
 
         Raises:
             NotFoundError: no cell has been executed yet.
@@ -292,7 +292,7 @@ class Sweeps(Asking):
     def run_notebook(self, run_id: str) -> dict[str, Any]:
         """The executed notebook of a run; see :meth:`run_output`."""
         sweep = self.sweep(self.run(run_id).sweep_id)
-        # of before, when it was not recorded, only a store that no other account writes to says whose it was
+        # sweeps of old releases name no starter; a SQLite store has only one user
         mine = sweep.started_by == self.layout.service if sweep.started_by else not self.settings.store
         return _trusting(json.loads(self.run_output(run_id).read_bytes()), mine)
 
@@ -302,10 +302,7 @@ class Sweeps(Asking):
 
 
 def _trusting(notebook: dict[str, Any], mine: bool) -> dict[str, Any]:
-    """A notebook whose executed cells may act in the page where this account started them, and no others.
-
-    What a file says of itself does not count: anybody can write it.
-    """
+    """Mark executed cells as trusted only if this account started the sweep, whatever the file itself claims."""
     for cell in notebook.get("cells", ()):
         metadata = cell.get("metadata")
         if not isinstance(metadata, dict):
@@ -317,7 +314,7 @@ def _trusting(notebook: dict[str, Any], mine: bool) -> dict[str, Any]:
 
 
 def begun_again() -> dict[str, Any]:
-    """Fields of a sweep that was over and goes on."""
+    """Fields of a finished sweep that is queued again."""
     return {
         "state": SweepState.QUEUED,
         "stop_requested": False,
@@ -328,7 +325,7 @@ def begun_again() -> dict[str, Any]:
 
 
 def fresh_attempt(run: Run, message: str) -> dict[str, Any]:
-    """Fields of a run as its next attempt begins."""
+    """Fields of a run at the start of its next attempt."""
     return {
         "attempt": run.attempt + 1,
         "metrics": {},

@@ -1,4 +1,4 @@
-"""What a lost service was in the middle of, when another one goes on with its runs."""
+"""Recovery of steps whose service was lost."""
 
 from __future__ import annotations
 
@@ -17,27 +17,26 @@ log = logging.getLogger(__name__)
 _WHY = "The service that ran it was lost"
 
 
-def give_up(context: Context, step: StepRun) -> StepRun:
-    """Give up the attempt of a step that another service has; the step as it stands then.
+def abandon_lost_attempt(context: Context, step: StepRun) -> StepRun:
+    """Abandon a step's attempt that a lost service was running, and return the changed step.
 
-    Whoever is killed in its middle does the rest when it starts again: the step moves first, and its sweep is known
-    by its service.
+    Safe to interrupt: the step changes first, and its sweep still names the lost service.
     """
-    sweep = _left_behind(context, step)
+    sweep = _lost_sweep(context, step)
     if sweep is None:
         return step
     if step.state is StepState.RUNNING:
-        step = _moved(context, step, sweep)
+        step = _requeue_or_fail(context, step, sweep)
     owner = sweep.service
     if context.shares_mlflow(owner):
-        # so that we tell of its runs: the other one may never come back
+        # this service must now report the runs to MLflow: the lost one may never come back
         context.store.sweeps.change(sweep.id, service=context.service)
         owner = ""
     context.settle(sweep.id, _WHY, owner)
     return step
 
 
-def _left_behind(context: Context, step: StepRun) -> Sweep | None:
+def _lost_sweep(context: Context, step: StepRun) -> Sweep | None:
     if not step.sweeps or step.state is StepState.REUSED:
         return None
     try:
@@ -49,7 +48,7 @@ def _left_behind(context: Context, step: StepRun) -> Sweep | None:
     return None if ours or sweep.state in SWEEP_OVER else sweep
 
 
-def _moved(context: Context, step: StepRun, sweep: Sweep) -> StepRun:
+def _requeue_or_fail(context: Context, step: StepRun, sweep: Sweep) -> StepRun:
     if sweep.extras is None or sweep.extras.repeat_lost:
         return context.store.pipeline_runs.change_step(
             step.id,

@@ -1,7 +1,7 @@
-"""Moving what a step left into the person's own project, while others may still work where it lies.
+"""Moves a step's new files into the user's project while other steps may still use them.
 
-Whatever is moved is at its new place before a link takes its old one, so that nobody who looks for it by either
-name finds nothing, and whoever has it open goes on writing to the same file.
+A file exists at its new path before a link replaces it at the old one, so it can always be found by both names, and
+processes that have it open keep writing to the same file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from uuid import uuid4
 
-# made again by whoever wants it, and of no use elsewhere
+# caches
 JUNK = frozenset({"__pycache__", ".ipynb_checkpoints"})
 _NO_LINKS = frozenset({errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL})
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
@@ -30,7 +30,7 @@ class Mover:
     Args:
         source: root of the tree they are moved from.
         target: root of the tree they are moved to.
-        asides: folder on the same file system as ``source``, for what is about to vanish.
+        asides: folder on the same file system as ``source``, for replaced files.
     """
 
     def __init__(self, source: Path, target: Path, asides: Path) -> None:
@@ -39,12 +39,12 @@ class Mover:
         self._asides = asides
 
     def move(self, path: str) -> None:
-        """Move one file, link or folder; a link to its new place takes its old one.
+        """Move one file, link or folder, and leave a link to the new path in its place.
 
-        What is renamed or removed meanwhile by whoever made it is left alone: it comes with the next call.
+        What is renamed or removed meanwhile is left for the next call.
 
         Raises:
-            OSError: it could not be moved, and lies where it was.
+            OSError: it could not be moved, and stays where it was.
         """
         source, target = self._source / path, self._target / path
         if not os.path.lexists(source):
@@ -63,34 +63,33 @@ class Mover:
             target.unlink(missing_ok=True)
 
     def recover(self) -> None:
-        """Finish what a process that was killed had begun."""
+        """Finish the moves that a killed process had begun."""
         for aside in list(self._asides.iterdir()) if self._asides.is_dir() else []:
             with contextlib.suppress(FileNotFoundError):
                 path = (aside / "to").read_text(encoding="utf-8")
                 if (aside / "what").is_symlink():
-                    # it was killed before the exchange
+                    # killed before the exchange
                     (aside / "what").unlink()
                 for name in ("taken", "what"):
                     if os.path.lexists(aside / name):
                         self._publish_newer(aside / name, self._target / path)
             shutil.rmtree(aside, ignore_errors=True)
 
-    # -- one after the other -----------------------------------------------------------------
+    # -- steps of a move ---------------------------------------------------------------------
 
     def _refuse(self, source: Path, target: Path) -> None:
-        """Whatever would destroy a folder, or half of a file, is left to a person."""
+        """Refuse moves that would overwrite a folder or a file that is being written."""
         folder = _is_real_folder(source)
         if folder and os.path.lexists(target) and not target.is_dir():
             raise FileExistsError(errno.EEXIST, "there is a file of that name")
         if not folder and _is_real_folder(target):
             raise FileExistsError(errno.EEXIST, "there is a folder of that name")
-        # whoever writes it may be about to rename it
         written = next((file for file in self._written if file == source or source in file.parents), None)
         if written is not None:
             raise BlockingIOError(errno.EBUSY, f"{written.name} is still being written")
 
     def _rename(self, source: Path, target: Path) -> bool:
-        """Where a step gave one of our links another name, the file behind it gets that name; whether it was so."""
+        """If a step renamed one of our links, rename the file behind it; whether it did."""
         if not source.is_symlink():
             return False
         behind = Path(os.readlink(source))
@@ -106,19 +105,19 @@ class Mover:
 
     @cached_property
     def _written(self) -> list[Path]:
-        """Files of this account that some process has open for writing."""
+        """Files that processes of this account have open for writing."""
         import psutil
 
         found: list[Path] = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
-                # not every system knows the mode
+                # psutil knows the mode on Linux only
                 opened = [file for file in process.open_files() if getattr(file, "mode", "w") != "r"]
                 found += [Path(file.path) for file in opened]
         return found
 
     def _publish(self, source: Path, target: Path, done: dict[Path, State]) -> None:
-        """Make what lies at one place be at another, too; what was done before and is the same is left out."""
+        """Make a file or folder also exist at ``target``; skips what is unchanged since ``done``."""
         with contextlib.suppress(FileNotFoundError):
             found = source.lstat()
             if stat.S_ISDIR(found.st_mode):
@@ -156,12 +155,12 @@ class Mover:
                 new.unlink()
 
     def _pointed(self, text: str) -> str:
-        """Where a link points once it is moved: what it names by its whole path moves as well."""
+        """Target of a link once moved: absolute paths into the source tree move along."""
         inside = Path(text).is_absolute() and Path(text).is_relative_to(self._source)
         return str(self._target / Path(text).relative_to(self._source)) if inside else text
 
     def _swap(self, source: Path, target: Path, path: str) -> Path | None:
-        """Put a link at a place; what stood there is then ``what`` in the folder that is returned, None for nothing."""
+        """Replace a path by a link; returns the folder that holds the old entry as ``what``, None if that vanished."""
         aside = self._asides / uuid4().hex
         aside.mkdir(parents=True)
         (aside / "to").write_text(path, encoding="utf-8")
@@ -178,7 +177,7 @@ class Mover:
         return aside
 
     def _settle(self, aside: Path, target: Path, done: dict[Path, State]) -> None:
-        """Take along what was changed until the link stood there."""
+        """Publish what changed before the link was in place."""
         self._publish(aside / "what", target, done)
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -192,7 +191,7 @@ def _entries(folder: Path) -> Iterator[Path]:
 
 
 def _linked(source: Path, new: Path) -> bool:
-    """Give a file a second name; False where its file system, or the other's, has no such thing."""
+    """Hard-link a file; False where the file system cannot."""
     try:
         os.link(source, new, follow_symlinks=False)
     except OSError as error:
@@ -203,7 +202,7 @@ def _linked(source: Path, new: Path) -> bool:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Let two names change places at once; False where the system cannot."""
+    """Exchange two names atomically; False where the system cannot."""
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except AttributeError:
