@@ -646,7 +646,7 @@ async def test_an_error_of_ours_is_said_and_no_more(api: Api, data_dir: Path) ->
     (data_dir / "store.sqlite").write_bytes(b"no database" * 1000)
     code, message = await api.refused("GET", "sweeps")
     assert code == 503
-    assert "cannot be opened (file is not a database); mend or move it" in message
+    assert "cannot be opened (file is not a database); repair or move it" in message
 
 
 def refusing_port() -> int:

@@ -28,7 +28,7 @@ from jupyter_mlops.core.states import (
 )
 from jupyter_mlops.core.sweeps import Sweep
 from jupyter_mlops.store import Epoch, Firing, StaleEpochError, Store
-from jupyter_mlops.store.pipeline_queue import MOST_LINES, RECENT
+from jupyter_mlops.store.pipeline_queue import MAX_LOG_LINES, RECENT
 
 NUMBERS = itertools.count()
 NOON = "2026-11-24T12:00:00.000000+00:00"
@@ -159,7 +159,7 @@ def test_compare_and_set(store: Store) -> None:
         store.pipeline_runs.change(run.id, expect_service="b", message="x")
     with pytest.raises(ConflictError, match="The step is running by now"):
         store.pipeline_runs.change_step(step.id, expect=[StepState.WAITING], message="x")
-    with pytest.raises(ConflictError, match="Attempt 2 of this step was given up; 1 counts"):
+    with pytest.raises(ConflictError, match="Attempt 2 of this step was given up; attempt 1 counts"):
         store.pipeline_runs.change_step(step.id, expect_attempt=2, message="x")
     assert store.revision() == before
     store.pipeline_runs.change(run.id, expect=[PipelineRunState.RUNNING], expect_service="a", message="y")
@@ -640,11 +640,11 @@ def test_the_last_runs_of_a_pipeline(store: Store) -> None:
 def test_the_log_of_a_run_keeps_its_last_lines(store: Store) -> None:
     run = new_run(store, new_pipeline(store))
     for number in range(3):
-        lines = [LogLine(at=NOON, text=f"{number} {line} \0 \ud800", step="s") for line in range(MOST_LINES - 80)]
+        lines = [LogLine(at=NOON, text=f"{number} {line} \0 \ud800", step="s") for line in range(MAX_LOG_LINES - 80)]
         store.pipeline_runs.change(run.id, say=lines)
     log = store.pipeline_runs.get(run.id).log
-    assert len(log) == MOST_LINES
-    assert log[-1].text == f"2 {MOST_LINES - 81} \0 \ud800"
+    assert len(log) == MAX_LOG_LINES
+    assert log[-1].text == f"2 {MAX_LOG_LINES - 81} \0 \ud800"
 
 
 def test_a_change_of_a_step_shows_in_its_run_and_pipeline(store: Store) -> None:

@@ -33,7 +33,7 @@ from jupyter_mlops.services.process.launch import service_info, service_log
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store, StoreFailedError
 from jupyter_mlops.store.base import present_revision
-from jupyter_mlops.store.blobs import MOST_BYTES
+from jupyter_mlops.store.blobs import MAX_BLOB_BYTES
 from jupyter_mlops.store.engine import HEAD
 from jupyter_mlops.store.tables import metadata
 
@@ -384,7 +384,7 @@ def test_bytes_come_back(any_store: Store) -> None:
         name = any_store.blobs.put(data)
         assert any_store.blobs.put(data) == name
         assert any_store.blobs.get(name) == data
-    with pytest.raises(NotFoundError, match="The store does not hold what is called 0000"):
+    with pytest.raises(NotFoundError, match="The store has no file with the hash 0000"):
         any_store.blobs.get("0" * 64)
 
 
@@ -403,7 +403,7 @@ def test_the_same_bytes_at_once_are_kept_once(any_store: Store) -> None:
 
 def test_too_many_bytes_are_refused_with_a_sentence(any_store: Store) -> None:
     with pytest.raises(InvalidInputError, match="A file of 400 MB is too large for the store"):
-        any_store.blobs.put(bytes(MOST_BYTES + 1))
+        any_store.blobs.put(bytes(MAX_BLOB_BYTES + 1))
 
 
 def test_names_that_cannot_be_kept(any_store: Store) -> None:

@@ -1,9 +1,9 @@
-"""Floor 2: the truth about sweeps, runs and pipelines. The only place that knows SQL.
+"""The store of sweeps, runs and pipelines; no other package uses SQL.
 
-The law of the store: every write is one transaction that takes the next revision number and stamps
-it on what it changed, so a reader that asks for what is newer than the revision it knows misses
-nothing. States move by compare-and-set along the tables of ``core.states``. A run's writes name the
-attempt they belong to, the service's writes the epoch of its lease; a late one is refused.
+Every write is one transaction that takes the next revision number and stamps it on the records it changed, so readers
+that ask for everything after a revision miss nothing. States change by compare-and-set along the tables of
+``core.states``. Late writes are refused: a run's writes name their attempt, the service's writes the epoch of its
+lease.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The database below all parts of the store: transactions, revisions, epochs."""
+"""The database under the store: transactions, revisions, epochs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, Table, Update, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, Update, bindparam, func, insert, select, update
 from sqlalchemy.exc import DataError, DBAPIError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
@@ -23,32 +23,31 @@ T = TypeVar("T")
 
 
 class Epoch(Record, frozen=True, kw_only=True):
-    """Under which holding of a lease a write is made."""
+    """One tenure of a lease; every takeover starts a new one."""
 
     name: str
     number: int
 
 
 class StaleEpochError(ConflictError):
-    """The lease was taken over since; whoever holds this epoch must stop writing."""
+    """The lease was taken over; the holder of this epoch must stop writing."""
 
 
 class StoreFailedError(UnavailableError):
-    """The store cannot be read or written now: the disk is full, was made read-only, or the server is gone."""
+    """The store cannot be read or written now: disk full or read-only, or server gone."""
 
 
-def putting(table: Table, *columns: str) -> Update:
-    """A statement that sets columns of the row whose id is ``key``."""
-    # columns by name, so that the compiled statement is found again
+def update_by_id(table: Table, *columns: str) -> Update:
+    """A statement that sets columns of the row whose id is ``key``; SQLAlchemy caches its compiled form."""
     return update(table).where(table.c.id == bindparam("key")).values({name: bindparam(name) for name in columns})
 
 
-# made once: building a statement takes longer than executing it
+# building a statement takes longer than executing it
 _REVISION = select(revisions.c.number)
 _COUNT_UP = update(revisions).values(number=revisions.c.number + 1)
 _EPOCH = select(leases.c.epoch).where(leases.c.name == bindparam("key"))
-MOST_AT_ONCE = 500  # rows that one statement names
-# on a server there is no lock on the whole: this row is it
+MAX_BATCH = 500  # rows that one statement names
+# PostgreSQL has no lock on the whole database, so this row is the lock
 _LOCK = select(revisions.c.number).with_for_update()
 
 
@@ -62,24 +61,24 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = open_engine(url)
-        self.epoch: Epoch | None = None  # under which all is written
+        self.epoch: Epoch | None = None
         self._reader = at_one_moment(self.engine)
         self._one_writer = self.engine.dialect.name == "sqlite"
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that reads; all of its statements see one moment."""
-        with _told(), self._reader.connect() as connection, connection.begin():
+        """A read transaction; all its statements see the same snapshot."""
+        with _store_errors(), self._reader.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def write(self, alone: bool = True) -> Iterator[Connection]:
-        """A transaction that writes; all others wait for its end, so that revisions become visible in their order.
+        """A write transaction. Writers wait for each other, so that revisions become visible in order.
 
         Args:
-            alone: False for what takes no revision and cannot meet another's change.
+            alone: False skips the lock, for writes that take no revision and cannot conflict.
         """
-        with _told(), self.engine.connect() as connection:
+        with _store_errors(), self.engine.connect() as connection:
             writing = connection.execution_options(writing=True)
             with writing.begin():
                 if alone and not self._one_writer:
@@ -94,12 +93,8 @@ class Database:
             return [decode(record, kind) for record in connection.execute(query).scalars()]
 
 
-class Part:
-    """The records of one noun.
-
-    Args:
-        database: that holds them.
-    """
+class Repository:
+    """Base of the store's repositories, one per noun."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -112,7 +107,7 @@ def read_record(connection: Connection, query: Select[Any], key: str, kind: type
     """The record that a query finds by its parameter ``key``.
 
     Raises:
-        NotFoundError: there is none; says ``missing``.
+        NotFoundError: with the message ``missing``.
     """
     record = connection.execute(query, {"key": key}).scalar()
     if record is None:
@@ -121,24 +116,24 @@ def read_record(connection: Connection, query: Select[Any], key: str, kind: type
 
 
 def in_batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """So many at a time as one statement may name."""
-    return (items[first : first + MOST_AT_ONCE] for first in range(0, len(items), MOST_AT_ONCE))
+    """Slices small enough for one statement."""
+    return (items[first : first + MAX_BATCH] for first in range(0, len(items), MAX_BATCH))
 
 
 def replace(connection: Connection, table: Table, key: dict[str, Any], values: dict[str, Any]) -> None:
-    """Set the one row of a key, made where it is missing; the caller holds the lock on the whole store."""
+    """Update or insert the row of a key; the caller holds the store's write lock."""
     where = [table.c[name] == value for name, value in key.items()]
     if connection.execute(update(table).where(*where).values(**values)).rowcount == 0:
         connection.execute(insert(table).values(**key, **values))
 
 
 def present_revision(connection: Connection) -> int:
-    """Number of the last change, as a transaction sees it."""
+    """Number of the last change."""
     return int(connection.execute(_REVISION).scalar_one())
 
 
 def next_revision(connection: Connection) -> int:
-    """A number for the change that a transaction makes."""
+    """A number for a new change."""
     connection.execute(_COUNT_UP)
     return present_revision(connection)
 
@@ -146,10 +141,10 @@ def next_revision(connection: Connection) -> int:
 def check_move(
     what: str, record: Any, wanted: Any, expect: Collection[Any] | None, moves: dict[Any, frozenset[Any]]
 ) -> None:
-    """Refuse a move between states that the table of ``core.states`` does not have.
+    """Refuse a transition that ``core.states`` does not list.
 
     Raises:
-        ConflictError: it is in another state, may not move to the new one, or only a newer version knows what it is.
+        ConflictError: the record is in an unexpected or unknown state, or must not move to the wanted one.
     """
     state = record.state
     if expect is not None and state not in expect:
@@ -162,12 +157,42 @@ def check_move(
         )
 
 
+def check_attempt(what: str, record: Any, expect: int | None) -> None:
+    """Refuse a write that belongs to an earlier attempt; None accepts any.
+
+    Raises:
+        ConflictError: another attempt has started.
+    """
+    if expect is not None and record.attempt != expect:
+        raise ConflictError(
+            Message(
+                "Attempt {expect_attempt} of this {what} was given up; attempt {attempt} counts.",
+                expect_attempt=expect,
+                what=what,
+                attempt=record.attempt,
+            )
+        )
+
+
+def is_deleted(table: Table, deleted: bool) -> ColumnElement[bool]:
+    """Condition for rows that are deleted, or are not."""
+    column = table.c.deleted_at
+    return column.is_not(None) if deleted else column.is_(None)
+
+
+def is_below(table: Table, folder: str) -> ColumnElement[bool]:
+    """Condition for rows whose path lies below an absolute folder."""
+    prefix = folder.rstrip("/") + "/"
+    # LIKE would match /srv/Ada for /srv/ada
+    return func.substr(table.c.path, 1, len(prefix)) == prefix
+
+
 @contextmanager
-def _told() -> Iterator[None]:
+def _store_errors() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InternalError, NoConnectionError) as error:
-        raise _failed(error) from error
+        raise _unavailable(error) from error
     except (DataError, UnicodeEncodeError) as error:
         raise InvalidInputError(
             Message(
@@ -178,10 +203,10 @@ def _told() -> Iterator[None]:
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
-        raise _failed(error) from error
+        raise _unavailable(error) from error
 
 
-def _failed(error: SQLAlchemyError) -> StoreFailedError:
+def _unavailable(error: SQLAlchemyError) -> StoreFailedError:
     said = " ".join(str(getattr(error, "orig", error)).split())
     return StoreFailedError(
         Message(

@@ -1,4 +1,4 @@
-"""Opening the store's database, and bringing it to the newest migration."""
+"""Opening and migrating the store's database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .sqlite import Sqlite
 from .tables import infos
 
 HEAD = "0003"
-# whose code can read and change a store of HEAD; a migration that only adds what has a default leaves it as it is
+# the oldest version that can use a store at HEAD; migrations that only add columns with defaults do not raise it
 OLDEST_READER = "0003"
 _OLDEST_READER = infos.c.key == "oldest reader"
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -26,20 +26,20 @@ class BackEnd(Protocol):
     """A kind of database.
 
     Attributes:
-        name: of this one, for a person; without a password.
-        mend: what a person can do where it does not open; elsewhere: how to use another one.
+        name: shown to users, without a password.
+        remedy: what to do if it does not open; alternative: how to use another database.
     """
 
     name: str
-    mend: str
-    elsewhere: str
+    remedy: str
+    alternative: str
 
-    def make(self) -> Engine:
-        """An engine on the database, whatever is in it."""
+    def create(self) -> Engine:
+        """An engine on the database, not yet migrated."""
         ...
 
-    def alone(self, engine: Engine) -> AbstractContextManager[Connection]:
-        """A transaction that waits until nobody else is in one of these."""
+    def exclusive(self, engine: Engine) -> AbstractContextManager[Connection]:
+        """A transaction that excludes all others of this kind."""
         ...
 
 
@@ -47,22 +47,22 @@ def open_engine(address: str) -> Engine:
     """An engine on a migrated database.
 
     Raises:
-        UnavailableError: it was written by a newer version, is not one of ours, or not accessible.
+        UnavailableError: it is inaccessible, no store of this package, or written by a newer version.
     """
     url = _parsed(address)
     back_end: BackEnd = Sqlite(url) if url.get_backend_name() == "sqlite" else Postgresql(url)
-    engine = back_end.make()
+    engine = back_end.create()
     try:
         _migrate(engine, back_end)
     except (DatabaseError, OSError) as error:
         engine.dispose()
         raise UnavailableError(
             Message(
-                "The store {name} cannot be opened ({said}); {mend}, or {elsewhere}.",
+                "The store {name} cannot be opened ({said}); {remedy}, or {alternative}.",
                 name=back_end.name,
                 said=_said(error, url),
-                mend=back_end.mend,
-                elsewhere=back_end.elsewhere,
+                remedy=back_end.remedy,
+                alternative=back_end.alternative,
             )
         ) from error
     except BaseException:
@@ -74,11 +74,11 @@ def open_engine(address: str) -> Engine:
 def _parsed(address: str) -> URL:
     try:
         url = make_url(address)
-        # what follows an @ within the password is taken for the host's name
+        # an unescaped @ in the password puts part of it into the host
         if url.get_backend_name() in ("sqlite", "postgresql", "postgres") and "@" not in (url.host or ""):
             return url
     except (ArgumentError, ValueError):
-        # what it says may hold parts of the password
+        # the error may quote parts of the password
         pass
     raise UnavailableError(
         Message(
@@ -100,17 +100,17 @@ def _migrate(engine: Engine, back_end: BackEnd) -> None:
     with engine.connect() as connection:
         if _is_current(connection, back_end):
             return
-    # opened by a Jupyter server and the service at once: one migrates, the other waits for it
-    with back_end.alone(engine) as connection:
+    # Jupyter server and service may open it at once: one migrates, the other waits
+    with back_end.exclusive(engine) as connection:
         if not _is_current(connection, back_end):
             _upgrade(connection)
 
 
 def _is_current(connection: Connection, back_end: BackEnd) -> bool:
-    """Whether a store can be used as it stands.
+    """Whether the store needs no migration.
 
     Raises:
-        UnavailableError: it was migrated further, to what this version cannot read.
+        UnavailableError: a newer version migrated it beyond what this one can read.
     """
     version = _version(connection)
     if version is None or version <= HEAD:
@@ -120,8 +120,8 @@ def _is_current(connection: Connection, back_end: BackEnd) -> bool:
         raise UnavailableError(
             Message(
                 "The store was written by a newer version of jupyter-mlops; install that version, or "
-                "{elsewhere}. (It is at {version}, this version at {head})",
-                elsewhere=back_end.elsewhere,
+                "{alternative}. (It is at {version}, this version at {head})",
+                alternative=back_end.alternative,
                 version=version,
                 head=HEAD,
             )

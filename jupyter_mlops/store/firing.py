@@ -1,4 +1,4 @@
-"""What fires, within a transaction of the caller."""
+"""Firing triggers, within the caller's transaction."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _DELETE_FIRE = delete(fires).where(
 
 
 class Firing(NamedTuple):
-    """What a service wants to fire of one trigger.
+    """What a service wants to fire for one trigger.
 
     Attributes:
-        trigger: as the service read it; where it was changed since, nothing is fired.
+        trigger: as the service read it; if it has changed since, nothing fires.
         next_at: when it fires next.
-        due: each scheduled time with the run to be made, or why none is.
-        message: of the trigger from now on.
-        state: to be kept for the trigger, see :meth:`TriggerStore.state`; None leaves it as it is.
+        due: each scheduled time with the run to create, or the reason for none.
+        message: the trigger's new message.
+        state: the trigger's new state, see :meth:`TriggerStore.state`; None keeps the old one.
     """
 
     trigger: Trigger
@@ -43,7 +43,7 @@ class Firing(NamedTuple):
 def fire_all(
     connection: Connection, firings: Sequence[Firing], fired_at: str, service: str, number: int
 ) -> list[PipelineRun]:
-    """Fire what may be fired; what it reads and writes of all of them it reads and writes together."""
+    """Fire all that may fire, with few statements for the whole batch."""
     ids = [firing.trigger.id for firing in firings]
     query = select(triggers.c.record).where(triggers.c.id.in_(ids))
     present = {
@@ -58,7 +58,7 @@ def fire_all(
     moved: list[Trigger] = []
     made_up: list[dict[str, str]] = []
     for firing in firings:
-        # once: with its second firing it is not as the service read it
+        # pop: a second firing of one trigger is outdated by the first
         trigger = present.pop(firing.trigger.id, None)
         if trigger is None or not _may_fire(firing, trigger, owners[trigger.pipeline_id]):
             continue
@@ -85,20 +85,20 @@ def fire_all(
 
 def _may_fire(firing: Firing, trigger: Trigger, pipeline: Pipeline) -> bool:
     if trigger.revision != firing.trigger.revision or pipeline.deleted_at is not None:
-        # another service fired it, or a person changed it
+        # another service fired it, or a user changed it
         return False
     by_person = all(run is not None and run.cause in ("hand", "backfill") for _, run, _ in firing.due)
     return by_person or not pipeline.paused
 
 
 def _known_fires(connection: Connection, firings: Sequence[Firing]) -> dict[tuple[str, str], str]:
-    """By trigger and time, the id of the run that was made, empty where none was."""
+    """By trigger and time, the id of the run created, empty for none."""
     times = [time for firing in firings for time, _, _ in firing.due]
     if not times:
         return {}
     query = select(fires.c.trigger_id, fires.c.scheduled_at, fires.c.record).where(
         fires.c.trigger_id.in_([firing.trigger.id for firing in firings]),
-        # a backfill has more times than a statement may have parameters
+        # a backfill can have more times than a statement may have parameters
         fires.c.scheduled_at >= min(times),
         fires.c.scheduled_at <= max(times),
     )
@@ -106,7 +106,7 @@ def _known_fires(connection: Connection, firings: Sequence[Firing]) -> dict[tupl
 
 
 def _makes_up(run: PipelineRun | None, earlier: str) -> bool:
-    """Whether a person asks for a time that was let go without a run."""
+    """Whether a backfill covers a time that was skipped."""
     return not earlier and run is not None and run.cause == "backfill"
 
 
@@ -155,7 +155,7 @@ def _put_fired(
 
 
 def fire_followers(connection: Connection, run: PipelineRun, number: int) -> None:
-    """Fire what follows a run's end, in the transaction that ends it: neither forgotten nor done twice."""
+    """Fire the pipelines that follow this one, in the transaction that ends the run: exactly once."""
     query = select(triggers.c.record).where(triggers.c.upstream == run.pipeline_id, triggers.c.kind == "pipeline")
     for record in connection.execute(query).scalars().all():
         trigger = decode(record, Trigger)

@@ -1,4 +1,4 @@
-"""Leases with their heartbeats, and values by name."""
+"""Leases with heartbeats, and values by name."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, text, update
 
-from .base import Epoch, Part, replace
+from .base import Epoch, Repository, replace
 from .tables import infos, leases, unclosed
 
 _ADD_UNCLOSED = text("INSERT INTO unclosed (service, name) VALUES (:service, :name) ON CONFLICT DO NOTHING")
 
 
-class LeaseStore(Part):
-    """Which process holds what only one may hold."""
+class LeaseStore(Repository):
+    """Leases: each has one holder at a time."""
 
     def acquire(self, name: str, owner: str) -> Epoch:
-        """Take a lease over from whoever held it; writes under earlier epochs are refused from now on."""
+        """Take over a lease; writes under earlier epochs are refused from now on."""
         with self._write() as connection:
             held = connection.execute(select(leases.c.epoch).where(leases.c.name == name)).scalar() or 0
             values = {"epoch": held + 1, "owner": owner, "beat": 0}
@@ -24,10 +24,10 @@ class LeaseStore(Part):
             return Epoch(name=name, number=held + 1)
 
     def beat(self) -> None:
-        """Show that the holder of the lease that this store is under lives.
+        """Send the heartbeat of this store's lease.
 
         Raises:
-            StaleEpochError: it is held by another.
+            StaleEpochError: another process holds the lease.
         """
         assert self._database.epoch is not None
         with self._write() as connection:
@@ -35,17 +35,17 @@ class LeaseStore(Part):
             connection.execute(update(leases).where(name).values(beat=leases.c.beat + 1))
 
     def beats(self) -> dict[str, tuple[int, int]]:
-        """Epoch and heartbeat of each lease; one that stands still for long has lost its holder."""
+        """Epoch and heartbeat of each lease; a heartbeat that stops means the holder is gone."""
         with self._read() as connection:
             rows = connection.execute(select(leases.c.name, leases.c.epoch, leases.c.beat))
             return {name: (epoch, beat) for name, epoch, beat in rows}
 
 
-class InfoStore(Part):
-    """Values by name, and what has yet to be closed in MLflow."""
+class InfoStore(Repository):
+    """Values by name, and MLflow runs still to be closed."""
 
     def put(self, key: str, value: Any) -> None:
-        """Keep a JSON value by name; it takes no revision number."""
+        """Store a JSON value by name, without a revision."""
         with self._write() as connection:
             replace(connection, infos, {"key": key}, {"value": value})
 
@@ -55,20 +55,20 @@ class InfoStore(Part):
             return read_info(connection, key)
 
     def add_unclosed(self, service: str, name: str) -> None:
-        """Remember what has yet to be closed in the MLflow that a service writes to."""
+        """Add a run to be closed in a service's MLflow."""
         with self._write() as connection:
             connection.execute(_ADD_UNCLOSED, {"service": service, "name": name})
 
     def unclosed(self, service: str) -> list[str]:
-        """What has yet to be closed in the MLflow that a service writes to."""
+        """Runs to be closed in a service's MLflow."""
         with self._read() as connection:
             query = select(unclosed.c.name).where(unclosed.c.service == service).order_by(unclosed.c.name)
             return list(connection.execute(query).scalars())
 
     def remove_unclosed(self, service: str, name: str) -> None:
-        """Forget what was closed, where it was remembered."""
+        """Remove a run that was closed."""
+        # usually there is none, and reading blocks no writer
         if name not in self.unclosed(service):
-            # the rule, and a look holds up no other writer
             return
         with self._write() as connection:
             connection.execute(delete(unclosed).where(unclosed.c.service == service, unclosed.c.name == name))

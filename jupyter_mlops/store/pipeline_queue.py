@@ -13,7 +13,7 @@ from .pipeline_rows import PUT_RUN, mark_of, run_row, stamped
 from .tables import pipeline_runs
 
 RECENT = 14
-MOST_LINES = 200
+MAX_LOG_LINES = 200
 LIVE = [PipelineRunState.QUEUED.value, PipelineRunState.RUNNING.value]
 _OF_LIVE = (pipeline_runs.c.pipeline_id == bindparam("key"), pipeline_runs.c.state.in_(LIVE))
 _FIRST_LIVE = select(func.min(pipeline_runs.c.number)).where(*_OF_LIVE)
@@ -56,10 +56,10 @@ def has_turn(connection: Connection, run: PipelineRun, concurrency: int) -> bool
 def add_runs(
     connection: Connection, pipeline: Pipeline, wanted: Sequence[PipelineRun], number: int
 ) -> tuple[Pipeline, list[PipelineRun]]:
-    """Store runs under a pipeline's next numbers; what they find going on decides whether they have their turn.
+    """Store runs under a pipeline's next numbers, applying each run's overlap policy.
 
     Returns:
-        the pipeline as the caller has to store it, once for all of them, and the runs.
+        the pipeline, which the caller must store, and the runs.
     """
     made: list[PipelineRun] = []
     for asked in wanted:
@@ -92,7 +92,7 @@ def _skipped_after(earlier: int | None, run: PipelineRun) -> PipelineRun:
 
 
 def _replace_live(connection: Connection, run: PipelineRun, number: int) -> None:
-    """Have all stopped that a new run takes the place of."""
+    """Request the stop of all live runs that a new run replaces."""
     for row in connection.execute(_LIVE_RUNS, {"key": run.pipeline_id}).all():
         other = stamped(row, PipelineRun)
         replaced = _replaced(other, run)
@@ -106,4 +106,4 @@ def _replaced(other: PipelineRun, run: PipelineRun) -> PipelineRun:
         return other
     line = LogLine(at=run.created_at, text=f"Run {run.number} takes its place")
     message = f"Replaced by run {run.number}"
-    return msgspec.structs.replace(other, stop_requested=True, message=message, log=[*other.log, line][-MOST_LINES:])
+    return msgspec.structs.replace(other, stop_requested=True, message=message, log=[*other.log, line][-MAX_LOG_LINES:])

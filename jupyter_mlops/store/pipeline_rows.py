@@ -1,4 +1,4 @@
-"""Records of pipelines and their runs as rows, read and written within a transaction of the caller."""
+"""Pipelines and their runs as rows, read and written within the caller's transaction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..core.lenient import decode, encode, with_unknown_of
 from ..core.messages import Message
 from ..core.pipelines.records import Pipeline, PipelineRun, RunMark, StepRun, Trigger, Version
 from ..core.states import StepState
-from .base import R, next_revision, putting, read_record
+from .base import R, next_revision, read_record, update_by_id
 from .tables import pipeline_runs, pipelines, step_runs, triggers, version_blobs, versions
 
 _PIPELINE = select(pipelines.c.record, pipelines.c.revision).where(pipelines.c.id == bindparam("key"))
@@ -24,18 +24,18 @@ _TRIGGERS_OF = select(triggers.c.record).where(triggers.c.pipeline_id == bindpar
 _NEXT_AT = select(func.min(triggers.c.next_at)).where(
     triggers.c.pipeline_id == bindparam("key"), triggers.c.kind == "cron"
 )
-PUT_PIPELINE = putting(pipelines, "path", "created_at", "deleted_at", "revision", "record")
+PUT_PIPELINE = update_by_id(pipelines, "path", "created_at", "deleted_at", "revision", "record")
 _RUN_COLUMNS = ("version", "service", "stop_requested", "ended_at", "revision")
-PUT_RUN = putting(pipeline_runs, *_RUN_COLUMNS, "state", "record")
-PUT_STEP = putting(step_runs, "state", "fingerprint", "revision", "record")
-PUT_TRIGGER = putting(triggers, "kind", "upstream", "next_at", "revision", "record")
+PUT_RUN = update_by_id(pipeline_runs, *_RUN_COLUMNS, "state", "record")
+PUT_STEP = update_by_id(step_runs, "state", "fingerprint", "revision", "record")
+PUT_TRIGGER = update_by_id(triggers, "kind", "upstream", "next_at", "revision", "record")
 STAMP_RUN = update(pipeline_runs).where(pipeline_runs.c.id == bindparam("key")).values(revision=bindparam("stamp"))
 STAMP_PIPELINE = update(pipelines).where(pipelines.c.id == bindparam("key")).values(revision=bindparam("stamp"))
 
 
 def stamped(row: Any, kind: type[R]) -> R:
-    """A record of some kind from its row, of record and revision."""
-    # a change of a step stamps its run and pipeline without writing their records anew
+    """A record from a row of record and revision."""
+    # a step's change sets the revision of its run and pipeline without rewriting their records
     return msgspec.structs.replace(decode(row[0], kind), revision=row[1])
 
 
@@ -96,7 +96,7 @@ def put_trigger(connection: Connection, trigger: Trigger, number: int) -> Trigge
 
 
 def follow_triggers(connection: Connection, pipeline: Pipeline, number: int) -> Pipeline:
-    """A pipeline shows how many triggers it has, and when a schedule fires it next."""
+    """Update a pipeline's number of triggers and its next scheduled time."""
     next_at = connection.execute(_NEXT_AT, {"key": pipeline.id}).scalar()
     records = connection.execute(_TRIGGERS_OF, {"key": pipeline.id}).scalars()
     enabled = sum(record["enabled"] for record in records)
@@ -129,7 +129,7 @@ def count_steps(
     before: StepState | None = None,
     after: StepState | None = None,
 ) -> None:
-    """Write how many steps of a run are in which state; both states of the one that moved spare counting them all."""
+    """Write a run's number of steps by state; given the states of the one step that moved, without counting all."""
     run = read_pipeline_run(connection, run_id)
     if before is None or after is None:
         query = select(step_runs.c.state, func.count()).where(step_runs.c.run_id == run_id).group_by(step_runs.c.state)
@@ -145,7 +145,7 @@ def count_steps(
 
 
 def state_key(trigger_id: str) -> str:
-    """Name under which is kept what a trigger remembers."""
+    """Key of a trigger's state in ``infos``."""
     return f"trigger:{trigger_id}"
 
 
@@ -161,7 +161,7 @@ def trigger_row(trigger: Trigger, pipeline: Pipeline) -> dict[str, Any]:
     return {
         "kind": trigger.kind,
         "upstream": trigger.upstream,
-        # what does not fire is not found among what is due
+        # so that queries for due triggers skip it
         "next_at": trigger.next_at if fires_now else None,
         "revision": trigger.revision,
         "record": encode(trigger),

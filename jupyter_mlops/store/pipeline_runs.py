@@ -1,4 +1,4 @@
-"""Runs of pipelines, and their steps."""
+"""Pipeline runs and their steps."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ..core.lenient import check_supported, is_supported
 from ..core.messages import Message
 from ..core.pipelines.records import LogLine, PipelineRun, StepRun
 from ..core.states import PIPELINE_RUN_MOVES, PIPELINE_RUN_OVER, STEP_MOVES, PipelineRunState, StepState
-from .base import Part, check_move, next_revision
+from .base import Repository, check_attempt, check_move, next_revision
 from .firing import fire_followers
-from .pipeline_queue import MOST_LINES, add_runs, first_queued, has_turn
+from .pipeline_queue import MAX_LOG_LINES, add_runs, first_queued, has_turn
 from .pipeline_rows import (
     PUT_STEP,
     STAMP_PIPELINE,
@@ -32,11 +32,11 @@ from .pipeline_rows import (
 from .tables import REUSED_STEP, pipeline_runs, step_runs
 
 
-class PipelineRunStore(Part):
-    """All of the store that is about runs of pipelines."""
+class PipelineRunStore(Repository):
+    """Pipeline runs and their steps."""
 
     def create(self, run: PipelineRun) -> PipelineRun:
-        """Store a run that waits for its turn."""
+        """Store a queued run."""
         with self._write() as connection:
             number = next_revision(connection)
             pipeline, (added,) = add_runs(connection, read_pipeline(connection, run.pipeline_id), [run], number)
@@ -101,8 +101,8 @@ class PipelineRunStore(Part):
         Args:
             service: only those that this service ran, or none.
             limit: at most so many, the oldest ones.
-            newest: how many are kept; what was skipped says little, and pushes out none.
-            before: ISO time; what ended earlier is not kept.
+            newest: how many are kept; skipped runs do not count.
+            before: ISO time; runs that ended earlier are not kept.
         """
         of = pipeline_runs.c.pipeline_id == pipeline_id
         over = [state.value for state in PIPELINE_RUN_OVER]
@@ -165,7 +165,7 @@ class PipelineRunStore(Part):
                 raise ConflictError(Message("Another service has this run by now."))
             check_move("run", run, fields.get("state", run.state), expect, PIPELINE_RUN_MOVES)
             if say:
-                fields["log"] = [*run.log, *say][-MOST_LINES:]
+                fields["log"] = [*run.log, *say][-MAX_LOG_LINES:]
             number = next_revision(connection)
             changed = put_run(connection, msgspec.structs.replace(run, **fields), number)
             if changed.state in PIPELINE_RUN_OVER and run.state not in PIPELINE_RUN_OVER:
@@ -173,7 +173,7 @@ class PipelineRunStore(Part):
             return changed
 
     def claim(self, run_id: str, concurrency: int, service: str) -> PipelineRun | None:
-        """Take a run whose turn it is; None where it is not.
+        """Start a queued run if it is its turn, else None.
 
         Args:
             concurrency: how many runs of its pipeline may go on at once.
@@ -187,7 +187,7 @@ class PipelineRunStore(Part):
             return put_run(connection, taken, next_revision(connection))
 
     def purge(self, run_id: str) -> None:
-        """Remove a run that is over and its steps for good; its fires stay."""
+        """Permanently delete a finished run and its steps; its fires stay."""
         with self._write() as connection:
             run = read_pipeline_run(connection, run_id)
             if run.state not in PIPELINE_RUN_OVER:
@@ -199,7 +199,7 @@ class PipelineRunStore(Part):
             put_pipeline(connection, msgspec.structs.replace(pipeline, recent=recent))
 
     def add_steps(self, run_id: str, new: Sequence[StepRun]) -> None:
-        """Store the steps of a run that begins; those that are there already stay as they are."""
+        """Store the steps of a starting run; existing ones stay unchanged."""
         with self._write() as connection:
             read_pipeline_run(connection, run_id)
             known = set(connection.execute(select(step_runs.c.id).where(step_runs.c.run_id == run_id)).scalars())
@@ -252,14 +252,7 @@ class PipelineRunStore(Part):
         """
         with self._write() as connection:
             step = read_step(connection, step_id)
-            if expect_attempt is not None and step.attempt != expect_attempt:
-                raise ConflictError(
-                    Message(
-                        "Attempt {expect_attempt} of this step was given up; {attempt} counts.",
-                        expect_attempt=expect_attempt,
-                        attempt=step.attempt,
-                    )
-                )
+            check_attempt("step", step, expect_attempt)
             check_move("step", step, fields.get("state", step.state), expect, STEP_MOVES)
             number = next_revision(connection)
             changed = msgspec.structs.replace(step, **fields, revision=number)

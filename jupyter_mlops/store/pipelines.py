@@ -12,8 +12,8 @@ from ..core.errors import ConflictError, NotFoundError
 from ..core.lenient import decode
 from ..core.messages import Message
 from ..core.pipelines.records import Pipeline, Trigger, Version
-from .base import Part, in_batches, next_revision
-from .blobs import drop_unused
+from .base import Repository, in_batches, is_below, is_deleted, next_revision
+from .blobs import delete_unused
 from .pipeline_rows import (
     PUT_TRIGGER,
     add_version,
@@ -29,8 +29,8 @@ from .pipeline_rows import (
 from .tables import blobs, infos, pipelines, triggers, version_blobs, versions
 
 
-class PipelineStore(Part):
-    """All of the store that is about pipelines and their versions."""
+class PipelineStore(Repository):
+    """Pipelines and their versions."""
 
     def create(self, pipeline: Pipeline, version: Version) -> Pipeline:
         """Store a new pipeline with its first version."""
@@ -42,10 +42,10 @@ class PipelineStore(Part):
             return stored
 
     def add_version(self, pipeline_id: str, version: Version, **fields: Any) -> tuple[Pipeline, Version]:
-        """Store a pipeline's next version, which fires from now on.
+        """Store a pipeline's next version and make it the active one.
 
         Args:
-            fields: of the pipeline that change with it.
+            fields: other fields of the pipeline to change.
         """
         with self._write() as connection:
             pipeline = read_pipeline(connection, pipeline_id)
@@ -85,10 +85,9 @@ class PipelineStore(Part):
             .order_by(pipelines.c.created_at, pipelines.c.id)
         )
         if deleted is not None:
-            query = query.where(pipelines.c.deleted_at.is_not(None) if deleted else pipelines.c.deleted_at.is_(None))
+            query = query.where(is_deleted(pipelines, deleted))
         if folder is not None:
-            prefix = folder.rstrip("/") + "/"
-            query = query.where(func.substr(pipelines.c.path, 1, len(prefix)) == prefix)
+            query = query.where(is_below(pipelines, folder))
         if path is not None:
             query = query.where(pipelines.c.path == path)
         with self._read() as connection:
@@ -97,8 +96,8 @@ class PipelineStore(Part):
     def change(self, pipeline_id: str, **fields: Any) -> Pipeline:
         """Change fields of a pipeline, by the names of :class:`~jupyter_mlops.core.pipelines.records.Pipeline`.
 
-        While it is paused or deleted, none of its triggers is due. Whoever lets it go on sets their ``next_at`` first,
-        where times that passed meanwhile are not to be made up for.
+        No trigger of a paused or deleted pipeline is due. To skip the times that passed, set the triggers' ``next_at``
+        before resuming it.
         """
         with self._write() as connection:
             number = next_revision(connection)
@@ -118,7 +117,7 @@ class PipelineStore(Part):
             return list(connection.execute(select(pipelines.c.id).where(pipelines.c.deleted_at < before)).scalars())
 
     def purge(self, pipeline_ids: Collection[str]) -> None:
-        """Remove pipelines with their versions, triggers, runs and frozen files for good."""
+        """Permanently delete pipelines with their versions, triggers, runs and frozen files."""
         with self._write() as connection:
             next_revision(connection)
             query = select(triggers.c.id).where(triggers.c.pipeline_id.in_(pipeline_ids))
@@ -127,7 +126,7 @@ class PipelineStore(Part):
             frozen = select(version_blobs.c.sha256).where(version_blobs.c.pipeline_id.in_(pipeline_ids)).distinct()
             names = connection.execute(frozen).scalars().all()
             connection.execute(delete(pipelines).where(pipelines.c.id.in_(pipeline_ids)))
-            drop_unused(connection, names)
+            delete_unused(connection, names)
 
     def version(self, pipeline_id: str, number: int) -> Version:
         """One version of a pipeline.
@@ -148,7 +147,7 @@ class PipelineStore(Part):
 
 
 def _check_kept(connection: Connection, version: Version) -> None:
-    """Refuse a version whose files were removed, with a pipeline that had the same ones, since they were put."""
+    """Refuse a version whose files were purged, together with another pipeline, after they were stored."""
     for some in in_batches(sorted(blobs_of(version))):
         query = select(func.count()).select_from(blobs).where(blobs.c.sha256.in_(some))
         if connection.execute(query).scalar() != len(some):

@@ -12,38 +12,38 @@ from ..core.errors import UnavailableError
 from ..core.messages import Message
 
 _DRIVER = "postgresql+psycopg"
-# of this package; locks of this kind belong to one database
+# advisory lock of this package; such locks are per database
 _MIGRATING = 6_650_728_417
 _CONNECT = {
     "connect_timeout": 10,
     "fallback_application_name": "jupyter-mlops",
-    # a server whose machine is gone says nothing: ask after it
+    # detect a server whose machine is gone
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
-# the last: who holds the lock on all writes and is stopped in the middle must not hold up the others
+# the last one keeps a suspended process from holding the write lock
 _TIMEOUTS = "SET statement_timeout = '2min'; SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '20s'"
 
 
 class Postgresql:
-    """A database of a server.
+    """A database on a server.
 
     Args:
-        url: as a person wrote it; ``postgresql`` alone means through psycopg 3.
+        url: as configured; always opened with psycopg 3.
     """
 
-    mend = "check that its server runs, that the database exists, and that user and password are right"
-    elsewhere = "set MlopsSettings.store to another database"
+    remedy = "check that its server runs, that the database exists, and that user and password are right"
+    alternative = "set MlopsSettings.store to another database"
 
     def __init__(self, url: URL) -> None:
         self._url = url.set(drivername=_DRIVER)
-        # a query may hold a password, too
+        # without the query, which may hold a password too
         self.name = URL.create("postgresql", url.username, None, url.host, url.port, url.database).render_as_string()
 
-    def make(self) -> Engine:
-        """An engine whose transactions see what was committed before each statement.
+    def create(self) -> Engine:
+        """An engine at isolation level READ COMMITTED.
 
         Raises:
             UnavailableError: the driver is missing.
@@ -69,8 +69,8 @@ class Postgresql:
         return engine
 
     @contextmanager
-    def alone(self, engine: Engine) -> Iterator[Connection]:
-        """A transaction that waits until nobody else is in one of these."""
+    def exclusive(self, engine: Engine) -> Iterator[Connection]:
+        """A transaction that excludes all others of this kind."""
         with engine.begin() as connection:
             for setting in ("statement_timeout = 0", "lock_timeout = '10min'"):
                 connection.execute(text(f"SET LOCAL {setting}"))
@@ -79,7 +79,7 @@ class Postgresql:
             if encoding != "UTF8":
                 raise UnavailableError(
                     Message(
-                        "The store {name} cannot keep every character (its encoding is {encoding}); make the "
+                        "The store {name} cannot keep every character (its encoding is {encoding}); create the "
                         "database with ENCODING 'UTF8'.",
                         name=self.name,
                         encoding=encoding,
@@ -89,14 +89,14 @@ class Postgresql:
 
 
 def at_one_moment(engine: Engine) -> Engine:
-    """The same engine for transactions of several statements that only read and must see one moment."""
+    """The same engine for read-only transactions on one snapshot."""
     if engine.dialect.name != "postgresql":
         return engine
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 def _configure(connection: Any, record: object) -> None:
-    # not among the options of the connection's start, which poolers refuse
+    # not as startup options, which connection poolers reject
     connection.autocommit = True
     connection.execute(_TIMEOUTS)
     connection.autocommit = False

@@ -14,24 +14,24 @@ from ..core.lenient import encode
 from ..core.messages import Message
 from ..core.runs import Run
 from ..core.states import RUN_LIVE, RUN_MOVES, RUN_OVER, RunState
-from .base import Part, check_move, next_revision, putting, read_record
+from .base import Repository, check_attempt, check_move, next_revision, read_record, update_by_id
 from .sweeps import put_sweep, read_sweep
 from .tables import LIVE_SWEEP, UNTRACKED, runs, sweeps
 
 # made once: building a statement takes longer than executing it
 _RUN = select(runs.c.record).where(runs.c.id == bindparam("key"))
 _COLUMNS = ("id", "sweep_id", "attempt", "tracked", "revision")
-_PUT = putting(runs, *_COLUMNS, "number", "state", "record")
+_PUT = update_by_id(runs, *_COLUMNS, "number", "state", "record")
 
 
-class RunStore(Part):
-    """All of the store that is about runs of sweeps."""
+class RunStore(Repository):
+    """Runs of sweeps."""
 
     def add(self, sweep_id: str, new: list[Run]) -> None:
         """Add planned runs to a sweep's table.
 
         Raises:
-            ConflictError: one of that index is there already.
+            ConflictError: a run with the same index exists.
         """
         with self._write() as connection:
             sweep = read_sweep(connection, sweep_id)
@@ -108,14 +108,7 @@ class RunStore(Part):
         """
         with self._write() as connection:
             run = _run(connection, run_id)
-            if expect_attempt is not None and run.attempt != expect_attempt:
-                raise ConflictError(
-                    Message(
-                        "Attempt {expect_attempt} of this run was given up; attempt {attempt} counts.",
-                        expect_attempt=expect_attempt,
-                        attempt=run.attempt,
-                    )
-                )
+            check_attempt("run", run, expect_attempt)
             state = fields.get("state", run.state)
             check_move("run", run, state, expect, RUN_MOVES)
             number = next_revision(connection)
@@ -131,7 +124,7 @@ class RunStore(Part):
             return changed
 
     def request_stop(self, run_id: str) -> None:
-        """Write down that a person wants a run stopped."""
+        """Record the request to stop a run."""
         with self._write() as connection:
             run = _run(connection, run_id)
             if run.state in RUN_OVER:
@@ -139,22 +132,22 @@ class RunStore(Part):
             number = next_revision(connection)
             changed = msgspec.structs.replace(run, stop_requested=True, revision=number)
             connection.execute(_PUT, _run_row(changed) | {"key": run_id})
-            # by which whoever drives it sees that there is something to do
+            # the sweep's new revision is what its driver notices
             put_sweep(connection, read_sweep(connection, run.sweep_id), number)
 
     def live(self, service: str = "") -> list[Run]:
-        """Runs that are with a worker, over all sweeps of a service."""
+        """Runs on a worker, over all sweeps of a service."""
         states = [state.value for state in RUN_LIVE]
         query = (
             select(runs.c.record)
             .join(sweeps, sweeps.c.id == runs.c.sweep_id)
-            # a sweep is over after its runs
+            # a sweep ends after its runs
             .where(LIVE_SWEEP, runs.c.state.in_(states))
         )
         return self._records(query.where(sweeps.c.service.in_(["", service])), Run)
 
     def untracked(self, limit: int, service: str = "") -> list[Run]:
-        """Finished runs, over all sweeps of a service that are not deleted, of which MLflow does not know all yet."""
+        """Finished runs not yet fully written to MLflow, over a service's sweeps that are not deleted."""
         over = [state.value for state in RUN_OVER]
         query = (
             select(runs.c.record)

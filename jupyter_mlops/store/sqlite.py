@@ -15,23 +15,23 @@ from ..private import private
 
 
 class Sqlite:
-    """A file; its transactions that write take the write lock at their start.
+    """A file; write transactions take the write lock when they begin.
 
     Args:
         url: with the file's absolute path.
     """
 
-    mend = "mend or move it"
-    elsewhere = "set MlopsSettings.data_dir to another folder"
+    remedy = "repair or move it"
+    alternative = "set MlopsSettings.data_dir to another folder"
 
     def __init__(self, url: URL) -> None:
         self._url = url
         self.name = url.database or ""
 
-    def make(self) -> Engine:
-        """An engine on the file, which is made where it is missing."""
+    def create(self) -> Engine:
+        """An engine on the file, which is created if missing."""
         with contextlib.suppress(OSError):
-            # SQLite would let everybody read it; why it cannot be made is said where it is opened
+            # SQLite would create it world-readable; opening it reports any error
             os.close(private(self.name, os.O_RDWR | os.O_CREAT))
         engine = create_engine(self._url, connect_args={"timeout": 30, "check_same_thread": False})
         event.listen(engine, "connect", _configure)
@@ -39,8 +39,8 @@ class Sqlite:
         return engine
 
     @contextmanager
-    def alone(self, engine: Engine) -> Iterator[Connection]:
-        """A transaction that waits until nobody else is in one of these."""
+    def exclusive(self, engine: Engine) -> Iterator[Connection]:
+        """A transaction that excludes all others of this kind."""
         with open(f"{self.name}.migrate.lock", "w", encoding="utf-8", opener=private) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             with engine.connect().execution_options(writing=True) as connection, connection.begin():
@@ -48,7 +48,7 @@ class Sqlite:
 
 
 def _configure(connection: Any, record: object) -> None:
-    # the driver's own BEGIN comes only with the first write: two readers that go on to write would deadlock
+    # the driver begins only at the first write, where two readers that turn writers would deadlock
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")

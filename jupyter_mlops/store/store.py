@@ -1,4 +1,4 @@
-"""The store itself."""
+"""The store: one repository per noun on one database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .triggers import TriggerStore
 
 
 class Store:
-    """The truth about sweeps, runs and pipelines, for any number of processes and threads.
+    """Sweeps, runs and pipelines, shared by any number of processes and threads.
 
     Args:
         url: SQLAlchemy address of a SQLite file or a PostgreSQL database; the file is made where it is missing, and
@@ -49,7 +49,7 @@ class Store:
         return held
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         self._database.engine.dispose()
 
     def revision(self) -> int:

@@ -1,4 +1,4 @@
-"""Sweeps, and how forms of notebooks were left."""
+"""Sweeps, and the drafts of notebooks' forms."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select
 
 from ..core.errors import ConflictError, NotFoundError
 from ..core.lenient import decode, encode, is_supported, with_unknown_of, without_unknown
@@ -14,24 +14,24 @@ from ..core.messages import Message
 from ..core.record import now
 from ..core.states import SWEEP_MOVES, SWEEP_OVER, RunState, SweepState
 from ..core.sweeps import Sweep, SweepRequest
-from .base import Part, check_move, next_revision, putting, read_record, replace
-from .blobs import drop_unused, keep_blob
+from .base import Repository, check_move, is_below, is_deleted, next_revision, read_record, replace, update_by_id
+from .blobs import delete_unused, insert_blob
 from .tables import LIVE_SWEEP, blobs, drafts, runs, sweeps
 
 # made once: building a statement takes longer than executing it
 _SWEEP = select(sweeps.c.record).where(sweeps.c.id == bindparam("key"))
 _COLUMNS = ("id", "path", "archived", "deleted_at", "created_at", "pipeline_run", "service", "revision")
-_PUT = putting(sweeps, *_COLUMNS, "state", "record")
+_PUT = update_by_id(sweeps, *_COLUMNS, "state", "record")
 
 
-class SweepStore(Part):
-    """All of the store that is about sweeps."""
+class SweepStore(Repository):
+    """Sweeps and drafts."""
 
     def create(self, sweep: Sweep, notebook: bytes) -> Sweep:
         """Store a new sweep with its frozen notebook."""
         with self._write() as connection:
             stored = msgspec.structs.replace(sweep, revision=next_revision(connection))
-            row = _sweep_row(stored) | {"notebook": b"", "notebook_sha256": keep_blob(connection, notebook)}
+            row = _sweep_row(stored) | {"notebook": b"", "notebook_sha256": insert_blob(connection, notebook)}
             connection.execute(insert(sweeps).values(row))
             return stored
 
@@ -82,11 +82,9 @@ class SweepStore(Part):
         if archived is not None:
             query = query.where(sweeps.c.archived == archived)
         if deleted is not None:
-            query = query.where(sweeps.c.deleted_at.is_not(None) if deleted else sweeps.c.deleted_at.is_(None))
+            query = query.where(is_deleted(sweeps, deleted))
         if folder is not None:
-            # LIKE would take /srv/Ada for /srv/ada
-            prefix = folder.rstrip("/") + "/"
-            query = query.where(func.substr(sweeps.c.path, 1, len(prefix)) == prefix)
+            query = query.where(is_below(sweeps, folder))
         if service is not None:
             query = query.where(sweeps.c.service.in_(["", service]))
         if steps is not None:
@@ -118,7 +116,7 @@ class SweepStore(Part):
             return put_sweep(connection, msgspec.structs.replace(sweep, **fields))
 
     def request_stop(self, sweep_id: str) -> None:
-        """Write down that a person wants a sweep stopped."""
+        """Record the request to stop a sweep."""
         with self._write() as connection:
             sweep = read_sweep(connection, sweep_id)
             if sweep.state in SWEEP_OVER:
@@ -126,20 +124,20 @@ class SweepStore(Part):
             put_sweep(connection, msgspec.structs.replace(sweep, stop_requested=True))
 
     def delete(self, sweep_id: str) -> None:
-        """Put a sweep that is over aside; :meth:`restore` brings it back."""
+        """Mark a finished sweep as deleted; :meth:`restore` undoes it."""
         self.change(sweep_id, expect=SWEEP_OVER, deleted_at=now())
 
     def restore(self, sweep_id: str) -> None:
-        """Bring a deleted sweep back."""
+        """Undo :meth:`delete`."""
         self.change(sweep_id, deleted_at=None)
 
     def purge(self, sweep_id: str) -> None:
-        """Remove a sweep and its runs for good."""
+        """Permanently delete a sweep and its runs."""
         with self._write() as connection:
             next_revision(connection)
             names = connection.execute(select(sweeps.c.notebook_sha256).where(sweeps.c.id == sweep_id)).scalars().all()
             connection.execute(delete(sweeps).where(sweeps.c.id == sweep_id))
-            drop_unused(connection, names)
+            delete_unused(connection, names)
 
     def purgeable(self, before: str, service: str = "") -> list[str]:
         """Ids of a service's sweeps deleted before an ISO time."""

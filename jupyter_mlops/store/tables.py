@@ -30,27 +30,27 @@ from ..core.states import SWEEP_LIVE, StepState, SweepState
 
 
 class _JsonText(TypeDecorator[Any]):
-    """JSON kept as the text that SQLite keeps, too.
+    """JSON as text, as in SQLite.
 
-    PostgreSQL's own JSON types refuse NaN, and one of them NUL and halves of characters, which notebooks print.
+    PostgreSQL's JSON types reject NaN, and jsonb also NUL and lone surrogates, which notebooks can print.
     """
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str:
-        """As it is written: ASCII, everything else escaped."""
+        """Encode as ASCII."""
         return json.dumps(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        """As it was given."""
+        """Decode."""
         return None if value is None else json.loads(value)
 
 
 RECORD = JSON().with_variant(_JsonText(), "postgresql")
-# sorted as text, whatever the database's language
+# sorted bytewise, whatever the database's locale
 MOMENT = String().with_variant(String(collation="C"), "postgresql")
-# grows with every write, for ever
+# grows with every write
 REVISION = Integer().with_variant(BigInteger(), "postgresql")
 
 metadata = MetaData()
@@ -83,7 +83,7 @@ sweeps = Table(
     Index("sweeps_pipeline_run", "pipeline_run"),
     Index("sweeps_notebook", "notebook_sha256"),
 )
-# written into the statement: a partial index serves only those that say the same as it does
+# a literal: a partial index serves only queries with the same condition
 LIVE_SWEEP = sweeps.c.state.in_(
     bindparam(
         "live",

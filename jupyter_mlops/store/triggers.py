@@ -1,4 +1,4 @@
-"""What fires pipelines, and what was fired."""
+"""Triggers and their fires."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import msgspec
 from sqlalchemy import delete, func, insert, select
 
 from ..core.pipelines.records import Fire, PipelineRun, Trigger, TriggerKind
-from .base import Part, in_batches, next_revision
+from .base import Repository, in_batches, next_revision
 from .firing import Firing, fire_all
 from .leases import read_info
 from .pipeline_rows import follow_triggers, put_trigger, read_pipeline, read_trigger, state_key, trigger_row
 from .tables import fires, infos, triggers
 
-# what a newer version alone can fire is not due here
+# only newer versions can fire other kinds
 _KNOWN = triggers.c.kind.in_(get_args(TriggerKind))
 
 
-class TriggerStore(Part):
-    """All of the store that is about triggers."""
+class TriggerStore(Repository):
+    """Triggers and their fires."""
 
     def create(self, trigger: Trigger) -> Trigger:
         """Store a new trigger."""
@@ -49,7 +49,7 @@ class TriggerStore(Part):
         due: str | None = None,
         limit: int | None = None,
     ) -> list[Trigger]:
-        """Triggers, those first that fire first.
+        """Triggers, ordered by their next fire.
 
         Args:
             pipeline_id: only those of this pipeline.
@@ -64,7 +64,7 @@ class TriggerStore(Part):
         return self._records(query, Trigger)
 
     def next_due(self) -> str | None:
-        """When the next trigger fires or looks, None where none does."""
+        """When the next trigger is due, None if none is."""
         with self._read() as connection:
             return connection.execute(select(func.min(triggers.c.next_at)).where(_KNOWN)).scalar()
 
@@ -76,7 +76,7 @@ class TriggerStore(Part):
             return put_trigger(connection, trigger, number)
 
     def delete(self, trigger_id: str) -> None:
-        """Remove a trigger; what it fired stays."""
+        """Delete a trigger; its runs stay."""
         with self._write() as connection:
             trigger = read_trigger(connection, trigger_id)
             connection.execute(delete(triggers).where(triggers.c.id == trigger_id))
@@ -84,13 +84,13 @@ class TriggerStore(Part):
             follow_triggers(connection, read_pipeline(connection, trigger.pipeline_id), next_revision(connection))
 
     def fire(self, firings: Sequence[Firing], fired_at: str, service: str) -> list[PipelineRun]:
-        """Fire triggers, all in one transaction; what another service fired meanwhile is left out.
+        """Fire triggers in one transaction, except those that another service has fired meanwhile.
 
-        A trigger has one row of ``fires`` for each scheduled time, so that a time fires once however many
-        services look, restart or fill in. What is paused is fired by a person's wish only, what is deleted by none.
+        ``fires`` has one row per trigger and scheduled time, so each time fires once, however many services there are.
+        Paused pipelines are fired by users only, deleted ones never.
 
         Returns:
-            the runs that were made.
+            the new runs.
         """
         made: list[PipelineRun] = []
         with self._write() as connection:
@@ -100,13 +100,13 @@ class TriggerStore(Part):
         return made
 
     def state(self, trigger_id: str) -> Any:
-        """What a trigger remembers from one look to the next, None before the first."""
+        """What a trigger remembers between polls, None before the first."""
         with self._read() as connection:
             return read_info(connection, state_key(trigger_id))
 
     def purge_fires(self, before: str) -> None:
         """Remove the fires whose scheduled time lies before an ISO time."""
-        # by trigger, so that it is found by the key
+        # naming the triggers lets the primary key serve the query
         where = (fires.c.trigger_id.in_(select(triggers.c.id)), fires.c.scheduled_at < before)
         with self._write() as connection:
             connection.execute(delete(fires).where(*where))
