@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import json
@@ -288,6 +289,22 @@ class WriteOnly(Authorizer):
 
     def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
         return (action, resource) == ("write", "mlops")
+
+
+class TestFullDisk:
+    @pytest.fixture
+    def data_dir(self, small_disk: Path) -> Path:
+        return small_disk / "data"
+
+    async def test_it_is_said_while_it_lasts(self, api: Api, data_dir: Path) -> None:
+        assert (await api.done("GET", "status"))["warnings"] == []
+        with (data_dir / "big").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(b"x" * 4096)
+        (warning,) = (await api.done("GET", "status"))["warnings"]
+        assert warning.startswith(f"The disk of {data_dir} is full (0.0 MB free)")
+        (data_dir / "big").unlink()
+        assert (await api.done("GET", "status"))["warnings"] == []
 
 
 class TestAuthorizers:

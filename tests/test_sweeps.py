@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import os
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from conftest import Service, kernels_of, wait_until
+from mlflow.entities import ViewType
 from mlflow_helpers import mlflow_client, mlflow_runs
 
 from jupyter_mlops.core.states import RunState, SweepState
@@ -194,8 +196,9 @@ def test_a_worker_that_dies_costs_an_attempt_and_nothing_else(service: Service, 
     sweep = service.run_until_over(
         notebook,
         "a = 1",
-        "import os, time\nmark = os.environ['MLOPS_RUN_DIR'] + '/tried'\n"
+        "import mlflow, os, time\nmark = os.environ['MLOPS_RUN_DIR'] + '/tried'\n"
         "if not os.path.exists(mark):\n"
+        "    mlflow.start_run(); mlflow.start_run(nested=True)\n"
         "    open(mark, 'w'); os.kill(int(os.environ['JPY_PARENT_PID']), 9); time.sleep(60)\nscore = a",
         space={"a": "1:2"},
         metrics=["score"],
@@ -203,6 +206,15 @@ def test_a_worker_that_dies_costs_an_attempt_and_nothing_else(service: Service, 
     assert sweep.state is SweepState.SUCCEEDED, sweep.message
     assert [run.attempt for run in service.store.runs.of_sweep(sweep.id)] == [2, 2]
     assert len(mlflow_runs(service, sweep.id)) == 2
+    # each lost attempt's run, and the two that its notebook had started
+    rows = mlflow_client(service).search_runs([sweep.mlflow_experiment_id], run_view_type=ViewType.ALL)
+    ours = {run.info.run_id for run in rows if run.data.tags.get("mlops.sweep_id") == sweep.id}
+    states = Counter(
+        (run.info.lifecycle_stage, run.info.status)
+        for run in rows
+        if run.info.run_id in ours or run.data.tags.get("mlops.owner") in ours
+    )
+    assert states == {("active", "FINISHED"): 3, ("deleted", "KILLED"): 6}
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ import psutil
 from ..core.errors import ConflictError, UnavailableError
 from ..core.messages import Message
 from ..core.service import ServiceInfo
+from ..services.process.disk import store_warnings
 from ..services.process.launch import (
     is_running,
     is_suspended,
@@ -98,6 +99,8 @@ def _status(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
     if arguments.json:
         print_json({"service": info})
         return 0
+    for warning in store_warnings(settings.data_path):
+        print(f"! {warning}")
     if info.state == "off":
         if is_suspended(settings):
             print(f"off — it was stopped, and stays off {_UNTIL}")

@@ -214,7 +214,7 @@ class Tracking:
             query = f"tags.`mlops.sweep_id` = '{sweep.id}'"
             while found := client.search_runs([sweep.mlflow_experiment_id], query, max_results=500):
                 for run in found:
-                    client.delete_run(run.info.run_id)
+                    _delete(client, run)
 
     # -- pipelines ---------------------------------------------------------------------------
 
@@ -261,7 +261,7 @@ class Tracking:
         with self._mlflow() as client:
             for run_id in run_ids:
                 if is_there(client, run_id):
-                    client.delete_run(run_id)
+                    _delete(client, client.get_run(run_id))
 
     def linked_to_model(self, run_ids: Collection[str]) -> set[str]:
         """Those of some runs that a registered model comes from, be it from a run below them.
@@ -396,9 +396,19 @@ def _is_unanswered(error: BaseException | None) -> bool:
 
 def _drop_children(client: MlflowClient, sweep: Sweep, run_id: str, but: str | None = None) -> None:
     assert sweep.mlflow_experiment_id is not None
-    for found in client.search_runs([sweep.mlflow_experiment_id], f"tags.`mlops.run_id` = '{run_id}'"):
-        if found.info.run_id != but:
-            client.delete_run(found.info.run_id)
+    experiments = [sweep.mlflow_experiment_id]
+    for child in client.search_runs(experiments, f"tags.`mlops.run_id` = '{run_id}'"):
+        if child.info.run_id != but:
+            for started in client.search_runs(experiments, f"tags.`mlops.owner` = '{child.info.run_id}'"):
+                _delete(client, started)
+            _delete(client, child)
+
+
+def _delete(client: MlflowClient, run: MlflowRun) -> None:
+    """Delete a run; one that was cut off is closed first, as MLflow keeps a deleted run's state."""
+    if run.info.status in ("RUNNING", "SCHEDULED"):
+        client.set_terminated(run.info.run_id, "KILLED")
+    client.delete_run(run.info.run_id)
 
 
 def _make_database(file: Path, artifacts: Path) -> None:

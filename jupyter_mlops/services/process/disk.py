@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 
+# bytes; the store's journal and an executed notebook may take as many at once
+_FULL = 10_000_000
 # prefixes: nfs also stands for nfs4, smb for smb3 and smbfs
 _NETWORK = re.compile(
     r"nfs|cifs|smb|ncpfs|afs|afpfs|9p|ceph|lustre|gpfs|beegfs|glusterfs|pvfs2|orangefs|webdav|davfs|osxfuse|macfuse|"
@@ -31,18 +34,26 @@ def network_filesystem(path: Path, mounts: Iterable[tuple[str, str]]) -> str:
 
 
 def store_warnings(folder: Path) -> list[str]:
-    """Warnings about the place of the store."""
+    """Warnings about the disk on which the store lies."""
     import psutil
 
     place = folder.resolve()
     mounts = [(part.mountpoint, part.fstype) for part in psutil.disk_partitions(all=True)]
     kind = network_filesystem(place, mounts)
-    if not kind:
-        return []
-    return [
-        f"The store lies on a network file system ({kind}), where changes can be lost; set MlopsSettings.data_dir "
-        "to a folder on a local disk."
-    ]
+    warnings = []
+    if kind:
+        warnings.append(
+            f"The store lies on a network file system ({kind}), where changes can be lost; set MlopsSettings.data_dir "
+            "to a folder on a local disk."
+        )
+    # nothing may have been stored yet
+    free = shutil.disk_usage(next(there for there in (place, *place.parents) if there.exists())).free
+    if free < _FULL:
+        warnings.append(
+            f"The disk of {place} is full ({free / 1e6:.1f} MB free), so results may not be written. Free disk space; "
+            "what waits for it goes on by itself."
+        )
+    return warnings
 
 
 def store_bytes(folder: Path) -> int:
