@@ -133,7 +133,7 @@ A = "steps:\n  a:\n    notebook: a.ipynb\n"
         (A + "    reuse: maybe\n", 4, 12, "reuse must be true or false; “maybe” is a text."),
         (A + "    timeout: soon\n", 4, 14, "timeout must be a number; “soon” is a text."),
         (A + "    after: b\n", 4, 12, "after must be a list; write [b]."),
-        (A + "    after: [a, 5]\n", 4, 16, "Entry 2 of after must be a text; put 5 into quotes."),
+        (A + "    after: [5]\n", 4, 13, "Entry 1 of after must be a text; put 5 into quotes."),
         (A + "    after:\n      - {b: 1}\n", 5, 9, "Entry 1 of after must be a text; this is a mapping."),
         (A + "    env:\n", 4, 5, "env must be a mapping; there is nothing."),
         (A + "    env: {A: [1]}\n", 4, 11, "A must be a text; this is a list."),
@@ -215,7 +215,36 @@ def test_all_problems_are_said_in_the_order_of_the_lines() -> None:
         A.replace("notebook", "notebok") + "    retries: three\n  b:\n    notebook: b.ipynb\n    after: [c, 5]\nx: 1\n"
     )
     problems = said(text)
-    assert [(line, column) for line, column, _ in problems] == [(2, 3), (3, 5), (4, 14), (7, 16), (8, 1)]
+    assert [(line, column) for line, column, _ in problems] == [(2, 3), (3, 5), (4, 14), (7, 13), (7, 16), (8, 1)]
+
+
+def test_a_wrong_type_hides_nothing_else_and_has_no_consequences() -> None:
+    """Problems came in stages: what a person mistyped first hid all else until it was mended."""
+    text = (
+        "parametrs: {month: 1}\n"
+        "target: nowhere\n"
+        "alerts: {on: [failures], to: ['']}\n"
+        "steps:\n"
+        "  a:\n    notebook: a.ipynb\n    outputs: total\n    retries: -1\n"
+        "  b:\n    notebook: b.ipynb\n    after: a\n    run_if: always\n    target: moon\n"
+        "    parameters: {x: '${a.total}', y: '${month}', z: '${c.total}'}\n"
+        "  d: 5\n"
+        "  e:\n    notebook: e.ipynb\n    parameters: {x: '${d.total}'}\n    sweep: {space: {x: 1}}\n"
+    )
+    assert [message.split(";")[0] for *_, message in said(text)] == [
+        "A pipeline has no “parametrs”",
+        "“nowhere” is no target",
+        "Entry 1 of on must be one of failure, success, slow, recovery, drift",
+        "This address is empty.",
+        "outputs must be a list",
+        "retries cannot be less than 0",
+        "after must be a list",
+        "“moon” is no target",
+        "Step “b” refers to “${c.total}”, but there is no step “c”",
+        "Step “d” must be a mapping with notebook, sweep, parameters, after, …",
+        "sweep lacks “objective”.",
+        "“x” is set in “parameters”, too",
+    ]
 
 
 def test_a_graph_is_drawn_unless_steps_wait_for_each_other() -> None:

@@ -11,11 +11,10 @@ from typing import Any
 
 from ..core.errors import InvalidInputError, UnavailableError
 from ..core.messages import Message
-from ..core.parameters import Parameter
 from ..core.pipelines.records import PipelineRun
 from ..core.pipelines.requests import PromoteRequest, RetryRequest, RunRequest
 from ..core.states import PIPELINE_RUN_OVER, PipelineRunState
-from ..core.values import check_value, type_of
+from ..core.values import all_wrong, check_overrides
 from . import starting
 from .output import console, note, print_json
 from .pipeline_finding import find_pipeline, find_pipeline_run
@@ -41,13 +40,10 @@ def parse_values(words: list[str], defaults: dict[str, Any]) -> dict[str, Any]:
         name = name.strip()
         if not equals or not name:
             raise InvalidInputError(Message("“{word}” is no NAME=VALUE, such as month=3.", word=word))
-        if name not in defaults:
-            has = f"it has {', '.join(defaults)}" if defaults else "it has none"
-            raise InvalidInputError(Message("This pipeline has no parameter “{name}”; {has}.", name=name, has=has))
-        default = defaults[name]
-        kind = "any" if default is None else type_of(default)
-        value = text if kind == "str" else _value(text)
-        values[name] = check_value(Parameter(name=name, type=kind, optional=True), value)
+        values[name] = text if isinstance(defaults.get(name), str) else _value(text)
+    values, problems = check_overrides(values, defaults)
+    if problems:
+        raise all_wrong(problems.values())
     return values
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..core.errors import InvalidInputError
-from ..core.messages import Message
 from ..core.service import TargetInfo
+from ..core.values import target_problem
 from . import hardware
 from .kinds.local import HostTarget
 from .kinds.scheduler import SchedulerTarget
@@ -37,17 +37,15 @@ class Targets:
             InvalidInputError: the name is none.
         """
         if name not in self._known:
+            if problem := target_problem(name):
+                raise InvalidInputError(problem)
             if name == "local":
                 self._known[name] = HostTarget("local", self._data_dir, self._local_slots, self._grace)
             elif name == "cuda":
                 slots = len(hardware.cuda_devices()) * self._per_device
                 self._known[name] = HostTarget("cuda", self._data_dir, slots, self._grace, self._per_device)
-            elif name.startswith(("tcp://", "tls://")):
-                self._known[name] = SchedulerTarget(name)
             else:
-                raise InvalidInputError(
-                    Message("“{name}” is no target; use local, cuda or tcp://host:port.", name=name)
-                )
+                self._known[name] = SchedulerTarget(name)
         return self._known[name]
 
     def infos(self) -> list[TargetInfo]:

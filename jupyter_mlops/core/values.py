@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
 from .errors import InvalidInputError
 from .messages import Message
-from .parameters import Parameter, ParameterType
+from .parameters import NotebookInfo, Parameter, ParameterType
 
 MAX_DEPTH = 40
 _LONGEST_DEFAULT = 1_000  # characters
@@ -59,6 +59,9 @@ def check_value(parameter: Parameter, value: Any) -> Any:
     """
     if value is None and (parameter.optional or parameter.type in ("none", "any")):
         return None
+    # the notebook's own default may contradict its annotation
+    if value is not None and value == parameter.default and type_of(value) == type_of(parameter.default):
+        return value
     if parameter.type == "choice":
         return _choice(parameter, value)
     kind = type_of(value)
@@ -85,6 +88,66 @@ def check_value(parameter: Parameter, value: Any) -> Any:
                     value=show(value),
                 )
             )
+
+
+def check_values(
+    info: NotebookInfo, shown: str, values: Mapping[str, Any], later: Iterable[str] = ()
+) -> tuple[dict[str, Any], dict[str, Message]]:
+    """Values as a notebook's parameters have them, and by name what is wrong with the others.
+
+    Args:
+        shown: how sentences call the notebook.
+        later: names whose values are not known yet.
+    """
+    known = {parameter.name: parameter for parameter in info.parameters}
+    checked: dict[str, Any] = {}
+    problems: dict[str, Message] = {}
+    for name in (*values, *later):
+        if name not in known and not info.open_names:
+            unread = Message.verbatim(info.problem)
+            problems[name] = unread if unread and not known else unknown_name(shown, name, known)
+        elif name in values:
+            try:
+                checked[name] = check_value(known.get(name, Parameter(name=name)), values[name])
+            except InvalidInputError as error:
+                problems[name] = error.message
+    return checked, problems
+
+
+def check_overrides(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Message]]:
+    """Values for a pipeline's parameters as the types of its defaults have them, and by name what is wrong."""
+    parameters = []
+    for name, default in defaults.items():
+        kind = "any" if default is None else type_of(default)
+        # 1 as a default does not say that 1.5 is wrong; that the notebook's declaration says
+        if kind == "int" and type_of(given.get(name)) == "float":
+            kind = "any"
+        parameters.append(Parameter(name=name, type=kind, optional=True))
+    return check_values(NotebookInfo(path="", hash="", kernel="", parameters=parameters), "This pipeline", given)
+
+
+def all_wrong(problems: Iterable[Message | str]) -> InvalidInputError:
+    """The error for all that is wrong with some parameters."""
+    sentences = Message.verbatim(" ".join(map(str, problems)))
+    return InvalidInputError(sentences, {"parameters": sentences})
+
+
+def unknown_name(shown: str, name: str, known: Iterable[str]) -> Message:
+    """What is wrong with a name that a notebook or pipeline does not declare as a parameter."""
+    known = list(known)
+    if near := closest(name, known):
+        return Message("{shown} has no parameter “{name}”; did you mean “{near}”?", shown=shown, name=name, near=near)
+    names = ", ".join(known) or "none"
+    return Message("{shown} has no parameter “{name}”; it has {names}.", shown=shown, name=name, names=names)
+
+
+def target_problem(name: str) -> Message | None:
+    """Why a name is no target's, None where it is one."""
+    if name in ("local", "cuda") or name.startswith(("tcp://", "tls://")):
+        return None
+    return Message(
+        "“{name}” is no target; use local, cuda or a Dask scheduler's address such as tcp://host:8786.", name=name
+    )
 
 
 def _choice(parameter: Parameter, value: Any) -> Any:

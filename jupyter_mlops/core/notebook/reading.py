@@ -7,7 +7,6 @@ import codecs
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..errors import InvalidInputError
@@ -219,22 +218,6 @@ def declared(notebook: Notebook) -> list[Parameter]:
                         )
                     )
     return found
-
-
-def unknown_parameters(info: NotebookInfo, shown: str, names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Names that a notebook does not declare as parameters, each with a sentence that says what it has.
-
-    Args:
-        shown: how the sentence calls the notebook.
-        names: that it is to be given.
-    """
-    if info.open_names:
-        return
-    declared = {parameter.name for parameter in info.parameters}
-    has = f"It has {', '.join(sorted(declared))}." if declared else info.problem
-    for name in names:
-        if name not in declared:
-            yield name, f"{shown} has no parameter “{name}”. {has}"
 
 
 def parameters_cell(notebook: Notebook) -> int | None:

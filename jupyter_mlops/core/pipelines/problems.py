@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import InvalidInputError
 from ..record import MAX_INTEGER, MAX_SECONDS
 from ..runs import SecretRef
-from ..values import looks_secret
+from ..values import looks_secret, target_problem
 from .conditions import Condition
 from .definition import PipelineDefinition, Step
 from .order import cycle_sentence, edges, find_cycle, references_of, referring_texts
@@ -21,20 +21,23 @@ Found = Iterator[tuple[Path, str]]
 _OutputsOf = Callable[[str], Collection[str]]  # what a step hands on, by its name
 
 
-def problems_of(definition: PipelineDefinition, most: int | None = None) -> list[tuple[Path, str]]:
+def problems_of(
+    definition: PipelineDefinition, most: int | None = None, unclear: Collection[str] = ()
+) -> list[tuple[Path, str]]:
     """What is wrong, each with its place: keys and positions from the definition's top, and one sentence.
 
     Args:
         most: after so many nothing more is looked for.
+        unclear: steps of which it is not known what they hand on and wait for; "" for the pipeline's parameters.
     """
-    return list(islice(_problems(definition), most))
+    return list(islice(_problems(definition, unclear), most))
 
 
-def _problems(definition: PipelineDefinition) -> Found:
+def _problems(definition: PipelineDefinition, unclear: Collection[str]) -> Found:
     yield from _whole(definition)
     outputs_of = cache(lambda source: dict.fromkeys(declared_outputs(definition.steps[source])))
     for name, step in definition.steps.items():
-        for path, sentence in _step(name, step, definition, outputs_of):
+        for path, sentence in _step(name, step, definition, outputs_of, unclear):
             yield ("steps", name, *path), sentence
     circle = find_cycle(edges(definition))
     if circle:
@@ -53,6 +56,8 @@ def _whole(definition: PipelineDefinition) -> Found:
         if name == SCHEDULED_TIME:
             yield ("parameters", name), f"“{SCHEDULED_TIME}” is given to every run; it needs no default."
         yield from _plain_secret(("parameters", name), name, value, "read it in the notebook from a step's “secrets”")
+    if problem := target_problem(definition.target):
+        yield ("target",), str(problem)
     yield from _numbers({"concurrency": definition.concurrency}, least=1)
     yield from _numbers({"deadline": definition.deadline}, above=0, most=MAX_SECONDS)
     retention = definition.retention
@@ -70,7 +75,9 @@ def _whole(definition: PipelineDefinition) -> Found:
             yield ("alerts", "to", position), "This address is empty."
 
 
-def _step(name: str, step: Step, definition: PipelineDefinition, outputs_of: _OutputsOf) -> Found:
+def _step(
+    name: str, step: Step, definition: PipelineDefinition, outputs_of: _OutputsOf, unclear: Collection[str]
+) -> Found:
     if not STEP_NAME.fullmatch(name):
         yield (
             (),
@@ -84,9 +91,11 @@ def _step(name: str, step: Step, definition: PipelineDefinition, outputs_of: _Ou
         if source not in definition.steps:
             yield ("after", position), f"There is no step “{source}” to wait for{_step_suggestion(source, definition)}"
     for path, text in referring_texts(step):
-        yield from _references(name, path, text, definition, outputs_of)
+        yield from _references(name, path, text, definition, outputs_of, unclear=unclear)
     if step.when:
-        yield from _condition(name, step.when, definition)
+        yield from _condition(name, step.when, definition, unclear)
+    if name in unclear:
+        return
     if step.run_if != "succeeded" and not step.after and not any(source for source, _ in references_of(step)):
         yield ("run_if",), f"“run_if: {step.run_if}” has nothing to wait for; name a step in “after”."
 
@@ -121,6 +130,8 @@ def _policies(step: Step) -> Found:
     yield from _numbers({"cpus": step.cpus}, least=1)
     yield from _numbers({"timeout": step.timeout, "cell_timeout": step.cell_timeout}, above=0, most=MAX_SECONDS)
     yield from _numbers({"memory": step.memory}, above=0, most=2**53)
+    if step.target and (problem := target_problem(step.target)):
+        yield ("target",), str(problem)
     if step.gpus is not None and step.gpus > 1:
         yield ("gpus",), "A run has one CUDA device at most; gpus is 0 or 1."
     if step.gpus and step.target == "local":
@@ -210,13 +221,21 @@ def _plain_secret(path: Path, name: str, value: Any, instead_of: str) -> Found:
         yield path, f"“{name}” looks like a secret, and this file is read by many; {instead_of}."
 
 
-def _references(step: str, path: Path, text: str, definition: PipelineDefinition, outputs_of: _OutputsOf) -> Found:
+def _references(
+    step: str,
+    path: Path,
+    text: str,
+    definition: PipelineDefinition,
+    outputs_of: _OutputsOf,
+    *,
+    unclear: Collection[str],
+) -> Found:
     try:
         references = find_references(text)
     except InvalidInputError as error:
         yield path, str(error)
         return
-    for reference in references:
+    for reference in (one for one in references if one.step not in unclear):
         sentence = _unknown_reference(step, reference, f"“{reference}”", definition)
         if sentence:
             yield path, sentence
@@ -231,14 +250,14 @@ def _references(step: str, path: Path, text: str, definition: PipelineDefinition
             )
 
 
-def _condition(step: str, text: str, definition: PipelineDefinition) -> Found:
+def _condition(step: str, text: str, definition: PipelineDefinition, unclear: Collection[str]) -> Found:
     try:
         references = Condition(text).references
     except InvalidInputError as error:
         yield ("when",), str(error)
         return
     # any name may be a metric there, and which there are shows when it runs
-    for reference in references:
+    for reference in (one for one in references if one.step not in unclear):
         sentence = _unknown_reference(step, reference, f"“{reference.bare}” in its condition", definition)
         if sentence:
             yield ("when",), sentence

@@ -15,6 +15,8 @@ from .type_checker import TypeChecker
 from .yaml_reader import Document, read
 
 MAX_PROBLEMS = 100
+# fields of a step that tie it to others
+_JOINS = ("sweep", "parameters", "after", "when", "outputs", "files", "env")
 
 
 def check_text(
@@ -37,14 +39,28 @@ def check_text(
     value = checker.check(document.value, PipelineDefinition)
     for path, sentence, of_key in checker.problems:
         document.complain(sentence, document.keys.get(path, document.place(path)) if of_key else document.place(path))
+    definition = msgspec.convert(value, PipelineDefinition)
+    found = chain(
+        problems_of(definition, MAX_PROBLEMS, _unclear(checker)), more_problems(definition) if more_problems else ()
+    )
+    for path, sentence in islice(found, MAX_PROBLEMS):
+        if not any(path[: len(blank)] == blank for blank in checker.blanks):
+            document.complain(sentence, document.place(path))
     if checker.problems:
         return PipelineCheck(problems=_sorted(document))
-    definition = msgspec.convert(value, PipelineDefinition)
-    found = chain(problems_of(definition, MAX_PROBLEMS), more_problems(definition) if more_problems else ())
-    for path, sentence in islice(found, MAX_PROBLEMS):
-        document.complain(sentence, document.place(path))
     drawn = [] if find_cycle(edges(definition)) else graph(definition)
     return PipelineCheck(problems=_sorted(document), definition=definition, graph=drawn)
+
+
+def _unclear(checker: TypeChecker) -> set[str]:
+    """Steps of which it is not known what they hand on and wait for; "" for the pipeline's own parameters."""
+    found = set()
+    for path, _, of_key in checker.problems:
+        if path[:1] != ("steps",):
+            found |= {""} if len(path) == 1 or path[:1] == ("parameters",) else set()
+        elif len(path) == 2 or (len(path) > 2 and (of_key or path[2] in _JOINS)):
+            found.add(str(path[1]))
+    return found
 
 
 def _sorted(document: Document) -> list[Problem]:

@@ -23,14 +23,16 @@ class TypeChecker:
 
     Attributes:
         problems: place, sentence, and whether the key at that place is to blame.
+        blanks: places whose value is missing or does not fit, and was replaced by an empty one of the right kind.
     """
 
     def __init__(self, written: dict[Path, str]) -> None:
         self.written = written
         self.problems: list[tuple[Path, str, bool]] = []
+        self.blanks: set[Path] = set()
 
     def check(self, value: Any, kind: Any, path: Path = ()) -> Any:
-        """A value as its kind has it; where it does not fit, something to go on with."""
+        """A value as its kind has it; what does not fit becomes an empty one, so that the rest can be judged."""
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             return self._record(value, kind, path)
         origin, arguments = get_origin(kind), get_args(kind)
@@ -45,23 +47,28 @@ class TypeChecker:
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError:
-            self.problems.append((path, f"{_name(path)} must be {_words(kind)}; {_instead(value, kind)}", False))
-            return value
+            return self._refuse(path, f"{_name(path)} must be {_words(kind)}; {_instead(value, kind)}", kind)
+
+    def _refuse(self, path: Path, sentence: str, kind: Any) -> Any:
+        self.problems.append((path, sentence, False))
+        self.blanks.add(path)
+        return _blank(kind)
 
     def _record(self, value: Any, kind: type[msgspec.Struct], path: Path) -> Any:
         fields = _hints(kind)
         if not isinstance(value, dict):
             known = ", ".join(list(fields)[:4])
             said = f"{_name(path)} must be a mapping with {known}{', …' if len(fields) > 4 else ''}; {_shown(value)}."
-            self.problems.append((path, said, False))
-            return value
+            return self._refuse(path, said, kind)
         for name in value:
             if name not in fields:
                 self.problems.append(((*path, name), _unknown(name, list(fields), path), True))
         for field in msgspec.structs.fields(kind):
             if field.required and field.name not in value:
                 self.problems.append((path, f"{_name(path)} lacks “{field.name}”.", False))
-        return {name: self.check(item, fields[name], (*path, name)) for name, item in value.items() if name in fields}
+                self.blanks.add((*path, field.name))
+        given = {name: self.check(item, fields[name], (*path, name)) for name, item in value.items() if name in fields}
+        return _blank(kind) | given
 
     def _union(self, value: Any, arguments: tuple[Any, ...], path: Path) -> Any:
         if value is None and type(None) in arguments:
@@ -79,6 +86,14 @@ class TypeChecker:
         if isinstance(value, list) and path[-2] == "space":
             return json.dumps(value, ensure_ascii=False)
         return value
+
+
+def _blank(kind: Any) -> Any:
+    """An empty value of a kind; of a record its required fields."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        hints = _hints(kind)
+        return {field.name: _blank(hints[field.name]) for field in msgspec.structs.fields(kind) if field.required}
+    return get_args(kind)[0] if get_origin(kind) is Literal else (get_origin(kind) or kind)()
 
 
 @cache

@@ -28,7 +28,7 @@ from ..errors import InvalidInputError
 from ..messages import Message
 from ..parameters import Parameter
 from ..sweeps import FieldCheck, Sampler, SpaceCheck
-from ..values import MAX_DEPTH, check_value, closest, looks_secret, nests_too_deep
+from ..values import MAX_DEPTH, check_value, looks_secret, nests_too_deep, unknown_name
 from .ranges import RANGE, number, values_of_range
 
 # what a form is told at most: JavaScript counts no further
@@ -175,7 +175,7 @@ def _parse_all(
     for name, text in space.items():
         try:
             if name not in known and not open_names:
-                raise InvalidInputError(_unknown(name, list(known)))
+                raise InvalidInputError(unknown_name("The notebook", name, known))
             values[name] = parse_field(text, known.get(name))
             if any(looks_secret(name, value) for value in values[name] if not isinstance(value, int | float)):
                 raise InvalidInputError(
@@ -195,14 +195,6 @@ def _parse_all(
 
 def _short(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _unknown(name: str, known: list[str]) -> Message:
-    if near := closest(name, known):
-        return Message("The notebook has no parameter “{name}”; did you mean “{near}”?", name=name, near=near)
-    return Message(
-        "The notebook has no parameter “{name}”; it has {known}.", name=name, known=", ".join(known) or "none"
-    )
 
 
 def check_space(

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from ...core.errors import MlopsError
+from ...core.pipelines.definition import Alerts
+from ...core.pipelines.references import Path
 from ...core.runs import SecretRef
 from ...secret_values import find_secret
 from ..timeouts import call_with_timeout
 from .alert_texts import Alert
+
+if TYPE_CHECKING:
+    import apprise
 
 log = logging.getLogger(__name__)
 SECONDS = 60.0
@@ -33,17 +39,33 @@ async def _deliver(number: int, alert: Alert, address: str | SecretRef) -> str:
         return f"it did not answer within {SECONDS:g} s."
 
 
-def _send(number: int, alert: Alert, address: str | SecretRef) -> str:
+def wrong_addresses(alerts: Alerts) -> Iterator[tuple[Path, str]]:
+    """Addresses that no alert can be sent to, each with its place in the pipeline; nothing is connected to."""
+    for position, address in enumerate(alerts.to):
+        # an empty one is a fault of the definition, a secret's value is known where the service runs
+        if isinstance(address, str) and address.strip() and _parsed(address) is None:
+            yield (
+                ("alerts", "to", position),
+                ("This is no address that apprise knows; write one such as mailtos://user:password@example.org."),
+            )
+
+
+def _parsed(address: str) -> apprise.Apprise | None:
     import apprise
 
     # it would write addresses into the log
     logging.getLogger("apprise").setLevel(logging.CRITICAL)
+    parsed = apprise.Apprise()
+    return parsed if parsed.add(address) else None
+
+
+def _send(number: int, alert: Alert, address: str | SecretRef) -> str:
     try:
         url = find_secret(f"address {number + 1}", address, "service") if isinstance(address, SecretRef) else address
     except MlopsError as error:
         return str(error)
-    one = apprise.Apprise()
-    if not one.add(url):
+    one = _parsed(url)
+    if one is None:
         return "it is no address that apprise knows."
     kind = url.partition("://")[0]
     try:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from ...core.errors import MlopsError
+from ...core.errors import InvalidInputError, MlopsError
 from ...core.notebook import reading as notebooks
 from ...core.parameters import NotebookInfo
 from ...core.pipelines.definition import PipelineCheck, PipelineDefinition, Step
+from ...core.pipelines.references import SCHEDULED_TIME, resolve, resolve_text
 from ...core.pipelines.references import Path as Place
 from ...core.pipelines.text import check_text
+from ...core.record import now
+from ...core.search.samplers import make_study, planned_total
+from ...core.search.space import MAX_COUNT, build_space
+from ...core.values import check_values
 from ..user_files import read_file
+from .delivery import wrong_addresses
 
 
 def check(file: Path, text: str) -> PipelineCheck:
@@ -25,7 +33,9 @@ def check(file: Path, text: str) -> PipelineCheck:
     def look(definition: PipelineDefinition) -> Iterator[tuple[Place, str]]:
         inspected = cache(_inspected)
         for name, step in definition.steps.items():
-            yield from _look_at(file.parent, name, step, inspected)
+            for place, problem in _look_at(file.parent, step, inspected, definition.parameters):
+                yield ("steps", name, *place), problem
+        yield from wrong_addresses(definition.alerts)
 
     return check_text(text, look)
 
@@ -42,7 +52,10 @@ def _inspected(path: Path) -> NotebookInfo | MlopsError:
 
 
 def _look_at(
-    folder: Path, name: str, step: Step, inspected: Callable[[Path], NotebookInfo | MlopsError]
+    folder: Path,
+    step: Step,
+    inspected: Callable[[Path], NotebookInfo | MlopsError],
+    parameters: Mapping[str, Any],
 ) -> Iterator[tuple[Place, str]]:
     path = folder / step.notebook
     if not step.notebook or "\0" in step.notebook or Path(step.notebook).is_absolute():
@@ -52,9 +65,46 @@ def _look_at(
         return
     info = inspected(path)
     if isinstance(info, MlopsError):
-        yield ("steps", name, "notebook"), str(info)
+        yield ("notebook",), str(info)
         return
-    for key, problem in notebooks.unknown_parameters(info, step.notebook, step.parameters):
-        yield ("steps", name, "parameters", key), problem
-    for key, problem in notebooks.unknown_parameters(info, step.notebook, step.sweep.space if step.sweep else ()):
-        yield ("steps", name, "sweep", "space", key), problem
+    yield from wrong_values(info, step, parameters)
+
+
+def wrong_values(info: NotebookInfo, step: Step, parameters: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """What a notebook does not take of the values that its step gives to it, each with its place in the step.
+
+    A value that refers to an earlier step's output is passed over: it is known only when the step runs.
+
+    Args:
+        parameters: of the pipeline.
+    """
+    known = {SCHEDULED_TIME: now(), **parameters}
+    values = _resolved(step.parameters, known, resolve)
+    later = step.parameters.keys() - values.keys()
+    for name, problem in check_values(info, step.notebook, values, sorted(later))[1].items():
+        yield ("parameters", name), str(problem)
+    if step.sweep is None:
+        return
+    sampler = step.sweep.sampler
+    space = _resolved(step.sweep.space, known, resolve_text)
+    later = step.sweep.space.keys() - space.keys()
+    for name, problem in check_values(info, step.notebook, {}, sorted(later))[1].items():
+        yield ("sweep", "space", name), str(problem)
+    try:
+        built = build_space(space, info.parameters, sampler, open_names=info.open_names, max_runs=MAX_COUNT)
+        planned_total(make_study(built, sampler), sampler)
+    except InvalidInputError as error:
+        for name in error.fields.keys() & space.keys():
+            yield ("sweep", "space", name), str(error.fields[name])
+        # a count that is missing is said of the definition
+        if not error.fields.keys() & space.keys() and (sampler.kind != "random" or (sampler.count or 0) > 0):
+            yield ("sweep", "sampler"), str(error)
+
+
+def _resolved(values: Mapping[str, Any], known: Mapping[str, Any], how: Callable[..., Any]) -> dict[str, Any]:
+    """Those values whose references lead to what is known."""
+    found = {}
+    for name, value in values.items():
+        with suppress(InvalidInputError):
+            found[name] = how(value, known, {})
+    return found

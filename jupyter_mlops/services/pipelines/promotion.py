@@ -22,8 +22,9 @@ from ...environments import packages
 from ...store import Store
 from ..base import RequestsBase
 from ..user_files import KernelSpecs, kernel_problem, read_file, resolve_kernel
+from .delivery import wrong_addresses
 from .freeze import collect, project_root
-from .pipeline_file import check
+from .pipeline_file import check, wrong_values
 from .steps import notebook_path
 
 SUFFIXES = (".pipeline.yaml", ".pipeline.yml")
@@ -153,10 +154,11 @@ def _job(
         alerts=request.alerts,
         retention=request.retention,
     )
-    for path, sentence in problems_of(definition):
+    for path, sentence in (*problems_of(definition), *wrong_addresses(definition.alerts)):
         # values are the notebook's own, and were run
         if "parameters" not in path:
-            raise InvalidInputError(Message.verbatim(sentence), {str(path[-1]): Message.verbatim(sentence)})
+            field = path[-1] if isinstance(path[-1], str) else ".".join(map(str, path[:-1]))
+            raise InvalidInputError(Message.verbatim(sentence), {field: Message.verbatim(sentence)})
     return definition
 
 
@@ -194,7 +196,7 @@ def freeze(
                     Message("The notebook of step “{name}” lies outside the folder that this server serves.", name=name)
                 )
             data = read_file(file, f"notebook of step “{name}”")
-        kernels[path] = _check_step(name, steps[name], data, kernelspecs)
+        kernels[path] = _check_step(name, source.definition, data, kernelspecs)
     resolved = {kernel: resolve_kernel(kernel, kernelspecs) for kernel in set(kernels.values())}
     frozen = collect(
         project,
@@ -230,15 +232,15 @@ def freeze(
     return project, version
 
 
-def _check_step(name: str, step: Step, data: bytes, kernelspecs: KernelSpecs) -> str:
+def _check_step(name: str, definition: PipelineDefinition, data: bytes, kernelspecs: KernelSpecs) -> str:
     """The kernel of a step whose notebook can be run with the parameters it is given."""
+    step = definition.steps[name]
     notebook = notebooks.read_notebook(data)
     info = notebooks.inspect(notebook, step.notebook)
     problem = kernel_problem(info.kernel, kernelspecs)
     if problem:
         raise InvalidInputError(Message("Step “{name}”: {problem}", name=name, problem=problem))
     notebooks.declared(notebook)
-    given = [*step.parameters, *(step.sweep.space if step.sweep else ())]
-    for _, problem in notebooks.unknown_parameters(info, step.notebook, given):
-        raise InvalidInputError(Message("Step “{name}”: {problem}", name=name, problem=problem))
+    if problems := [problem for _, problem in wrong_values(info, step, definition.parameters)]:
+        raise InvalidInputError(Message("Step “{name}”: {problems}", name=name, problems=" ".join(problems)))
     return info.kernel

@@ -48,7 +48,7 @@ class Pipelines(TriggerRequests, RunRequests):
         known = self._known(request, str(source.path))
         if request.schedule is not None:
             # before anything is stored
-            self._check(request.schedule, source.path.parent, known.id if known else "")
+            self._check(request.schedule, source.path.parent, known.id if known else "", version)
         fields: dict[str, Any] = {
             "name": request.name.strip() or definition.name or source.path.name.partition(".")[0],
             "project": str(project),

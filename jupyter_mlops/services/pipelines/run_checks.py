@@ -7,24 +7,39 @@ from typing import Any
 
 from ...core.errors import InvalidInputError
 from ...core.messages import Message
-from ...core.values import show
+from ...core.notebook.reading import inspect, read_notebook
+from ...core.pipelines.order import referring_texts
+from ...core.pipelines.records import Version
+from ...core.pipelines.references import find_references
+from ...core.values import all_wrong, check_overrides, show
 from ...store import Store
+from .pipeline_file import wrong_values
+from .steps import notebook_path
 
 
-def check_parameters(store: Store, pipeline_id: str, number: int, parameters: dict[str, Any]) -> None:
-    """Refuse parameters that a version does not have.
+def check_parameters(store: Store, version: Version, parameters: dict[str, Any]) -> None:
+    """Refuse parameters that a version does not have, or that the notebooks of its steps do not take.
 
     Raises:
-        InvalidInputError: it has no such parameter; says which it has.
+        InvalidInputError: says all that is wrong with them.
     """
-    known = store.pipelines.version(pipeline_id, number).definition.parameters
-    unknown = [name for name in parameters if name not in known]
-    if unknown:
-        has = f"it has {', '.join(known)}" if known else "it has none"
-        raise InvalidInputError(
-            Message("This pipeline has no parameter “{unknown}”; {has}.", unknown=unknown[0], has=has),
-            {"parameters": Message("{unknown} is unknown", unknown=unknown[0])},
-        )
+    definition = version.definition
+    checked, wrong = check_overrides(parameters, definition.parameters)
+    problems = [str(problem) for problem in wrong.values()]
+    for name, step in definition.steps.items():
+        places = {
+            path
+            for path, text in referring_texts(step)
+            if any(not reference.step and reference.name in checked for reference in find_references(text))
+        }
+        if not places:
+            continue
+        notebook = read_notebook(store.blobs.get(version.files[notebook_path(version.folder, step.notebook)]))
+        found = wrong_values(inspect(notebook, step.notebook), step, {**definition.parameters, **checked})
+        # what else is wrong was so before, and these parameters are not to blame
+        problems += [f"Step “{name}”: {said}" for at, said in found if any(place[: len(at)] == at for place in places)]
+    if problems:
+        raise all_wrong(problems)
 
 
 def moment_of(text: str, field: str = "scheduled_time", zone: tzinfo = UTC, of_day: time = time.min) -> datetime:

@@ -15,8 +15,7 @@ from uuid import uuid4
 import msgspec
 
 from ...core.code.paths import normal
-from ...core.errors import InvalidInputError, MlopsError
-from ...core.messages import Message
+from ...core.errors import MlopsError
 from ...core.notebook import reading as notebooks
 from ...core.notebook.declared import is_own_tuple
 from ...core.pipelines.definition import PipelineDefinition, Step
@@ -29,7 +28,7 @@ from ...core.search.samplers import make_study, planned_total
 from ...core.search.space import build_space
 from ...core.states import RunState, StepState, SweepState
 from ...core.sweeps import Objective, Sampler, Sweep
-from ...core.values import recorded_defaults
+from ...core.values import all_wrong, check_values, recorded_defaults
 from ...settings import MlopsSettings
 from ...store import Store
 from ..ending import INTERNAL
@@ -113,8 +112,9 @@ def make_sweep(name: str, step: Step, place: Place, *, values: dict[str, Any], o
     info = notebooks.inspect(notebook, str(path))
     if any(parameter.name == SCHEDULED_TIME for parameter in info.parameters):
         values = {SCHEDULED_TIME: place.run.parameters[SCHEDULED_TIME], **values}
-    for _, problem in notebooks.unknown_parameters(info, step.notebook, values):
-        raise InvalidInputError(Message.verbatim(problem))
+    values, problems = check_values(info, step.notebook, values)
+    if problems:
+        raise all_wrong(problems.values())
     space: dict[str, str] = {}
     if step.sweep is not None:
         # a list becomes JSON, as in a space's field

@@ -16,7 +16,7 @@ import msgspec
 from ...core.cron import iso
 from ...core.errors import ConflictError, InvalidInputError, NotFoundError, TooManyCallsError
 from ...core.messages import Message
-from ...core.pipelines.records import Pipeline, PipelineRun, Trigger
+from ...core.pipelines.records import Pipeline, PipelineRun, Trigger, Version
 from ...core.pipelines.requests import MAX_KEY_LENGTH, RunRequest, ScheduleAnswer, ScheduleRequest, TriggerChange
 from ...core.record import now
 from ...store import Firing
@@ -41,16 +41,20 @@ class TriggerRequests(RequestsBase):
         """
         pipeline = self.pipeline(pipeline_id)
         folder = Path(pipeline.path).parent
-        self._check(request, folder, pipeline_id)
+        self._check(request, folder, pipeline_id, self.store.pipelines.version(pipeline_id, pipeline.version))
         token = secrets.token_urlsafe(32) if request.kind == "http" else ""
         trigger = trigger_of(pipeline_id, request, folder, _hash(token) if token else "")
         if pipeline.paused or pipeline.deleted_at:
             trigger = msgspec.structs.replace(trigger, next_at=None)
         return ScheduleAnswer(trigger=self._outward(self.store.triggers.create(trigger)), token=token)
 
-    def _check(self, request: ScheduleRequest, folder: Path, pipeline_id: str) -> None:
+    def _check_parameters(self, pipeline: Pipeline, parameters: dict[str, Any]) -> None:
+        check_parameters(self.store, self.store.pipelines.version(pipeline.id, pipeline.version), parameters)
+
+    def _check(self, request: ScheduleRequest, folder: Path, pipeline_id: str, version: Version) -> None:
         """Refuse a schedule or trigger that makes no sense; ``pipeline_id`` is empty for a pipeline yet to be made."""
         check_trigger(request, folder)
+        check_parameters(self.store, version, request.parameters)
         if request.kind == "pipeline":
             self._check_upstream(pipeline_id, self.pipeline(request.upstream))
 
@@ -81,6 +85,8 @@ class TriggerRequests(RequestsBase):
         folder = Path(pipeline.path).parent
         asked = ScheduleRequest(**{name: getattr(changed, name) for name in ScheduleRequest.__struct_fields__})
         check_trigger(asked, folder)
+        if change.parameters is not None:
+            self._check_parameters(pipeline, change.parameters)
         checked = trigger_of(trigger.pipeline_id, asked, folder, trigger.token_hash)
         rests = pipeline.paused or pipeline.deleted_at is not None
         moved = {"cron", "zone", "enabled", "pattern"} & set(fields)
@@ -164,7 +170,7 @@ class TriggerRequests(RequestsBase):
         pipeline = self.store.pipelines.get(trigger.pipeline_id)
         if not trigger.enabled or pipeline.paused or pipeline.deleted_at:
             raise ConflictError(Message("“{name}” is paused; resume it, or this trigger, first.", name=pipeline.name))
-        check_parameters(self.store, pipeline.id, pipeline.version, request.parameters)
+        self._check_parameters(pipeline, request.parameters)
         most = self.settings.calls_per_minute
         fires = self.store.triggers.fired(trigger.id, since=iso(datetime.now(UTC) - timedelta(minutes=1)), limit=most)
         if len(fires) < most:

@@ -26,7 +26,7 @@ from ...core.search.samplers import make_study, planned_total
 from ...core.search.space import build_space, check_space
 from ...core.states import RUN_OVER, SWEEP_LIVE, SWEEP_OVER, RunState, SweepState
 from ...core.sweeps import Compared, PrefixCheck, SpaceCheck, SpaceRequest, Sweep, SweepChange, SweepRequest
-from ...core.values import recorded_defaults
+from ...core.values import recorded_defaults, target_problem
 from ...tracking.address import check_answers, external_uri
 from ..base import RequestsBase
 from ..git import commit_of
@@ -377,14 +377,8 @@ def _check_objectives(compared: Compared) -> None:
 
 def _check_numbers(request: SweepRequest) -> None:
     _check_objectives(request)
-    if request.target not in ("local", "cuda") and not request.target.startswith(("tcp://", "tls://")):
-        raise InvalidInputError(
-            Message(
-                "“{target}” is no target; use local, cuda or a Dask scheduler's address such as tcp://host:8786.",
-                target=request.target,
-            ),
-            {"target": Message("unknown")},
-        )
+    if problem := target_problem(request.target):
+        raise InvalidInputError(problem, {"target": Message("unknown")})
     for name in ("slots", "cell_timeout", "run_timeout", "max_output"):
         value = getattr(request, name)
         if value is not None and value <= 0:
