@@ -1,4 +1,4 @@
-"""All targets by name."""
+"""The compute targets by name."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from .target import Target
 
 
 class Targets:
-    """Makes a target where its name is first asked for, and keeps it.
+    """Creates each target on first use and keeps it.
 
     Args:
-        data_dir: the data folder.
-        local_slots: runs at once on this machine; 0 lets the machine decide.
-        grace: seconds after which workers that nobody asks for end themselves.
-        per_device: runs at once on each NVIDIA device.
+        local_slots: parallel runs on this machine; 0 depends on cores and memory.
+        grace: seconds without heartbeat after which idle workers end themselves.
+        per_device: parallel runs on each NVIDIA device.
     """
 
     def __init__(self, data_dir: Path, local_slots: int = 0, grace: float = 60.0, per_device: int = 1) -> None:
@@ -31,10 +30,10 @@ class Targets:
         self._known: dict[str, Target] = {}
 
     def get(self, name: str) -> Target:
-        """The target of a name.
+        """The target of that name.
 
         Raises:
-            InvalidInputError: the name is none.
+            InvalidInputError: there is no such target.
         """
         if name not in self._known:
             if problem := target_problem(name):
@@ -49,17 +48,17 @@ class Targets:
         return self._known[name]
 
     def infos(self) -> list[TargetInfo]:
-        """How all stand, ``local`` and ``cuda`` first."""
+        """The state of all targets, ``local`` and ``cuda`` first."""
         known = {target.name: target.info() for target in self._known.values()}
         return [*merge(known, self._local_slots, self._per_device).values()]
 
     def used(self) -> list[Target]:
-        """Those that were started and not closed since."""
+        """Targets that are ready."""
         return [target for target in self._known.values() if target.state == "ready"]
 
 
 def merge(known: dict[str, TargetInfo], local_slots: int, per_device: int = 1) -> dict[str, TargetInfo]:
-    """Targets by name, with those of this machine added where nothing is known of them yet."""
+    """Targets by name, including ``local`` and ``cuda`` even if they were never used."""
     problem = hardware.cuda_problem()
     local = TargetInfo(name="local", kind="local", state="idle", slots=local_slots or hardware.default_slots())
     cuda = TargetInfo(

@@ -1,4 +1,4 @@
-"""What this machine has: cores, memory, NVIDIA devices, as far as this process may use them."""
+"""Cores, memory and NVIDIA devices that this process may use."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 import psutil
 
-# one kernel with pandas and scikit-learn loaded takes about half of it
+# a kernel with pandas and scikit-learn takes about half of this
 MEMORY_PER_SLOT = 1_000_000_000
 _CGROUP = Path("/sys/fs/cgroup")
 
 
 def cores() -> int:
-    """Processors this process may use: affinity and the cgroup's quota, at least 1."""
+    """CPUs this process may use, by affinity and cgroup quota; at least 1."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _cgroup_text("cpu.max").split()
     if len(quota) == 2 and quota[0] != "max":
@@ -24,26 +24,26 @@ def cores() -> int:
 
 
 def memory() -> int:
-    """Bytes of memory this process may use: the machine's or the cgroup's limit."""
+    """Bytes of memory this process may use, by machine and cgroup limit."""
     total = int(psutil.virtual_memory().total)
     limit = _cgroup_text("memory.max")
     return min(total, int(limit)) if limit.isdigit() else total
 
 
 def memory_free() -> int:
-    """Bytes that new processes could take now."""
+    """Bytes of memory available now."""
     free = int(psutil.virtual_memory().available)
     limit, used = _cgroup_text("memory.max"), _cgroup_text("memory.current")
     return min(free, int(limit) - int(used)) if limit.isdigit() and used.isdigit() else free
 
 
 def default_slots() -> int:
-    """Runs at once on this machine: as many as cores and memory allow."""
+    """Parallel runs that this machine's cores and memory allow."""
     return max(1, min(cores(), memory() // MEMORY_PER_SLOT))
 
 
 def cuda_devices() -> list[str]:
-    """Indices of the NVIDIA devices this process may use, empty where there are none."""
+    """Indices of the NVIDIA devices this process may use."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [device for device in visible.split(",") if device.strip() not in ("", "-1")]
@@ -52,7 +52,7 @@ def cuda_devices() -> list[str]:
 
 
 def cuda_problem() -> str:
-    """Why CUDA cannot be used here, empty where it can."""
+    """Why CUDA cannot be used here; empty if it can."""
     if not cuda_devices():
         return "No NVIDIA device on this machine."
     if find_spec("dask_cuda") is None:

@@ -1,4 +1,4 @@
-"""What all targets have in common, and the plainest of them: a Dask scheduler by its address."""
+"""Base class of all compute targets."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ log = logging.getLogger(__name__)
 
 
 class WorkerLostError(MlopsError):
-    """The worker, or the whole target, went away in the middle of an attempt."""
+    """The worker or the target was lost during an attempt."""
 
     status = 503
 
 
 class Target:
-    """A place that lends slots. One for each Dask scheduler in use.
+    """A Dask cluster with a limited number of slots.
 
     Args:
         name: ``local``, ``cuda`` or a scheduler's address.
 
     Attributes:
-        here: whether its workers belong to this service, and kernels are those of the environment that asked for a run.
+        here: whether its workers run on this machine, so that runs use the requester's kernel environments.
     """
 
     kind: Literal["local", "cuda", "scheduler"] = "scheduler"
@@ -58,20 +58,20 @@ class Target:
         self.used_at = time.monotonic()
         self._client: Client | None = None
         self._listeners: dict[tuple[str, int], OnEvent] = {}
-        self._line: dict[str, Callable[[], None]] = {}
+        self._queue: dict[str, Callable[[], None]] = {}  # by sweep
         self._lock = asyncio.Lock()
         self._checked: dict[tuple[str, ...], float] = {}
 
-    # -- life --------------------------------------------------------------------------------
+    # -- life cycle --------------------------------------------------------------------------
 
     async def start(self, progress: Callable[[str], None]) -> None:
-        """Make the target ready; at once where it is.
+        """Connect the target if necessary.
 
         Args:
-            progress: called with lines on what is going on.
+            progress: called with progress messages.
 
         Raises:
-            UnavailableError: it cannot be used; says why.
+            UnavailableError: it cannot be used; the message says why.
         """
         async with self._lock:
             self.used_at = time.monotonic()
@@ -91,7 +91,7 @@ class Target:
 
     @property
     def connected(self) -> bool:
-        """Whether its scheduler can be spoken to now."""
+        """Whether its scheduler is connected."""
         return self._client is not None and self._client.status == "running"
 
     async def _connect(self, progress: Callable[[str], None]) -> Client:
@@ -102,15 +102,15 @@ class Target:
         raise NotImplementedError
 
     async def check(self, kernel: str, paths: list[str], urls: list[str]) -> None:
-        """Refuse, with a sentence, a target whose workers cannot execute a sweep's runs.
+        """Check that the workers can execute a sweep's runs.
 
         Raises:
             InvalidInputError: they lack something.
-            UnavailableError: there are none.
+            UnavailableError: there are no workers.
         """
 
     async def check_once(self, kernel: str, paths: list[str], urls: list[str]) -> None:
-        """Check as :meth:`check` does, where that was not done a short while ago; raises as it does."""
+        """As :meth:`check`, unless that succeeded within the last minute."""
         what = (kernel, *paths, *urls)
         if time.monotonic() - self._checked.get(what, -CHECK_AGAIN) < CHECK_AGAIN:
             return
@@ -118,11 +118,11 @@ class Target:
         self._checked[what] = time.monotonic()
 
     async def close(self) -> None:
-        """Let go of the target; its workers go on where they are not ours."""
+        """Disconnect, and end the workers if they are this service's own."""
         await self.detach()
 
     async def detach(self) -> None:
-        """Let go of the target and leave its workers as they are."""
+        """Disconnect and leave the workers running."""
         async with self._lock:
             await self._let_go()
             self.state = "idle"
@@ -133,7 +133,7 @@ class Target:
             await let_go(client)
 
     def info(self) -> TargetInfo:
-        """How it stands, for people."""
+        """The target's state."""
         return TargetInfo(
             name=self.name,
             kind=self.kind,
@@ -145,38 +145,38 @@ class Target:
 
     @property
     def threads(self) -> int:
-        """Threads for one run's libraries."""
+        """Number of threads for each run's libraries."""
         return 1
 
     # -- slots -------------------------------------------------------------------------------
 
     @property
     def free(self) -> int:
-        """Slots that nobody uses."""
+        """Number of free slots."""
         return self.slots - len(self._listeners)
 
     def reserve(self, run_id: str, attempt: int) -> None:
-        """Take a slot for an attempt that is about to be handed over."""
-        self._listeners.setdefault((run_id, attempt), _nobody)
+        """Take a slot for an attempt that is about to be submitted."""
+        self._listeners.setdefault((run_id, attempt), lambda event: None)
 
     def release(self, run_id: str, attempt: int) -> None:
-        """Give an attempt's slot back, where it still has one."""
+        """Free an attempt's slot if it still has one."""
         if self._listeners.pop((run_id, attempt), None) is not None:
             self.used_at = time.monotonic()
             self.wake_next()
 
-    def wait_for_slot(self, who: str, wake: Callable[[], None]) -> None:
-        """Have somebody woken when it is their turn to take a slot."""
-        self._line.setdefault(who, wake)
+    def wait_for_slot(self, sweep_id: str, wake: Callable[[], None]) -> None:
+        """Call ``wake`` once a slot is free and it is this sweep's turn."""
+        self._queue.setdefault(sweep_id, wake)
 
     def wake_next(self) -> None:
-        """Wake the first in the line where a slot is free; who does not take it passes it on."""
-        if self._line and self.free > 0:
-            self._line.pop(next(iter(self._line)))()
+        """Wake the first waiting sweep if a slot is free; a sweep that needs none calls this in turn."""
+        if self._queue and self.free > 0:
+            self._queue.pop(next(iter(self._queue)))()
 
-    def stop_waiting(self, who: str) -> None:
-        """Wait no more."""
-        self._line.pop(who, None)
+    def stop_waiting(self, sweep_id: str) -> None:
+        """Remove a sweep from the queue."""
+        self._queue.pop(sweep_id, None)
         self.wake_next()
 
     # -- attempts ----------------------------------------------------------------------------
@@ -189,7 +189,7 @@ class Target:
             on_event: called with the worker's progress.
 
         Raises:
-            WorkerLostError: nothing is known of its end; it may go on where only the connection was lost.
+            WorkerLostError: the outcome is unknown; if only the connection was lost, the attempt may go on.
         """
         from distributed import CancelledError, KilledWorker, fire_and_forget, wait
         from distributed.comm import CommClosedError
@@ -202,11 +202,11 @@ class Target:
         self._listeners[key] = on_event
         try:
             future = self._client.submit(run_attempt, spec, key=task_key(*key), pure=False, retries=0)
-            # it must finish on its worker even when this process does not live to see it
+            # it must finish even if this process ends first
             fire_and_forget(future)
             with self._client.as_current():
                 await wait(future)
-            # it lies there; to fetch it from the worker would take two more rounds
+            # reading the file saves two round trips to the worker
             spooled = spooled_result(spec) if future.status == "finished" else None
             result: RunResult = await future if spooled is None else spooled
             return result
@@ -217,7 +217,7 @@ class Target:
             raise WorkerLostError(Message("The worker ended in the middle of the run.")) from error
         except ForkServerLostError as error:
             raise WorkerLostError(Message.verbatim(str(error))) from error
-        # a full disk there, or whatever a foreign environment raises while it loads the task
+        # a full disk, or any error of a foreign environment that cannot load the task
         except Exception as error:
             log.warning("Attempt %s of run %s failed outside its notebook", spec.attempt, spec.run_id, exc_info=True)
             raise WorkerLostError(
@@ -229,10 +229,10 @@ class Target:
             self.release(*key)
 
     async def adopt(self, spec: RunSpec, on_event: OnEvent) -> RunResult:
-        """Wait for an attempt that was handed out over another connection.
+        """Wait for an attempt that was submitted over another connection.
 
         Raises:
-            WorkerLostError: no worker has it any more, and there is no result.
+            WorkerLostError: no worker has it, and there is no result.
         """
         key = (spec.run_id, spec.attempt)
         self._listeners[key] = on_event
@@ -252,38 +252,35 @@ class Target:
         raise WorkerLostError(Message("The worker ended in the middle of the run."))
 
     async def live(self, asked: Collection[tuple[str, int]] = ()) -> set[tuple[str, int]]:
-        """Attempts that workers have at present.
-
-        Args:
-            asked: attempts of which it is to be told, too, whether they are still on their way to a worker.
+        """Attempts that workers are executing, and those of ``asked`` that the scheduler has not assigned yet.
 
         Raises:
-            UnavailableError: it cannot be asked now, so that nothing is known of any.
+            UnavailableError: the target cannot be reached.
         """
         from ..worker import live_attempts
 
-        # in this order: what a worker takes from the scheduler in between is seen by either
-        waiting = await self._on_their_way(asked)
-        replies = await self._ask(live_attempts)
+        # scheduler first: an attempt that moves to a worker in between is seen twice, never missed
+        waiting = await self._scheduled(asked)
+        replies = await self._run_on_workers(live_attempts)
         return waiting | {(run_id, attempt) for reply in replies for run_id, attempt in reply}
 
-    async def _on_their_way(self, asked: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
+    async def _scheduled(self, asked: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
         keys = {task_key(*attempt): attempt for attempt in asked}
         with self._told():
             states = await self._reached().scheduler.get_task_status(keys=list(keys))
         return {keys[key] for key, state in states.items() if state not in _TASK_OVER}
 
     async def stop(self, run_id: str, attempt: int) -> bool:
-        """End an attempt's kernel; False where no worker is known to have it."""
+        """End an attempt's kernel; False if no worker is known to have it."""
         from ..worker import stop_attempt
 
         try:
-            return any(await self._ask(stop_attempt, run_id, attempt))
+            return any(await self._run_on_workers(stop_attempt, run_id, attempt))
         except UnavailableError as error:
             log.info("%s", error.message)
             return False
 
-    async def _ask(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
+    async def _run_on_workers(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
         with self._told():
             replies = await self._reached().run(function, *arguments, on_error="ignore")
         return list(replies.values())
@@ -295,7 +292,7 @@ class Target:
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
-        """A connection that breaks while it is used, or is being made, raises whatever it happens to stumble over."""
+        """Translate errors: Dask raises all kinds of exceptions when a connection breaks."""
         try:
             yield
         except MlopsError:
@@ -316,17 +313,13 @@ class Target:
             listener(message)
 
 
-def _nobody(event: dict[str, Any]) -> None:
-    """For an attempt of which there is nothing to hear yet."""
-
-
 def task_key(run_id: str, attempt: int) -> str:
-    """By which Dask knows an attempt."""
+    """Dask's key of an attempt."""
     return f"{run_id}-{attempt}"
 
 
 def spooled_result(spec: RunSpec) -> RunResult | None:
-    """What the worker wrote of a finished attempt, None where it has not finished."""
+    """The result that the worker wrote, None if the attempt has not finished."""
     try:
         data = (Path(spec.directory) / str(spec.attempt) / "result.json").read_bytes()
     except FileNotFoundError:
@@ -335,19 +328,19 @@ def spooled_result(spec: RunSpec) -> RunResult | None:
 
 
 async def connect(address: str, security: Any) -> Client:
-    """A client of a scheduler.
+    """Connect to a scheduler.
 
     Raises:
-        UnavailableError: none answers there.
+        UnavailableError: no scheduler answers.
     """
     from distributed import Client
 
     client: Client | None = None
     try:
         client = Client(address, security=security, asynchronous=True, timeout=CONNECT_SECONDS, set_as_default=False)
-        # its own limit ends with the connection; what is no scheduler may accept one and say nothing
+        # Dask's timeout covers only connecting; a server that is no scheduler may accept and stay silent
         await asyncio.wait_for(client, CONNECT_SECONDS + 2)
-    # what answers there may be anything, and so may be what Dask makes of its answer
+    # any server may answer there, and Dask may raise anything on its reply
     except Exception as error:
         if client is not None:
             await let_go(client)
@@ -362,7 +355,7 @@ async def connect(address: str, security: Any) -> Client:
 
 
 async def let_go(client: Client) -> None:
-    """Close a client, at the latest after some seconds: one that looks for its scheduler ends in its own time."""
+    """Close a client, waiting at most some seconds; one that is reconnecting ends later."""
     with contextlib.suppress(TimeoutError, OSError):
         await asyncio.wait_for(client.close(timeout=2), 4)
 

@@ -1,6 +1,6 @@
-"""Floor 2: what executes one attempt of one run inside a Dask worker's process.
+"""Executes attempts of runs inside a Dask worker's process.
 
-Importing this package imports nothing but the standard library; the first attempt imports papermill.
+Importing this package imports only the standard library; the first attempt imports papermill.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["ForkServerLostError", "live_attempts", "run_attempt", "stop_attempt"
 
 
 def __getattr__(name: str) -> Any:
-    # lazy: the guardian process lives in this package and should stay small
+    # lazy, so that the guardian process stays small
     if name == "worker_report":
         from .capabilities import worker_report
 

@@ -1,4 +1,4 @@
-"""The state of one attempt of one run while it lives, and how it is ended from outside."""
+"""The state of a running attempt, and how to end it from outside."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 class Ending(StrEnum):
-    """Why an attempt is ended from outside its notebook."""
+    """Why an attempt was ended from outside its notebook."""
 
     STOPPED = "stopped"
     CELL_TIMEOUT = "cell timeout"
@@ -39,19 +39,20 @@ class Ending(StrEnum):
 
 
 class Attempt:
-    """What is known of an attempt while it lives. ``end`` may be called from any thread.
+    """The state of a running attempt. ``end`` is thread-safe.
 
     Attributes:
-        kernelspec: what its kernel is started by; known once it is executed.
-        injected: index of the cell with the run's values, None where there is none.
-        shared_end: index of the first cell that is not shared, as the notebook is executed.
+        kernelspec: set once execution begins.
+        injected: index of the injected parameters cell, None if there is none.
+        shared_end: index of the first cell that is not shared, in the executed notebook.
         finished: whether all cells were executed.
-        language: that its kernel speaks, known at the end.
-        loaded: files that modules were loaded from.
-        opened: files that were opened for reading, or match the patterns of the step's inputs.
-        variables, unfit: named variables to hand on, and what is wrong with others.
-        outputs: all that is handed on.
-        hiding: takes the step's secrets out of all that is kept.
+        language: of the kernel, set after the last cell.
+        loaded: files of the imported modules.
+        opened: files that were opened for reading, or match the step's input patterns.
+        variables: output variables.
+        unfit: by name of other output variables, why they cannot be outputs.
+        outputs: all outputs of the step.
+        hiding: removes the step's secrets from everything that is stored.
     """
 
     def __init__(self, spec: RunSpec, report: Report, worker: str) -> None:
@@ -87,7 +88,7 @@ class Attempt:
         self._next_report = 0.0
 
     def end(self, why: Ending) -> None:
-        """End the kernel and everything it started; the first reason given stays."""
+        """Kill the kernel and all its processes; the first reason stays."""
         with self._lock:
             self.ending = self.ending or why
             group = self.group
@@ -96,7 +97,7 @@ class Attempt:
             group.kill()
 
     def kernel_started(self, group: ProcessGroup) -> None:
-        """There is a process now that ``end`` has to end; an earlier one is none of the attempt's any more."""
+        """Set the process group that ``end`` kills, replacing an earlier one."""
         with self._lock:
             if self.group is not None:
                 self._earlier_cpu += self.group.cpu_seconds
@@ -107,13 +108,13 @@ class Attempt:
             group.kill()
 
     def limit(self, why: Ending, seconds: float | None) -> asyncio.TimerHandle | None:
-        """End the attempt in so many seconds unless the timer is cancelled."""
+        """End the attempt after some seconds unless the timer is cancelled."""
         if seconds is None:
             return None
         return asyncio.get_running_loop().call_later(seconds, self.end, why)
 
     def ended(self) -> EndedError:
-        """The exception that says why it was ended."""
+        """The exception for an attempt that was ended."""
         where = f"Cell {self.cell + 1} of {self.cells}" if self.cells else "The kernel"
         if self.ending is Ending.CELL_TIMEOUT:
             return EndedError(f"{where} took longer than {self.spec.cell_timeout:g} s and was ended.")
@@ -124,65 +125,65 @@ class Attempt:
         return EndedError("Stopped.")
 
     def raise_if_ended(self) -> None:
-        """Raise :class:`EndedError` where the attempt was ended from outside."""
+        """Raise :class:`EndedError` if the attempt was ended from outside."""
         if self.ending is not None:
             raise self.ended()
 
     def warn(self, sentence: str) -> None:
-        """Add a sentence that a person should read beside the result."""
+        """Add a warning to the result."""
         sentence = self.hiding.text(sentence)
         if sentence not in self.warnings:
             self.warnings.append(sentence)
 
     @property
     def memory_limit(self) -> int | None:
-        """Bytes that the kernel and all it starts may hold."""
+        """Memory limit in bytes for the kernel and its child processes."""
         return None if self.spec.extras is None else self.spec.extras.memory
 
     def end_if_too_large(self) -> None:
-        """End it where it was last seen to hold more memory than it may."""
+        """End the attempt if it exceeded its memory limit."""
         limit = self.memory_limit
         if limit is not None and self.ending is None and (self.peak_memory or 0) > limit:
             self.end(Ending.MEMORY)
 
     @property
     def cpu_seconds(self) -> float | None:
-        """CPU time of its kernels and all they started."""
+        """CPU time of its kernels and their child processes."""
         return None if self.group is None else round(self._earlier_cpu + self.group.cpu_seconds, 3)
 
     @property
     def peak_memory(self) -> int | None:
-        """Bytes its kernel and all that this started held at most."""
+        """Peak memory in bytes of its kernels and their child processes."""
         return None if self.group is None else max(self._earlier_memory, self.group.peak_memory)
 
     def began(self, cells: int, shared: int = 0) -> None:
-        """The kernel is ready.
+        """Report that the kernel is ready.
 
         Args:
-            cells: number of code cells in all.
-            shared: how many of these were executed for it before.
+            cells: total number of code cells.
+            shared: number of shared cells, already executed.
         """
         self.cells = cells
         self.cell = shared
         self.clock.kernel_ready()
-        # what is done within the first moment comes with the result
+        # very short runs report progress only with their result
         self._next_report = time.monotonic() + _PROGRESS_INTERVAL
         self._send("started")
 
     def starts_over(self) -> None:
-        """What its cells did so far does not count."""
+        """Reset the progress."""
         self.cell = 0
         self.cell_index = None
 
     def cell_done(self) -> None:
-        """One more code cell is finished."""
+        """Count a finished code cell."""
         self.cell += 1
         self._pending = True
         if time.monotonic() >= self._next_report:
             self.flush()
 
     def flush(self) -> None:
-        """Report finished cells that were not reported yet."""
+        """Report finished cells not reported yet."""
         if self._pending:
             self._pending = False
             self._next_report = time.monotonic() + _PROGRESS_INTERVAL
@@ -200,12 +201,12 @@ class Attempt:
         }
         try:
             self._report(event)
-        except Exception as error:  # the result is what counts; progress may be lost
+        except Exception as error:  # losing progress is acceptable
             logger.warning("progress of run %s could not be reported: %s", self.spec.run_id, error)
 
 
 class Clock:
-    """Started when an attempt begins; told when its kernel is ready and when its cells are done."""
+    """Measures the phases of an attempt."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -213,15 +214,15 @@ class Clock:
         self._done: float | None = None
 
     def kernel_ready(self) -> None:
-        """The first cell is about to be executed; only the first such moment counts."""
+        """Mark the start of the first cell; only the first call counts."""
         self._ready = self._ready or time.monotonic()
 
     def cells_done(self) -> None:
-        """No further cell is executed."""
+        """Mark the end of the last cell."""
         self._done = time.monotonic()
 
     def timing(self) -> Timing:
-        """Seconds until now by phase; phases that were not reached took none."""
+        """Seconds per phase so far; phases not reached count zero."""
         now = time.monotonic()
         ready = self._ready or now
         done = self._done or now

@@ -1,4 +1,4 @@
-"""Where an attempt's files lie, and how they are written."""
+"""Paths of an attempt's files, and snapshots of its folder."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from ..core.runs import RunSpec
 
 _MOST_ENTRIES = 20_000
 _MOST_WRITTEN = 1_000
-# a notebook that is edited while it is being swept was changed by a person, not by a run
+# a notebook that changes during a sweep was edited by the user
 _IGNORED_SUFFIXES = (".ipynb", ".pyc")
 
 Snapshot = dict[str, tuple[int, int]]
 
 
 def files_folder(spec: RunSpec) -> Path:
-    """MLOPS_RUN_DIR: the run's own folder, which outlives attempts."""
+    """MLOPS_RUN_DIR: the run's folder, shared by its attempts."""
     return Path(spec.directory) / "files"
 
 
 def attempt_folder(spec: RunSpec) -> Path:
-    """Where this attempt's executed notebook and result lie."""
+    """Folder of the attempt's executed notebook and result."""
     return Path(spec.directory) / str(spec.attempt)
 
 
 def outputs_file(spec: RunSpec) -> Path:
-    """MLOPS_OUTPUTS: where a step's notebook may write what it hands on."""
+    """MLOPS_OUTPUTS: file to which a step's notebook may write its outputs."""
     return attempt_folder(spec) / "outputs.json"
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file so that a reader sees either the old or the new one, whole."""
+    """Replace a file atomically."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_bytes(data)
     os.replace(temporary, path)
 
 
 def snapshot(folder: Path, leave_out: Collection[Path] = ()) -> Snapshot:
-    """Modification time (ns) and size of the files below a folder, by path relative to it.
+    """Modification time (ns) and size of the files below a folder, by relative path.
 
-    Hidden ones and ``__pycache__`` are skipped; at most 20,000 entries are looked at.
+    Skips hidden files and ``__pycache__``, and reads at most 20,000 entries.
     """
     found: Snapshot = {}
     todo = [""]
@@ -70,5 +70,5 @@ def snapshot(folder: Path, leave_out: Collection[Path] = ()) -> Snapshot:
 
 
 def changed(before: Snapshot, after: Snapshot) -> list[str]:
-    """Paths that are new or different in ``after``, sorted, at most 1,000."""
+    """Paths that are new or changed in ``after``, sorted, at most 1,000."""
     return sorted(path for path, state in after.items() if before.get(path) != state)[:_MOST_WRITTEN]

@@ -1,4 +1,4 @@
-"""What a worker says of itself, for the check before a target is used."""
+"""A worker's report on its environment, for the check of a target."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .. import __version__
 
 
 def worker_report(kernel: str, paths: list[str], urls: list[str]) -> dict[str, Any]:
-    """Version of this package here, and which of some things this worker lacks.
+    """This worker's package version and kernels, and which of the given requirements it lacks.
 
     Args:
         kernel: name of a kernelspec.

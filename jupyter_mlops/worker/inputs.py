@@ -1,4 +1,4 @@
-"""What a run read and imported, by name and content."""
+"""Records the files that a run read and imported, with their hashes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..core.runs import InputFile, RunSpec
 
 MOST_INPUTS = 1_000
 _MOST_CODE = 5_000
-_LARGEST = 2_000_000_000  # bytes; reading more a second time takes too long
+_LARGEST = 2_000_000_000  # bytes; hashing larger files takes too long
 _MOST_REMEMBERED = 20_000
 
 State = tuple[int, int, int]  # time of change, size, inode
@@ -23,7 +23,7 @@ _lock = Lock()
 
 
 def state_of(path: str) -> State | None:
-    """What changes with a file's content, None where there is no such file."""
+    """Fingerprint of a file without reading it, None if there is no such file."""
     try:
         found = os.stat(path)
     except OSError:
@@ -32,7 +32,7 @@ def state_of(path: str) -> State | None:
 
 
 def sha256_of(path: str, state: State) -> str:
-    """Of a file's content, read once as long as the file stays as it is; empty where it cannot be read."""
+    """Hash of a file, cached while its state is unchanged; empty if it cannot be read."""
     key = (path, state)
     with _lock:
         known = _hashes.get(key)
@@ -51,12 +51,12 @@ def sha256_of(path: str, state: State) -> str:
 
 @lru_cache(maxsize=64)
 def _top_level(folder: str) -> str:
-    """The git work tree that a folder lies in, itself where it lies in none."""
+    """The folder's git work tree, or the folder itself outside git."""
     return str(next((place for place in (Path(folder), *Path(folder).parents) if (place / ".git").exists()), folder))
 
 
 def project_folders(spec: RunSpec) -> list[str]:
-    """Folders whose modules are the run's own code, each with a separator at its end."""
+    """Folders of the run's own code, each with a trailing separator."""
     extras = spec.extras
     given = [extras.project, extras.live] if extras is not None and extras.project else [_top_level(spec.folder)]
     paths = [path for folder in given if folder for path in (folder, os.path.realpath(folder))]
@@ -64,7 +64,7 @@ def project_folders(spec: RunSpec) -> list[str]:
 
 
 def shown_path(spec: RunSpec, path: str) -> str:
-    """A path as the person knows it: relative to their project inside of it or of a version's copy, else absolute."""
+    """Path to show: relative inside the project or a version's copy of it, else absolute."""
     extras = spec.extras
     if extras is not None:
         for folder in (extras.project, extras.live):
@@ -75,7 +75,7 @@ def shown_path(spec: RunSpec, path: str) -> str:
 
 
 def code_of(spec: RunSpec, loaded: list[str]) -> dict[str, str]:
-    """sha256 by path of the files that modules were loaded from."""
+    """sha256 by path of the imported modules' files."""
     code = {}
     for path in loaded[:_MOST_CODE]:
         state = state_of(path)
@@ -85,17 +85,17 @@ def code_of(spec: RunSpec, loaded: list[str]) -> dict[str, str]:
 
 
 def input_of(spec: RunSpec, path: str, read: State) -> InputFile:
-    """A file that was read, by what it held then.
+    """Record of a file that was read.
 
     Args:
-        read: its state when it was read; where that is another by now, nobody knows any more what it held.
+        read: its state when it was read; if it has changed since, its hash stays empty.
     """
     same = state_of(path) == read and read[1] <= _LARGEST
     return InputFile(path=shown_path(spec, path), sha256=sha256_of(path, read) if same else "", size=read[1])
 
 
 def expected_inputs(spec: RunSpec) -> dict[str, State]:
-    """Files that match the step's patterns now, as they are now."""
+    """Files that match the step's input patterns, with their current state."""
     found: dict[str, State] = {}
     for pattern in spec.extras.inputs if spec.extras is not None else ():
         for path in sorted(glob.iglob(os.path.join(spec.folder, os.path.expanduser(pattern)), recursive=True)):
@@ -106,10 +106,10 @@ def expected_inputs(spec: RunSpec) -> dict[str, State]:
 
 
 def inputs_of(spec: RunSpec, opened: dict[str, State]) -> list[InputFile]:
-    """The files that were read, each once, in that order, at most a thousand.
+    """Records of the files that were read, without duplicates, at most a thousand.
 
     Args:
-        opened: their states when they were read.
+        opened: states by path when they were read.
     """
     found: dict[str, InputFile] = {}
     for path, state in opened.items():

@@ -1,4 +1,4 @@
-"""How much output a notebook keeps, and how it is kept cheaply while it comes."""
+"""Limits a notebook's output, and collects it efficiently."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)
 
 
 def without_colours(text: str) -> str:
-    """Text without the escape sequences that colour it in a terminal."""
+    """Text without terminal escape sequences."""
     return COLOURS.sub("", text)
 
 
@@ -24,7 +24,7 @@ def size_of_text(text: str) -> int:
 
 
 def size_of_output(output: dict[str, Any]) -> int:
-    """Bytes that one output adds to a notebook, near enough."""
+    """Approximate size in bytes of one output in a notebook."""
     if output.get("output_type") == "stream":
         return size_of_text(output["text"])
     if output.get("output_type") == "error":
@@ -34,20 +34,19 @@ def size_of_output(output: dict[str, Any]) -> int:
 
 
 def new_output(kind: str, **fields: Any) -> NotebookNode:
-    """An output of a cell, as the notebook format has it."""
+    """A cell output in the notebook format."""
     output: NotebookNode = _untyped_new_output(kind, **fields)  # type: ignore[no-untyped-call]
     return output
 
 
 class OutputKeeper:
-    """Takes a run's outputs in and says when it is enough.
+    """Collects a run's outputs up to a limit.
 
-    Text that is printed in many pieces is kept as a list of pieces and joined once, because joining it piece by
-    piece takes time that grows with the square of its length.
+    Printed pieces are joined once at the end, because joining them one by one takes quadratic time.
 
     Args:
-        limit: bytes that all outputs of a run may have.
-        hide: takes secrets out of a text that comes in pieces, and may go on; None where there are none.
+        limit: bytes for all outputs of a run.
+        hide: removes secrets from a list of text pieces; None if there are no secrets.
     """
 
     def __init__(self, limit: int, hide: Callable[[list[str]], list[str]] | None = None) -> None:
@@ -60,22 +59,22 @@ class OutputKeeper:
         self._grown = False
 
     def start_cell(self) -> None:
-        """A cell begins; what it clears again counts as if it had never been."""
+        """Begin a cell; output that it clears does not count."""
         self._cell_used = 0
         self._pieces.clear()
 
     def cleared(self) -> None:
-        """The cell threw its outputs away."""
+        """Note that the cell cleared its outputs."""
         self.used -= self._cell_used
         self.start_cell()
 
     @property
     def room(self) -> int:
-        """Bytes that may still come."""
+        """Remaining bytes."""
         return self.limit - self.used
 
     def add(self, outputs: list[NotebookNode], output: NotebookNode, cut: bool = False) -> None:
-        """Append an output, as much of it as there is room for; ``cut`` says that some of it is missing already."""
+        """Append an output as far as there is room; ``cut`` means that part of it was dropped already."""
         size = size_of_output(output)
         if output.output_type != "error" and (cut or self.used + size > self.limit):
             self._cut(outputs, output)
@@ -92,7 +91,7 @@ class OutputKeeper:
     def _append(self, outputs: list[NotebookNode], output: NotebookNode) -> None:
         outputs.append(output)
         if self.hide is not None and output.output_type == "stream":
-            # nobody sees it before it is joined
+            # invisible until it is joined, without secrets
             self._pieces[id(output)] = [output.text]
             self._grown = True
             output["text"] = ""
@@ -109,11 +108,11 @@ class OutputKeeper:
 
     @property
     def sentence(self) -> str:
-        """What a person should know of a cut."""
+        """Warning about dropped output."""
         return f"Output beyond {self.limit / 1e6:,.6g} MB was left out; print less, or raise max_output."
 
     def join(self, outputs: list[NotebookNode]) -> None:
-        """Make whole texts of the pieces."""
+        """Join the pieces."""
         if self.hide is not None:
             self._join_hidden(outputs, self.hide)
             return
@@ -124,12 +123,12 @@ class OutputKeeper:
                 self._pieces[id(output)] = [output["text"]]
 
     def _join_hidden(self, outputs: list[NotebookNode], hide: Callable[[list[str]], list[str]]) -> None:
-        """The same without secrets. The pieces stay as they came: the next one may go on with a secret."""
+        """Join without secrets. The raw pieces stay, because the next one may complete a secret."""
         if not self._grown:
             return
         self._grown = False
         for name in {output.name for output in outputs if output.output_type == "stream"}:
-            # what is printed to the other stream meanwhile may stand between two parts of one
+            # output of the other stream may separate two parts of one secret
             parts = [output for output in outputs if id(output) in self._pieces and output.name == name]
             texts = ["".join(self._pieces[id(output)]) for output in parts]
             for output, raw, hidden in zip(parts, texts, hide(texts), strict=True):

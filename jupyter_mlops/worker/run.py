@@ -1,11 +1,10 @@
-"""Runs one attempt in this process, stops it, and names those that live."""
+"""Runs, stops and lists attempts in this process."""
 
 from __future__ import annotations
 
 import logging
 import socket
 import threading
-from typing import Any
 
 import msgspec
 
@@ -25,13 +24,13 @@ _live_lock = threading.Lock()
 
 
 def live_attempts() -> list[tuple[str, int]]:
-    """Run id and attempt of everything this process is executing now."""
+    """Run id and number of the attempts that this process is executing."""
     with _live_lock:
         return list(_live)
 
 
 def stop_attempt(run_id: str, attempt: int) -> bool:
-    """End an attempt that this process is executing; False where it is not one of ours."""
+    """End an attempt; False if this process is not executing it."""
     with _live_lock:
         found = _live.get((run_id, attempt))
     if found is None:
@@ -41,12 +40,12 @@ def stop_attempt(run_id: str, attempt: int) -> bool:
 
 
 def run_attempt(spec: RunSpec, report: Report | None = None) -> RunResult:
-    """Execute one attempt in this thread; whatever the notebook does is told by the result.
+    """Execute one attempt in this thread; a failing notebook gives a failed result, not an exception.
 
-    Leaves ``output.ipynb`` (fresh after each cell) and, last, ``result.json`` in the attempt's folder.
+    Writes ``output.ipynb`` (updated after each cell) and finally ``result.json`` to the attempt's folder.
 
     Args:
-        report: takes progress events; None sends them as Dask events on the topic ``jupyter-mlops``.
+        report: receives progress events; None sends them as Dask events on the topic ``jupyter-mlops``.
 
     Raises:
         InvalidInputError: this process is already executing that attempt.
@@ -80,16 +79,12 @@ def run_attempt(spec: RunSpec, report: Report | None = None) -> RunResult:
 
 
 def _reporter(report: Report | None) -> tuple[Report, str]:
-    """Where progress goes, and what this worker is called."""
+    """The progress reporter and this worker's name."""
     worker = dask_worker()
     name = str(worker.name) if worker is not None else socket.gethostname()
     if report is not None:
         return report, name
     if worker is None:
-        return _nowhere, name
-    # found here because only the task's own thread knows its worker
+        return (lambda event: logger.debug("%s", event)), name
+    # resolved here because only the task's own thread knows its worker
     return lambda event: worker.log_event(TOPIC, event), name
-
-
-def _nowhere(event: dict[str, Any]) -> None:
-    logger.debug("%s", event)

@@ -1,1 +1,1 @@
-"""The kinds of targets, one file each."""
+"""The kinds of targets."""

@@ -1,9 +1,8 @@
-"""The process that holds the Dask cluster of this machine.
+"""The process that holds this machine's Dask cluster.
 
-It has a session of its own and outlives the service, so runs go on while a new service is started.
-It speaks TLS with keys made for the occasion and kept in a file of this user: whoever can talk to a
-Dask scheduler can run code as its owner. It ends itself when it is told to, or when nobody has asked
-for it for a while and nothing runs.
+It has its own session and outlives the service, so that runs go on while a new service starts. It uses TLS with
+temporary keys in a private file, because anyone who can connect to a Dask scheduler can run code as its owner. It
+ends on request, or when it is idle and has had no heartbeat for a while.
 """
 
 from __future__ import annotations
@@ -33,37 +32,36 @@ _PRELOAD = "jupyter_mlops.compute.kinds.host"  # this module; where it is run it
 
 
 def dask_setup(server: Any) -> None:
-    """Called by Dask in the scheduler and in each worker: end its HTTP server, which every user here could reach.
+    """Dask's preload hook for scheduler and workers: stop the HTTP server, which every local user could reach.
 
-    Dask starts one even without a dashboard; until here it has no routes.
+    Dask starts it even without a dashboard.
     """
     server.services.pop("dashboard").stop()
 
 
 async def serve(kind: str, file: Path, slots: int, grace: float, per_worker: int = 1) -> None:
-    """Hold the cluster until nobody needs it.
+    """Run the cluster until nobody needs it.
 
     Args:
         kind: ``local`` or ``cuda``.
-        file: where address and keys are written; ``.wish`` beside it holds what the service wants.
-        slots: workers to begin with.
-        grace: seconds of silence after which an idle host ends itself.
-        per_worker: runs at once in one worker's process.
+        file: takes address and keys; the service writes its requests to the file with suffix ``.wish``.
+        slots: initial number of workers.
+        grace: seconds without heartbeat after which an idle host ends itself.
+        per_worker: parallel runs in each worker process.
     """
     import dask
     from distributed import Security
 
     dask.config.set(
         {
-            # a dead worker's task must not be run again behind our back: attempts are counted above Dask
+            # attempts are counted above Dask, so Dask must not repeat a dead worker's task
             "distributed.scheduler.allowed-failures": 0,
             "distributed.admin.event-loop": "asyncio",
-            # nobody looks at the profiles, and a worker would keep a thousand, of each second some 100 kB
+            # unused, and costs about 100 kB per second
             "distributed.worker.profile.enabled": False,
-            # dashboards want to know every 20 ms how busy a loop is; there are none
+            # there is no dashboard that needs it every 20 ms
             "distributed.admin.tick.interval": "500ms",
             "distributed.admin.system-monitor.interval": "5s",
-            # a slot's tasks are handed to it one by one
             "distributed.scheduler.work-stealing": False,
             "distributed.scheduler.http.routes": [],
             "distributed.worker.http.routes": [],
@@ -94,7 +92,7 @@ async def serve(kind: str, file: Path, slots: int, grace: float, per_worker: int
 async def _cluster(kind: str, slots: int, security: Any, per_worker: int) -> Any:
     options: dict[str, Any] = {
         "threads_per_worker": per_worker,
-        # Dask's default is a fixed port that another cluster may have; see dask_setup
+        # Dask's default port may be taken by another cluster; see dask_setup
         "dashboard_address": "127.0.0.1:0",
         "scheduler_kwargs": {"dashboard": False},
         "security": security,
@@ -121,7 +119,7 @@ async def _until_unwanted(kind: str, cluster: Any, wish: Path, grace: float) -> 
             return
         if wanted.get("beat") != beat:
             beat, heard = wanted.get("beat"), time.monotonic()
-        # dask-cuda has a worker for each device already and refuses more
+        # dask-cuda has one worker per device and refuses more
         if kind == "local" and wanted.get("slots", 0) > len(cluster.worker_spec):
             cluster.scale(wanted["slots"])
         working = any(task.state == "processing" for task in cluster.scheduler.tasks.values())
@@ -130,7 +128,7 @@ async def _until_unwanted(kind: str, cluster: Any, wish: Path, grace: float) -> 
 
 
 def main(arguments: list[str]) -> None:
-    """Entry of the process."""
+    """Entry point of the process."""
     parser = argparse.ArgumentParser()
     parser.add_argument("kind", choices=["local", "cuda"])
     parser.add_argument("file", type=Path)

@@ -28,14 +28,12 @@ CLOSE_SECONDS = 15.0
 
 
 class HostTarget(Target):
-    """Workers on this machine, in a host process of their own.
+    """Workers on this machine, in their own host process.
 
     Args:
-        kind: ``local`` or ``cuda``.
-        data_dir: where the host's address and keys are kept.
-        slots: 0 lets the machine decide.
-        grace: seconds after which a host that nobody asks for ends itself.
-        per_worker: runs at once in one worker's process.
+        slots: 0 depends on cores and memory.
+        grace: seconds without heartbeat after which an idle host ends itself.
+        per_worker: parallel runs in each worker process.
     """
 
     def __init__(
@@ -109,7 +107,7 @@ class HostTarget(Target):
         )
 
     def _host(self) -> dict[str, Any] | None:
-        """What a living host wrote of itself."""
+        """The file of the running host, None if there is none."""
         try:
             known: dict[str, Any] = json.loads(self.file.read_text(encoding="utf-8"))
             process = psutil.Process(known["pid"])
@@ -120,7 +118,7 @@ class HostTarget(Target):
 
     async def _beat(self) -> None:
         while True:
-            # only told apart from the last one, never compared with a clock: laptops sleep
+            # the host only checks that the value changes: comparing clocks fails when laptops sleep
             write_private(self.wish, {"beat": time.time_ns(), "slots": self.wanted})
             await asyncio.sleep(BEAT_SECONDS)
 
@@ -149,7 +147,7 @@ class HostTarget(Target):
 
 
 def _security_of(values: dict[str, str]) -> Any:
-    """Dask's security from the keys in a host's file."""
+    """Dask's security settings with a host's keys."""
     from distributed import Security
 
     return Security(require_encryption=True, **values)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...core.errors import InvalidInputError, UnavailableError
-
-if TYPE_CHECKING:
-    pass
 from ...core.messages import Message
 from ..target import Target
 
@@ -19,7 +16,7 @@ class SchedulerTarget(Target):
 
     async def _count_slots(self) -> int:
         assert self._client is not None
-        # the client keeps it fresh; an asynchronous one knows of totals only, not of single workers
+        # an asynchronous client knows only totals, not single workers
         slots = int(self._client.scheduler_info()["total_threads"])
         if not slots:
             slots = int((await self._client.scheduler.identity(n_workers=0))["total_threads"])
@@ -51,7 +48,7 @@ class SchedulerTarget(Target):
                     error=error,
                 )
             ) from error
-        # a foreign environment may raise anything while it loads the question
+        # a foreign environment may raise anything while it loads the function
         except Exception as error:
             raise InvalidInputError(
                 Message(

@@ -1,1 +1,1 @@
-"""A notebook executed from its first cell to its result."""
+"""Execution of notebooks."""

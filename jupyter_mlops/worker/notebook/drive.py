@@ -1,4 +1,4 @@
-"""From the first cell to the last: progress, limits, metrics, and the kernel's end."""
+"""Executes a notebook's cells: progress, limits, metrics, and the kernel's shutdown."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ if TYPE_CHECKING:
     from ..processes.groups import ProcessGroup
 
 _TICK = 0.25  # s
-_SAMPLE = 1.0  # s between two looks at the kernel's memory
-_SAMPLE_SHARE = 50  # on machines with many processes looking takes long: then it is done more rarely
-_FAREWELL = 2.0  # s for atexit handlers
+_SAMPLE = 1.0  # s between two measurements of memory
+_SAMPLE_SHARE = 50  # at least this multiple of a measurement's duration lies between two
+_SHUTDOWN_TIMEOUT = 2.0  # s for atexit handlers
 
 logger = logging.getLogger(__name__)
 
 
 async def drive(recorder: Recorder, kernel_name: str, attempt: Attempt) -> None:
-    """Start the kernel, execute the notebook in it, read the metrics, end the kernel.
+    """Start a kernel, execute the notebook, read the metrics, end the kernel.
 
     Raises:
-        EndedError: a person or a limit ended it.
-        ForkServerLostError: nothing the notebook did ended its kernel; it is to be executed again.
-        StepError: a secret is not to be found.
-        CellFailedError, KernelGoneError, UnavailableError: what the notebook or its kernel did.
+        EndedError: a user or a limit ended the attempt.
+        ForkServerLostError: the kernel was lost through no fault of the notebook; execute it again.
+        StepError: a secret cannot be found.
+        CellFailedError, KernelGoneError, UnavailableError: the notebook or its kernel failed.
     """
     spec = attempt.spec
     limit = attempt.limit(Ending.RUN_TIMEOUT, spec.run_timeout)
@@ -65,7 +65,7 @@ async def drive(recorder: Recorder, kernel_name: str, attempt: Attempt) -> None:
                 attempt.starts_over()
         await _drive_alone(recorder, attempt, launch, reason)
     except Exception:
-        # whatever it looked like from here, that is why
+        # errors after an end from outside are only its consequence
         attempt.raise_if_ended()
         raise
     finally:
@@ -99,7 +99,7 @@ def _launch(recorder: Recorder, kernel_name: str, attempt: Attempt) -> Launch:
 
 
 def _hide(attempt: Attempt, secrets: dict[str, str]) -> None:
-    """From now on nothing that is kept of the attempt holds any of the secrets."""
+    """Hide the secrets in everything stored of the attempt from now on."""
     if secrets:
         attempt.hiding = Hiding(secrets)
     for name in attempt.hiding.short:
@@ -117,15 +117,15 @@ async def _drive_alone(recorder: Recorder, attempt: Attempt, launch: Launch, rea
 
 
 async def _drive_from_template(recorder: Recorder, attempt: Attempt, launch: Launch) -> None:
-    """Execute what the sweep's runs do not share, in a kernel that holds what they share.
+    """Execute the cells that are not shared, in a kernel forked after the shared ones.
 
     Raises:
-        NoForkError: nothing can be shared; the notebook is to be executed from its beginning.
+        NoForkError: sharing is impossible; execute the whole notebook.
     """
     end = attempt.shared_end
 
     async def execute(kernel: Kernel) -> CellClient:
-        """The slot's first run: it executes the shared cells for itself, and for those after it."""
+        """Execute the shared cells, in the slot's first run."""
         attempt.kernel_start = kernel.start
         async with _watched(recorder, attempt, kernel, close=False):
             client = _client(recorder, attempt, kernel)
@@ -160,7 +160,7 @@ async def _drive_from_template(recorder: Recorder, attempt: Attempt, launch: Lau
 
 @asynccontextmanager
 async def _watched(recorder: Recorder, attempt: Attempt, kernel: Kernel, close: bool = True) -> AsyncIterator[None]:
-    """Keep file, progress and measurements fresh meanwhile; at the end the kernel is ended, where that is asked for."""
+    """Update file, progress and measurements periodically; finally close the kernel if ``close``."""
     ticker = asyncio.create_task(_tick(recorder, attempt, kernel.group))
     try:
         yield
@@ -179,7 +179,7 @@ def _client(recorder: Recorder, attempt: Attempt, kernel: Kernel) -> CellClient:
     client = CellClient(recorder.nb, kernel, keeper, recorder.touched, hiding)
     recorder.gather = client.gather
     if attempt.spec.extras is not None and kernel.start != "shared" and language_of(client) == "python":
-        # its answer is nobody's business; the first cell waits behind it
+        # requests are handled in order, so the reply need not be awaited
         kernel.client.execute("", silent=True, store_history=False, user_expressions={"watch": watch_files()})
     return client
 
@@ -226,7 +226,7 @@ async def _run(recorder: Recorder, attempt: Attempt, client: CellClient, begin: 
     client.kernel.group.sample()
     attempt.end_if_too_large()
     attempt.raise_if_ended()
-    await client.kernel.ask_to_end(_FAREWELL)
+    await client.kernel.ask_to_end(_SHUTDOWN_TIMEOUT)
     if failed is not None:
         raise failed
 
@@ -251,7 +251,7 @@ async def _run_cell(recorder: Recorder, attempt: Attempt, client: CellClient, in
         _failed(recorder, cell, index)
         raise
     except Exception as error:
-        gone = await _why_gone(attempt, client.kernel, error)
+        gone = await _cause(attempt, client.kernel, error)
         name = gone.error_name if isinstance(gone, EndedError | KernelGoneError) else type(gone).__name__
         cell.outputs.append(new_output("error", ename=name, evalue=str(gone), traceback=[str(gone)]))
         _failed(recorder, cell, index)
@@ -270,8 +270,8 @@ def _failed(recorder: Recorder, cell: NotebookNode, index: int) -> None:
     recorder.cell_complete(cell, cell_index=index)
 
 
-async def _why_gone(attempt: Attempt, kernel: Kernel, error: Exception) -> Exception:
-    """What ended a cell: whoever ended the attempt, the kernel's end, or the error itself where the kernel lives on."""
+async def _cause(attempt: Attempt, kernel: Kernel, error: Exception) -> Exception:
+    """Why a cell failed: an end from outside, the kernel's death, or else the error itself."""
     if attempt.ending is not None:
         return attempt.ended()
     deadline = time.monotonic() + 1.0
@@ -285,9 +285,9 @@ async def _why_gone(attempt: Attempt, kernel: Kernel, error: Exception) -> Excep
 
 
 async def _tick(recorder: Recorder, attempt: Attempt, group: ProcessGroup) -> None:
-    """Keep file, progress and measurements fresh while a cell takes long."""
+    """Update file, progress and measurements while cells run."""
     next_sample = 0.0
-    # what may take so much only is to be found out before it takes much more
+    # a memory limit needs frequent measurements
     pause = _SAMPLE if attempt.memory_limit is None else _TICK
     while True:
         attempt.flush()

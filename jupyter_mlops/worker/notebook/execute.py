@@ -1,4 +1,4 @@
-"""From an attempt's beginning to its result."""
+"""Executes an attempt and builds its result."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 def execute(attempt: Attempt) -> RunResult:
-    """Execute it; whatever the notebook does is told by the result.
+    """Execute an attempt; a failing notebook gives a failed result.
 
     Raises:
-        ForkServerLostError: nothing the notebook did ended it; it is to be repeated.
+        ForkServerLostError: the kernel was lost through no fault of the notebook; repeat the attempt.
     """
     spec = attempt.spec
     started_at = now()
@@ -82,11 +82,11 @@ def _without_secrets(attempt: Attempt) -> dict[str, float]:
 
 
 def _outcome(attempt: Attempt) -> tuple[RunState, RunError | None]:
-    """Execute it; how it ended, told without secrets."""
-    state, error = _executed(attempt)
+    """Execute an attempt; its final state, and its error without secrets."""
+    state, error = _execute(attempt)
     if not attempt.hiding:
         return state, error
-    # what it holds was read; what is wrong with it is told
+    # it was read, and may hold secrets
     outputs_file(attempt.spec).unlink(missing_ok=True)
     attempt.kernel_reason = attempt.hiding.text(attempt.kernel_reason)
     if error is not None:
@@ -96,19 +96,19 @@ def _outcome(attempt: Attempt) -> tuple[RunState, RunError | None]:
     return state, error
 
 
-def _executed(attempt: Attempt) -> tuple[RunState, RunError | None]:
+def _execute(attempt: Attempt) -> tuple[RunState, RunError | None]:
     from ..failures import CellFailedError
     from ..fork.client import ForkServerLostError
-    from ..probes.step import handed_on
+    from ..probes.step import step_outputs
 
     try:
         _run_notebook(attempt)
-        attempt.outputs = handed_on(attempt)
+        attempt.outputs = step_outputs(attempt)
     except CellFailedError as error:
         where = f"cell {attempt.cell + 1} of {attempt.cells}"
         return RunState.FAILED, cell_error(error, attempt.cell_index or 0, where)
     except ForkServerLostError:
-        # nothing the notebook did: as when a worker is lost, the run is repeated
+        # the run is repeated, as after the loss of a worker
         raise
     except Exception as error:
         if attempt.ending is Ending.STOPPED:
@@ -131,14 +131,13 @@ def _run_notebook(attempt: Attempt) -> None:
     recorder = Recorder(notebook, str(attempt_folder(spec) / "output.ipynb"))
     recorder.notebook_start()
     try:
-        # in this thread, in an event loop of its own
         asyncio.run(drive(recorder, spec.kernel, attempt))
     finally:
         recorder.notebook_complete()
 
 
 def load(path: Path) -> NotebookNode:
-    """The frozen notebook as papermill's engines want one."""
+    """Read the frozen notebook with the metadata that papermill's engines need."""
     import nbformat
     from papermill import __version__
 
@@ -149,10 +148,10 @@ def load(path: Path) -> NotebookNode:
 
 
 def _inject(attempt: Attempt, notebook: NotebookNode) -> None:
-    """Put the values directly behind the code cell that they were read from, and drop what an earlier run put in.
+    """Inject the values directly behind the parameters cell, and drop cells injected by earlier runs.
 
-    papermill's own injection goes by the first cell with a tag, of whatever kind, and by where an earlier run put its
-    values, so that the notebook's defaults may win.
+    papermill injects behind the first tagged cell of any type, or where an earlier run injected, so that the
+    notebook's defaults may win.
     """
     from nbformat.v4 import new_code_cell
 
@@ -173,10 +172,10 @@ def _inject(attempt: Attempt, notebook: NotebookNode) -> None:
 
 
 def as_source(attempt: Attempt) -> str:
-    """Assignments of the values in the kernel's language, by its name as papermill knows it: “R”, but “python”.
+    """Source that assigns the values in the kernel's language. papermill's names of languages are “R”, but “python”.
 
     Raises:
-        InvalidInputError: papermill cannot write values, or one of these, in that language.
+        InvalidInputError: papermill cannot write these values in that language.
     """
     from papermill.exceptions import PapermillException
     from papermill.translators import translate_parameters

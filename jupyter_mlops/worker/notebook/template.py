@@ -1,4 +1,4 @@
-"""Cells that a sweep's runs share: executed once a slot, in a kernel that each run is then forked from."""
+"""Cells shared by a sweep's runs: executed once per slot, in a template kernel from which each run is forked."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _IDLE = 60.0  # s; it may hold much data
 
 @dataclass
 class Template:
-    """A kernel that has executed the shared cells, and what they put out.
+    """A process that has executed the shared cells, and their outputs.
 
     Attributes:
-        kernel: it is no longer spoken to as one.
-        server: the same process, which forks now.
-        cells: as executed, the injected parameters among them.
-        outputs: what an executing client knows of outputs that may change later, by attribute.
+        kernel: no longer used as a kernel.
+        server: the same process, now a fork server.
+        cells: as executed, including the injected parameters.
+        outputs: the executing client's state of widgets and updatable displays.
     """
 
     kernel: Kernel
@@ -45,7 +45,7 @@ class Template:
         return self.server.still_good()
 
     def close(self) -> None:
-        """End it, and whatever was forked from it."""
+        """End it and all kernels forked from it."""
         self.server.close()
         end(self.kernel)
 
@@ -54,10 +54,10 @@ templates: Pool[Template] = Pool("the kernel with the shared cells", most_idle=2
 
 
 def key_of(spec: RunSpec, launch: Launch) -> Hashable:
-    """Equal for runs that can be forked from one template."""
+    """Key that is equal for runs that can share a template."""
     fixed = {name: value for name, value in spec.parameters.items() if name not in spec.varied}
     common, _ = split_environ(launch.environ)
-    # by sweep: modules of the project may be edited before the next one
+    # includes the sweep: project modules may change before the next one
     return spec.sweep_id, spec.notebook, spec.prefix, json.dumps(fixed, sort_keys=True), spec.kernel, common
 
 
@@ -67,15 +67,15 @@ async def make_template(
     execute: Callable[[Kernel], Awaitable[CellClient]],
     end_cell: int,
 ) -> Template:
-    """Start a kernel, have the shared cells executed in it, and make it what runs are forked from.
+    """Start a kernel, execute the shared cells in it, and turn it into a fork server.
 
     Args:
-        started: told of the process.
-        execute: executes the cells, and returns the client that did.
+        started: called with the process group.
+        execute: executes the cells and returns its client; its exceptions propagate.
         end_cell: index of the first cell that is not shared.
 
     Raises:
-        NoForkError: it cannot be forked from; says why. What a cell raises is raised as it is.
+        NoForkError: the process cannot be forked; the message says why.
     """
     ours, theirs = socket.socketpair()
     try:
@@ -102,14 +102,14 @@ async def make_template(
 
 
 def end(kernel: Kernel) -> None:
-    """End a kernel that is no longer spoken to."""
+    """End a detached kernel."""
     kernel.group.kill()
     guard.remove(kernel.group)
     kernel.release()
 
 
 def fill(notebook: NotebookNode, template: Template, injected: int | None) -> None:
-    """Put the shared cells' outputs where they belong; the run's own parameters, at ``injected``, stay."""
+    """Copy the shared cells' outputs to a run's notebook, except for the cell at ``injected``."""
     for index, (cell, executed) in enumerate(zip(notebook.cells, template.cells, strict=False)):
         if index != injected and cell.cell_type == "code":
             cell.outputs = deepcopy(executed.outputs)
@@ -119,7 +119,7 @@ def fill(notebook: NotebookNode, template: Template, injected: int | None) -> No
 
 
 async def execute_injected(client: CellClient, template: Template, injected: int | None) -> None:
-    """Execute the run's own parameters in a kernel that had another run's; it does not count as a cell."""
+    """Execute the run's parameters in a kernel that had another run's, without counting the cell."""
     if injected is None or injected >= len(template.cells):
         return
     cell = client.nb.cells[injected]

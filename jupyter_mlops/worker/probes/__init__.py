@@ -1,1 +1,1 @@
-"""What is asked of a kernel beside the notebook's cells."""
+"""Queries to a kernel besides the notebook's cells."""

@@ -1,4 +1,4 @@
-"""What a kernel is asked beside a notebook's cells, without touching the notebook's variables."""
+"""Evaluates expressions in a kernel without touching the notebook's variables."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def _source(module: ModuleType) -> str:
 
 
 def call_in(module: ModuleType, call: str) -> str:
-    """A Python expression that evaluates a call of a module's function in the kernel's own Python.
+    """A Python expression that calls a function of a module inside the kernel.
 
     Args:
         module: its source is sent to the kernel.
-        call: its functions are found in ``g``.
+        call: expression that finds the module's functions in ``g``.
     """
     run = f"__import__('builtins').exec({_source(module)!r}, g)"
     return f"(lambda g: ({run}, {call})[1])({{'__name__': 'mlops_question'}})"
@@ -33,7 +33,7 @@ def call_in(module: ModuleType, call: str) -> str:
 async def ask(
     attempt: Attempt, client: CellClient, expressions: dict[str, str], what: str, patience: float
 ) -> dict[str, Any]:
-    """The kernel's answers to some expressions, by name; none where it does not answer in time."""
+    """Evaluate expressions in the kernel; its answers by name, empty if it does not answer in time."""
     message = client.kernel.client.execute("", silent=True, store_history=False, user_expressions=expressions)
     try:
         reply = await asyncio.wait_for(client.async_wait_for_reply(message), patience)
@@ -48,19 +48,19 @@ async def ask(
 
 
 def understood(attempt: Attempt, answer: dict[str, Any] | None, what: str) -> Any:
-    """What an answer says as JSON; None, with a warning, where it says nothing."""
+    """Decode an answer's JSON; None, with a warning, if that is impossible."""
     if answer is None:
         return None
     try:
         if answer["status"] != "ok":
             raise ValueError(attempt.hiding.text(f"{answer['ename']}: {answer['evalue']}"))
         return json.loads(ast.literal_eval(answer["data"]["text/plain"]))
-    except Exception as error:  # whatever a notebook that changed its own interpreter answers
+    except Exception as error:  # a notebook may have changed its interpreter in any way
         attempt.warn(f"{what} could not be read: {first_line(error)}.")
         return None
 
 
 def first_line(error: Exception) -> str:
-    """The beginning of what an exception says."""
+    """First line of an exception's message."""
     lines = (str(error) or type(error).__name__).strip().splitlines()
     return lines[0].rstrip(".")[:300]

@@ -1,4 +1,4 @@
-"""Which modules of a project a notebook has imported. Its text is sent to the kernel: standard library only."""
+"""Lists the project modules that a notebook has imported. Sent to the kernel: standard library only."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from types import ModuleType
 
 
 def read_loaded(roots: list[str], until: str) -> str:
-    """Files below some folders that modules were loaded from, as JSON; what is installed there is left out.
+    """Files of the modules imported from below some folders, as JSON, without installed packages.
 
     Args:
-        roots: of the folders, each with a separator at its end.
-        until: name of the last module that was loaded before anything of the notebook was. Looking at those
-            before it would copy, in a forked process, the memory that they lie in.
+        roots: the folders, each with a trailing separator.
+        until: name of the last module that was loaded before the fork. Touching earlier modules would copy their
+            memory in a forked process.
     """
     try:
         names = list(takewhile(lambda name: name != until, reversed(sys.modules)))
@@ -28,7 +28,7 @@ def read_loaded(roots: list[str], until: str) -> str:
     for name in names:
         module = sys.modules.get(name)
         if not issubclass(type(module), ModuleType):
-            continue  # a stand-in, which may load what it stands for when it is asked for anything
+            continue  # a lazy module, which any access may load
         file = ModuleType.__getattribute__(module, "__dict__").get("__file__")
         if not isinstance(file, str) or not file.startswith(inside):
             continue

@@ -1,10 +1,10 @@
-"""What a Python kernel is asked after the last cell. Its text is sent to the kernel: standard library only."""
+"""Reads metrics from a Python kernel after the last cell. Sent to the kernel: standard library only."""
 
 import json
 
 
 def read_numbers(namespace: dict, names: list) -> str:  # type: ignore[type-arg]
-    """The named variables that are numbers, as JSON that may have NaN and Infinity."""
+    """The named variables that are numbers, as JSON with NaN and Infinity."""
     values = {}
     for name in names:
         root, *attributes = name.split(".")
@@ -19,18 +19,18 @@ def read_numbers(namespace: dict, names: list) -> str:  # type: ignore[type-arg]
             ):
                 continue
             number = float(value)
-        except Exception:  # whatever a notebook's own object raises: then it is no number
+        except Exception:  # a notebook's object may raise anything; then it is no number
             continue
         values[name] = number
     return json.dumps(values)
 
 
 def read_mlflow(owner: str, given: bool) -> str:
-    """The latest metrics of the MLflow runs that belong to this one; of equal names the outer and later run's count.
+    """The latest metrics of this run's MLflow runs; of equal names, outer runs win over inner, later over earlier.
 
     Args:
-        owner: whose tag they bear.
-        given: whether ``owner`` is an MLflow run itself, in which the notebook was to log.
+        owner: value of the tag ``mlops.owner``.
+        given: whether ``owner`` is also the id of the MLflow run that the notebook logs to.
     """
     import mlflow
 

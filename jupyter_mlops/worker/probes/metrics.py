@@ -1,4 +1,4 @@
-"""What is read from a kernel after the last cell. Trouble here is a warning, never a failed run."""
+"""Reads metrics and inputs from a kernel after the last cell. Errors here become warnings, not failed runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .step import step_questions, take_step_answers
 _PATIENCE = 30.0  # s
 _MLFLOW_PATIENCE = 90.0  # s
 _NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-# a line that prints "mlops:NAME=NUMBER", for languages that have no user expressions
+# prints "mlops:NAME=NUMBER" in languages without user expressions
 _PRINT = {
     "bash": "printf 'mlops:{name}=%s\\n' \"${name}\"",
     "sh": "printf 'mlops:{name}=%s\\n' \"${name}\"",
@@ -31,7 +31,7 @@ _PRINTED = re.compile(r"mlops:([\w.]+)=(\S+)")
 
 
 async def read_kernel(attempt: Attempt, client: CellClient) -> None:
-    """Read the metrics that the attempt's spec names, those of MLflow runs that the notebook made, and what it used."""
+    """Read the named metrics, those of the notebook's MLflow runs, and the files that it used."""
     names = [name for name in attempt.spec.metrics if _NAME.fullmatch(name)]
     attempt.language = language = language_of(client)
     if language == "python":
@@ -44,7 +44,7 @@ async def read_kernel(attempt: Attempt, client: CellClient) -> None:
 
 
 def language_of(client: CellClient) -> str:
-    """What the kernel speaks, by its own word, in lower case."""
+    """The kernel's language as it reports it, in lower case."""
     language = str(client.kernel.client.info.get("language_info", {}).get("name", "")).lower()
     return "python" if language == "ipython" else language
 
@@ -61,7 +61,7 @@ async def _read_python(attempt: Attempt, client: CellClient, names: list[str]) -
     if names:
         call = f"g['read_numbers'](__import__('builtins').globals(), {names!r})"
         expressions["metrics"] = call_in(epilogue, call)
-    # one request for all: most notebooks know nothing of MLflow
+    # one request for all: most notebooks do not use MLflow
     answers = await ask(attempt, client, expressions, "The metrics", _PATIENCE)
     _take(attempt, answers.get("metrics"), "The metrics")
     attempt.loaded = understood(attempt, answers.get("code"), "The imported files") or []

@@ -1,4 +1,4 @@
-"""Which files a notebook opens to read them. Its text is sent to the kernel: standard library only."""
+"""Records the files that a notebook opens for reading. Sent to the kernel: standard library only."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import tempfile
 import time
 from typing import Any
 
-EVENT = "jupyter_mlops.opened"  # raised to ask for what was seen
+EVENT = "jupyter_mlops.opened"  # audit event that asks for the recorded files
 CODE = (".py", ".pyc", ".pyi", ".so", ".ipynb", ".pth")
 MOST = 20_000
-# of the system, and of the person's programs, as against data
+# folders without data
 SYSTEM = ("/proc", "/dev", "/sys", "/etc", "/run", "/usr/share")
 PROGRAMS = (".cache", ".config", ".ipython", ".jupyter", ".local", ".matplotlib")
 
 
 class Opened:
-    """What was opened so far.
+    """The files opened so far.
 
     Attributes:
-        files: by path: time of change, size and inode at the first opening; None for what the run has made itself.
+        files: by path: time of change, size and inode at the first opening; None for files created by the run.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Opened:
         self.files: dict[str, tuple[int, int, int] | None] = {}
 
     def opened(self, file: Any, mode: Any, flags: int) -> None:
-        """A file is about to be opened; one that is written first is the run's own from then on."""
+        """Record the opening of a file; one that is written first counts as created by the run."""
         if not isinstance(file, (str, bytes, os.PathLike)) or (mode is not None and not flags):
             return  # a descriptor; a module
         path = os.fsdecode(file)
@@ -54,10 +54,10 @@ class Opened:
             self.files[path] = (found.st_mtime_ns, found.st_size, found.st_ino)
 
     def renamed(self, target: Any) -> None:
-        """A file is about to get another name."""
+        """Record the renaming of a file."""
         self.files.setdefault(os.path.abspath(os.fsdecode(target)), None)
 
-    def told(self, kept: list[str], skipped: list[str]) -> list[list[Any]]:
+    def inputs(self, kept: list[str], skipped: list[str]) -> list[list[Any]]:
         """Path, time, size and inode of each file that is data; see :func:`read_opened`."""
         home = os.path.expanduser("~")
         temporary = tempfile.gettempdir()
@@ -72,7 +72,7 @@ class Opened:
             if not folders.get(inner, True) or "/site-packages/" in path[len(inner) :]:
                 continue
             if not inner and path.startswith(os.path.join(temporary, "")) and state[0] > self.began:
-                continue  # something that the run has started wrote it
+                continue  # written by a child process of the run
             found.append([path, *state])
         return found
 
@@ -85,7 +85,7 @@ def _installed() -> set[str]:
 
 
 def watch() -> None:
-    """From now on take note; that cannot be undone."""
+    """Start recording; that cannot be undone."""
     seen = Opened()
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -96,18 +96,19 @@ def watch() -> None:
                 seen.renamed(arguments[1])
             elif event == EVENT:
                 arguments[0].append(seen)
-        except Exception:  # what is raised here would fail the notebook's own call, which will say what is wrong
+        except Exception:  # would fail the notebook's own call, which reports the problem itself
             return
 
     sys.addaudithook(hook)
 
 
 def read_opened(kept: list[str], skipped: list[str]) -> str:
-    """The files that were opened for reading, as JSON; null where nobody watched.
+    """The files that were opened for reading, as JSON; null if recording was not started.
 
     Args:
-        kept, skipped: folders of data, and of what is none; of two in one another the inner one decides.
+        kept: folders whose files count as inputs.
+        skipped: folders whose files do not; of nested folders the inner one decides.
     """
     asked: list[Opened] = []
     sys.audit(EVENT, asked)
-    return json.dumps(asked[0].told(kept, skipped) if asked else None)
+    return json.dumps(asked[0].inputs(kept, skipped) if asked else None)

@@ -1,4 +1,4 @@
-"""What a pipeline's step leaves for the steps after it, and what it reads."""
+"""A pipeline step's outputs and inputs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _MOST_NAMES = 20
 
 
 def watch_files() -> str:
-    """An expression that has a Python kernel take note of the files it opens."""
+    """An expression that makes a Python kernel record the files it opens."""
     return call_in(opened, "g['watch']()")
 
 
 def step_questions(spec: RunSpec) -> dict[str, str]:
-    """What a Python kernel is asked after a step's last cell, as expressions by name."""
+    """Expressions by name, to evaluate in a Python kernel after a step's last cell."""
     extras = spec.extras
     if extras is None:
         return {}
@@ -46,7 +46,7 @@ def _with_real(*folders: str) -> list[str]:
 
 
 def take_step_answers(attempt: Attempt, answers: dict[str, Any]) -> None:
-    """Take in what the kernel said to :func:`step_questions`."""
+    """Store the kernel's answers to :func:`step_questions`."""
     if attempt.spec.extras is None:
         return
     if "opened" in answers:
@@ -62,11 +62,11 @@ def take_step_answers(attempt: Attempt, answers: dict[str, Any]) -> None:
         attempt.unfit.update(found["problems"])
 
 
-def handed_on(attempt: Attempt) -> dict[str, Any]:
-    """All that a step hands on by name: variables, what it wrote to MLOPS_OUTPUTS, files; the later ones count.
+def step_outputs(attempt: Attempt) -> dict[str, Any]:
+    """A step's outputs by name, from variables, MLOPS_OUTPUTS and files; of equal names the last of these wins.
 
     Raises:
-        StepError: some of it is missing, cannot be handed on, or is a secret.
+        StepError: an output is missing, cannot be stored as JSON, or holds a secret.
     """
     extras = attempt.spec.extras
     if extras is None:
@@ -99,7 +99,7 @@ def _missing(attempt: Attempt, name: str) -> str:
 
 
 def _written(attempt: Attempt) -> dict[str, Any]:
-    """What the notebook wrote to the file MLOPS_OUTPUTS."""
+    """The content of the file MLOPS_OUTPUTS."""
     path = outputs_file(attempt.spec)
     try:
         if path.stat().st_size > _MOST_FILE:
@@ -129,7 +129,7 @@ def _not_json(why: str) -> StepError:
 
 
 def _file(spec: RunSpec, name: str, pattern: str) -> str:
-    """The path of a file, or folder, that was to be left in MLOPS_RUN_DIR."""
+    """Path of the file or folder in MLOPS_RUN_DIR that is an output."""
     folder = files_folder(spec)
     if os.path.isabs(pattern) or ".." in Path(pattern).parts:
         raise StepError("Output", f"The file of the output “{name}” must lie below MLOPS_RUN_DIR, not at {pattern}.")

@@ -1,4 +1,4 @@
-"""Values that a notebook hands on. Its text is sent to the kernel: standard library only."""
+"""Reads output variables. Sent to the kernel: standard library only."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ INSTEAD = "write it to a file in MLOPS_RUN_DIR and declare it under files"
 
 
 class UnfitError(Exception):
-    """It cannot be handed on; says why, as the end of a sentence."""
+    """The value cannot be an output; the message is the end of a sentence."""
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it.
+    """Convert a value to JSON types.
 
     Raises:
-        UnfitError: it has none.
+        UnfitError: that is impossible.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -29,7 +29,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     elif getattr(value, "shape", None) == () and hasattr(value, "item"):
-        value = value.item()  # of numpy and its like: a number in an array's clothes
+        value = value.item()  # numpy scalars and zero-dimensional arrays
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -62,10 +62,10 @@ def _key(key: Any) -> str:
 
 
 def read_variables(namespace: dict[str, Any], names: list[str], most: int) -> str:
-    """The named variables, as JSON ``{"values": {...}, "problems": {...}}``; those that are not there are in neither.
+    """The named variables as JSON ``{"values": {...}, "problems": {...}}``; missing ones are in neither.
 
     Args:
-        most: bytes of JSON that one may have.
+        most: maximum bytes of JSON per variable.
     """
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
@@ -84,6 +84,6 @@ def read_variables(namespace: dict[str, Any], names: list[str], most: int) -> st
             problems[name] = str(error)
         except RecursionError:
             problems[name] = "holds itself, or is nested too deeply to be handed on"
-        except Exception as error:  # whatever a notebook's own object raises when it is looked at
+        except Exception as error:  # a notebook's object may raise anything
             problems[name] = f"cannot be read: {type(error).__name__}: {str(error)[:200]}"
     return json.dumps({"values": values, "problems": problems})
