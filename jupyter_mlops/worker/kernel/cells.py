@@ -1,4 +1,4 @@
-"""One notebook's cells, executed by nbclient in a kernel that is watched."""
+"""Executes a notebook's cells with nbclient."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from ..outputs import OutputKeeper, new_output
 from .client import OutputChannel
 from .launch import Kernel
 
-_OUTPUT_BEHIND_REPLY = 60  # s that output may arrive behind the reply; then the cell counts as done
+_OUTPUT_TIMEOUT = 60  # s to wait for output after the reply
 _KNOWN_OF_OUTPUTS = ("widget_state", "widget_buffers", "_display_id_map", "code_cells_executed")
 _WHOLE = ("display_data", "execute_result", "update_display_data", "error")
 _SHOWN = ("data", "metadata", "ename", "evalue", "traceback")
-_SKIPPED = "skip-execution"  # nbclient's word
-_LAST_WORDS = 0.1  # s for output that a dead kernel had sent
+_SKIPPED = "skip-execution"  # nbclient's tag
+_LAST_OUTPUT = 0.1  # s to wait for the last output of a dead kernel
 
 
 class NotebookExitError(Exception):
-    """The notebook asked its kernel to end, as ``exit`` does in IPython."""
+    """The notebook ended its kernel, for example with ``exit`` in IPython."""
 
 
 def will_run(cell: NotebookNode) -> bool:
-    """Whether the cell is code that is to be executed."""
+    """Whether the cell is code to execute."""
     skipped = _SKIPPED in cell.metadata.get("tags", [])
     return cell.cell_type == "code" and bool(cell.source.strip()) and not skipped
 
 
 class CellClient(NotebookClient):
-    """nbclient over a kernel of ours: output is kept within a limit, a dead kernel is seen at once.
+    """nbclient with a limit on output, hidden secrets and immediate detection of dead kernels.
 
     Args:
-        nb: the notebook that takes the outputs.
-        kernel: ready, and ended by the caller.
-        keeper: takes the outputs.
-        touched: called whenever an output changed.
-        hiding: takes secrets out of all that is kept.
+        nb: the notebook that receives the outputs.
+        kernel: ready; the caller ends it.
+        keeper: collects the outputs.
+        touched: called whenever an output changes.
+        hiding: removes secrets.
 
     Attributes:
-        remarks: sentences on outputs that were left out.
+        remarks: warnings about dropped outputs.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class CellClient(NotebookClient):
         touched: Callable[[], None],
         hiding: Hiding = NOTHING,
     ) -> None:
-        super().__init__(nb, km=kernel.manager, iopub_timeout=_OUTPUT_BEHIND_REPLY)
+        super().__init__(nb, km=kernel.manager, iopub_timeout=_OUTPUT_TIMEOUT)
         self.kc = kernel.client
         kernel.client.allow_stdin = False
         self.kernel = kernel
@@ -89,23 +89,23 @@ class CellClient(NotebookClient):
             self.touched()
 
     def gather(self) -> None:
-        """Make whole texts of what the running cell has printed so far."""
+        """Join what the running cell has printed so far."""
         if self._running is not None:
             self.keeper.join(self._running.outputs)
 
     def outputs_known(self) -> dict[str, Any]:
-        """What this client knows of widgets, and of outputs that may be replaced later."""
+        """This client's state of widgets and updatable displays."""
         return deepcopy({name: getattr(self, name) for name in _KNOWN_OF_OUTPUTS})
 
     def take_known(self, known: dict[str, Any]) -> None:
-        """Know what another client knew after it executed the first cells."""
+        """Take over the state of the client that executed the shared cells."""
         for name, value in deepcopy(known).items():
             setattr(self, name, value)
 
     async def _async_poll_kernel_alive(self) -> None:
         while await self.kernel.exit_code() is None:
             await asyncio.sleep(0.1)
-        await asyncio.sleep(_LAST_WORDS)
+        await asyncio.sleep(_LAST_OUTPUT)
         if self.task_poll_for_reply is not None:
             self.task_poll_for_reply.cancel()
 
@@ -116,17 +116,17 @@ class CellClient(NotebookClient):
     async def _check_raise_for_error(
         self, cell: NotebookNode, cell_index: int, exec_reply: dict[str, Any] | None
     ) -> None:
-        # nbclient would put all that the cell has printed into the exception
+        # nbclient's own exception would contain the cell's whole output
         content = exec_reply["content"] if exec_reply else {}
         if any(item.get("source") == "ask_exit" for item in content.get("payload") or ()):
             raise NotebookExitError
         if content.get("status") != "error" or "raises-exception" in cell.metadata.get("tags", []):
             return
         if content.get("ename") == "NoneType":
-            # IPython does not say there what was raised while a result was shown
+            # the error was raised while displaying a result; IPython names it only in the output
             content = next((output for output in cell.outputs if output.output_type == "error"), content)
         if self.hiding:
-            # before any of it is cut short
+            # before any text is shortened
             lines = "\n".join(content.get("traceback") or [])
             content = {
                 "ename": self.hiding.text(content.get("ename") or ""),
@@ -140,9 +140,9 @@ class CellClient(NotebookClient):
         )
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
-        """Take in one message of the running cell."""
+        """Process one message of the running cell."""
         self.touched()
-        # streams are the keeper's business, and widgets are looked at in the end: both may come in pieces
+        # streams and widgets come in pieces: the keeper and set_widgets_metadata hide secrets in them
         if self.hiding and msg["msg_type"] in _WHOLE:
             hide = self.hiding.tree
             content = {name: hide(value) if name in _SHOWN else value for name, value in msg["content"].items()}
@@ -154,20 +154,20 @@ class CellClient(NotebookClient):
             return None
 
     def _leave_out(self, cell: NotebookNode, error: ValidationError) -> None:
-        """Say in the place of a display that the notebook format refuses what is wrong with it."""
+        """Replace a display that the notebook format refuses by a message that says why."""
         place = "".join(f"[{name!r}]" for name in error.path)
         remark = f"A display was left out, because a notebook cannot hold it: {place} {error.message[:200]}."
         self.remarks.append(remark)
         self.keeper.add(cell.outputs, new_output("stream", name="stderr", text=f"[{remark}]\n"))
 
     def set_widgets_metadata(self) -> None:
-        """Keep what the widgets showed last."""
+        """Store the widgets' final state, without secrets."""
         super().set_widgets_metadata()
         if self.hiding and "widgets" in self.nb.metadata:
             self.nb.metadata["widgets"] = self.hiding.tree(self.nb.metadata["widgets"])
 
     def clear_output(self, outs: list[NotebookNode], msg: dict[str, Any], cell_index: int) -> None:
-        """Forget what the cell has put out."""
+        """Clear the cell's outputs."""
         super().clear_output(outs, msg, cell_index)
         if not outs:
             self.keeper.cleared()
@@ -175,10 +175,10 @@ class CellClient(NotebookClient):
     def output(
         self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str | None, cell_index: int
     ) -> NotebookNode | None:
-        """Keep one output, as far as there is room for it."""
+        """Store one output as far as there is room."""
         parent = msg["parent_header"].get("msg_id")
         if self.output_hook_stack[parent] or display_id:
-            # widgets and displays that change in place are nbclient's business; they only count
+            # nbclient handles widgets and updatable displays; the keeper only counts them
             shown: NotebookNode | None = super().output(outs, msg, display_id, cell_index)
             if shown is not None:
                 outs.pop()
@@ -203,5 +203,5 @@ class CellClient(NotebookClient):
             channel.keeper = keeper
 
     def take_all_output(self) -> None:
-        """From now on nothing is thrown away: the notebook's cells are done."""
+        """Remove the output limit, after the last cell."""
         self._limit_output(None)

@@ -1,4 +1,4 @@
-"""The client of a kernel, and how much output it keeps."""
+"""Kernel client and manager, with a limit on output."""
 
 from __future__ import annotations
 
@@ -18,27 +18,23 @@ from traitlets import Type
 from ..outputs import OutputKeeper
 
 _OUTPUT = frozenset({"stream", "display_data", "execute_result", "update_display_data"})
-
-
-_ROOM_IN_JSON = 2  # bytes of JSON that a byte of text may take before reading it all is too much
-
-
+_ROOM_IN_JSON = 2  # bytes of JSON per byte of remaining room; larger messages are not decoded
 _SMALL = 4096
 
 
 class OutputChannel(AsyncZMQSocketChannel):
-    """The kernel's output; what a notebook has no room for is thrown away before it takes memory.
+    """The kernel's output channel; drops output beyond the limit before decoding it.
 
-    A kernel may send hundreds of megabytes in one message, and reading one takes several times its size.
+    One message may have hundreds of megabytes, and decoding it takes several times its size.
 
     Attributes:
-        keeper: knows how much output is still wanted, None for all.
+        keeper: knows the remaining room; None means no limit.
     """
 
     keeper: OutputKeeper | None = None
 
     async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
-        """The next message. One that is too large comes as a short ``stream`` with ``cut`` in its metadata.
+        """The next message; one that is too large becomes a short ``stream`` with ``cut`` in its metadata.
 
         Raises:
             Empty: none came within ``timeout`` seconds.
@@ -62,7 +58,7 @@ class OutputChannel(AsyncZMQSocketChannel):
 
 
 def shortened(header: dict[str, Any], parent: dict[str, Any], content: memoryview, room: int) -> dict[str, Any]:
-    """A message that holds the first ``room`` bytes of a stream's text, and nothing of any other output."""
+    """Cut a message to the first ``room`` bytes of a stream's text; other outputs become empty."""
     first = bytes(content[:_SMALL])
     name = re.search(rb'"name":\s*"(\w+)"', first + bytes(content[-_SMALL:]))
     begin = re.search(rb'"text":\s*"', first)
@@ -74,7 +70,7 @@ def shortened(header: dict[str, Any], parent: dict[str, Any], content: memoryvie
                 text = json.loads(b'"' + piece[:end] + b'"')
                 break
             except ValueError:
-                continue  # it ends within an escape sequence or a character
+                continue  # cut within an escape sequence or character
     return {
         "header": header,
         "msg_id": header["msg_id"],
@@ -87,28 +83,28 @@ def shortened(header: dict[str, Any], parent: dict[str, Any], content: memoryvie
 
 
 class Client(AsyncKernelClient):
-    """A client that is ready as soon as the kernel is, and keeps no heartbeat thread.
+    """A client that notices at once when the kernel is ready, without heartbeat thread.
 
     Attributes:
-        info: what the kernel said of itself when it was ready.
+        info: the kernel's ``kernel_info_reply``.
     """
 
     info: Mapping[str, Any] = MappingProxyType({})
     iopub_channel_class = Type(OutputChannel)
 
     def start_channels(self, **kwargs: Any) -> None:  # type: ignore[override]
-        """Open the sockets for requests and output; the process is watched instead of its heartbeat.
+        """Open only the shell and output channels; the process is watched instead of a heartbeat.
 
-        The manager speaks on the control channel, under the same identity: of two such connections a kernel
-        hears only the one that came first, and a request to end would be lost.
+        The manager uses the control channel under the same identity. A kernel ignores a second connection with that
+        identity, so a shutdown request would be lost.
         """
         super().start_channels(**{**kwargs, "hb": False, "stdin": False, "control": False})
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
-        """Wait until the kernel answers and its output reaches us.
+        """Wait until the kernel answers and the output channel is subscribed.
 
         Raises:
-            RuntimeError: it ended before, or did not answer within ``timeout`` seconds.
+            RuntimeError: the kernel ended, or did not answer within ``timeout`` seconds.
         """
         deadline = time.monotonic() + (timeout or 3600.0)
         asked = self.kernel_info()
@@ -122,7 +118,7 @@ class Client(AsyncKernelClient):
             if message["msg_type"] != "kernel_info_reply":
                 continue
             try:
-                # any message shows that we are subscribed; none after us can be lost any more
+                # any message proves the subscription; no later one is lost
                 await self.iopub_channel.get_msg(timeout=1.0)
             except Empty:
                 asked = self.kernel_info()
@@ -135,6 +131,6 @@ class Client(AsyncKernelClient):
 
 
 class Manager(AsyncKernelManager):
-    """Starts a kernel as a process; everything else about its life is :class:`Kernel`'s."""
+    """Starts a kernel's process; :class:`Kernel` manages the rest of its life."""
 
     client_factory = Type(Client, config=True)

@@ -1,4 +1,4 @@
-"""The environment variables a kernel gets."""
+"""Environment variables of kernels."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NOT_INHERITED = ("DASK_INTERNAL_INHERIT_CONFIG", "JPY_SESSION_NAME", "JPY_PAREN
 
 
 def dask_worker() -> Any:
-    """The Dask worker whose task this thread is executing, None outside of one."""
+    """The Dask worker whose task this thread executes, None outside Dask."""
     if "distributed" not in sys.modules:
         return None
     from distributed import get_worker
@@ -45,7 +45,7 @@ def dask_worker() -> Any:
 
 
 def _set_by_dask(environ: dict[str, str]) -> set[str]:
-    """Variables that Dask's nanny gave its worker, which nobody chose for kernels."""
+    """Variables that Dask's nanny sets for its worker, not meant for kernels."""
     worker = dask_worker()
     if worker is None or worker.nanny is None:
         return set()
@@ -56,9 +56,9 @@ def _set_by_dask(environ: dict[str, str]) -> set[str]:
 
 
 def kernel_environment(spec: RunSpec) -> dict[str, str]:
-    """The worker's own environment, the run's identity and folder, and the number of threads to use.
+    """The worker's environment with the run's ids, folder and number of threads.
 
-    A thread count that the person who started the worker chose stays as it is, unless a step has one of its own.
+    A number of threads in the worker's environment is kept unless the step sets ``cpus``.
     """
     environ = dict(os.environ)
     for name in (*_set_by_dask(environ), *_NOT_INHERITED):
@@ -70,7 +70,7 @@ def kernel_environment(spec: RunSpec) -> dict[str, str]:
     for name in THREAD_VARIABLES:
         environ.setdefault(name, str(spec.threads))
     if environ.pop(ONE_DEVICE, "") == "1":
-        # dask-cuda puts each worker's own device first and leaves it the others
+        # dask-cuda lists the worker's own device first, and the others behind it
         own, *_ = environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
         environ["CUDA_VISIBLE_DEVICES"] = own.strip()
     environ.update(
@@ -85,7 +85,7 @@ def kernel_environment(spec: RunSpec) -> dict[str, str]:
 
 
 def _enter(environ: dict[str, str], programs: Path) -> None:
-    """Let programs that a notebook calls be those of its kernel's environment, where the worker's own is another."""
+    """Activate the kernel's environment for programs that the notebook calls, unless it is the worker's own."""
     if programs == Path(sys.executable).parent or not (programs / "python").exists():
         return
     environ["PATH"] = os.pathsep.join(filter(None, [str(programs), environ.get("PATH")]))
@@ -100,7 +100,7 @@ def _add_extras(environ: dict[str, str], spec: RunSpec, extras: RunExtras) -> No
     environ.update(extras.env)
     environ["MLOPS_OUTPUTS"] = str(outputs_file(spec))
     if extras.project and extras.live and environ.get("PYTHONPATH"):
-        # modules of the version, not what the person has made of them since
+        # import the version's modules, not the user's current ones
         paths = environ["PYTHONPATH"].split(os.pathsep)
         environ["PYTHONPATH"] = os.pathsep.join(_moved(path, extras.live, extras.project) for path in paths)
 
@@ -115,10 +115,10 @@ def _moved(path: str, live: str, project: str) -> str:
 def own_variables(
     environ: dict[str, str], extras: RunExtras | None, secrets: Mapping[str, str]
 ) -> dict[str, str | None]:
-    """Variables that a kernel has, and the process that it may be forked from has not: secrets, and their places.
+    """Move secrets and the variables they come from out of an environment that fork servers share.
 
     Args:
-        environ: loses them.
+        environ: changed in place.
         secrets: values by name.
     """
     if extras is None:
@@ -130,10 +130,10 @@ def own_variables(
 
 
 def find_secrets(references: Mapping[str, SecretRef]) -> dict[str, str]:
-    """The values by name.
+    """The secrets' values by name.
 
     Raises:
-        StepError: one is not to be found; its sentence names the secret and the place, never a value.
+        StepError: one cannot be found; the message names the secret and its place, never a value.
     """
     try:
         return {name: find_secret(name, reference, "worker") for name, reference in references.items()}

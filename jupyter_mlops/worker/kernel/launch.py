@@ -1,6 +1,6 @@
-"""How a kernel is started, spoken to and ended.
+"""Starts and ends kernels.
 
-Kernels are reached over sockets in the file system: ports collide when many start at once.
+Kernels use sockets in the file system, because ports collide when many kernels start at once.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from ..processes.guardian import guard
 from .client import Client, Manager
 from .provisioner import WarmProvisioner, own_provisioner, with_own
 
-_LONGEST_FOLDER = 70  # of a socket's path, which may have 107 characters on Linux and 103 on macOS
-_ASK_AGAIN = 0.3  # s; a kernel that has just failed ignores what came with the failing request
+_LONGEST_FOLDER = 70  # characters; a socket's path may have 107 on Linux and 103 on macOS
+_RETRY_SECONDS = 0.3  # after an error a kernel discards the requests that are queued
 # ipykernel drops output once a thousand messages wait, the one that says that a cell is done included
 _LOSE_NOTHING = (
     "(lambda output: output.schedule(lambda: output.socket.setsockopt(__import__('zmq').SNDHWM, 0)))"
@@ -45,21 +45,21 @@ _LOSE_NOTHING = (
 
 @dataclass(frozen=True)
 class Launch:
-    """What a kernel is to be.
+    """How to start a kernel.
 
     Attributes:
         name: of its kernelspec.
         folder: its working directory.
         environ: its whole environment.
-        log: file that takes what the kernel's process itself prints.
-        imports: statements to execute before it is forked.
-        fresh: why it must be a new process; empty where it may be forked.
-        line: makes it a template; see :class:`~.warm.WarmProvisioner`.
-        source: what to fork it from instead of a server with nothing but imports.
-        own: variables of its own beside ``environ``, such as secrets; None removes one.
-        folders: where its modules may lie, beside ``folder``.
-        hide: takes secrets out of the log, which then is written at its end only; None where there are none.
-        patience: seconds until it must be ready.
+        log: file for the output of the kernel's process itself.
+        imports: statements to execute before the fork.
+        fresh: why it must be a new process; empty if it may be forked.
+        line: makes it a template; see :class:`~.provisioner.WarmProvisioner`.
+        source: template to fork from, instead of a fork server.
+        own: variables besides ``environ``, such as secrets; None removes one.
+        folders: where its modules may lie, besides ``folder``.
+        hide: removes secrets from the log, which is then written only at the end; None if there are none.
+        patience: seconds within which it must be ready.
     """
 
     name: str
@@ -79,14 +79,14 @@ class Launch:
 
 @dataclass
 class Kernel:
-    """A kernel's process, the client that speaks to it, and the folder of its sockets.
+    """A kernel's process, its client, and the folder of its sockets.
 
     Attributes:
-        start: how it was made.
-        reason: why it was not made in a faster way.
-        forked: its process where it was forked.
-        imported: name of the last module that was imported before the fork, empty where there was none.
-        keep_log: writes its log down where that was not done while it lived.
+        start: how it was started.
+        reason: why it was not started in a faster way.
+        forked: its process if it was forked.
+        imported: name of the last module imported before the fork, empty for a new process.
+        keep_log: writes the log at the end, if it holds secrets until then.
     """
 
     manager: AsyncKernelManager
@@ -101,40 +101,40 @@ class Kernel:
 
     @property
     def lost(self) -> bool:
-        """Whether it is gone because the process it was forked from is."""
+        """Whether it died with its fork server."""
         return self.forked is not None and self.forked.lost
 
     async def exit_code(self) -> int | None:
-        """None while it lives, else what it exited with; negative is the signal that ended it."""
+        """Exit code, negative for a signal; None while it lives."""
         assert self.manager.provisioner is not None
         return await self.manager.provisioner.poll()
 
     async def ask_to_end(self, patience: float) -> None:
-        """Let it end by itself, so that its ``atexit`` handlers run, for at most ``patience`` seconds."""
+        """Request a clean shutdown, which runs ``atexit`` handlers, and wait at most ``patience`` seconds."""
         deadline = time.monotonic() + patience
         next_request = 0.0
         while await self.exit_code() is None and (present := time.monotonic()) < deadline:
             if present >= next_request:
                 await self._request_end()
-                next_request = present + _ASK_AGAIN
+                next_request = present + _RETRY_SECONDS
             if self.forked is None:
                 await asyncio.sleep(0.01)
             else:
                 await asyncio.wait(
-                    [asyncio.wrap_future(self.forked.ended)], timeout=min(_ASK_AGAIN, deadline - present)
+                    [asyncio.wrap_future(self.forked.ended)], timeout=min(_RETRY_SECONDS, deadline - present)
                 )
 
     async def _request_end(self) -> None:
         spec = self.manager.kernel_spec
         if spec is not None and _is_ipykernel(spec):
-            # its control thread may wait for ten seconds for an output thread that has already ended
+            # ipykernel's control thread may wait ten seconds for an output thread that has already ended
             self.client.shell_channel.send(self.client.session.msg("shutdown_request", {"restart": False}))
         else:
             await self.manager.request_shutdown()
 
     async def close(self) -> None:
-        """End whatever is left of it and free all it held."""
-        # what a forked kernel leaves behind is ended by the process it was forked from, unless that is gone
+        """Kill what is left of it and free its resources."""
+        # a fork server ends the remaining children of its kernels, if it still lives
         self.group.reaped = self.forked is not None and not self.lost
         if await self.exit_code() is None or not self.group.reaped:
             await asyncio.to_thread(self.group.kill)
@@ -144,9 +144,9 @@ class Kernel:
         except TimeoutError:
             if not isinstance(self.manager.provisioner, WarmProvisioner) or self.forked is None:
                 raise
-            self.manager.provisioner.give_up()
+            self.manager.provisioner.kill_server()
         if self.forked is not None:
-            # exact, where the process table counts hundredths
+            # more exact than the process table's hundredths
             self.group.cpu_seconds = max(self.group.cpu_seconds, self.forked.cpu_seconds)
         guard.remove(self.group)
         try:
@@ -158,27 +158,27 @@ class Kernel:
             shutil.rmtree(self.sockets, ignore_errors=True)
 
     def detach(self) -> None:
-        """Speak to it no more and let it live."""
+        """Disconnect and leave the kernel alive."""
         self.keep_log()
         self.client.stop_channels()
         self.manager.context.destroy(linger=0)
         shutil.rmtree(self.sockets, ignore_errors=True)
 
     def release(self) -> None:
-        """After it was detached and ended: leave the process it was forked from to others."""
+        """Return its fork server to the pool, after the kernel was detached and ended."""
         assert isinstance(self.manager.provisioner, WarmProvisioner)
         self.manager.provisioner.release()
 
 
 async def start_kernel(launch: Launch, started: Callable[[ProcessGroup], None]) -> Kernel:
-    """Fork a kernel or start one as its kernelspec says, and wait until it is ready.
+    """Fork a kernel or start one from its kernelspec, and wait until it is ready.
 
     Args:
-        started: told of the process at once, so that it can be ended while it is still starting.
+        started: called with the process group at once, so that a starting kernel can be ended.
 
     Raises:
         UnavailableError: it could not be started, ended at once or did not answer.
-        NoForkError: it was to be, or to be forked from, a template, and cannot.
+        NoForkError: it cannot become a template, or cannot be forked from one.
     """
     try:
         if (own := own_provisioner(launch.spec)) and not launch.fresh:
@@ -192,7 +192,7 @@ async def start_kernel(launch: Launch, started: Callable[[ProcessGroup], None]) 
 
 async def _start(launch: Launch, started: Callable[[ProcessGroup], None]) -> Kernel:
     sockets = _sockets_folder()
-    # messages must not be lost however far behind we are, and a kernel that is just up must be found at once
+    # no limit, so that no message is lost; reconnect fast to a kernel that has just come up
     context = zmq.asyncio.Context(io_threads=1)
     context.setsockopt(zmq.RCVHWM, 0)
     context.setsockopt(zmq.RECONNECT_IVL, 10)
@@ -202,9 +202,9 @@ async def _start(launch: Launch, started: Callable[[ProcessGroup], None]) -> Ker
         connection_file=str(sockets / "k.json"),
         context=context,
     )
-    manager._kernel_spec = launch.spec  # known; it would be looked for again and again
+    manager._kernel_spec = launch.spec  # avoids repeated lookups
     warm = _provisioner(launch, manager)
-    # with the sockets it goes, whatever becomes of us
+    # a log with secrets lies beside the sockets, which the guardian removes
     log_path = launch.log if launch.hide is None else sockets / "log"
     try:
         with log_path.open("wb") as log:
@@ -223,7 +223,7 @@ async def _start(launch: Launch, started: Callable[[ProcessGroup], None]) -> Ker
         raise UnavailableError(
             Message("The kernel '{name}' could not be started: {error}", name=launch.name, error=error)
         ) from error
-    # set by the provisioner that starts local processes, which is all that is asked for here
+    # both provisioners of local processes have a pid
     group = ProcessGroup(cast("Any", manager.provisioner).pid)
     guard.add(group, sockets)
     forked = warm.forked if warm is not None else None
@@ -242,7 +242,7 @@ async def _start(launch: Launch, started: Callable[[ProcessGroup], None]) -> Ker
         kernel.client.start_channels()
         await kernel.client.wait_for_ready(timeout=launch.patience)
         if forked is None and _is_ipykernel(launch.spec):
-            # its answer is nobody's business; what is asked next waits behind it
+            # requests are handled in order, so the reply need not be awaited
             kernel.client.execute("", silent=True, store_history=False, user_expressions={"all": _LOSE_NOTHING})
     except RuntimeError as error:
         if warm is not None and forked is not None:
@@ -280,12 +280,12 @@ def find_kernel(name: str, resolved: Kernelspec | None = None) -> KernelSpec:
     """The kernelspec of that name.
 
     Args:
-        resolved: by the environment that asked for the run; None takes the worker's own.
+        resolved: spec from the requester's environment; None uses the worker's own.
 
     Raises:
-        InvalidInputError: it is not installed here; the sentence names those that are.
+        InvalidInputError: it is not installed here; the message names those that are.
     """
-    # another machine may lack that environment, and does as it can; this one must not take another in silence
+    # on other machines the worker's own kernel is the fallback; on the same machine that would be wrong
     if resolved is not None and (shutil.which(resolved.argv[0]) or resolved.host == socket.gethostname()):
         if not shutil.which(resolved.argv[0]):
             raise InvalidInputError(
@@ -319,7 +319,7 @@ def find_kernel(name: str, resolved: Kernelspec | None = None) -> KernelSpec:
 
 
 def _arguments(spec: KernelSpec) -> list[str]:
-    # many runs would write one history database, which nobody reads
+    # all runs would write to one history database
     return ["--HistoryManager.enabled=False"] if _is_ipykernel(spec) else []
 
 
@@ -333,7 +333,7 @@ def _sockets_folder() -> Path:
 
 
 def _keep_log(raw: Path, kept: Path, hide: Callable[[str], str]) -> None:
-    """Write down what a kernel's process itself has printed, without secrets."""
+    """Store a kernel's log without secrets."""
     text = raw.read_text(errors="replace")
     if text:
         write_atomically(kept, hide(text).encode("utf-8", "replace"))
@@ -348,5 +348,5 @@ def _last_line(log: Path) -> str:
 
 
 def log_is_empty(log: Path) -> bool:
-    """Whether the kernel's process itself printed nothing."""
+    """Whether the kernel's process printed nothing."""
     return not log.exists() or os.path.getsize(log) == 0

@@ -1,6 +1,6 @@
-"""papermill's own way of executing a notebook, with warm kernels: ``engine_name="mlops-warm"``.
+"""papermill engine with warm kernels: ``engine_name="mlops-warm"``.
 
-papermill loads this module whenever it is imported, so it imports little.
+papermill loads this module on import, so it imports little.
 """
 
 from __future__ import annotations
@@ -12,22 +12,17 @@ from papermill.engines import NBClientEngine, NotebookExecutionManager
 
 
 class WarmEngine(NBClientEngine):
-    """Forks each notebook's kernel from a process that has its imports done, from the second of its kind on."""
+    """Forks each notebook's kernel from a process that has done its imports, except for the first of its kind."""
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: NotebookExecutionManager, kernel_name: str, **kwargs: Any) -> Any:
-        """Execute as papermill does; its arguments all mean the same.
-
-        Args:
-            nb_man: papermill's record of the execution.
-            kernel_name: of the kernelspec.
-        """
+        """Execute as papermill does, with the same arguments."""
         from traitlets.config import Config
 
         from ..fork.imports import warm_imports
         from .provisioner import WarmManager
 
-        folder = Path.cwd()  # papermill has changed to the one that was asked for
+        folder = Path.cwd()  # papermill has changed to the requested one
         sources = [cell.source for cell in nb_man.nb.cells if cell.cell_type == "code"]
         config = Config({"WarmProvisioner": {"imports": warm_imports(sources, folder)}})
         return super().execute_managed_notebook(

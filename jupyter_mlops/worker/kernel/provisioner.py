@@ -1,8 +1,8 @@
-"""Warm kernels where the ecosystem looks for kernels: a provisioner for jupyter_client, an engine for papermill.
+"""Warm kernels as a provisioner for jupyter_client.
 
-``JUPYTER_DEFAULT_PROVISIONER_NAME=mlops-warm`` makes whatever starts kernels through jupyter_client fork them, nbclient
-and papermill among them; ``papermill.execute_notebook(…, engine_name="mlops-warm")`` imports the notebook's modules
-before the fork, too. Both gain from the second notebook of one process on.
+``JUPYTER_DEFAULT_PROVISIONER_NAME=mlops-warm`` makes everything that starts kernels through jupyter_client fork them,
+including nbclient and papermill; ``papermill.execute_notebook(…, engine_name="mlops-warm")`` also imports the
+notebook's modules before the fork. Both speed up all but the first notebook of a process.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ _LOCAL = "local-provisioner"
 
 
 class WarmProvisioner(LocalProvisioner):
-    """Forks a kernel from a process that has its imports done; starts a new process where it cannot.
+    """Forks a kernel from a process that has done the imports; otherwise starts a new process.
 
     Attributes:
-        reason: why a new process was started, empty where a kernel was forked.
-        line: makes the kernel a template: the socket over which it will be asked for forks.
-        source: a template to fork from, instead of a server with nothing but imports.
-        own: variables of this kernel alone, beside its environment; None removes one.
-        folders: where its modules may lie, beside its own folder.
-        imported: name of the last module that was imported before it was forked, empty where it was not.
+        reason: why a new process was started, empty for a forked kernel.
+        line: makes the kernel a template: the socket for fork requests to it.
+        source: template to fork from, instead of a fork server.
+        own: environment variables of this kernel only; None removes one.
+        folders: where its modules may lie, besides its own folder.
+        imported: name of the last module imported before the fork, empty for a new process.
     """
 
     imports = List(Unicode(), help="Import statements to execute before the fork.").tag(config=True)
@@ -59,11 +59,11 @@ class WarmProvisioner(LocalProvisioner):
 
     @property
     def forked(self) -> Forked | None:
-        """The kernel's process where it was forked and not waited for yet."""
+        """The kernel's process if it was forked and not waited for yet."""
         return self.process if isinstance(self.process, Forked) else None
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
-        """Fork a kernel, or start one as its kernelspec says."""
+        """Fork a kernel, or start one from its kernelspec."""
         try:
             process = await self._fork(cmd, kwargs)
         except NoForkError as error:
@@ -73,14 +73,14 @@ class WarmProvisioner(LocalProvisioner):
                 raise
             environ = dict(kwargs.get("env") or os.environ)
             return await super().launch_kernel(cmd, **{**kwargs, "env": with_own(environ, self.own)})
-        # what is used of subprocess.Popen is there
+        # Forked has the methods of subprocess.Popen that are used
         self.process = cast("Any", process)
         self.pid = self.pgid = cast("Any", process.pid)
         self.cwd = kwargs.get("cwd") or Path.cwd()
         return self.connection_info
 
     async def wait(self) -> int | None:
-        """Wait for the kernel's end."""
+        """Wait until the kernel has ended."""
         forked = self.forked
         if forked is None:
             return await super().wait()
@@ -90,22 +90,22 @@ class WarmProvisioner(LocalProvisioner):
         return code
 
     async def cleanup(self, restart: bool = False) -> None:
-        """Leave the fork server to the next kernel."""
+        """Clean up, and return the fork server to the pool."""
         await super().cleanup(restart)
         self.release()
 
     def release(self, failure: str = "") -> None:
-        """Leave the fork server to the next kernel.
+        """Return the fork server to the pool.
 
         Args:
-            failure: what went wrong with it, empty where nothing did.
+            failure: what went wrong with it, empty if nothing did.
         """
         if self._server is not None and self._identity is not None:
             fork_servers.give_back(self._identity, self._server, failure)
             self._server = None
 
-    def give_up(self) -> None:
-        """End the process that the kernel was forked from, which does not tell of the kernel's end."""
+    def kill_server(self) -> None:
+        """Kill the kernel's parent process, which does not report the kernel's end."""
         server = self._server or self.source
         if server is not None:
             server.kill()
@@ -138,7 +138,7 @@ class WarmProvisioner(LocalProvisioner):
         if self.line is not None:
             descriptors.append(self.line.fileno())
         try:
-            # shielded: the answer must find somebody even where nobody waits for it any more
+            # shielded: the future must not be cancelled with its waiter
             answer = asyncio.shield(asyncio.wrap_future(server.fork(request, descriptors)))
             return await asyncio.wait_for(answer, self.patience)
         except (ForkServerLostError, TimeoutError) as error:
@@ -147,14 +147,14 @@ class WarmProvisioner(LocalProvisioner):
             self.release(reason)
             raise NoForkError(reason) from error
         except BaseException:
-            # a kernel that nobody will ever hear of ends with its server
+            # nobody knows the new kernel's pid; it ends with its server
             server.close()
             self.release()
             raise
 
 
 class WarmManager(AsyncKernelManager):
-    """A kernel manager whose kernels are forked, whatever provisioner is the default."""
+    """A kernel manager whose kernels are forked, regardless of the default provisioner."""
 
     async def _async_pre_start_kernel(self, **kwargs: Any) -> tuple[list[str], dict[str, Any]]:
         assert self.kernel_spec is not None
@@ -166,21 +166,21 @@ class WarmManager(AsyncKernelManager):
 
 
 def with_own(environ: Mapping[str, str], own: Mapping[str, str | None]) -> dict[str, str]:
-    """An environment with a kernel's own variables; None removes one."""
+    """Add a kernel's own variables to an environment; None removes one."""
     return {name: value for name, value in {**environ, **own}.items() if value is not None}
 
 
 def own_provisioner(spec: KernelSpec) -> str:
-    """Name of what a kernelspec wants its kernels to be started by, empty where that is nothing special."""
+    """Name of a kernelspec's special provisioner, empty for the default."""
     name = str((spec.metadata or {}).get("kernel_provisioner", {}).get("provisioner_name", _LOCAL))
     return "" if name in (_LOCAL, "mlops-warm") else name
 
 
 def _parts(cmd: list[str]) -> tuple[tuple[str, ...], str, str, tuple[str, ...]]:
-    """Interpreter with its options, module, connection file, and further arguments of an ipykernel's command line.
+    """Split an ipykernel's command line into interpreter, module, connection file and further arguments.
 
     Raises:
-        NoForkError: it is not one.
+        NoForkError: it is no ipykernel's command line.
     """
     if not sys.platform.startswith("linux"):
         raise NoForkError("kernels are forked on Linux only")

@@ -1,4 +1,4 @@
-"""A kernel's processes: found, measured and ended together. Standard library only."""
+"""Finds, measures and kills a kernel's processes. Standard library only."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Process:
     """One line of the process table.
 
     Attributes:
-        started: tells two holders of the same pid apart.
+        started: start time; distinguishes processes with the same pid.
         memory: resident bytes.
-        cpu: seconds used by it and by the children it has waited for.
+        cpu: seconds used by it and its reaped children.
     """
 
     pid: int
@@ -56,7 +56,7 @@ def _read_stat(pid: int) -> Process | None:
 
 
 def _children(pid: int) -> list[int] | None:
-    """Present children of a process, none where it is gone, None where the kernel does not tell."""
+    """Children of a process, empty if it is gone, None if the system does not tell."""
     found: list[int] = []
     try:
         threads = os.listdir(f"/proc/{pid}/task")
@@ -114,7 +114,7 @@ def process_table() -> dict[int, Process]:
 
 
 def resident_memory(pid: int) -> int:
-    """Resident bytes of one process, 0 where it is gone or the system does not tell."""
+    """Resident bytes of a process, 0 if it is gone or the system does not tell."""
     try:
         with open(f"/proc/{pid}/statm", "rb") as file:
             return int(file.read().split()[1]) * _PAGE
@@ -123,7 +123,7 @@ def resident_memory(pid: int) -> int:
 
 
 def _shared_memory(pid: int) -> int | None:
-    """Proportional share of memory in bytes, None where the system does not tell."""
+    """Proportional set size in bytes, None if the system does not tell."""
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
             for line in file:
@@ -146,14 +146,14 @@ def _highest_memory(pid: int) -> int:
 
 
 class ProcessGroup:
-    """A kernel and everything it has started, whether or not that left its process group.
+    """A kernel and all its descendants, including those that left its process group.
 
     Args:
-        pid: of the kernel, the leader of a session and process group of its own.
-        started: as in :class:`Process`, for a guardian that knew the leader before; read where empty.
+        pid: of the kernel, the leader of its own session and process group.
+        started: start time of the kernel as in :class:`Process`; read from the system if empty.
 
     Attributes:
-        reaped: whether somebody else ends what the leader leaves behind; then it need not be looked for.
+        reaped: whether a fork server ends orphaned descendants, so that they need not be searched for.
     """
 
     def __init__(self, pid: int, started: str = "") -> None:
@@ -172,7 +172,7 @@ class ProcessGroup:
             return [process for process in tree if zombies or not process.zombie]
         table = process_table()
         leader = table.get(self.pid)
-        # a foreign process may hold the pid once the leader is gone
+        # the pid may have been reused after the leader's end
         reused = leader is not None and self.started not in ("", leader.started)
         found: dict[int, Process] = {}
         for process in table.values():
@@ -188,12 +188,12 @@ class ProcessGroup:
                 if child.pid not in found:
                     found[child.pid] = child
                     todo.append(child.pid)
-        # what is seen once stays ours, even after its parent has gone
+        # remember members, so that they are found even after their parent has ended
         self._seen = {process.pid: process.started for process in found.values()}
         return [process for process in found.values() if zombies or not process.zombie]
 
     def _tree(self) -> list[Process] | None:
-        """The leader and its descendants, without a look at any other process; None where that cannot be told."""
+        """The leader and its descendants, found without reading other processes; None if the system does not tell."""
         found: dict[int, Process] = {}
         todo = [self.pid] if _LINUX else []
         while todo:
@@ -210,7 +210,7 @@ class ProcessGroup:
         return list(found.values()) if _LINUX else None
 
     def sample(self) -> None:
-        """Take note of the memory and CPU time that the group uses now."""
+        """Measure the group's memory and CPU time."""
         with self._lock:
             tree = self._tree()
             members = self.members(zombies=True) if tree is None else tree
@@ -218,13 +218,13 @@ class ProcessGroup:
             living = [process for process in members if not process.zombie]
             memory = sum(process.memory for process in living)
             if len(living) > 1 and _LINUX:
-                # forked workers share pages with the kernel: their plain sum counts those many times
+                # forked processes share pages, which a plain sum would count repeatedly
                 shares = [(_shared_memory(process.pid), process.memory) for process in living]
                 memory = sum(plain if share is None else share for share, plain in shares)
             self.peak_memory = max(self.peak_memory, memory, _highest_memory(self.pid) if _LINUX else 0)
 
     def kill(self, patience: float = 1.0) -> bool:
-        """End all of it with signal 9; True once none is left, False if some were after ``patience`` seconds."""
+        """Kill all members; False if some are left after ``patience`` seconds."""
         with self._lock:
             deadline = time.monotonic() + patience
             while members := self.members():
@@ -240,7 +240,7 @@ class ProcessGroup:
             return True
 
     def step_back(self, niceness: int = 10, oom_score: int = 700) -> None:
-        """Let other processes go first, and let this group be ended first when memory runs out."""
+        """Lower the group's priority, and make it the first victim when memory runs out."""
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PGRP, self.pid, niceness)
         if _LINUX:

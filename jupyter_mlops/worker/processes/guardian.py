@@ -1,7 +1,7 @@
-"""A small process beside each worker that ends the worker's kernels when the worker dies.
+"""A small process beside each worker that kills the worker's kernels when the worker dies.
 
-It holds the reading end of a pipe. Whatever ends the worker, signal 9 included, closes the writing end; the
-guardian then ends every kernel that is still registered and removes its sockets.
+It reads a pipe from the worker. However the worker ends, even by SIGKILL, the pipe closes; the guardian then kills
+all registered kernels and removes their sockets.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .groups import ProcessGroup
 
 
 class Guard:
-    """This process's line to its guardian; safe to use from any thread."""
+    """This process's connection to its guardian; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -30,14 +30,14 @@ class Guard:
         self._known: dict[int, dict[str, Any]] = {}
 
     def add(self, group: ProcessGroup, folder: Path) -> None:
-        """Have a kernel's processes ended, and its folder removed, should this process die."""
+        """Register a kernel: if this process dies, it is killed and its folder removed."""
         entry = {"pid": group.pid, "started": group.started, "folder": str(folder)}
         with self._lock:
             self._known[group.pid] = entry
             self._send({"add": entry})
 
     def remove(self, group: ProcessGroup) -> None:
-        """Forget a kernel that is gone."""
+        """Unregister a kernel."""
         with self._lock:
             if self._known.pop(group.pid, None):
                 self._send({"remove": group.pid})
@@ -54,7 +54,7 @@ class Guard:
                 self._process.stdin.write(json.dumps(line) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            # it ended in this moment; the next registration starts another and tells it everything
+            # the guardian has just died; the next registration starts another with all entries
             self._process = None
 
     def _start(self) -> None:
@@ -68,7 +68,7 @@ class Guard:
             text=True,
             cwd="/",
             env={**os.environ, "PYTHONPATH": path},
-            # a session of its own: what ends the worker's terminal or group must not end it
+            # its own session: signals to the worker's terminal or group must not reach it
             start_new_session=True,
         )
         self._owner = os.getpid()
@@ -78,7 +78,7 @@ guard = Guard()
 
 
 def watch(lines: TextIO) -> None:
-    """Follow registrations until the worker is gone, then end what is still registered."""
+    """Read registrations until the worker is gone, then kill all registered kernels."""
     known: dict[int, dict[str, Any]] = {}
     for line in lines:
         message = json.loads(line)
