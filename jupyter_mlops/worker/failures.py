@@ -1,4 +1,4 @@
-"""What went wrong, in one sentence for a person."""
+"""Errors of runs, with one sentence each for the user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class CellFailedError(Exception):
     """A cell raised.
 
     Attributes:
-        name, value: of the exception, as the kernel's language says it.
+        name, value: of the exception, in the kernel's language.
         lines: of its traceback.
     """
 
@@ -40,7 +40,7 @@ class EndedError(Exception):
 
 
 class StepError(Exception):
-    """What a pipeline's step needs, or was to leave, is not there.
+    """A pipeline step lacks a secret or an output.
 
     Args:
         error_name: ``Secret`` or ``Output``.
@@ -66,7 +66,7 @@ class KernelGoneError(Exception):
 
     @property
     def error_name(self) -> str:
-        """``Exit`` where it ended by itself, ``KernelDied`` where something ended it."""
+        """``Exit`` if it ended by itself, ``KernelDied`` if something killed it."""
         return "KernelDied" if self.code is None or self.code < 0 else "Exit"
 
 
@@ -84,8 +84,8 @@ def _kernel_gone(code: int | None, where: str) -> str:
 
 
 def memory_used(used: int, limit: int) -> str:
-    """The sentence on a run that held more memory than it may."""
-    # as many digits as it takes to tell them apart
+    """Message for a run that exceeded its memory limit."""
+    # enough digits to tell the numbers apart
     digits = next((n for n in range(3, 15) if _size(used, n) != _size(limit, n)), 15)
     return f"It used {_size(used, digits)}, more than the {_size(limit, digits)} that its step allows."
 
@@ -128,7 +128,7 @@ def _shortened(text: str) -> str:
 
 
 def other_error(error: Exception, index: int | None) -> RunError:
-    """The record of whatever else ended an attempt."""
+    """The record of any other error."""
     if isinstance(error, EndedError | KernelGoneError):
         return RunError(name=error.error_name, message=str(error), cell=index)
     if isinstance(error, StepError):

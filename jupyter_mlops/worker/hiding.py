@@ -1,4 +1,4 @@
-"""Secrets hidden in everything that a worker keeps, also where a program shows them encoded."""
+"""Hides secrets in everything that a worker stores, even if they are encoded."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 
 from .decoding import CODES, FORM, digit_views, texts_in_runs, utf8
 
-SHORTEST = 4  # characters; what is shorter stands in any text
+SHORTEST = 4  # characters; shorter values occur in any text
 _SHORTEST_LINE = 8  # of a secret that has several
-_DEEPEST = 3  # codes within one another
-_MOST_A_BYTE = 16  # characters of digits and what separates them; more are a coincidence
+_DEEPEST = 3  # nested encodings
+_MOST_A_BYTE = 16  # characters per encoded byte, separators included; more are a coincidence
 _CONTINUATION = bytes(range(0x80, 0xC0))  # bytes of UTF-8 that begin no character
 
 Span = tuple[int, int, str]
 
 
 class Hiding:
-    """Puts ``[secret NAME]`` where a text holds a secret.
+    """Replaces secrets in texts by ``[secret NAME]``.
 
     Args:
-        secrets: values by name; those that are too short are left as they are.
+        secrets: values by name; values that are too short are not hidden.
     """
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
@@ -43,10 +43,10 @@ class Hiding:
         return self.texts([text])[0]
 
     def texts(self, texts: list[str], going_on: bool = False) -> list[str]:
-        """Pieces of one text without secrets, which may reach from piece to piece.
+        """Hide secrets in the pieces of one text, even if they span several pieces.
 
         Args:
-            going_on: whether more may follow: then what may be a secret's beginning is hidden at the end.
+            going_on: whether more pieces may follow; then a possible beginning of a secret at the end is hidden, too.
         """
         whole = "".join(texts)
         if not self._values or len(whole) < SHORTEST:
@@ -64,7 +64,7 @@ class Hiding:
         return found
 
     def tree(self, value: Any) -> Any:
-        """The same of all texts and numbers in something like JSON."""
+        """Hide secrets in all texts and numbers of a JSON-like value."""
         if not self._values:
             return value
         if isinstance(value, str):
@@ -76,15 +76,15 @@ class Hiding:
         return self._values.get(str(value), value) if isinstance(value, int | float) else value
 
     def found_in(self, value: Any) -> bool:
-        """Whether something like JSON holds a secret."""
+        """Whether a JSON-like value holds a secret."""
         return bool(self.tree(value) != value)
 
     def _search(self, data: bytes, going_on: bool, deepest: int, seen: set[bytes]) -> Iterator[Span]:
-        """Where secrets stand in a text, as they are or encoded.
+        """Find secrets in a text, plain or encoded.
 
         Args:
-            deepest: how many codes within one another are still decoded.
-            seen: what the text says in codes that were looked through already.
+            deepest: how many nested encodings are still decoded.
+            seen: decoded texts that were searched already.
         """
         seen.add(data)
         yield from self._places(data, going_on)
@@ -105,7 +105,7 @@ class Hiding:
                     yield *decoded.source(begin, end), label
 
     def _places(self, data: bytes, going_on: bool) -> Iterator[Span]:
-        """Where secrets stand in a text as they are, and where it ends with at least a third of one."""
+        """Find plain secrets in a text, and at least a third of one at its end."""
         for value, label in self._bytes.items():
             begin = data.find(value)
             while begin >= 0:
@@ -119,7 +119,7 @@ class Hiding:
 
 
 def _as_bytes(value: str) -> Iterator[bytes]:
-    """A text in the encodings in which programs turn it into bytes."""
+    """A text in the common encodings."""
     yield utf8(value)
     yield value.encode("utf-8", "surrogateescape")
     for encoding in ("latin-1", "utf-16-le", "utf-16-be"):
@@ -128,7 +128,7 @@ def _as_bytes(value: str) -> Iterator[bytes]:
 
 
 def _in_characters(data: bytes, spans: list[Span]) -> Iterator[Span]:
-    """Spans of a text's UTF-8 as spans of its characters."""
+    """Convert spans of bytes in UTF-8 to spans of characters."""
     counted = characters = 0
     for begin, end, label in spans:
         characters += len(data[counted:begin].translate(None, _CONTINUATION))
@@ -139,7 +139,7 @@ def _in_characters(data: bytes, spans: list[Span]) -> Iterator[Span]:
 
 
 def _merged(spans: Iterator[Span]) -> list[Span]:
-    """Spans in order; of those that overlap, one, with the longest one's label."""
+    """Merge overlapping spans; the first one's label stays."""
     found: list[Span] = []
     for begin, end, label in sorted(spans, key=lambda span: (span[0], -span[1])):
         if found and begin < found[-1][1]:

@@ -1,4 +1,4 @@
-"""The worker's side of fork servers: started, spoken to, kept, renewed."""
+"""The worker's side of fork servers."""
 
 from __future__ import annotations
 
@@ -21,28 +21,29 @@ from . import server as forkserver
 from .identity import Identity
 from .server import Line
 
-# opened by whatever initialises a device: CUDA, ROCm, TPUs
+# opened when a device is initialised: CUDA, ROCm, TPUs
 DEVICE_FILES = ("/dev/nvidia", "/dev/kfd", "/dev/accel")
-_IDLE = 300.0  # s after which a server that nobody asks ends
-_GROWTH = 1.5  # of its memory after which a server is renewed, and
-_GROWTH_BYTES = 100_000_000  # at least by this
+_IDLE = 300.0  # s without a request after which a server ends
+# a server is replaced when its memory has grown by this factor, and by this many bytes
+_GROWTH = 1.5
+_GROWTH_BYTES = 100_000_000
 
 
 class NoForkError(Exception):
-    """No kernel can be forked; says why."""
+    """No kernel can be forked; the message says why."""
 
 
 class ForkServerLostError(Exception):
-    """The process that a run's kernel was forked from is gone, and the kernel with it."""
+    """The fork server has died, and its kernels with it."""
 
 
 class Forked:
-    """A forked kernel's process, with what is used of :class:`subprocess.Popen`.
+    """A forked kernel's process, with the used part of the interface of :class:`subprocess.Popen`.
 
     Attributes:
-        ended: its exit code, negative for a signal.
-        lost: whether its server ended before it.
-        cpu_seconds: its own, known once it has ended.
+        ended: resolves to the exit code, negative for a signal.
+        lost: whether its server ended first.
+        cpu_seconds: CPU time, known once it has ended.
     """
 
     stdin = stdout = stderr = None
@@ -73,24 +74,24 @@ class Forked:
                 os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """End it with signal 9."""
+        """Send SIGKILL."""
         self.send_signal(9)
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Send SIGTERM."""
         self.send_signal(15)
 
 
 class ForkServer:
-    """One process that forks kernels, and the thread that listens to it.
+    """A process that forks kernels, and the thread that reads its messages.
 
     Args:
-        sock: to the process.
+        sock: connected to the process.
         pid: of the process.
 
     Attributes:
-        ready: done once it may be asked; refused with :class:`NoForkError`.
-        used: whether a kernel was forked from it yet.
+        ready: resolves once it can fork; fails with :class:`NoForkError` if it cannot.
+        used: whether a kernel was forked from it.
     """
 
     def __init__(self, sock: socket.socket, pid: int) -> None:
@@ -110,12 +111,12 @@ class ForkServer:
         threading.Thread(target=self._listen, name="fork-server", daemon=True).start()
 
     def order(self, message: dict[str, Any]) -> None:
-        """Say what kind of kernels it is to fork."""
+        """Configure the kernels that it is to fork."""
         with contextlib.suppress(OSError):  # the listening thread notices
             self._line.send(message)
 
     def fork(self, request: dict[str, Any], descriptors: Sequence[int]) -> Future[Forked]:
-        """Have a kernel forked.
+        """Fork a kernel.
 
         Args:
             request: see ``forkserver.ForkedKernel``.
@@ -128,27 +129,27 @@ class ForkServer:
                 answer.set_exception(ForkServerLostError("The fork server is gone."))
                 return answer
             self._asked[self._number] = answer
-            with contextlib.suppress(OSError):  # the listening thread notices, and answers all that is asked
+            with contextlib.suppress(OSError):  # the listening thread notices, and fails all requests
                 self._line.send({**request, "id": self._number}, descriptors)
         self.used = True
         return answer
 
     def settle(self, idle: float) -> Future[dict[str, Any]]:
-        """Have a template become a server; the answer is that of :attr:`ready`.
+        """Turn a template into a server, and return :attr:`ready`.
 
         Args:
-            idle: seconds after which it ends when nobody asks.
+            idle: seconds without a request after which it ends.
         """
         self.order({"idle": idle})
         return self.ready
 
     def close(self) -> None:
-        """End it, and every kernel that was forked from it."""
+        """End it and all its kernels."""
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
 
     def kill(self) -> None:
-        """End it where it may be too busy to hear of its end, with all it has started."""
+        """Kill it and all its processes, even if it does not read its socket."""
         if self.alive:
             ProcessGroup(self.pid).kill()
 
@@ -198,7 +199,7 @@ class ForkServer:
             process.ended.set_result(-9)
 
     def still_good(self) -> bool:
-        """Whether kernels forked now are as good as those forked when it was ready."""
+        """Whether it may still be used: alive, no package was installed, and its memory has not grown much."""
         if not self.alive:
             return False
         for root, modified in self.ready.result()["installed"]:
@@ -211,7 +212,7 @@ class ForkServer:
         return memory <= max(self.memory * _GROWTH, self.memory + _GROWTH_BYTES)
 
     def refuse_hidden(self, folder: str) -> None:
-        """See whether a file of a folder would hide, from a fresh kernel that looks there, what was imported here.
+        """Check that no file in a folder shadows a module that was imported before the fork.
 
         Raises:
             NoForkError: one does.
@@ -226,10 +227,10 @@ class ForkServer:
 
 
 async def start_server(identity: Identity, patience: float) -> ForkServer:
-    """Start a fork server and wait until it is ready; imports that it must not do are left out.
+    """Start a fork server and wait until it is ready, leaving out imports that prove unsafe.
 
     Raises:
-        NoForkError: there can be none; says why.
+        NoForkError: that is impossible; the message says why.
     """
     left_out = _left_out.setdefault((*identity.command, identity.folder), set())
     while True:
@@ -249,7 +250,7 @@ async def start_server(identity: Identity, patience: float) -> ForkServer:
             raise
 
 
-# import statements that turned out to have to be left to the notebook, by interpreter and folder
+# import statements that proved unsafe before the fork, by interpreter and folder
 _left_out: dict[tuple[str, ...], set[str]] = {}
 
 
@@ -277,7 +278,7 @@ def _launch(identity: Identity, imports: list[str]) -> tuple[ForkServer, Path]:
     guard.add(group, folder)
     group.step_back()
     server = ForkServer(ours, process.pid)
-    threading.Thread(target=_bury, args=(process, group, folder), name="fork-server-end", daemon=True).start()
+    threading.Thread(target=_clean_up_after, args=(process, group, folder), name="fork-server-end", daemon=True).start()
     server.order(
         {
             "imports": imports,
@@ -291,8 +292,8 @@ def _launch(identity: Identity, imports: list[str]) -> tuple[ForkServer, Path]:
     return server, log
 
 
-def _bury(process: subprocess.Popen[bytes], group: ProcessGroup, folder: Path) -> None:
-    """Wait for a server's end, then clear away what it leaves."""
+def _clean_up_after(process: subprocess.Popen[bytes], group: ProcessGroup, folder: Path) -> None:
+    """Wait for a server's end, then remove its registration and folder."""
     process.wait()
     guard.remove(group)
     shutil.rmtree(folder, ignore_errors=True)

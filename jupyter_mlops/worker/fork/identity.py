@@ -1,11 +1,11 @@
-"""What makes two kernels alike enough to be forked from one process."""
+"""The properties that kernels of one fork server share."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# environment variables that belong to a run, not to its sweep or its slot
+# environment variables that differ between runs
 PER_RUN = (
     "MLOPS_RUN_DIR",
     "MLOPS_RUN_ID",
@@ -20,23 +20,21 @@ PER_RUN = (
     "JPY_PARENT_PID",
     "JPY_SESSION_NAME",
 )
-
-
-_OURS = "MLOPS_"  # all that begin so belong to a run, or to its pipeline's run
+_OURS = "MLOPS_"  # prefix of further variables that differ between runs
 
 
 @dataclass(frozen=True)
 class Identity:
-    """All that a fork server's kernels have in common.
+    """What all kernels of a fork server have in common.
 
     Attributes:
         command: interpreter and its options.
-        module: that it executes to start a kernel.
-        arguments: of the kernel, the connection file left out.
+        module: that starts a kernel.
+        arguments: of the kernel, without the connection file.
         folder: working directory.
-        environ: sorted, without what differs from run to run.
+        environ: sorted, without variables that differ between runs.
         imports: statements to execute before the fork.
-        own: names of variables that each kernel has for itself, so that no import may read them.
+        own: names of variables that differ between runs, so that no import may read them.
     """
 
     command: tuple[str, ...]
@@ -49,7 +47,7 @@ class Identity:
 
 
 def split_environ(environ: Mapping[str, str]) -> tuple[tuple[tuple[str, str], ...], dict[str, str | None]]:
-    """What a server gets of an environment, and what each kernel gets beside it."""
+    """Split an environment into the fork server's part and the kernel's own variables."""
     names = [*PER_RUN, *(name for name in environ if name.startswith(_OURS) and name not in PER_RUN)]
     common = tuple(sorted((name, value) for name, value in environ.items() if name not in names))
     return common, {name: environ.get(name) for name in names}

@@ -1,8 +1,8 @@
-"""Which of a notebook's imports may be done before its kernel is forked.
+"""Finds the imports of a notebook that may be done before its kernel is forked.
 
-What is imported early must be what the notebook itself would have got: so nothing that lies beside the
-notebook, and nothing after the first line that may change what an import finds, prints or sees. Read,
-never run; where in doubt, an import is left to the notebook, which costs time and nothing else.
+An early import must have the same result as in the notebook. This excludes modules in the notebook's folder, and all
+imports behind the first line that may change what an import finds, prints or sees. The analysis is static; in doubt
+an import is left to the notebook, which only costs time.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ...core.notebook.python_source import Command, commands, parse_python
 from ..attempt_files import Snapshot
 
 _MODULES = (".py", ".so")
-_MOST_FILES = 5_000  # beyond that the folder may not have been looked at to its end
+_MOST_FILES = 5_000  # a larger snapshot may be incomplete
 
-# what may change where imports look, what they show, or what stands in a module's place
+# names that may change where imports look, what they print, or which object a module is
 _TOUCHING = Watch(
     modules={
         "os": words(
@@ -60,7 +60,7 @@ _TOUCHING = Watch(
     ),
     exactly=words("exec eval compile globals locals matplotlib.use"),
 )
-# IPython's own lines that leave imports alone; every other one, and every program that is called, may do anything
+# magics that cannot affect imports; all others, and shell commands, may
 _HARMLESS = words(
     "? matplotlib time timeit prun precision who whos pwd pinfo pdoc psource "
     "%%time %%timeit %%prun %%capture %%html %%HTML %%markdown %%latex %%svg %%SVG %%javascript %%js"
@@ -68,15 +68,15 @@ _HARMLESS = words(
 
 
 def warm_imports(sources: list[str], folder: Path) -> list[str]:
-    """Import statements at the top level of a notebook that may be done before its kernel is forked.
+    """Top-level import statements of a notebook that may be done before its kernel is forked.
 
     Args:
-        sources: of its code cells, in their order.
-        folder: where the notebook lies. Modules there are left out, as they may change between two runs; what
-            they do when imported counts as if it stood in the notebook.
+        sources: of the code cells, in order.
+        folder: of the notebook. Modules there are left out, because they may change between two runs; their code
+            counts as if it were part of the notebook.
 
     Returns:
-        The text of one statement each, in order, without doubles.
+        one statement each, in order, without duplicates.
     """
     found: dict[str, None] = {}
     known = bindings(_trees(sources))
@@ -90,11 +90,11 @@ def warm_imports(sources: list[str], folder: Path) -> list[str]:
 def remembered_imports(
     sources: list[str], folder: Path, files: Snapshot, further: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """As :func:`warm_imports`, read once as long as the folder's modules stay as they are.
+    """As :func:`warm_imports`, cached while the folder's modules are unchanged.
 
     Args:
-        files: all that lies below the folder.
-        further: other folders where the notebook's modules may lie; what they would forbid is left out, too.
+        files: snapshot of the folder.
+        further: other folders of the notebook's modules, to which the same restrictions apply.
     """
     others = [Path(place) for place in further if Path(place) != folder]
     if others or len(files) > _MOST_FILES or (further and _has_linked_folders(folder)):
@@ -108,7 +108,7 @@ def remembered_imports(
 
 
 def _has_linked_folders(folder: Path) -> bool:
-    """Whether modules may lie where nobody looked for what lies below the folder."""
+    """Whether the folder contains links to folders, which snapshots do not follow."""
     try:
         with os.scandir(folder) as entries:
             return any(entry.is_symlink() and entry.is_dir() for entry in entries)
@@ -128,12 +128,12 @@ def _trees(sources: list[str]) -> Iterator[ast.Module]:
         try:
             yield parse_python(source)[0]
         except SyntaxError:
-            # nothing behind such a cell is looked at
+            # cells behind it are ignored
             return
 
 
 def _collect(source: str, known: Bindings, local: _LocalModules, found: dict[str, None]) -> bool:
-    """Add what a cell imports; whether the cells behind it may be looked at, too."""
+    """Add a cell's imports to ``found``; whether to go on with the next cell."""
     try:
         body = parse_python(source)[0].body
     except SyntaxError:
@@ -160,13 +160,13 @@ def _command_is_harmless(command: Command, known: Bindings) -> bool:
         tree = ast.parse(command.python)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    # its own names are not among the known ones: an import in such a line ends the matter
+    # names bound in such a line are unknown to ``known``, so imports there are not harmless
     imports = any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.walk(tree))
     return not imports and not touches_imports(tree, known)
 
 
 def _statements(node: ast.Import | ast.ImportFrom, local: _LocalModules) -> Iterator[str]:
-    """A statement as text; one that names several modules is as many, so that each may fail alone."""
+    """A statement as text, split into one per module so that each may fail alone."""
     if isinstance(node, ast.ImportFrom):
         if not node.level and node.module != "__future__" and not local.has(node.module or ""):
             yield ast.unparse(node)
@@ -177,12 +177,12 @@ def _statements(node: ast.Import | ast.ImportFrom, local: _LocalModules) -> Iter
 
 
 def touches_imports(tree: ast.AST, known: Bindings) -> bool:
-    """Whether source names anything, anywhere, that may change what an import finds, prints or sees."""
+    """Whether source uses a name that may change what an import finds, prints or sees."""
     return any(_TOUCHING.catches(name) for name in chain(uses(tree, known), taken(tree)))
 
 
 class _LocalModules:
-    """Modules that lie in a notebook's folder, read as far as imports lead to them."""
+    """The modules in a notebook's folder, read on demand."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -190,16 +190,15 @@ class _LocalModules:
         self._files: dict[Path, dict[str, list[Path]]] = {}
 
     def has(self, module: str) -> bool:
-        """Whether a module may come from there."""
+        """Whether a module may come from this folder."""
         first = module.partition(".")[0]
         return (self._folder / first).is_dir() or bool(self._candidates(self._folder, first))
 
     def are_harmless(self, tree: ast.AST, package: Path | None = None) -> bool:
-        """Whether all that source imports from there leaves later imports alone.
+        """Whether none of the local modules that source imports can affect later imports.
 
         Args:
-            tree: the source.
-            package: folder of the module that it is; None for a cell.
+            package: folder of the importing module; None for a cell.
         """
         for node in ast.walk(tree):
             if isinstance(node, ast.Import):
@@ -207,7 +206,7 @@ class _LocalModules:
             elif isinstance(node, ast.ImportFrom):
                 start = self._folder
                 if node.level:
-                    # a cell has no package: such an import fails there
+                    # in a cell, which has no package, such an import fails
                     start = (package or self._folder).joinpath(*[".."] * (node.level - 1))
                 names = [f"{node.module}.{name.name}" if node.module else name.name for name in node.names]
                 wanted = [(start, name) for name in names]
@@ -218,7 +217,7 @@ class _LocalModules:
         return True
 
     def _is_harmless(self, start: Path, module: str) -> bool:
-        """Whether a module, with the packages it lies in, leaves later imports alone; one that is not there does."""
+        """Whether a module and its packages cannot affect later imports; true for modules that do not exist."""
         place = start
         for part in module.split("."):
             files = self._candidates(place, part)
@@ -237,7 +236,7 @@ class _LocalModules:
 
     def _read(self, file: Path) -> bool:
         if file not in self._seen:
-            # circles of imports end here
+            # ends circular imports
             self._seen[file] = True
             self._seen[file] = self._looks_harmless(file)
         return self._seen[file]

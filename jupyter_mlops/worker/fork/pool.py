@@ -1,4 +1,4 @@
-"""What is costly to make is kept for the next run of the same kind."""
+"""A pool of reusable processes."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Generic, Protocol, TypeVar
 
 from .client import ForkServer, NoForkError
 
-_ASK_AGAIN = 600.0  # s for which a refusal holds
-_FAILURES = 2  # in a row; then there is no further try
+_RETRY_SECONDS = 600.0  # after a refusal
+_FAILURES = 2  # consecutive failures after which there is no further attempt
 
 
 class Keepable(Protocol):
-    """What a pool keeps."""
+    """An item of a pool."""
 
     def still_good(self) -> bool:
         """Whether it may be used again."""
 
     def close(self) -> None:
-        """Give up all it holds."""
+        """Free its resources."""
 
 
 Kept = TypeVar("Kept", bound=Keepable)
@@ -29,7 +29,7 @@ Kept = TypeVar("Kept", bound=Keepable)
 
 @dataclass
 class _Standing:
-    """How it went with one kind so far."""
+    """Failures of one kind so far."""
 
     failures: int = 0
     failure: str = ""
@@ -38,11 +38,11 @@ class _Standing:
 
 
 class Pool(Generic[Kept]):
-    """Each thing is used by one slot at a time, and kept for that slot's next run. Safe to use from any thread.
+    """Keeps items for reuse; each has one user at a time. Thread-safe.
 
     Args:
-        what: it is, for sentences.
-        most_idle: how many are kept beside those in use; the ones used longest ago are closed.
+        what: kind of item, for messages.
+        most_idle: maximum number of unused items; the least recently used ones are closed.
     """
 
     def __init__(self, what: str, most_idle: int) -> None:
@@ -53,20 +53,20 @@ class Pool(Generic[Kept]):
         self._standing: dict[Hashable, _Standing] = {}
 
     async def take(self, key: Hashable, start: Callable[[], Awaitable[Kept]]) -> Kept:
-        """One of a kind, for its holder alone until it is given back.
+        """Take an item for exclusive use until it is given back.
 
         Args:
-            key: equal for those of one kind.
-            start: makes one.
+            key: equal for interchangeable items.
+            start: creates an item.
 
         Raises:
-            NoForkError: there can be none; says why.
+            NoForkError: none can be created; the message says why.
         """
         with self._lock:
             standing = self._standing.get(key, _Standing())
             if standing.failures >= _FAILURES:
                 raise NoForkError(f"{self._what} failed {_FAILURES} times in a row: {standing.failure}")
-            if standing.refused and time.monotonic() - standing.refused_at < _ASK_AGAIN:
+            if standing.refused and time.monotonic() - standing.refused_at < _RETRY_SECONDS:
                 raise NoForkError(standing.refused)
             mine = [entry for entry in self._idle if entry[0] == key][-1:]
             for entry in mine:
@@ -84,10 +84,10 @@ class Pool(Generic[Kept]):
             raise
 
     def give_back(self, key: Hashable, kept: Kept, failure: str = "") -> None:
-        """Say how it went.
+        """Return an item.
 
         Args:
-            failure: what went wrong with it, empty where nothing did; then it is kept.
+            failure: what went wrong with it; empty keeps it for reuse.
         """
         with self._lock:
             if failure:
@@ -96,7 +96,6 @@ class Pool(Generic[Kept]):
                 standing.failure = failure
                 surplus = [kept]
             else:
-                # nothing is kept of kinds that may never be asked for again
                 self._standing.pop(key, None)
                 self._idle.append((key, kept))
                 surplus = [old for _, old in self._idle[: -self._most_idle]]
@@ -105,7 +104,7 @@ class Pool(Generic[Kept]):
             old.close()
 
     def close(self) -> None:
-        """Close those that nobody uses."""
+        """Close all unused items."""
         with self._lock:
             idle, self._idle = self._idle, []
         for _, kept in idle:
