@@ -1,4 +1,4 @@
-"""What an alert says; it holds no secret: errors had theirs taken out where they happened."""
+"""Texts of alerts. They hold no secrets, because the worker removes those from errors."""
 
 from __future__ import annotations
 
@@ -43,12 +43,11 @@ class Alert(NamedTuple):
 
 
 def alert(kind: AlertKind, pipeline: Pipeline, run: PipelineRun, steps: Sequence[StepRun], why: str = "") -> Alert:
-    """What is to be said of a run.
+    """The alert on a run.
 
     Args:
-        kind: of what.
         steps: of the run.
-        why: a sentence on it, beside what the run says itself.
+        why: a further sentence, put first.
     """
     over = run.state in PIPELINE_RUN_OVER
     title = _TITLES[kind] if over or kind != "failure" else "does not go on"
@@ -89,17 +88,13 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
-LAST = 20
-
-
-FEWEST = 3  # runs from which something can be said of the next
-
-
-TIMES = 3.0
+LAST = 20  # runs that the median is taken of
+FEWEST = 3  # runs that a median needs
+TIMES = 3.0  # a run is slow if it takes this multiple of the median
 
 
 def seconds_of(run: PipelineRun) -> float:
-    """How long a run took, or has taken so far."""
+    """Duration of a run so far."""
     if run.started_at is None:
         return 0.0
     ended = datetime.fromisoformat(run.ended_at) if run.ended_at else datetime.now(UTC)
@@ -107,7 +102,7 @@ def seconds_of(run: PipelineRun) -> float:
 
 
 def slow_after(store: Store, run: PipelineRun, version: Version) -> float | None:
-    """After how many seconds a run is slow, None where nothing is known yet."""
+    """Number of seconds after which a run is slow, None if there are too few runs to tell."""
     if version.definition.alerts.slow is not None:
         return version.definition.alerts.slow
     found = store.pipeline_runs.find(run.pipeline_id, states=[PipelineRunState.SUCCEEDED], limit=LAST * 2)

@@ -1,4 +1,4 @@
-"""The times of a schedule that lie in a range."""
+"""The times of a schedule in a range."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MOST = 5_000
 
 
 def times_of(store: Store, pipeline_id: str, request: BackfillRequest) -> tuple[Trigger, list[str]]:
-    """The schedule meant, and its times in the range asked for.
+    """The requested schedule, and its times in the requested range.
 
     Raises:
-        InvalidInputError: there is no such schedule, or the range makes no sense.
+        InvalidInputError: there is no such schedule, or the range is invalid.
     """
     schedules = [trigger for trigger in store.triggers.find(pipeline_id) if trigger.kind == "cron"]
     if request.trigger_id:

@@ -1,4 +1,4 @@
-"""All that a version of a commit holds, taken from git and from no work tree."""
+"""Collects the files for a version of a git commit, without using the work tree."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .steps import notebook_path
 
 @dataclass(frozen=True)
 class CommitFiles:
-    """What is promoted of a commit.
+    """The files of a commit to promote.
 
     Attributes:
         path: of the pipeline file or notebook, relative to the repository's top.
         contents: bytes by path relative to the top.
-        warnings: one sentence each on what is not among them.
+        warnings: one sentence each on files that are missing.
     """
 
     commit: str
@@ -33,10 +33,10 @@ class CommitFiles:
 
 
 def files_of_commit(file: Path, revision: str) -> CommitFiles:
-    """What promotion of a file as it is in a commit needs.
+    """Collect what the promotion of a file from a commit needs.
 
     Args:
-        file: absolute; it need not be in the work tree any more.
+        file: absolute; it need not exist in the work tree.
 
     Raises:
         InvalidInputError: there is no such commit, or the file in it makes no pipeline.

@@ -1,4 +1,4 @@
-"""Sends alerts to addresses; an address may be a secret, so that none is ever shown."""
+"""Sends alerts. Addresses may be secret, so they are never shown."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def deliver(alert: Alert, to: Sequence[tuple[int, str | SecretRef]]) -> di
     """Send one alert to numbered addresses.
 
     Returns:
-        by number, why one could not be reached; empty where all were.
+        by number, why an address could not be reached.
     """
     sent = [(number, asyncio.create_task(_deliver(number, alert, address))) for number, address in to]
     return {number: why for number, task in sent if (why := await task)}
@@ -53,7 +53,7 @@ def wrong_addresses(alerts: Alerts) -> Iterator[tuple[Path, str]]:
 def _parsed(address: str) -> apprise.Apprise | None:
     import apprise
 
-    # it would write addresses into the log
+    # apprise would log addresses
     logging.getLogger("apprise").setLevel(logging.CRITICAL)
     parsed = apprise.Apprise()
     return parsed if parsed.add(address) else None
@@ -70,7 +70,7 @@ def _send(number: int, alert: Alert, address: str | SecretRef) -> str:
     kind = url.partition("://")[0]
     try:
         told = bool(one.notify(title=alert.title, body=alert.body, notify_type=alert.tone, body_format="text"))
-    except Exception as error:  # each of its hundred ways has its own
+    except Exception as error:  # each of apprise's plugins raises its own errors
         log.warning("An alert could not be sent to a %s address: %s", kind, type(error).__name__)
         return f"sending to {kind}:// failed ({type(error).__name__})."
     return "" if told else f"{kind}:// did not take it."

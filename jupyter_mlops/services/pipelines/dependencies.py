@@ -1,4 +1,4 @@
-"""Whether it is a step's turn."""
+"""Decides whether a step may run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _GOOD = frozenset({StepState.SUCCEEDED, StepState.REUSED})
 
 
 class Verdict(Enum):
-    """What is to be done with a step that waits."""
+    """What to do with a waiting step."""
 
     WAIT = "wait"
     RUN = "run"
@@ -24,13 +24,13 @@ class Verdict(Enum):
 def judge(name: str, step: Step, waits: Mapping[str, list[str]], steps: Mapping[str, StepRun]) -> tuple[Verdict, str]:
     """Whether a step runs now, later or not at all, and why not.
 
-    What it waits for has to be over first, whatever its ``run_if``. A step that was skipped takes those behind it
-    along, but for those that run always; one that runs if something failed looks at all that lies before it.
+    It waits until its dependencies are over, whatever its ``run_if``. If one was skipped it is skipped as well, unless
+    it runs always. ``run_if: failed`` considers all ancestors.
 
     Args:
         name: of the step.
-        waits: by step, those it waits for.
-        steps: as they stand.
+        waits: by step, its direct dependencies.
+        steps: current records.
     """
     before = [steps[other] for other in waits[name]]
     if any(other.state not in STEP_OVER for other in before):

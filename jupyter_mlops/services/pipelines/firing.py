@@ -1,4 +1,4 @@
-"""What of a schedule is due at a moment, and what becomes of times that were missed. No I/O."""
+"""Decides which times of a schedule fire, and handles missed ones. No I/O."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ...core.cron import CronError, iso, next_time, times_between
 from ...core.pipelines.records import Cause, PipelineRun, Trigger
 from ...store import Firing
 
-# a time that is longer ago was missed: no service lived, or the machine slept
+# later than this a time counts as missed: no service ran, or the machine slept
 LATE_SECONDS = 60.0
-MOST_MISSED = 1_000  # made up for in one turn
+MOST_MISSED = 1_000  # missed times handled per turn
 _LOOK_BACK = (timedelta(hours=1), timedelta(days=1), timedelta(days=32), timedelta(days=366))
 
 
 def due(trigger: Trigger, now: datetime) -> Firing:
-    """What a schedule fires now.
+    """What a schedule must fire now.
 
     Args:
         trigger: of kind ``cron``, whose ``next_at`` has come.
@@ -29,17 +29,17 @@ def due(trigger: Trigger, now: datetime) -> Firing:
         after = times[-1] if more else max(now, first)
         following = next_time(trigger.cron, trigger.zone, after)
     except CronError as error:
-        # a zone that a newer database of zones no longer has
+        # the zone is missing from a newer time zone database
         return Firing(trigger, None, [], str(error))
     fires = [(iso(time), *_decide(trigger, time, now)) for time in times]
     if times and iso(times[0]) != iso(first):
-        # said once, not for each of a thousand minutes
+        # one record for all of them
         fires.insert(0, (iso(first), None, "It was missed, as were those after it that did not fire"))
     return Firing(trigger, iso(following) if following else None, fires)
 
 
 def _times(trigger: Trigger, first: datetime, now: datetime) -> tuple[list[datetime], bool]:
-    """The times that are to be decided on, and whether there are more of them."""
+    """The times to decide on, and whether there are more."""
     if trigger.missed == "all":
         start = max(first, now - timedelta(seconds=max(trigger.grace, LATE_SECONDS)))
         times = list(times_between(trigger.cron, trigger.zone, start, now, MOST_MISSED))
@@ -49,7 +49,7 @@ def _times(trigger: Trigger, first: datetime, now: datetime) -> tuple[list[datet
 
 
 def _last(trigger: Trigger, first: datetime, now: datetime) -> datetime | None:
-    """The last time of a schedule up to now, found without walking through all that a year has."""
+    """The last time of a schedule up to now, found without iterating over a whole year."""
     for back in _LOOK_BACK:
         start = max(first, now - back)
         times = list(times_between(trigger.cron, trigger.zone, start, now))
@@ -60,7 +60,7 @@ def _last(trigger: Trigger, first: datetime, now: datetime) -> datetime | None:
 
 
 def _decide(trigger: Trigger, time: datetime, now: datetime) -> tuple[PipelineRun | None, str]:
-    # compared in UTC: of one zone, Python compares what clocks show
+    # in UTC, because Python compares times of one zone by their wall clocks
     late = now - time.astimezone(UTC)
     if late.total_seconds() > LATE_SECONDS:
         if trigger.missed == "skip":
@@ -71,7 +71,7 @@ def _decide(trigger: Trigger, time: datetime, now: datetime) -> tuple[PipelineRu
 
 
 def run_of(trigger: Trigger, cause: Cause, scheduled_at: str, at: str) -> PipelineRun:
-    """The run that a trigger's fire makes, of the version that is current then."""
+    """The run that a trigger creates; the store fills in the live version."""
     return PipelineRun(
         id=uuid4().hex,
         pipeline_id=trigger.pipeline_id,
@@ -86,10 +86,10 @@ def run_of(trigger: Trigger, cause: Cause, scheduled_at: str, at: str) -> Pipeli
 
 
 def next_at(trigger: Trigger, now: datetime | None = None) -> str | None:
-    """When a trigger fires or looks next, None where nothing but its own event fires it.
+    """When a trigger fires or looks for files next, None if only an event fires it.
 
     Raises:
-        CronError: its line or zone cannot be used.
+        CronError: its cron line or zone is invalid.
     """
     now = now or datetime.now(UTC)
     if not trigger.enabled:

@@ -1,4 +1,4 @@
-"""What a version holds: code and chosen data of a project, as they are at this moment."""
+"""Freezes a project's code and chosen data for a version."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ DATA_LIMIT = 5_000 * MB
 FILE_LIMIT = 900 * MB  # databases take less than a gigabyte as one value
 DIFF_LIMIT = 1 * MB
 MOST_FILES = 20_000
-_LONGEST_SOURCE = 20 * MB  # what is longer was written by a program, and names nothing
+_LONGEST_SOURCE = 20 * MB  # longer files are generated, and not searched for imports
 _NEVER = frozenset({".git", "__pycache__", ".ipynb_checkpoints", "node_modules", "site-packages", "dist-packages"})
 _INSTALLED = re.compile(r"(^|/)(site-packages|dist-packages|lib/python3\.\d+)/")
 
 
 @dataclass(frozen=True)
 class Frozen:
-    """What was frozen.
+    """The frozen files.
 
     Attributes:
         files: sha256 by path relative to the project: notebooks, code, data.
-        data: which of these are data.
-        git_commit: with ``+`` behind it where the work tree is dirty; git_diff: sha256 of what is different from it,
-            empty where nothing is.
-        warnings: one sentence each on what could not be frozen, or is otherwise than the run had it.
+        data: paths of the data among them.
+        git_commit: with ``+`` appended if the work tree is dirty.
+        git_diff: sha256 of the changes since that commit, empty if there are none.
+        warnings: one sentence each on files that could not be frozen, or have changed since the run.
     """
 
     files: dict[str, str] = field(default_factory=dict)
@@ -45,15 +45,15 @@ class Frozen:
 
 
 def project_root(file: Path, server_root: Path | None) -> Path:
-    """Folder whose code is frozen with a file: git's work tree where that lies in the server's root, else its own.
+    """The project of a file: its git work tree if that lies within the server's root, else its folder.
 
     Args:
-        server_root: None where no server sets bounds.
+        server_root: None for no restriction.
     """
     top = top_of(file.parent)
     if top is None or (server_root is not None and not top.is_relative_to(server_root.resolve())):
         return file.parent
-    # as the file was reached, where its way leads through links
+    # keep links in the file's path
     return next((folder for folder in file.parents if folder.resolve() == top), file.parent)
 
 
@@ -67,17 +67,18 @@ def collect(
     folder: str = "",
     contents: Mapping[str, bytes] | None = None,
 ) -> Frozen:
-    """Freeze what notebooks read as code, what a run was seen to import, and data that a person chose.
+    """Freeze notebooks, the code they import, the modules that a run imported, and chosen data.
 
     Args:
         notebooks: paths relative to the project.
-        put: keeps bytes and returns their sha256.
+        put: stores bytes and returns their sha256.
         seen: sha256 by path of the modules that a run imported.
-        patterns: of data, relative to ``folder``, which is relative to the project.
-        contents: bytes of files that are frozen in place of what lies in the project now.
+        patterns: of data, relative to ``folder``.
+        folder: relative to the project.
+        contents: bytes to freeze instead of the project's files, by path.
 
     Raises:
-        InvalidInputError: a notebook is missing, or it is more than a version may hold.
+        InvalidInputError: a notebook is missing, or the files exceed the size limits.
     """
     reader = _Reader(project, {normal(path): data for path, data in (contents or {}).items()})
     wanted = [normal(notebook) for notebook in notebooks]
@@ -113,7 +114,7 @@ def collect(
 
 
 class _Reader:
-    """Reads files of a project, and remembers which it could not."""
+    """Reads a project's files, and collects problems."""
 
     def __init__(self, project: Path, contents: Mapping[str, bytes]) -> None:
         self._project = project
@@ -122,13 +123,13 @@ class _Reader:
         self.problems: dict[str, str] = {}
 
     def exists(self, path: str) -> bool:
-        """Whether there is such a file."""
+        """Whether the file exists."""
         if path in self._contents:
             return True
         try:
             return (self._project / path).is_file()
         except OSError:
-            # too long a name, or a folder that may not be looked into
+            # a name that is too long, or an unreadable folder
             return False
 
     def size(self, path: str) -> int:
@@ -141,7 +142,7 @@ class _Reader:
             return 0
 
     def content(self, path: str) -> bytes | None:
-        """Bytes of a file, None where it cannot be read."""
+        """Bytes of a file, None if it cannot be read."""
         if path in self._contents:
             return self._contents[path]
         try:
@@ -151,7 +152,7 @@ class _Reader:
             return None
 
     def text(self, path: str) -> str | None:
-        """Text of a file, None where there is none or it cannot be read."""
+        """Text of a file, None if it does not exist or cannot be read."""
         if path not in self._texts:
             self._texts[path] = self._text(path)
         return self._texts[path]
@@ -166,7 +167,7 @@ class _Reader:
 
 
 def _imported(project: Path, seen: Mapping[str, str], warnings: list[str]) -> Iterator[tuple[str, str]]:
-    """Path in the project, and hash, of what a run imported; installed packages are the environment's."""
+    """Path in the project and hash of the modules that a run imported, without installed packages."""
     for name, digest in seen.items():
         path = normal(name)
         if Path(name).is_absolute() and Path(name).is_relative_to(project):

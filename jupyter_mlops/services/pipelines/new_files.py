@@ -1,4 +1,4 @@
-"""Which files under a pattern are new or different since the last look."""
+"""Finds files under a pattern that are new or changed since the last look."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from ...core.pipelines.records import PipelineRun, Trigger
 from ...core.record import now
 from .firing import run_of
 
-# parameter of the pipeline in which it finds the files that made it run
+# pipeline parameter with the files that triggered the run
 FILES = "trigger_files"
 MOST_FILES = 100_000
 MOST_NAMED = 1_000
-MOST_PATIENCE = 60.0  # s that files may go on coming before those that came first are taken
+MOST_PATIENCE = 60.0  # s to wait for further files before the first ones fire
 
 
 def signatures(pattern: str) -> dict[str, str]:
-    """What tells one state of each file from another, by address.
+    """A fingerprint of each matching file, by address.
 
     Raises:
-        UnavailableError: the place cannot be read now.
-        InvalidInputError: there is no such kind of address, or too many files are there.
+        UnavailableError: the storage cannot be read now.
+        InvalidInputError: the kind of address is unknown, or too many files match.
     """
     import fsspec
 
     try:
         filesystem, path = fsspec.core.url_to_fs(pattern)
-        # what an earlier look saw must not be shown again
+        # fsspec caches listings
         filesystem.invalidate_cache()
         found = filesystem.glob(path, detail=True)
     except (ValueError, ImportError) as error:
@@ -40,7 +40,7 @@ def signatures(pattern: str) -> dict[str, str]:
             {"pattern": Message("unknown")},
         ) from error
     except Exception as error:
-        # each kind of storage has failures of its own
+        # each storage raises its own errors
         raise UnavailableError(
             Message(
                 "“{pattern}” cannot be read: {name}: {error}.", pattern=pattern, name=type(error).__name__, error=error
@@ -71,16 +71,16 @@ def _signature(info: dict[str, Any]) -> str:
 
 
 def look(trigger: Trigger, state: Any) -> tuple[dict[str, Any], PipelineRun | None]:
-    """Look once.
+    """Compare the matching files with the last look.
 
-    A file counts once it was the same in two looks: nobody is writing it any more. What is there at the first look
-    is known, and fires nothing.
+    A file counts when it was the same in two consecutive looks, so that nobody is still writing it. Files present at
+    the first look do not fire.
 
     Args:
-        state: that the last look left, None before the first.
+        state: returned by the last look, None before the first.
 
     Returns:
-        what to keep until the next look, and the run to be made, None where nothing is new.
+        the state for the next look, and the run to create, None if nothing is new.
     """
     seen = signatures(trigger.pattern)
     if state is None:
@@ -93,7 +93,7 @@ def look(trigger: Trigger, state: Any) -> tuple[dict[str, Any], PipelineRun | No
     since = state.get("since") or at
     waited = (datetime.fromisoformat(at) - datetime.fromisoformat(since)).total_seconds()
     if not settled or (unsettled and waited < MOST_PATIENCE):
-        # a flood is waited out, and makes one run
+        # wait for the rest of a batch, so that it makes one run
         kept = {name: mark for name, mark in known.items() if name in seen}
         return {"known": kept, "fresh": different, "since": since if different else ""}, None
     run = run_of(trigger, "files", at, at)

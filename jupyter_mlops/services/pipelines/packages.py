@@ -1,4 +1,4 @@
-"""What is different between two lists of installed packages."""
+"""Compares installed packages with those at promotion."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _SEPARATORS = re.compile(r"[-_.]+")
 
 
 def drift(old: str, new: str) -> list[str]:
-    """One text ``package old → new`` for each package that differs, Python itself first.
+    """One text ``package old → new`` for each package that differs, Python first.
 
     Args:
-        old: one line ``name==version`` a package, as :func:`jupyter_mlops.environments.packages` has it.
-        new: the same, of another time.
+        old: one line ``name==version`` per package, as :func:`jupyter_mlops.environments.packages` lists them.
+        new: a later list.
     """
     before, after = _versions(old), _versions(new)
     changed = [name for name in before | after if before.get(name) != after.get(name)]
@@ -28,35 +28,31 @@ def drift(old: str, new: str) -> list[str]:
 
 
 def sentence(changes: list[str]) -> str:
-    """Changes as one text: some by name, and how many more there are; empty where there are none."""
+    """Summarise changes in one text, empty if there are none."""
     named = ", ".join(changes[:_MOST_NAMED])
     more = len(changes) - _MOST_NAMED
     return f"{named} and {more} more" if more > 0 else named
 
 
 def _versions(listed: str) -> dict[str, str]:
-    """Versions by the one name that all spellings of a package's name stand for."""
+    """Versions by normalised package name."""
     found: dict[str, list[str]] = {}
     for line in listed.splitlines():
         name, equal, version = line.partition("==")
         if equal:
             found.setdefault(_SEPARATORS.sub("-", name.strip()).lower(), []).append(version.strip())
-    # one that is installed twice has both
+    # a package may be installed twice
     return {name: ", ".join(sorted(set(versions))) for name, versions in found.items()}
 
 
 class Environments:
-    """Looks at kernels' environments, not more often than now and then. Safe to use from any thread.
-
-    Args:
-        store: that keeps the lists of versions.
-    """
+    """Compares kernels' environments with the locks of versions, with a cache. Thread-safe."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
     def drift(self, version: Version) -> str:
-        """What differs from a version's lock in one sentence, empty where nothing does."""
+        """Differences from a version's lock in one text, empty if there are none."""
         said = []
         for kernel, locked in version.lock.items():
             found = recent_packages(kernel, version.kernelspecs.get(kernel))

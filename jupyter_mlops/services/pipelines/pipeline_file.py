@@ -1,4 +1,4 @@
-"""A pipeline's file, checked against the notebooks that lie beside it."""
+"""Checks a pipeline file against its notebooks."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from .delivery import wrong_addresses
 
 
 def check(file: Path, text: str) -> PipelineCheck:
-    """What a pipeline's text says, and what is wrong with it.
+    """Parse a pipeline's text and report its problems.
 
     Args:
-        file: where it lies, or would; notebooks are relative to its folder.
+        file: its path, existing or not; notebooks are relative to its folder.
     """
 
     def look(definition: PipelineDefinition) -> Iterator[tuple[Place, str]]:
@@ -41,7 +41,7 @@ def check(file: Path, text: str) -> PipelineCheck:
 
 
 def _inspected(path: Path) -> NotebookInfo | MlopsError:
-    """A notebook's parameters, or why it cannot be run; kept as an answer, as many steps may share one notebook."""
+    """A notebook's parameters, or why it cannot be run; returned, not raised, so that it can be cached."""
     try:
         notebook = notebooks.read_notebook(read_file(path))
         info = notebooks.inspect(notebook, str(path))
@@ -59,7 +59,7 @@ def _look_at(
 ) -> Iterator[tuple[Place, str]]:
     path = folder / step.notebook
     if not step.notebook or "\0" in step.notebook or Path(step.notebook).is_absolute():
-        # said already
+        # reported elsewhere
         return
     if not path.resolve().is_relative_to(folder.resolve()):
         return

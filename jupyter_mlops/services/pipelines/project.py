@@ -1,4 +1,4 @@
-"""The folder a version runs in: its frozen files as they were, everything else as it is."""
+"""The folder that a version runs in: frozen files, and links to everything else in the user's project."""
 
 from __future__ import annotations
 
@@ -25,20 +25,19 @@ from .safe_paths import above, can_be_moved, digest_of, names_in, outermost, sta
 
 
 class ProjectFolder:
-    """A folder that looks like the person's own project, but with frozen files.
+    """A view of the user's project with frozen files.
 
-    Folders that hold frozen files are real ones, and so are those above the project that a notebook may reach by
-    ``..``; all other entries there are links to the person's own. What a step writes through a link it writes there;
-    new files that it leaves in real folders are brought there afterwards. All methods may be called by any number
-    of processes and threads at once, while steps run.
+    Folders with frozen files, and those above the project that a notebook may reach by ``..``, are real; all other
+    entries are links to the user's files. Writes through a link go to the user's project; new files in real folders
+    are moved there afterwards. All methods are safe for concurrent use by processes and threads, while steps run.
 
     Args:
-        path: where it is made; what it needs beside lies in ``<path>-state``.
-        live: the person's own project.
+        path: of the folder; its state lies in ``<path>-state``.
+        live: the user's own project.
         files: sha256 by path relative to the project.
-        data: which of these are data, and so may be too large to be read again and again.
-        blob: bytes by their sha256.
-        own: folder of this program's own files, which is not shown where it lies in the project.
+        data: paths of data among them, which may be too large to hash repeatedly.
+        blob: returns bytes by their sha256.
+        own: this program's data folder, hidden if it lies in the project.
     """
 
     def __init__(
@@ -73,18 +72,18 @@ class ProjectFolder:
     def import_paths(self) -> list[str]:
         """Folders with frozen packages, for ``PYTHONPATH``.
 
-        A project that is installed in development mode would else be imported from where the person works on it.
+        Without it a project in development mode would be imported from the user's working copy.
         """
         return [str(self.path / folder) for folder in import_folders(list(self._names))]
 
     def make(self) -> list[str]:
-        """Make it, or mend it: restore what was changed, follow what came and went in the person's own project.
+        """Create or repair it: restore changed files, and update the links to the user's project.
 
         Returns:
             one sentence each on files that had been changed.
 
         Raises:
-            UnavailableError: it cannot be written, or the person's own folder does not answer.
+            UnavailableError: it cannot be written, or the user's folder does not answer.
         """
         with self._guarded(), self._locked():
             said = self._place_all()
@@ -93,11 +92,10 @@ class ProjectFolder:
             return said
 
     def bring_back(self) -> list[str]:
-        """Move what steps left in real folders into the person's own project.
+        """Move the steps' new files from real folders to the user's project.
 
         Returns:
-            one sentence each on what could not be moved, which stays where it is, and on frozen files that were
-            changed.
+            one sentence each on files that could not be moved, and on frozen files that were changed.
         """
         with self._guarded(), self._locked():
             said = self._place_all()
@@ -136,7 +134,7 @@ class ProjectFolder:
         return said
 
     def _place(self, path: str, digest: str, verified: dict[str, Any]) -> str:
-        """Have a frozen file lie at its place; a sentence where another one lay there."""
+        """Restore a frozen file if necessary; a warning if another file was in its place."""
         file = self._base / path
         known = path in self._data and verified.get(path) == [digest, *state_of(file)]
         if known or self._is_intact(file, digest):
@@ -151,7 +149,7 @@ class ProjectFolder:
             )
         new = self._state / "new" / uuid4().hex
         new.write_bytes(data)
-        # what names its interpreter may be started by its own name
+        # scripts with an interpreter line stay executable
         new.chmod(0o555 if data.startswith(b"#!") else 0o444)
         new.replace(file)
         for compiled in (file.parent / "__pycache__").glob(f"{file.stem}.*"):
@@ -175,7 +173,7 @@ class ProjectFolder:
         return True
 
     def _verified(self) -> dict[str, Any]:
-        """What large files looked like when they were read last; a change shows in their times."""
+        """Fingerprints of data files at their last verification."""
         try:
             loaded = json.loads((self._state / "verified.json").read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
@@ -183,12 +181,12 @@ class ProjectFolder:
         return loaded if isinstance(loaded, dict) else {}
 
     def _set_aside(self, path: str) -> Path | None:
-        """Take away what lies at the place of a frozen file or folder; links and nothing are no loss."""
+        """Move what lies in the place of a frozen file or folder away; links are deleted."""
         there = self._base / path
         if there.is_symlink() or not there.exists():
             there.unlink(missing_ok=True)
             return None
-        # what is changed again and again in the same way is kept once
+        # identical changes are kept once
         name = digest_of(there) if there.is_file() else uuid4().hex
         aside = self._state / "changed" / name[:12] / there.name
         aside.parent.mkdir(parents=True, exist_ok=True)
@@ -204,7 +202,7 @@ class ProjectFolder:
     # -- everything else ---------------------------------------------------------------------
 
     def _link_entries(self, folder: str) -> None:
-        """Give each entry of the person's own folder a link; those of entries that are gone vanish."""
+        """Create links for the entries of the user's folder, and remove those of vanished entries."""
         place = self._base / folder
         wanted = {
             name
@@ -220,7 +218,7 @@ class ProjectFolder:
                 (place / name).unlink(missing_ok=True)
 
     def _left_in(self, folder: str) -> Iterator[str]:
-        """What a step left in a real folder; what is of no use is removed."""
+        """New files in a real folder; caches are removed."""
         for name in names_in(self._base / folder):
             path = posixpath.join(folder, name)
             if name in JUNK:
@@ -229,27 +227,27 @@ class ProjectFolder:
                 yield path
 
     def _is_ours(self, path: str) -> bool:
-        """Whether a place is never the person's: a frozen file's, a real folder's, this program's own."""
+        """Whether a path is a frozen file, a real folder, or this program's own folder."""
         return path in self._files or path in self._folders or path == self._own
 
     def _is_own_link(self, path: str) -> bool:
-        # for each of perhaps many thousand entries: texts are put together faster than paths
+        # called for many thousand entries; strings are faster than Path
         try:
             return os.readlink(f"{self._base}/{path}") == f"{self._outer}/{path}"
         except OSError:
             return False
 
     def _hidden(self, own: Path) -> str:
-        """This program's folder, where it lies in the project: links into it would lead in a circle."""
+        """Relative path of this program's folder if it lies in the project, where links would be circular."""
         return own.relative_to(self._outer).as_posix() if own != self.live and own.is_relative_to(self.live) else ""
 
-    # -- one at a time -----------------------------------------------------------------------
+    # -- locking -----------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
         with (self._state / "lock").open("a") as file:
-            # freed by the system however its holder ends
+            # the system frees the lock however its holder ends
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
@@ -269,10 +267,10 @@ class ProjectFolder:
 
 
 def prepared(context: Context, pipeline: Pipeline, version: Version) -> ProjectFolder:
-    """The project folder of a version, made or made good.
+    """Create or repair the project folder of a version.
 
     Raises:
-        MlopsError: it cannot be.
+        MlopsError: that is impossible.
     """
     folder = ProjectFolder(
         context.layout.project(pipeline.id, version.number),

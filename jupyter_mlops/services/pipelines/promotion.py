@@ -1,4 +1,4 @@
-"""From a finished run, a sweep's best run, a notebook or a pipeline file to a pipeline's next version."""
+"""Creates a pipeline's next version from a run, a sweep's best run, a notebook or a pipeline file."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Source:
 
     Attributes:
         file: of the pipeline, or the notebook.
-        contents: bytes of notebooks by their path relative to the file's folder, where these count and not the file's.
+        contents: bytes of notebooks to use instead of the files, by path relative to the file's folder.
         seen: what a run was seen to import, see :class:`~jupyter_mlops.core.record.Run`.
         said: as the version keeps it.
-        project: whose code is frozen; None: the one that the file lies in.
-        commit: of git, where the project is no work tree.
-        home: of the file, where that is read from somewhere else.
+        project: folder whose code is frozen; None is the file's own project.
+        commit: git commit, if the project is no work tree.
+        home: permanent path of a file that is read from a temporary folder.
     """
 
     file: Path
@@ -55,16 +55,16 @@ class Source:
 
     @property
     def path(self) -> Path:
-        """Of the pipeline that is made."""
+        """The pipeline's path."""
         return self.home or self.file
 
 
 def source_of(requests: RequestsBase, request: PromoteRequest) -> Source:
-    """What a request names: a run or sweep that ``requests`` finds, or a file below its root.
+    """The run, sweep or file that a request names.
 
     Raises:
-        InvalidInputError: it names nothing, or several things, or what cannot be promoted.
-        ConflictError: a run that did not succeed.
+        InvalidInputError: it names nothing, several things, or something that cannot be promoted.
+        ConflictError: the run did not succeed.
     """
     given = [name for name in ("run_id", "sweep_id", "path") if getattr(request, name)]
     if len(given) != 1:
@@ -73,7 +73,7 @@ def source_of(requests: RequestsBase, request: PromoteRequest) -> Source:
 
 
 def source_of_file(request: PromoteRequest, root: Path) -> Source:
-    """What the file at a request's path, relative to a folder, says.
+    """The file at a request's path, relative to ``root``.
 
     Raises:
         InvalidInputError: it cannot be promoted.
@@ -163,7 +163,7 @@ def _job(
 
 
 def step_name(stem: str) -> str:
-    """A step's name for a notebook's."""
+    """A valid step name made from a notebook's name."""
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-")
     return name if STEP_NAME.fullmatch(name) else f"step-{name}".rstrip("-")[:100]
 
@@ -171,13 +171,13 @@ def step_name(stem: str) -> str:
 def freeze(
     store: Store, source: Source, root: Path | None, kernelspecs: KernelSpecs, note: str
 ) -> tuple[Path, Version]:
-    """Freeze code and environment of what is promoted.
+    """Freeze the code and environment of a source.
 
     Returns:
-        the folder that was frozen, and the version, not numbered yet.
+        the project's folder, and the version without number.
 
     Raises:
-        InvalidInputError: a notebook is missing, cannot be run, or does not take the parameters it is given.
+        InvalidInputError: a notebook is missing, cannot be run, or lacks a parameter that it is given.
         ForbiddenError: a notebook lies outside the server's root.
     """
     project = source.project or project_root(source.file, root)
@@ -233,7 +233,7 @@ def freeze(
 
 
 def _check_step(name: str, definition: PipelineDefinition, data: bytes, kernelspecs: KernelSpecs) -> str:
-    """The kernel of a step whose notebook can be run with the parameters it is given."""
+    """Check that a step's notebook can run with its parameters, and return its kernel."""
     step = definition.steps[name]
     notebook = notebooks.read_notebook(data)
     info = notebooks.inspect(notebook, step.notebook)

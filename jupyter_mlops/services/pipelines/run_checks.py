@@ -1,4 +1,4 @@
-"""What is looked at of whatever runs a pipeline, be it a person or a call."""
+"""Checks of run requests from users and from HTTP calls."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ def check_parameters(store: Store, version: Version, parameters: dict[str, Any])
 
 
 def moment_of(text: str, field: str = "scheduled_time", zone: tzinfo = UTC, of_day: time = time.min) -> datetime:
-    """A moment that a person gave, in UTC, as far from the ends of the calendar as to reckon with it.
+    """Parse a moment and convert it to UTC.
 
     Args:
         text: an ISO date or time.
-        field: that holds it, for the error.
-        zone: of a time that names none.
-        of_day: of a date alone.
+        field: of the request, for the error.
+        zone: used if the text names none.
+        of_day: time of day used for a date.
 
     Raises:
-        InvalidInputError: it is none, or lies at the ends of the calendar.
+        InvalidInputError: it is invalid, or too close to the ends of the calendar to calculate with.
     """
     try:
         moment = datetime.combine(date.fromisoformat(text), of_day) if len(text) <= 10 else datetime.fromisoformat(text)

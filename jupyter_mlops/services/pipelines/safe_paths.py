@@ -1,4 +1,4 @@
-"""Looking at places on a disk that others change meanwhile."""
+"""File system queries that tolerate concurrent changes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-_LEVELS = 2  # as far as notebooks are likely to go upwards from a project
+_LEVELS = 2  # levels above a project that notebooks are likely to reach by ``..``
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP})
 
 
 def outermost(live: Path) -> Path:
-    """The folder up to which ``..`` leads to the person's own files: some levels up, but not out of their home."""
+    """The folder up to which ``..`` works: some levels above the project, but not above the home folder."""
     home = Path.home().resolve()
     found = live
     for _ in range(_LEVELS):
@@ -27,7 +27,7 @@ def outermost(live: Path) -> Path:
 
 
 def can_be_moved(path: Path) -> bool:
-    """Whether it is a file, folder or link; a socket or pipe is of no use elsewhere."""
+    """Whether a path is a file, folder or link, not a socket or pipe."""
     try:
         mode = path.lstat().st_mode
     except OSError:
@@ -36,7 +36,7 @@ def can_be_moved(path: Path) -> bool:
 
 
 def above(path: str) -> Iterator[str]:
-    """Folders that a relative path lies in, the innermost first."""
+    """Parent folders of a relative path, innermost first."""
     folder = posixpath.dirname(path)
     while folder:
         yield folder
@@ -44,7 +44,7 @@ def above(path: str) -> Iterator[str]:
 
 
 def names_in(folder: Path) -> list[str]:
-    """Names in a folder; none where it is gone, or may not be looked into."""
+    """Names in a folder; none if it is missing or unreadable."""
     try:
         return os.listdir(folder)
     except OSError as error:
@@ -60,7 +60,7 @@ def digest_of(file: Path) -> str:
 
 
 def state_of(file: Path) -> list[int]:
-    """What changes with a file's content, however that is changed; empty where there is no file."""
+    """Fingerprint that changes with a file's content; empty if there is no file."""
     try:
         found = file.lstat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Fires what is due. Any number of services on one store may do so at the same time."""
+"""Fires due triggers. Any number of services on one store may do so concurrently."""
 
 from __future__ import annotations
 
@@ -22,18 +22,14 @@ log = logging.getLogger(__name__)
 
 BATCH = 250
 FILES_SECONDS = 10.0
-LOOK_SECONDS = 30.0  # s that a look at files may take
-_SELDOM = 600.0  # s between two looks at what fails again and again
-_LOOKS = 16  # at once
-_LATE = 4  # looks at one trigger's files that hang, before no other is begun
+LOOK_SECONDS = 30.0  # s within which files must be listed
+_SELDOM = 600.0  # s, the longest pause after repeated failures
+_LOOKS = 16  # concurrent listings
+_LATE = 4  # hanging listings of one trigger, after which no other starts
 
 
 class Scheduler:
-    """Looks which triggers are due, and fires them.
-
-    Args:
-        context: of the service.
-    """
+    """Fires due triggers."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -45,14 +41,14 @@ class Scheduler:
 
     @property
     def next_due(self) -> float | None:
-        """Seconds until the next trigger is due, None where none ever is."""
+        """Seconds until the next trigger is due, None if there is none."""
         at = self.store.triggers.next_due()
         if at is None:
             return None
         return (datetime.fromisoformat(at) - datetime.now(UTC)).total_seconds()
 
     def turn(self) -> int:
-        """Fire all that is due; how many runs that made."""
+        """Fire all due triggers; how many runs that created."""
         made = 0
         while True:
             moment = datetime.now(UTC)
@@ -75,13 +71,10 @@ class Scheduler:
         task.add_done_callback(lambda _: self._looking.pop(trigger.id, None))
 
     async def _look_at_files(self, trigger: Trigger) -> None:
-        """Fire where files are new or have changed; however many, that is one run.
-
-        What fails is looked at less and less often.
-        """
+        """Create one run if files are new or changed; back off after failures."""
         following = datetime.now(UTC) + timedelta(seconds=FILES_SECONDS)
         try:
-            state, run = await self._see(trigger)
+            state, run = await self._look_with_timeout(trigger)
             self._failures.pop(trigger.id, None)
             fires, message = [(run.scheduled_at, run, "")] if run else [], ""
         except MlopsError as error:
@@ -93,14 +86,14 @@ class Scheduler:
         try:
             self.store.triggers.fire([firing], now(), self.context.service)
         except MlopsError as error:
-            # as it stands it is due again at once
+            # the trigger is due again at once
             log.warning("What is new for a trigger could not be written down: %s", error.message)
 
-    async def _see(self, trigger: Trigger) -> tuple[dict[str, Any], PipelineRun | None]:
-        """Look at a trigger's files; see :func:`~.new_files.look`.
+    async def _look_with_timeout(self, trigger: Trigger) -> tuple[dict[str, Any], PipelineRun | None]:
+        """Call :func:`~.new_files.look` with a time limit.
 
         Raises:
-            MlopsError: they cannot be read, or their place does not answer.
+            MlopsError: the files cannot be listed, or the storage does not answer.
         """
         state = self.store.triggers.state(trigger.id)
 

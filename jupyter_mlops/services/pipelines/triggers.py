@@ -1,4 +1,4 @@
-"""What a person asks for as a schedule or trigger: checked, and made."""
+"""Checks requested schedules and triggers, and creates them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ...core.record import now
 from ...core.values import show
 from .firing import next_at
 
-# of fsspec's, those that list folders; the others chain, cache, or look into archives
+# fsspec's protocols that list folders; the others chain, cache, or read archives
 _LISTED = (
     *("file", "local", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "http", "https"),
     *("ftp", "sftp", "ssh", "smb", "webdav", "hdfs", "webhdfs", "memory"),
@@ -26,7 +26,7 @@ _LISTED = (
 
 
 def check_trigger(request: ScheduleRequest, folder: Path) -> None:
-    """Refuse what would never fire, or cannot be understood.
+    """Refuse invalid triggers, and those that would never fire.
 
     Args:
         folder: of the pipeline, to which patterns are relative.
@@ -60,7 +60,7 @@ def check_trigger(request: ScheduleRequest, folder: Path) -> None:
 
 
 def _check_address(pattern: str) -> None:
-    """Refuse what cannot be listed; nothing is connected to, which may take long or fail for a while."""
+    """Refuse addresses that cannot be listed, without connecting to them."""
     import fsspec
 
     kind, _, rest = pattern.partition("://") if "://" in pattern else ("file", "", pattern)
@@ -85,13 +85,13 @@ def _check_address(pattern: str) -> None:
 
 
 def whole_pattern(pattern: str, folder: Path) -> str:
-    """A pattern with its place: an address as it is, a path from the pipeline's folder."""
+    """An address unchanged, a path relative to the pipeline's folder made absolute."""
     pattern = pattern.strip()
     return pattern if "://" in pattern or "::" in pattern else str(folder / os.path.expanduser(pattern))
 
 
 def short_pattern(pattern: str, folder: Path) -> str:
-    """A whole pattern as a person wrote it, where it lies below the pipeline's folder."""
+    """A pattern relative to the pipeline's folder, if it lies below it."""
     return pattern.removeprefix(f"{folder}/")
 
 
