@@ -149,14 +149,14 @@ def test_whose_a_connection_is() -> None:
         client = socket.create_connection(listening.getsockname())
         accepted, address = listening.accept()
         with accepted:
-            assert peer.is_ours(address, accepted.getsockname())
+            assert peer.is_same_user(address, accepted.getsockname())
             # neither one that does not exist, nor a half of another
             for other in ((address[0], 1), ("127.0.0.2", address[1]), listening.getsockname()):
-                assert not peer.is_ours(other, accepted.getsockname())
-                assert not peer.is_ours(address, (other[0], 1))
+                assert not peer.is_same_user(other, accepted.getsockname())
+                assert not peer.is_same_user(address, (other[0], 1))
             client.close()
             # its owner left, and whose it is cannot be known any more
-            wait_until(lambda: not peer.is_ours(address, accepted.getsockname()))
+            wait_until(lambda: not peer.is_same_user(address, accepted.getsockname()))
 
 
 @pytest.mark.usefixtures("asked")
@@ -171,7 +171,7 @@ def test_a_connection_of_another_users_process_is_not_ours() -> None:
         listening.settimeout(20)
         accepted, address = listening.accept()
         with accepted:
-            assert not peer.is_ours(address, accepted.getsockname())
+            assert not peer.is_same_user(address, accepted.getsockname())
         assert theirs.wait() == 1
 
 
@@ -283,7 +283,7 @@ async def test_a_stranger_on_the_port_of_a_dead_mlflow_learns_nothing_and_shows_
 def test_a_stranger_who_answers_is_told_from_a_server_of_ours(accepts: bool) -> None:
     stranger = Stranger(accepts=accepts)
     with socket.create_connection(("127.0.0.1", stranger.port)) as connection:
-        assert not peer.is_answered_by_us(connection, 0.5)
+        assert not peer.is_accepted_by_same_user(connection, 0.5)
     stranger.end()
 
 
@@ -291,10 +291,10 @@ def test_a_stranger_who_answers_is_told_from_a_server_of_ours(accepts: bool) -> 
 def test_a_server_of_ours_is_known_once_it_accepts() -> None:
     listening = socket.create_server(("127.0.0.1", 0))
     with listening, socket.create_connection(listening.getsockname()) as connection:
-        assert not peer.is_answered_by_us(connection, 0)
+        assert not peer.is_accepted_by_same_user(connection, 0)
         accepted, _ = listening.accept()
         with accepted:
-            assert peer.is_answered_by_us(connection)
+            assert peer.is_accepted_by_same_user(connection)
 
 
 # -- what leaves a kernel ------------------------------------------------------------------------

@@ -328,7 +328,7 @@ def test_an_external_mlflow_that_never_answers_is_left_alone_for_a_while(
     assert silent.requests == asked
     # what it could not be told is told when it answers again
     silent.answers = True
-    monkeypatch.setattr(tracking, "_asked_again_at", time.monotonic())
+    monkeypatch.setattr(tracking, "_retry_at", time.monotonic())
     tracking.drop_runs(["one"])
     assert silent.requests > asked
 

@@ -1,4 +1,4 @@
-"""The store and the services behind the handlers, opened with the first request that needs them."""
+"""The store and the services behind the handlers, opened on first use."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Backend:
         self._started_at = -RETRY_SECONDS
 
     def news(self, since: int | None) -> tuple[int, list[str]] | None:
-        """Number of the last change, and ids of the sweeps below the root that changed after another.
+        """Current revision, and ids of the sweeps below the root that changed since an earlier one.
 
-        None where no request opened the store yet.
+        None if no request has opened the store yet.
 
         Args:
-            since: number of that other change; None for the one before the first request.
+            since: the earlier revision; None for the one before the first request.
         """
         sweeps = self._sweeps
         if sweeps is None:
@@ -54,35 +54,35 @@ class Backend:
         return revision, [sweep.id for sweep in changed]
 
     def open(self) -> Sweeps:
-        """The services."""
+        """The service for notebooks, sweeps and runs."""
         with self._lock:
             if self._sweeps is None:
                 from ..services.sweeps.requests import Sweeps
                 from ..store import Store
 
                 store = Store(self.settings.store_url)
-                # before any request changes it: what comes after is news
+                # read before the first request can change it
                 self._opened_at = store.revision()
                 self._sweeps = Sweeps(store, self.settings, self.root)
             return self._sweeps
 
     def open_pipelines(self) -> Pipelines:
-        """The services of pipelines."""
+        """The service for pipelines."""
         from ..services.pipelines.requests import Pipelines
 
         return Pipelines(self.open().store, self.settings, self.root)
 
     def wake(self) -> None:
-        """Start the service where none lives, because a person asked for something."""
+        """Start the background service if none is running, at a user's request."""
         from ..services.process.launch import ensure_service
 
         self._started_at = time.monotonic()
         ensure_service(self.settings)
 
     def revive(self) -> None:
-        """Start the service where work or a schedule waits for one, not more often than now and then.
+        """Restart the background service if work or a schedule waits for it, at most every ``RETRY_SECONDS``.
 
-        It may have died in the middle of its work, or the machine may have been started anew.
+        It may have died, or the machine may have rebooted.
         """
         sweeps = self._sweeps
         if time.monotonic() - self._started_at < RETRY_SECONDS:
@@ -96,7 +96,7 @@ class Backend:
             log.warning("Work or a schedule waits for the service of jupyter-mlops, which does not run; it is started")
 
     def is_busy(self) -> bool:
-        """Whether the service runs something, or is about to; opens the store where a service lives."""
+        """Whether the background service has work; opens the store if the service is running."""
         if not Layout(Path(self.settings.data_dir)).lock.exists():
             return False
         from ..services.process.launch import has_work, is_running

@@ -1,7 +1,7 @@
 """Shows the embedded MLflow inside JupyterLab, behind Jupyter's own authentication.
 
-What passes through may be larger than memory: answers are handed on piece by piece, no faster than the browser takes
-them, and what is sent lies in a file that has no name until it is known who sent it.
+Bodies may be larger than memory: responses are streamed at the browser's pace, and requests are buffered in an unnamed
+file until the sender is authenticated.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ _RETURN = (
     *("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Length", "Content-Range"),
     *("ETag", "Last-Modified"),
 )
-# to connect, and between two pieces: the whole takes as long as it takes
+# seconds to connect, and between two chunks
 _CONNECT_TIMEOUT = 5.0
 _TIMEOUT = 60.0
 _PIECE = 65_536
 _IN_MEMORY = 1_000_000
-# MLflow's own page works in its tab; it may not lead the browser's window elsewhere, nor be framed by another site
+# MLflow's page must not navigate the browser's window, nor be framed by another site
 _PAGE = "sandbox allow-scripts allow-same-origin allow-forms allow-popups allow-downloads; frame-ancestors 'self'"
-# artifacts are written by notebooks: shown from here they would act as this page's own scripts
+# notebooks write artifacts: unsandboxed, their scripts would run in Jupyter's origin
 _SANDBOX = "sandbox"
 _ASSETS = "static-files/"
-# what MLflow only looks up although it takes it as POST; whole addresses, so that nothing else can be meant by one
+# reads that MLflow takes as POST; matched as whole paths
 _SEARCHES = re.compile(
     r"graphql|(ajax-)?api/[23]\.0/?mlflow/(((experiments|runs|logged-models|datasets|issues|traces|prompt-optimization/jobs)"
     r"/search)|experiments/search-datasets|registered-models/get-latest-versions|"
@@ -50,44 +50,44 @@ _SEARCHES = re.compile(
 
 @web.stream_request_body
 class MlflowProxyHandler(Boundary):
-    """Passes requests on with the token that the embedded server asks for."""
+    """Forwards requests with the embedded server's token."""
 
     _sent: SpooledTemporaryFile[bytes] | None = None
     _size = 0
 
     async def prepare(self) -> None:
-        """Take nothing from those who are not signed in.
+        """Refuse bodies of users who are not signed in.
 
         Raises:
-            HTTPError: nobody is.
+            HTTPError: no user is signed in.
         """
         await super().prepare()
         if self.request.method not in ("GET", "HEAD") and not self.current_user:
             raise web.HTTPError(403)
 
     def data_received(self, chunk: bytes) -> None:
-        """Keep a piece of the request's body; Jupyter's ``max_body_size`` limits the whole."""
+        """Buffer a chunk of the request's body; Jupyter's ``max_body_size`` limits the total."""
         if self._sent is None:
-            # not where the system keeps temporary files, which may be memory
+            # the system's temporary folder may be in memory
             folder = str(self.backend.settings.data_path)
             self._sent = SpooledTemporaryFile(_IN_MEMORY, dir=folder)  # noqa: SIM115
         self._sent.write(chunk)
         self._size += len(chunk)
 
     def on_finish(self) -> None:
-        """Let go of the request's body."""
+        """Drop the request's body."""
         if self._sent is not None:
             self._sent.close()
         super().on_finish()
 
     def check_xsrf_cookie(self) -> None:
-        """MLflow's own scripts send no token; where a request came from is checked instead.
+        """Check the request's origin, as MLflow's scripts send no token.
 
         Raises:
-            ForbiddenError: another site sent it.
+            ForbiddenError: the request comes from another site.
         """
         if self.request.method in ("GET", "HEAD") or not hasattr(self, "_jupyter_current_user"):
-            # before anybody knows who asks, tornado calls it; Jupyter does so again when that is known
+            # tornado calls this before authentication, Jupyter again after it
             return
         site = self.request.headers.get("Sec-Fetch-Site")
         source = self.request.headers.get("Origin") or self.request.headers.get("Referer")
@@ -98,13 +98,13 @@ class MlflowProxyHandler(Boundary):
     @web.authenticated
     @authorized("read", "mlops")
     async def get(self, path: str | None = None) -> None:
-        """Pass it on."""
+        """Forward the request."""
         await self._forward(path)
 
     @web.authenticated
     async def post(self, path: str | None = None) -> None:
-        """Pass it on: a search is a read, though MLflow takes it by this verb."""
-        # what is asked for is what is sent on, not what tornado made of it
+        """Forward the request; MLflow's searches need read permission only."""
+        # the raw path, which is what is forwarded, not tornado's decoded one
         asked = self.request.path.partition(f"{self.base_url}mlops/mlflow/")[2]
         await (self._search(path) if _SEARCHES.fullmatch(asked) else self._change(path))
 
@@ -119,31 +119,31 @@ class MlflowProxyHandler(Boundary):
     @web.authenticated
     @authorized("write", "mlops")
     async def put(self, path: str | None = None) -> None:
-        """Pass it on."""
+        """Forward the request."""
         await self._forward(path)
 
     @web.authenticated
     @authorized("write", "mlops")
     async def patch(self, path: str | None = None) -> None:
-        """Pass it on."""
+        """Forward the request."""
         await self._forward(path)
 
     @web.authenticated
     @authorized("write", "mlops")
     async def delete(self, path: str | None = None) -> None:
-        """Pass it on."""
+        """Forward the request."""
         await self._forward(path)
 
     async def _forward(self, path: str | None) -> None:
         if path is None:
-            # the interface asks for its parts by relative addresses
+            # MLflow's page uses relative addresses
             self.redirect(self.request.path + "/")
             return
-        # an import of 0.1 s that a server which shows no MLflow does not need
+        # imported late: it takes 0.1 s
         import httpx
 
         timeout = httpx.Timeout(_TIMEOUT, connect=_CONNECT_TIMEOUT)
-        # nothing of the environment's proxies; without certificates, which are not asked for on this machine
+        # no proxies, and no certificates on the loopback interface
         async with httpx.AsyncClient(trust_env=False, verify=False, timeout=timeout) as client:  # noqa: S501
             try:
                 answer = await client.send(self._request(client), stream=True)
@@ -161,11 +161,11 @@ class MlflowProxyHandler(Boundary):
 
     def _request(self, client: httpx.AsyncClient) -> httpx.Request:
         server = self._server()
-        # as it was asked for: names of artifacts may hold what an address cannot
+        # the raw path: decoded artifact names may be invalid in addresses
         path = self.request.path.partition(f"{self.base_url}mlops/mlflow/")[2]
         query = f"?{self.request.query}" if self.request.query else ""
         headers = {name: self.request.headers[name] for name in _FORWARD if name in self.request.headers}
-        # Jupyter compresses what goes to the browser
+        # Jupyter compresses the response itself
         headers |= {"Authorization": f"Bearer {server['token']}", "Accept-Encoding": "identity"}
         if self._sent is not None:
             headers["Content-Length"] = str(self._size)
@@ -184,7 +184,7 @@ class MlflowProxyHandler(Boundary):
         for name in _RETURN:
             if name in answer.headers:
                 self.set_header(name, answer.headers[name])
-        # Jupyter would call everything JSON
+        # APIHandler's default is JSON
         kind = answer.headers.get("Content-Type", "application/octet-stream")
         self.set_header("Content-Type", kind)
         self.set_header("X-Content-Type-Options", "nosniff")
@@ -194,11 +194,11 @@ class MlflowProxyHandler(Boundary):
                 self.write(piece)
                 await self.flush()
         except StreamClosedError:
-            # the browser wants no more
+            # the browser closed the connection
             return
         except httpx.HTTPError as error:
             self.log.warning("MLflow ended in the middle of an answer: %s", error)
-            # what came must not look whole
+            # a truncated response must not look complete
             self.detach().close()
             return
         finally:
@@ -217,7 +217,7 @@ class MlflowProxyHandler(Boundary):
 
     @property
     def content_security_policy(self) -> str:
-        """Set with each answer instead."""
+        """Default; each answer sets its own."""
         return "frame-ancestors 'self'"
 
 
@@ -228,18 +228,18 @@ async def _pieces(sent: SpooledTemporaryFile[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _check_who_answers(event: str, info: dict[str, Any]) -> None:
-    """Send nothing, the token least of all, to another user's program that has the port of an MLflow which ended.
+    """Send no token to another user's program that took the port of a stopped MLflow.
 
     Raises:
-        UnavailableError: this user's MLflow has not accepted the connection.
+        UnavailableError: this user's MLflow did not accept the connection.
     """
     if event != "connection.connect_tcp.complete":
         return
-    # psutil, which a server that shows no MLflow does not need
-    from ..tracking.server.peer import is_answered_by_us
+    # imports psutil
+    from ..tracking.server.peer import is_accepted_by_same_user
 
     stream = info["return_value"]
-    if not await asyncio.to_thread(is_answered_by_us, stream.get_extra_info("socket")):
+    if not await asyncio.to_thread(is_accepted_by_same_user, stream.get_extra_info("socket")):
         await stream.aclose()
         raise UnavailableError(Message("MLflow is starting, or has ended; try again in a moment."))
 
@@ -248,5 +248,5 @@ def _policy(path: str, kind: str) -> str:
     """Content security policy of an answer; only MLflow's own page may run scripts."""
     if not path:
         return _PAGE
-    # MLflow's own scripts, which may be workers
+    # MLflow's own scripts may run as workers
     return "frame-ancestors 'self'" if path.startswith(_ASSETS) and "html" not in kind else _SANDBOX

@@ -18,7 +18,7 @@ from .handlers import ROUTES
 from .routes import Operation, Route
 
 _FLAG, _NUMBER = {"enum": ["", "0", "1"]}, {"pattern": "^[0-9]{1,9}$"}
-_ASKED: dict[str, dict[str, Any]] = {
+_SCHEMAS: dict[str, dict[str, Any]] = {
     "path": {"maxLength": 4_096},
     **dict.fromkeys(("archived", "deleted"), _FLAG),
     **dict.fromkeys(("older", "newer"), _NUMBER),
@@ -73,10 +73,10 @@ def _operation(operation: Operation) -> dict[str, Any]:
     asked = [("query", name) for name in operation.query] + [("header", name) for name in operation.headers]
     if asked:
         described["parameters"] = [
-            {"name": name, "in": place, "schema": {"type": "string", **_ASKED[name]}} for place, name in asked
+            {"name": name, "in": place, "schema": {"type": "string", **_SCHEMAS[name]}} for place, name in asked
         ]
     if operation.takes is not None:
-        # where all fields have defaults, no body is as good as an empty one
+        # with defaults for all fields, the body may be left out
         required = any(field.required for field in msgspec.structs.fields(operation.takes))
         described["requestBody"] = {"required": required, "content": _json(operation.takes)}
     return described

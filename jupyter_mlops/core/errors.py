@@ -1,14 +1,14 @@
-"""The errors a person can cause or must be told of, each with the HTTP status it becomes.
+"""Errors reported to users, each with its HTTP status.
 
 ::
 
     MlopsError
-    ├── InvalidInputError   400  what was asked for makes no sense as it stands
-    ├── ForbiddenError      403  it exists, but not for this server
+    ├── InvalidInputError   400  the request is invalid
+    ├── ForbiddenError      403  this server must not access it
     ├── NotFoundError       404
-    ├── ConflictError       409  the thing is not in a state that allows it
-    ├── TooManyCallsError    429  it was asked for too often in a short time
-    └── UnavailableError    503  something outside (MLflow, a scheduler) does not answer
+    ├── ConflictError       409  the record's state does not allow it
+    ├── TooManyCallsError    429  too many requests in a short time
+    └── UnavailableError    503  an external service (MLflow, a scheduler) does not answer
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .messages import Message
 
 
 class MlopsError(Exception):
-    """Base of all errors that carry a sentence for a person.
+    """Base of all errors with a message for users.
 
     Args:
         message: one clear sentence, saying what to do where something can be done.
@@ -38,34 +38,34 @@ class MlopsError(Exception):
 
 
 class InvalidInputError(MlopsError):
-    """What was asked for makes no sense as it stands."""
+    """The request is invalid."""
 
     status = 400
 
 
 class ForbiddenError(MlopsError):
-    """It may exist, but this server must not touch it."""
+    """This server must not access it."""
 
     status = 403
 
 
 class NotFoundError(MlopsError):
-    """There is no such thing."""
+    """It does not exist."""
 
     status = 404
 
 
 class ConflictError(MlopsError):
-    """The thing is not in a state that allows what was asked."""
+    """The record's state does not allow the request."""
 
     status = 409
 
 
 class TooManyCallsError(MlopsError):
-    """It was asked for too often in a short time.
+    """Too many requests in a short time.
 
     Args:
-        seconds: after which it may be asked for again.
+        seconds: to wait before the next request.
     """
 
     status = 429
@@ -76,6 +76,6 @@ class TooManyCallsError(MlopsError):
 
 
 class UnavailableError(MlopsError):
-    """Something outside this process does not answer at present."""
+    """An external service does not answer."""
 
     status = 503

@@ -1,4 +1,4 @@
-"""Floor 2: the only place that knows MLflow."""
+"""Tracking in MLflow; no other package uses it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which MLflow is used, and whether it is there. Standard library only: the Jupyter server asks, too."""
+"""The address of the MLflow in use. Standard library only: the Jupyter server imports it too."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ..core.messages import Message
 
 
 def external_uri(setting: str) -> str:
-    """Address of the MLflow that a person runs: the setting, else MLFLOW_TRACKING_URI; empty for the embedded one."""
+    """Address of an external MLflow: the setting, else MLFLOW_TRACKING_URI; empty for the embedded one."""
     return setting or os.environ.get("MLFLOW_TRACKING_URI", "")
 
 
 def check_answers(uri: str) -> None:
-    """Whether something listens at an MLflow address; addresses of files always pass.
+    """Check that a server listens at an MLflow address; file addresses always pass.
 
     Raises:
-        UnavailableError: nothing does.
+        UnavailableError: no server listens.
     """
     if not uri.startswith(("http:", "https:")):
         return

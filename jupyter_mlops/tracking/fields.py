@@ -1,4 +1,4 @@
-"""What MLflow is told of sweeps and runs, as parameters, metrics and tags."""
+"""Parameters, metrics and tags of sweeps and runs in MLflow."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from ..core.sweeps import Sweep
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-PARENT = "mlflow.parentRunId"  # the tag by which MLflow shows one run below another
+PARENT = "mlflow.parentRunId"  # MLflow shows a run below its parent
 _MAX_PARAM = 6000
 
 
 def log_values(
     client: MlflowClient, run: Run, result: RunResult, data: Any, *, defaults: dict[str, Any], environment: str
 ) -> None:
-    """Write a finished run's parameters, metrics and tags, as far as they are not there yet.
+    """Write those parameters, metrics and tags of a finished run that MLflow lacks.
 
     Args:
         client: to write with.
         run: with its child run's id.
         result: how it ended.
-        data: what the child run holds already.
+        data: of the child run in MLflow.
         defaults: of the parameters that the run was given no value for.
         environment: hash of the kernel's package list.
     """
@@ -32,7 +32,7 @@ def log_values(
 
     assert run.mlflow_run_id is not None
     ended = milliseconds(result.ended_at)
-    # a metric of this value is there already: the notebook logged it, or this is a repetition
+    # equal values exist if the notebook logged them, or if this call is a retry
     there = {**data.metrics, **not_finite(data.metrics)}
     fresh = {name: value for name, value in (result.metrics | result.not_finite).items() if there.get(name) != value}
     metrics = [Metric(name, float(value), ended, 0) for name, value in fresh.items()]
@@ -43,7 +43,7 @@ def log_values(
         if name not in data.params:
             params.append(Param(name, text))
         elif data.params[name] != text:
-            # the notebook logged a parameter of this name itself; MLflow keeps the first value
+            # the notebook logged this parameter itself, and MLflow keeps the first value
             tags.append(RunTag(f"mlops.parameter.{name}", text))
     params += [
         Param(name, str(value)[:_MAX_PARAM])
@@ -57,7 +57,7 @@ def log_values(
 
 
 def _costs(run: Run, result: RunResult) -> dict[str, Any]:
-    """What an attempt took, and how its kernel was made; None for what is not known."""
+    """An attempt's resource use and how its kernel started; None if unknown."""
     timing = run.timing or result.timing
     return {
         "peak_memory": result.peak_memory,
@@ -69,7 +69,7 @@ def _costs(run: Run, result: RunResult) -> dict[str, Any]:
 
 
 def log_parameters(client: MlflowClient, run_id: str, parameters: dict[str, Any]) -> None:
-    """Log values as MLflow's parameters, which are texts of limited length."""
+    """Log values as MLflow parameters, cut to MLflow's limit."""
     from mlflow.entities import Param
 
     params = [Param(name, str(value)[:_MAX_PARAM]) for name, value in parameters.items()]
@@ -77,13 +77,13 @@ def log_parameters(client: MlflowClient, run_id: str, parameters: dict[str, Any]
         client.log_batch(run_id, params=params)
 
 
-def below(parent: str) -> dict[str, str]:
+def parent_tag(parent: str) -> dict[str, str]:
     """The tag that makes MLflow show a run below another; none where there is no other."""
     return {PARENT: parent} if parent else {}
 
 
 def sweep_tags(sweep: Sweep) -> dict[str, str]:
-    """Tags that a sweep and each of its runs bear."""
+    """Tags of a sweep and of each of its runs."""
     commit = sweep.git_commit.rstrip("+")
     tags = {
         "mlops.sweep_id": sweep.id,
@@ -110,5 +110,5 @@ def milliseconds(iso: str) -> int:
 
 
 def file_name(name: str) -> str:
-    """A name as one folder's."""
+    """A name as a valid folder name."""
     return "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)

@@ -19,27 +19,26 @@ from ..core.sweeps import Sweep
 from ..environments import packages, recent_packages
 from ..private import private
 from .address import check_answers, external_uri
-from .fields import PARENT, below, file_name, log_parameters, log_values, milliseconds, sweep_tags
-from .registry import Registry, is_there
+from .fields import PARENT, file_name, log_parameters, log_values, milliseconds, parent_tag, sweep_tags
+from .registry import Registry, run_exists
 from .server.process import EmbeddedServer, State
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run as MlflowRun
 
-# an MLflow that is gone must not hold a sweep up: what could not be told is told again later
-# nothing is asked twice by itself: what a slow server made at the first asking would be there twice
-_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
-# kernels inherit this process's environment, and a notebook that logs waits minutes for a server to come back
-_KERNEL_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "120", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "7"}
-# how often as long as a call waited for an answer in vain no other call is made
-_REST = 10.0
-Begun = tuple[str, str]  # experiment and run
+# fail fast: what could not be written is written later. No retries: a slow server would create the run twice
+_CLIENT_TIMEOUTS = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+# kernels inherit this process's environment, but may wait minutes for a server to come back
+_KERNEL_TIMEOUTS = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "120", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "7"}
+# pause after an unanswered call, as a multiple of the time it took
+_BACKOFF = 10.0
+RunKey = tuple[str, str]  # experiment and run
 _STATUS = {"succeeded": "FINISHED", "failed": "FAILED", "stopped": "KILLED", "pruned": "KILLED"}
 
 
 class Tracking:
-    """Writes sweeps and runs to MLflow. Methods block; repeating one changes nothing more.
+    """Writes sweeps and runs to MLflow. Methods block and are idempotent.
 
     Args:
         data_dir: of the embedded MLflow.
@@ -50,21 +49,21 @@ class Tracking:
         self.data = data_dir
         self.external = external_uri(uri)
         self.server = EmbeddedServer(data_dir)
-        self._made: MlflowClient | None = None
+        self._opened: MlflowClient | None = None
         self._lock = threading.RLock()
         self._registry = Registry()
-        self._asked_again_at = 0.0
+        self._retry_at = 0.0
         self._failure = Message("")
         self._logged: set[tuple[str, str]] = set()
-        self._patience = {name: os.environ.get(name, value) for name, value in _KERNEL_PATIENCE.items()}
+        self._patience = {name: os.environ.get(name, value) for name, value in _KERNEL_TIMEOUTS.items()}
 
     # -- life --------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Make MLflow ready to be written to; the embedded server is started and not waited for.
+        """Open MLflow for writing; starts the embedded server without waiting for it.
 
         Raises:
-            UnavailableError: another MLflow was asked for and does not answer.
+            UnavailableError: the external MLflow does not answer.
         """
         if self.external:
             check_answers(self.external)
@@ -73,9 +72,9 @@ class Tracking:
             self.server.ensure()
 
     def keep(self) -> None:
-        """Start the embedded server again where it ended."""
-        # not before the file is made: two that make it at once spoil it
-        if not self.external and self._made is not None:
+        """Restart the embedded server if it ended."""
+        # only once the file exists: two processes creating it at once would corrupt it
+        if not self.external and self._opened is not None:
             self.server.ensure()
 
     def close(self) -> None:
@@ -84,13 +83,13 @@ class Tracking:
             self.server.close()
 
     def info(self) -> tuple[State, str]:
-        """How it stands, and a line on it."""
+        """State of the server, and a message."""
         if self.external:
             return "ready", self.external
         return self.server.state, self.server.message
 
     def urls(self) -> list[str]:
-        """Servers that a worker must be able to reach; the embedded one is waited for until it answers or failed."""
+        """Servers that a worker must be able to reach; waits until the embedded one answers or has failed."""
         if not self.external:
             self.start()
             self.server.wait()
@@ -98,8 +97,8 @@ class Tracking:
 
     def _client(self) -> MlflowClient:
         with self._lock:
-            if self._made is None:
-                os.environ.update(_PATIENCE)
+            if self._opened is None:
+                os.environ.update(_CLIENT_TIMEOUTS)
                 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
                 from mlflow import MlflowClient
 
@@ -110,20 +109,19 @@ class Tracking:
                 if not self.external:
                     client.search_experiments(max_results=1)  # migrates the file
                     _set_wal(file)
-                self._made = client
-            return self._made
+                self._opened = client
+            return self._opened
 
     @contextmanager
     def _mlflow(self, insist: bool = False) -> Iterator[MlflowClient]:
-        """The client; its failures become one that the caller can wait out.
+        """The client, with its errors raised as UnavailableError.
 
-        A server that let a call wait in vain is left alone for a while, so that runs do not wait for it one by one:
-        calls fail at once, with what the last one said.
+        After a call timed out, further calls fail at once for a while, so that runs do not each wait for the timeout.
 
         Args:
-            insist: ask such a server all the same.
+            insist: call even then.
         """
-        if time.monotonic() < self._asked_again_at and not insist:
+        if time.monotonic() < self._retry_at and not insist:
             raise UnavailableError(self._failure)
         client = self._client()
         from mlflow.exceptions import MlflowException
@@ -140,19 +138,19 @@ class Tracking:
                 except UnavailableError as failure:
                     if self.external and _is_unanswered(error):
                         self._failure = failure.message
-                        self._asked_again_at = time.monotonic() + _REST * (time.monotonic() - begun)
+                        self._retry_at = time.monotonic() + _BACKOFF * (time.monotonic() - begun)
                     raise
 
     # -- sweeps ------------------------------------------------------------------------------
 
     def begin_sweep(self, sweep: Sweep) -> tuple[str, str]:
-        """Experiment and parent run of a sweep; made where they are not there.
+        """Experiment and parent run of a sweep; creates what is missing.
 
         Raises:
             UnavailableError: MLflow does not answer.
         """
         self.start()
-        # a person waits for this one
+        # a user waits for this one
         with self._mlflow(insist=not sweep.pipeline_run) as client:
             experiment = self._experiment(client, sweep.experiment)
             query = f"tags.`mlops.sweep_id` = '{sweep.id}' and tags.`mlops.kind` = 'sweep'"
@@ -167,7 +165,7 @@ class Tracking:
                 start_time=milliseconds(sweep.created_at),
                 tags={
                     **sweep_tags(sweep),
-                    **below(sweep.mlflow_parent),
+                    **parent_tag(sweep.mlflow_parent),
                     "mlops.kind": "sweep",
                     "mlops.space": json.dumps(sweep.space),
                 },
@@ -196,14 +194,14 @@ class Tracking:
             if found.lifecycle_stage == "deleted":
                 client.restore_experiment(found.experiment_id)
             return str(found.experiment_id)
-        # MLflow's own default would be a folder below wherever this process happens to stand
+        # MLflow's default would be relative to the working directory
         location = None if self.external else (self.data / "mlartifacts" / file_name(name)).as_uri()
-        # without it MLflow's interface opens on the traces of language models
+        # without it MLflow's interface opens on traces of language models
         kind = {"mlflow.experimentKind": "custom_model_development"}
         return str(client.create_experiment(name, artifact_location=location, tags=kind))
 
     def drop_sweep(self, sweep: Sweep) -> None:
-        """Delete a sweep's runs, as MLflow deletes: they can be restored there.
+        """Delete a sweep's runs; MLflow can restore them.
 
         Raises:
             UnavailableError: MLflow does not answer.
@@ -218,7 +216,7 @@ class Tracking:
 
     # -- pipelines ---------------------------------------------------------------------------
 
-    def begin_pipeline(self, experiment: str, name: str, tags: dict[str, str], parameters: dict[str, Any]) -> Begun:
+    def begin_pipeline(self, experiment: str, name: str, tags: dict[str, str], parameters: dict[str, Any]) -> RunKey:
         """Experiment and run of a pipeline's run, below which its steps stand; made where they are not there.
 
         Args:
@@ -249,22 +247,22 @@ class Tracking:
             UnavailableError: MLflow does not answer.
         """
         with self._mlflow() as client:
-            if is_there(client, run_id):
+            if run_exists(client, run_id):
                 client.set_terminated(run_id, _STATUS[state], milliseconds(ended_at))
 
     def drop_runs(self, run_ids: Collection[str]) -> None:
-        """Delete runs, as MLflow deletes; those that are gone already stay so.
+        """Delete those runs that still exist; MLflow can restore them.
 
         Raises:
             UnavailableError: MLflow does not answer.
         """
         with self._mlflow() as client:
             for run_id in run_ids:
-                if is_there(client, run_id):
+                if run_exists(client, run_id):
                     _delete(client, client.get_run(run_id))
 
     def linked_to_model(self, run_ids: Collection[str]) -> set[str]:
-        """Those of some runs that a registered model comes from, be it from a run below them.
+        """The runs among these that registered models come from, directly or through a child run.
 
         Raises:
             UnavailableError: MLflow does not answer.
@@ -298,7 +296,7 @@ class Tracking:
             return str(made.info.run_id)
 
     def drop_others(self, sweep: Sweep, run: Run) -> None:
-        """Delete child runs of a run that are not its own: a server that did not answer may have made one yet.
+        """Delete a run's surplus child runs, which a server that timed out may have created.
 
         Raises:
             UnavailableError: MLflow does not answer.
@@ -307,34 +305,34 @@ class Tracking:
             _drop_children(client, sweep, run.id, but=run.mlflow_run_id)
 
     def kernel_env(self, sweep: Sweep, run: Run, mlflow_run_id: str | None, owns_runs: bool) -> dict[str, str]:
-        """Environment by which plain ``mlflow`` calls of a notebook reach the sweep.
+        """Environment that attaches a notebook's plain ``mlflow`` calls to the sweep.
 
         Args:
             sweep: of the run.
             run: about to be executed.
             mlflow_run_id: its child run; None where MLflow did not answer.
-            owns_runs: whether the notebook chooses experiment, server or runs itself; then it is given
-                no run, and the metrics of what it starts are read from the kernel.
+            owns_runs: whether the notebook chooses experiment, server or runs itself; then it gets no run, and
+                the metrics of the runs it starts are read from the kernel.
         """
         owner = mlflow_run_id or run.id
         env = {
             **self._patience,
             "MLFLOW_DISABLE_TELEMETRY": "true",
-            # runs that the notebook starts itself bear these, in whichever experiment or server it chooses
+            # tags of the runs that the notebook starts itself, in any experiment or server
             "MLFLOW_RUN_CONTEXT": json.dumps({PARENT: owner, "mlops.owner": owner}),
             "MLOPS_MLFLOW_OWNER": owner,
-            # by name: a server of its own knows another one, or none, by our number
+            # by name: ids differ between servers
             "MLFLOW_EXPERIMENT_NAME": sweep.experiment,
         }
         if mlflow_run_id is None:
             file = self.data / "runs" / run.id / "mlflow-offline.sqlite"
             return {**env, "MLFLOW_TRACKING_URI": f"sqlite:///{file}"}
-        # no token: MLflow would send it to any server that the notebook turns to; ours knows whose kernel this is
+        # no token: MLflow would send it to any server the notebook uses; ours identifies the user by the connection
         env["MLFLOW_TRACKING_URI"] = self.external or self.server.uri
         return env if owns_runs else {**env, "MLFLOW_RUN_ID": mlflow_run_id}
 
     def finish_run(self, sweep: Sweep, run: Run, result: RunResult, directory: Path) -> dict[str, float]:
-        """Write all of a finished attempt to its child run.
+        """Write a finished attempt to its child run.
 
         Args:
             sweep: of the run.
@@ -371,7 +369,7 @@ class Tracking:
             return
         from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
-        # the client would read the whole run again to learn what it has just told us
+        # the client would fetch the run again for its artifact address
         LocalArtifactRepository(child.info.artifact_uri).log_artifact(str(file))
 
     def _environment(self, client: MlflowClient, sweep: Sweep) -> str:
@@ -388,7 +386,7 @@ class Tracking:
 
 
 def _is_unanswered(error: BaseException | None) -> bool:
-    """Whether an exception comes from a connection, not from what a server answered."""
+    """Whether an exception comes from the connection, not from the server's answer."""
     while error is not None and not isinstance(error, OSError):
         error = error.__cause__ or error.__context__
     return error is not None
@@ -412,7 +410,7 @@ def _delete(client: MlflowClient, run: MlflowRun) -> None:
 
 
 def _make_database(file: Path, artifacts: Path) -> None:
-    """Make MLflow's file beside its place: whoever is killed in the middle must not leave one that is half made."""
+    """Create MLflow's database under a temporary name, so that a kill leaves no half-made file."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     beside = file.with_name(f"{file.name}.new")
@@ -426,7 +424,7 @@ def _make_database(file: Path, artifacts: Path) -> None:
 
 
 def _set_wal(file: Path) -> None:
-    # the mode stays with the file; MLflow leaves SQLite's default, in which readers block the writer
+    # persists in the file; in SQLite's default mode readers block the writer
     connection = sqlite3.connect(file)
     try:
         connection.execute("PRAGMA journal_mode=WAL")

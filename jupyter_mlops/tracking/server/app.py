@@ -1,8 +1,8 @@
-"""The embedded MLflow server: one process, this machine only, for its own user only.
+"""The embedded MLflow server: one process, for its own user on this machine only.
 
-As it comes MLflow asks nobody who they are, and on a shared machine every user can reach its port.
-JupyterLab shows a token. Kernels hold none: MLflow's client would send it to whichever server a notebook turns to,
-and an address with the token in it would be printed into outputs. They are known by the user who opened the connection.
+MLflow itself authenticates nobody, and on a shared machine every user can reach its port. JupyterLab authenticates with
+a token. Kernels have none: MLflow's client would send it to any server a notebook uses, and an address with the token
+would be printed into outputs. They are identified by the user who opened the connection.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .peer import is_ours
-from .process import HANDED_DOWN
+from .peer import is_same_user
+from .process import STARTUP_VARIABLE
 
 LONELY_SECONDS = 120.0
 _POLL_SECONDS = 5.0
@@ -27,7 +27,7 @@ _REFUSAL = b"This MLflow answers JupyterLab, and MLflow's clients of the user wh
 
 
 class Guard:
-    """ASGI middleware that lets in who has the token, and MLflow's clients of the user that it runs as."""
+    """ASGI middleware that admits holders of the token, and MLflow clients of the same user."""
 
     def __init__(self, app: Any, token: str) -> None:
         self.app = app
@@ -47,14 +47,14 @@ class Guard:
         headers = dict(scope["headers"])
         if hmac.compare_digest(headers.get(b"authorization", b""), self.wanted):
             return True
-        # the user's browser runs as this user, too, for whichever page; no page can name itself so to another site
+        # any web page in the user's browser connects as this user, but cannot set this header
         if not headers.get(b"user-agent", b"").lower().startswith(b"mlflow-"):
             return False
-        return await asyncio.to_thread(is_ours, tuple(scope["client"]), tuple(scope["server"]))
+        return await asyncio.to_thread(is_same_user, tuple(scope["client"]), tuple(scope["server"]))
 
 
-def _end_when_lonely(lock: Path) -> None:
-    """End the process once no service has lived for a while; a service that was killed comes back."""
+def _exit_when_orphaned(lock: Path) -> None:
+    """Exit after a while without a service; a killed service may come back."""
     alone_since: float | None = None
     while True:
         time.sleep(_POLL_SECONDS)
@@ -70,14 +70,11 @@ def _end_when_lonely(lock: Path) -> None:
 
 
 def main() -> None:
-    """Entry of the process.
-
-    Token and listening socket come in its environment, which other users cannot read, as they can a command line.
-    """
+    """Entry point; token and socket come in the environment, as other users can read command lines."""
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
     options = parser.parse_args()
-    descriptor, token = os.environ.pop(HANDED_DOWN).split()
+    descriptor, token = os.environ.pop(STARTUP_VARIABLE).split()
     os.umask(0o077)
     os.environ.update(
         {
@@ -89,12 +86,12 @@ def main() -> None:
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         }
     )
-    threading.Thread(target=_end_when_lonely, args=[options.data / "service.lock"], daemon=True).start()
+    threading.Thread(target=_exit_when_orphaned, args=[options.data / "service.lock"], daemon=True).start()
 
     import uvicorn
     from mlflow.server.fastapi_app import app
 
-    # without proxy headers: they would let anybody say from where a connection comes
+    # proxy headers would let clients forge the address they connect from
     config = uvicorn.Config(Guard(app, token), proxy_headers=False, log_level="warning", access_log=False)
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(descriptor))])
 

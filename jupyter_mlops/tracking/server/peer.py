@@ -1,4 +1,4 @@
-"""Which user has the other end of a connection on this machine: the operating system says, not the other end."""
+"""The user at the other end of a local connection, according to the operating system."""
 
 from __future__ import annotations
 
@@ -26,43 +26,41 @@ _ANSWER = struct.Struct("=BBxx48s12xII")
 _POLL_SECONDS = 0.02
 
 
-def is_ours(end: Address, other: Address) -> bool:
-    """Whether one end of an IPv4 connection belongs to the user that this process runs as.
-
-    What cannot be found out counts as no.
+def is_same_user(end: Address, other: Address) -> bool:
+    """Whether one end of an IPv4 connection belongs to this process's user; False if unknown.
 
     Args:
-        end: the end to look at, address and port; a process must have it open.
+        end: the end to check, address and port; a process must have it open.
         other: the opposite end.
     """
     if sys.platform == "linux":
         try:
-            return _diagnosed(end, other)
+            return _owned_by_netlink(end, other)
         except OSError:
-            # a sandbox that does not answer such questions
-            return _owned(end, other)
-    return _owned(end, other)
+            # a sandbox may forbid netlink
+            return _owned_by_psutil(end, other)
+    return _owned_by_psutil(end, other)
 
 
-def is_answered_by_us(connection: socket.socket, seconds: float = 5.0) -> bool:
-    """Whether a server of this user has accepted a connection; waits until one has, at most some seconds.
+def is_accepted_by_same_user(connection: socket.socket, seconds: float = 5.0) -> bool:
+    """Whether a server of this user accepts a connection within some seconds.
 
-    A connection that waits for its server to accept it has no owner yet, even where it can be written to.
+    Until the server accepts it, the connection can be written to but has no owner.
     """
     deadline = time.monotonic() + seconds
     here, there = connection.getsockname(), connection.getpeername()
-    while not is_ours(there, here):
+    while not is_same_user(there, here):
         if time.monotonic() > deadline:
             return False
         time.sleep(_POLL_SECONDS)
     return True
 
 
-def _diagnosed(end: Address, other: Address) -> bool:
-    """By asking Linux for the one connection, in some 20 microseconds.
+def _owned_by_netlink(end: Address, other: Address) -> bool:
+    """Look the connection up through netlink, in about 20 microseconds.
 
     Raises:
-        OSError: it is not to be asked.
+        OSError: netlink is not available.
     """
     ends = _ENDS.pack(end[1], other[1], socket.inet_aton(end[0]), socket.inet_aton(other[0]))
     question = _QUESTION.pack(socket.AF_INET, socket.IPPROTO_TCP, 0, _ANY_STATE) + ends + b"\0" * 4 + _NO_COOKIE
@@ -71,17 +69,17 @@ def _diagnosed(end: Address, other: Address) -> bool:
         netlink.send(_HEADER.pack(_HEADER.size + len(question), _SOCK_DIAG_BY_FAMILY, _REQUEST, 0, 0) + question)
         answer = netlink.recv(4096)
     if _HEADER.unpack_from(answer)[1] != _SOCK_DIAG_BY_FAMILY:
-        # an error: there is no such connection, or this Linux was built without the answer
-        return _owned(end, other)
+        # an error: no such connection, or a kernel without this feature
+        return _owned_by_psutil(end, other)
     family, state, found, user, inode = _ANSWER.unpack_from(answer, _HEADER.size)
-    # an end that no process has open is written as root's, with inode 0: not accepted yet, or closed.
-    # Where there is no such connection, Linux may name a listener
+    # a connection not yet accepted, or closed, shows as root's with inode 0;
+    # for one that does not exist Linux may return a listener
     is_open = (family, state, found[: _ENDS.size]) == (socket.AF_INET, _ESTABLISHED, ends) and inode != 0
     return is_open and user == os.geteuid()
 
 
-def _owned(end: Address, other: Address) -> bool:
-    """By the connections of this user's processes: slower, and the same everywhere."""
+def _owned_by_psutil(end: Address, other: Address) -> bool:
+    """Search this user's processes: slower, but portable."""
     for process in psutil.process_iter():
         try:
             if process.uids().effective != os.geteuid():

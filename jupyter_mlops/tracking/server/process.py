@@ -18,18 +18,18 @@ import psutil
 
 from ...core.processes import PYTHON
 from ...private import private, write_private
-from .peer import is_answered_by_us
+from .peer import is_accepted_by_same_user
 
 State = Literal["off", "starting", "ready", "failed"]
 START_SECONDS = 90.0
-# environment variable of the server's process: file descriptor of its listening socket, and its token
-HANDED_DOWN = "JUPYTER_MLOPS_MLFLOW"
+# environment variable with the descriptor of the listening socket and the token
+STARTUP_VARIABLE = "JUPYTER_MLOPS_MLFLOW"
 
 
 class EmbeddedServer:
-    """One server a data folder. Its port stays the same over restarts where it can; each start has a token of its own.
+    """One server per data folder, with a stable port if possible and a new token at each start.
 
-    The service holds the listening socket too, so that no other program gets the port while MLflow is restarted.
+    The service keeps the listening socket open, so that no other program takes the port during a restart.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -48,7 +48,7 @@ class EmbeddedServer:
         return f"http://127.0.0.1:{self.port}"
 
     def ensure(self) -> None:
-        """Start the server where it does not live, without waiting for it."""
+        """Start the server if it is not running, without waiting for it."""
         with self._lock:
             if self.state in ("starting", "ready") and self._alive():
                 return
@@ -58,7 +58,7 @@ class EmbeddedServer:
             threading.Thread(target=self._wait, daemon=True, name="mlflow-start").start()
 
     def wait(self) -> None:
-        """Wait until a server that was started answers, or has failed to."""
+        """Wait until a starting server answers or has failed."""
         while self.state == "starting":
             time.sleep(0.1)
 
@@ -85,7 +85,7 @@ class EmbeddedServer:
                 start_new_session=True,
                 pass_fds=[listening.fileno()],
                 cwd=self.data,
-                env=os.environ | {HANDED_DOWN: f"{listening.fileno()} {token}"},
+                env=os.environ | {STARTUP_VARIABLE: f"{listening.fileno()} {token}"},
             )
         write_private(self.file, {"port": self.port, "token": token, "pid": self._process.pid})
 
@@ -94,13 +94,13 @@ class EmbeddedServer:
             try:
                 self._listening = socket.create_server(("127.0.0.1", self.port))
             except OSError:
-                # another program has the port by now
+                # another program took the port
                 self._listening = socket.create_server(("127.0.0.1", 0))
             self.port = self._listening.getsockname()[1]
         return self._listening
 
     def _stop_listening(self) -> None:
-        """Have clients refused at once instead of waiting for a server that does not come."""
+        """Close the socket, so that clients are refused instead of waiting."""
         if self._listening is not None:
             self._listening.close()
             self._listening = None
@@ -122,7 +122,7 @@ class EmbeddedServer:
         with contextlib.closing(connection):
             try:
                 connection.connect()
-                if not is_answered_by_us(connection.sock):
+                if not is_accepted_by_same_user(connection.sock):
                     return False
                 connection.request("GET", "/health", headers={"Authorization": f"Bearer {known['token']}"})
                 return connection.getresponse().status == 200
@@ -140,7 +140,7 @@ class EmbeddedServer:
             command = process.cmdline()
             living = process.uids().real == os.getuid() and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
-            # gone, or the number is by now another user's process
+            # gone, or the id belongs to another user's process by now
             return False
         return living and "jupyter_mlops.tracking.server.app" in command and str(self.data) in command
 
