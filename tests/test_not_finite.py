@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from conftest import Service
+from pipeline_helpers import PipelineService
 
 from jupyter_mlops.cli.tables import best_first, run_details, runs_table
 from jupyter_mlops.core.errors import InvalidInputError
@@ -17,7 +18,7 @@ from jupyter_mlops.core.notebook.declared import read_parameters
 from jupyter_mlops.core.runs import Run
 from jupyter_mlops.core.search.space import parse_field
 from jupyter_mlops.core.states import RunState
-from jupyter_mlops.core.sweeps import Objective, SweepChange
+from jupyter_mlops.core.sweeps import Objective, Sweep, SweepChange
 from jupyter_mlops.services.sweeps.planner import best_run
 
 INFINITE = "import mlflow\nodd = {1: 1.0, 2: float('inf'), 3: -float('inf'), 4: float('nan'), 5: 2.0}[n]\n"
@@ -84,3 +85,20 @@ def test_a_text_that_reads_so_stays_a_text() -> None:
     assert parse_field('["inf"]', untyped) == ["inf"]
     with pytest.raises(InvalidInputError, match="write it in quotes where a text is meant"):
         parse_field("inf", untyped)
+
+
+def test_a_step_that_refers_to_one_is_told_that_it_is_not_finite(piped: PipelineService) -> None:
+    """It was told that the earlier step left no such metric, which the run's page showed."""
+    piped.notebook("train.ipynb", "a = 1", "auc = float('nan')")
+    piped.notebook("after.ipynb", "a = 1")
+    text = "steps:\n  train: {notebook: train.ipynb}\n  after: {notebook: after.ipynb, when: train.auc > 0.7}\n"
+    _, steps = piped.run(piped.promote(text))
+    assert "“auc” of “train” is NaN, which is no finite number" in steps["after"].message
+
+
+@pytest.mark.parametrize("value", [sys.float_info.max, -sys.float_info.max, math.inf, math.nan])
+def test_a_best_value_of_an_earlier_version_that_is_not_finite_is_none(value: float) -> None:
+    kept = {"id": "s", "name": "s", "path": "/a.ipynb", "notebook_hash": "", "best_run_id": "r", "best_value": value}
+    sweep = msgspec.convert(kept, Sweep)
+    assert (sweep.best_run_id, sweep.best_value) == (None, None)
+    assert msgspec.convert(kept | {"best_value": 0.5}, Sweep).best_run_id == "r"

@@ -8,7 +8,7 @@ from msgspec import Meta
 from msgspec.structs import force_setattr
 
 from .record import FilePath, Integer, Name, Names, Record, Seconds, Text
-from .runs import Kernelspec, RunExtras
+from .runs import Kernelspec, RunExtras, not_finite
 from .states import SweepState
 
 # fields of a space by parameter name
@@ -245,3 +245,10 @@ class Sweep(Compared, frozen=True, kw_only=True):
     mlflow_run_id: str | None = None
     message: str = ""
     revision: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # an earlier version stored infinity as MLflow writes it, as the best value
+        if self.best_value is not None and not_finite({"best": self.best_value}):
+            force_setattr(self, "best_value", None)
+            force_setattr(self, "best_run_id", None)

@@ -34,6 +34,12 @@ Outputs = Mapping[str, Mapping[str, Any]]
 Path = tuple[str | int, ...]
 
 
+class NotFinite(NamedTuple):
+    """Stands among a step's outputs for a metric that is no number to go on with: NaN, Infinity or -Infinity."""
+
+    value: str
+
+
 class Reference(NamedTuple):
     """What a text refers to; ``step`` is empty for a parameter of the pipeline."""
 
@@ -171,7 +177,18 @@ def look_up(reference: Reference, parameters: Mapping[str, Any], outputs: Output
         raise InvalidInputError(
             Message("{who} “{source}” left no “{name}”; it left {left}.", who=who, source=source, name=name, left=left)
         )
-    return outputs[source][name]
+    found = outputs[source][name]
+    if isinstance(found, NotFinite):
+        raise InvalidInputError(
+            Message(
+                "{who} “{name}” of “{source}” is {value}, which is no finite number.",
+                who=who,
+                name=name,
+                source=source,
+                value=found.value,
+            )
+        )
+    return found
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

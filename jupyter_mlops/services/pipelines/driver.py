@@ -16,9 +16,9 @@ from ...core.errors import ConflictError, MlopsError, NotFoundError, Unavailable
 from ...core.messages import Message
 from ...core.pipelines.conditions import Condition
 from ...core.pipelines.definition import Step
-from ...core.pipelines.order import edges
+from ...core.pipelines.order import edges, references_of
 from ...core.pipelines.records import LogLine, PipelineRun, StepRun
-from ...core.pipelines.references import SCHEDULED_TIME
+from ...core.pipelines.references import SCHEDULED_TIME, NotFinite
 from ...core.record import MAX_SECONDS, now
 from ...core.runs import RunError
 from ...core.states import STEP_OVER, SWEEP_OVER, PipelineRunState, StepState
@@ -219,7 +219,7 @@ class PipelineDriver:
         return moved
 
     def _begin_step(self, name: str, definition: Step, step: StepRun) -> None:
-        outputs = self._outputs()
+        outputs = self._outputs(definition)
         try:
             condition = Condition(definition.when) if definition.when else None
             if condition and not condition.holds(outputs, self.run.parameters, name):
@@ -285,8 +285,16 @@ class PipelineDriver:
             message=f"Taken from run {number}: nothing that it depends on has changed",
         )
 
-    def _outputs(self) -> dict[str, dict[str, Any]]:
-        return {name: step.outputs for name, step in self._steps.items() if step.state in _GOOD}
+    def _outputs(self, definition: Step) -> dict[str, dict[str, Any]]:
+        """By step what it handed on, with the metrics that ``definition`` refers to and that are not finite."""
+        outputs = {name: dict(step.outputs) for name, step in self._steps.items() if step.state in _GOOD}
+        for source, name in references_of(definition):
+            if source in outputs and name not in outputs[source]:
+                # retention may have removed the run
+                with contextlib.suppress(NotFoundError):
+                    not_finite = self.store.runs.get(self._steps[source].notebook_run).not_finite
+                    outputs[source] |= {name: NotFinite(not_finite[name])} if name in not_finite else {}
+        return outputs
 
     # -- a step's attempt ------------------------------------------------------------------------
 
