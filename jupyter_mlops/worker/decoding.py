@@ -1,7 +1,7 @@
-"""What a text says in the codes in which programs write bytes: escapes of source and JSON, of addresses, of HTML and of
-terminals; hexadecimal, base32, base64 and lists of numbers.
+"""Decodes the encodings in which programs show text: escapes of source code and JSON, URLs, HTML and terminals;
+hexadecimal, base32, base64 and lists of numbers.
 
-Texts are bytes in UTF-8 here. Each code gives views: what the text says, and where in the text each part of it stands.
+Texts are UTF-8 bytes here. Each encoding yields views: the decoded text, and a map of its positions to the source.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _CONTROLS = {b"a": b"\a", b"b": b"\b", b"e": b"\x1b", b"f": b"\f", b"n": b"\n", 
 
 @dataclass(frozen=True)
 class View:
-    """What a text says in one code.
+    """A text decoded from one encoding.
 
     Attributes:
-        data: that, decoded.
-        source: the begin and end in the text of a begin and end in ``data``.
+        data: the decoded text.
+        source: maps a begin and end in ``data`` to those in the source.
     """
 
     data: bytes
@@ -47,16 +47,16 @@ class View:
 
 
 def utf8(text: str) -> bytes:
-    """A text in UTF-8, also where it holds halves of surrogate pairs."""
+    """Encode in UTF-8, allowing lone surrogates."""
     return text.encode("utf-8", "surrogatepass")
 
 
 class Code:
-    """A way to write single characters; what is not written in it stands for itself.
+    """An escape encoding; characters that are not escaped stand for themselves.
 
     Args:
-        pattern: what is written in it.
-        meaning: what a match stands for.
+        pattern: matches an escape.
+        meaning: decodes a match.
     """
 
     def __init__(self, pattern: bytes, meaning: Callable[[bytes], bytes]) -> None:
@@ -64,19 +64,19 @@ class Code:
         self._meaning = lru_cache(maxsize=4096)(meaning)
 
     def view(self, data: bytes) -> View | None:
-        """What the text says; None where it is the text itself."""
+        """The decoded text, None if it contains no escapes."""
         meaning = self._meaning
         decoded = self._pattern.sub(lambda match: meaning(match[0]), data)
         return None if decoded == data else View(decoded, _Places(self, data).source)
 
     def parts(self, data: bytes) -> Iterator[tuple[int, int, int]]:
-        """What is written in the code: begin and end in the text, length of what it stands for."""
+        """The escapes: begin and end in the text, and decoded length."""
         for match in self._pattern.finditer(data):
             yield match.start(), match.end(), len(self._meaning(match[0]))
 
 
 class _Places:
-    """Where in a text each part of what it says stands; computed when a first place is looked up."""
+    """Maps decoded positions to source positions; computed on first use."""
 
     def __init__(self, code: Code, data: bytes) -> None:
         self._code = code
@@ -92,7 +92,7 @@ class _Places:
         return begins, parts
 
     def _place(self, index: int) -> tuple[int, int]:
-        """The begin and end in the text of one decoded byte."""
+        """Begin and end in the source of one decoded byte."""
         begins, parts = self._parts
         at = bisect_right(begins, index) - 1
         begin, end, length = parts[at]
@@ -104,7 +104,7 @@ class _Places:
 
 
 def _escaped(token: bytes, wide: bool) -> bytes:
-    """A backslash and what follows it, in Python, JSON, C, JavaScript or a shell."""
+    """Decode a backslash escape of Python, JSON, C, JavaScript or a shell."""
     kind, digits = token[1:2], token[2:].strip(b"{}").decode(errors="replace")
     if kind == b"N" and digits:
         try:
@@ -128,7 +128,7 @@ def _percent(token: bytes) -> bytes:
 
 
 def _reference(token: bytes) -> bytes:
-    """HTML's names and numbers of characters."""
+    """Decode an HTML character reference."""
     if token[1:2] != b"#":
         return html.unescape(token.decode()).encode()
     digits = token[2:].rstrip(b";")
@@ -148,16 +148,16 @@ CODES = (
     Code(rb"&(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|[a-zA-Z]\w{1,30});?", _reference),
     Code(COLOURS.pattern.encode(), lambda _: b""),
 )
-# what forms are sent as; only a space is written in another way
+# URL-encoded forms write a space as +
 FORM = Code(_PERCENT + rb"|\+", _percent)
 
 
 def digit_views(data: bytes) -> Iterator[View]:
-    """What the text says in hexadecimal, base32, base64 and decimal numbers, whatever separates the digits.
+    """The text decoded as hexadecimal, base32, base64 and decimal numbers, ignoring separators.
 
-    In base32 and base64 bytes share digits, so each place at which a first byte can begin is tried.
+    Base32 and base64 are decoded at each possible offset, because bytes share digits.
     """
-    # as long as it was, so that places stay
+    # keeps the length, so that positions stay valid
     yield from _views(data.replace(b"0x", b"  "), _HEX, 4, unhexlify)
     yield from _views(data, _BASE32, 5, _base32)
     yield from _views(data, _BASE64, 6, lambda digits: a2b_base64(digits.translate(_FROM_URLSAFE)))
@@ -185,7 +185,7 @@ def _views(data: bytes, alphabet: bytes, bits: int, decode: Callable[[bytes], by
 
 
 class _Digits:
-    """The characters of a text that are digits, and where they stand."""
+    """The digits in a text, and their positions."""
 
     def __init__(self, data: bytes, alphabet: bytes) -> None:
         self._data = data
@@ -195,7 +195,7 @@ class _Digits:
 
     @cached_property
     def _counts(self) -> list[int]:
-        """How many stand before each chunk of the text."""
+        """Number of digits before each chunk of the text."""
         lengths = (
             len(self._data[begin : begin + _CHUNK].translate(None, self._others))
             for begin in range(0, len(self._data), _CHUNK)
@@ -203,7 +203,7 @@ class _Digits:
         return [0, *accumulate(lengths)]
 
     def place(self, index: int) -> int:
-        """Where the digit of that number stands."""
+        """Position of a digit."""
         chunk = bisect_right(self._counts, index) - 1
         if chunk not in self._known:
             begin = chunk * _CHUNK
@@ -213,7 +213,7 @@ class _Digits:
 
 
 def texts_in_runs(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Words that are a text in base64 or hexadecimal from their first digit on: begin, end and that text."""
+    """Words that are encoded in base64 or hexadecimal: begin, end and decoded text."""
     for match in _RUNS.finditer(data):
         digits = match[0].rstrip(b"=")
         for decode in (unhexlify, _whole_base64):

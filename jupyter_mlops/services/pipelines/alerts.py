@@ -1,4 +1,4 @@
-"""Tells people what became of pipeline runs, through any of the ways that apprise knows."""
+"""Sends alerts on pipeline runs through apprise."""
 
 from __future__ import annotations
 
@@ -20,23 +20,22 @@ from .delivery import deliver
 
 log = logging.getLogger(__name__)
 
-WAIT_SECONDS = 300.0  # a step that waits longer for its target is told of
-LOST_SECONDS = 60.0  # within which another service takes a lost one's runs over where it can
-PAUSES = (5.0, 30.0)  # before what could not be delivered is tried again
+WAIT_SECONDS = 300.0  # after which a step that waits for its target causes an alert
+LOST_SECONDS = 60.0  # within which another service normally takes over a lost one's runs
+PAUSES = (5.0, 30.0)  # before delivery is retried
 _LIVE = (PipelineRunState.RUNNING, PipelineRunState.QUEUED)
 _HEALTH = "alerts:health:"
 _TOLD = "alerts:told:"
 
 
 class Alerts:
-    """Looks at the store alone, so that no run is forgotten whatever is killed: what was not told is told later.
+    """Finds due alerts from the store alone, so that none is lost when a process is killed.
 
-    A kind is told once for each run, and again only where the service is killed between telling it and writing that
-    down. Each service tells of its own runs; of those of a lost one tells the first by name of those that live.
+    Each kind is sent once per run; it is repeated only if the service is killed between sending and storing that.
+    Each service handles its own runs, and the first living one by name those of lost services.
 
     Args:
-        context: of the service.
-        lost: names of the services whose heartbeat stands still.
+        lost: returns the names of the services without heartbeat.
     """
 
     def __init__(self, context: Context, lost: Callable[[], set[str]] = set) -> None:
@@ -48,7 +47,7 @@ class Alerts:
         self._marks: dict[str, int] = {}
 
     async def turn(self) -> None:
-        """Look what there is to tell; it is sent meanwhile, and not waited for."""
+        """Start sending due alerts in the background."""
         owners = self._owners()
         for pipeline_id, task in list(self._telling.items()):
             if task.done():
@@ -59,27 +58,27 @@ class Alerts:
             self._telling[pipeline_id] = asyncio.create_task(self._tell_all(tales), name=f"alerts-{pipeline_id}")
 
     async def close(self) -> None:
-        """Stop telling; the next service goes on."""
+        """Stop sending; the next service goes on."""
         tasks = list(self._telling.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    # -- what there is to tell -----------------------------------------------------------------
+    # -- due alerts ----------------------------------------------------------------------------
 
     def _owners(self) -> set[str]:
-        """The services whose runs are ours to tell of."""
+        """The services whose alerts this service sends."""
         own, lost = self.context.service, self._lost() - {self.context.service}
         living = {name.removeprefix("service:") for name in self.store.leases.beats()} - lost
         return {own, *lost} if own == min(living, default=own) else {own}
 
     def _find(self, owners: set[str]) -> dict[str, list[tuple[PipelineRun, list[Alert]]]]:
-        """Runs of which there is something to tell, by pipeline and in the order in which they ended."""
+        """Runs with due alerts, by pipeline and in the order in which they ended."""
         found: dict[str, list[tuple[PipelineRun, list[Alert]]]] = defaultdict(list)
         for owner in owners:
             for run in self._ended(owner):
                 if run.pipeline_id not in self._telling:
-                    # nothing to tell is told, too: a recovery is known by what was before
+                    # also runs without alerts, because a recovery depends on the runs before it
                     found[run.pipeline_id].append((run, []))
         live = [run for run in self.store.pipeline_runs.find(states=_LIVE) if self._owner(run) in owners]
         known = {run.id for run in live}
@@ -93,7 +92,7 @@ class Alerts:
         return found
 
     def _ended(self, owner: str) -> list[PipelineRun]:
-        """Runs of a service that ended or changed since it was told of them all, oldest first."""
+        """Ended runs of a service with alerts that were not sent yet, oldest first."""
         mark = self._marks.get(owner)
         if mark is None:
             mark = self._marks[owner] = self.store.infos.get(f"{_TOLD}{owner}") or 0
@@ -113,7 +112,7 @@ class Alerts:
         return run.service or self.store.pipelines.get(run.pipeline_id).service
 
     def _is_told(self, run: PipelineRun) -> bool:
-        """Whether there is nothing left to tell of a run that is over, nor to remember of it."""
+        """Whether an ended run needs no more alerts and does not change the pipeline's health."""
         return self._health(run) is None and not self._of_ended(run)
 
     def _of_live(self, run: PipelineRun) -> list[Alert]:
@@ -133,7 +132,7 @@ class Alerts:
         return found
 
     def _held_up(self, run: PipelineRun) -> str:
-        """Why a run does not go on though nobody stopped it, empty where it does."""
+        """Why a run is blocked; empty if it is not."""
         if self._owner(run) != self.context.service:
             since = self._waits.setdefault((run.id, "", 0), time.monotonic())
             lost = "The service that has it is lost, and no other one goes on with it: start that service again."
@@ -162,7 +161,7 @@ class Alerts:
         if run.state is PipelineRunState.SUCCEEDED:
             failed = self._failed_before(run)
             if failed and "recovery" in wanted:
-                # it says that the run succeeded, too
+                # replaces the alert of success
                 kinds.append(("recovery", f"Run {failed} had failed." if failed < run.number else ""))
             elif "recovery" not in run.alerted:
                 kinds.append(("success", ""))
@@ -172,7 +171,7 @@ class Alerts:
         return [self._alert(run, kind, why) for kind, why in kinds if kind in wanted]
 
     def _has_new_drift(self, run: PipelineRun) -> bool:
-        """Whether the environment has drifted otherwise than in the run before, of which it was told then."""
+        """Whether the environment's drift differs from that of the previous run, whose alert covered it."""
         if not run.drift:
             return False
         for earlier in self.store.pipeline_runs.find(run.pipeline_id, limit=50):
@@ -187,7 +186,7 @@ class Alerts:
         pipeline = self.store.pipelines.get(run.pipeline_id)
         return alert(kind, pipeline, run, self.store.pipeline_runs.steps(run.id), why)
 
-    # -- telling ---------------------------------------------------------------------------------
+    # -- sending ---------------------------------------------------------------------------------
 
     async def _tell_all(self, tales: list[tuple[PipelineRun, list[Alert]]]) -> None:
         for run, alerts in tales:
@@ -203,7 +202,7 @@ class Alerts:
     async def _tell(self, run: PipelineRun, alerts: list[Alert]) -> None:
         over = run.state in PIPELINE_RUN_OVER
         if over:
-            # what was told of an earlier run, meanwhile, counts for this one
+            # alerts sent for earlier runs meanwhile affect this one
             run = self.store.pipeline_runs.get(run.id)
             alerts = self._of_ended(run) if run.state in PIPELINE_RUN_OVER else []
         failing = any(item.kind == "failure" for item in alerts)
@@ -216,12 +215,12 @@ class Alerts:
             self.store.infos.put(f"{_HEALTH}{run.pipeline_id}", health)
 
     def _failed_before(self, run: PipelineRun) -> int:
-        """Number of the last run that failed, where no run succeeded since that is not older; 0 where there is none."""
+        """Number of the last failed run if no later run has succeeded since, else 0."""
         failed, fine = self.store.infos.get(f"{_HEALTH}{run.pipeline_id}") or (0, 0)
         return failed if fine < failed <= run.number else 0
 
     def _health(self, run: PipelineRun, *, failing: bool = False) -> tuple[int, int] | None:
-        """Numbers of the runs that failed last and that worked again, as a run changes them; None where it does not."""
+        """The updated numbers of the last failure and recovery; None if the run does not change them."""
         failed, fine = self.store.infos.get(f"{_HEALTH}{run.pipeline_id}") or (0, 0)
         if failing or run.state is PipelineRunState.FAILED:
             return (run.number, fine) if run.number > max(failed, fine) else None
@@ -230,7 +229,7 @@ class Alerts:
         return None
 
     async def _send(self, run: PipelineRun, item: Alert) -> None:
-        """Deliver one alert, and write down that it was, or that it could not be."""
+        """Deliver one alert, and store the outcome."""
         to = self._version(run).definition.alerts.to
         problems: dict[int, str] = {}
         left = list(enumerate(to))
@@ -249,7 +248,7 @@ class Alerts:
         present = self.store.pipeline_runs.get(run.id)
         self.store.pipeline_runs.change(
             run.id,
-            # one that a person repeats meanwhile is told of anew
+            # a run that is repeated meanwhile gets new alerts
             expect=PIPELINE_RUN_OVER if run.state in PIPELINE_RUN_OVER else None,
             say=say,
             alerted=[*present.alerted, item.kind],

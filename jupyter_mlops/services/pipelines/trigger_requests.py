@@ -1,4 +1,4 @@
-"""What people ask of schedules and triggers."""
+"""Users' requests on schedules and triggers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .triggers import check_trigger, short_pattern, trigger_of
 
 
 class TriggerRequests(RequestsBase):
-    """Everything a person can do with schedules and triggers."""
+    """Requests on schedules and triggers."""
 
     def shown_trigger(self, trigger_id: str) -> Trigger:
         """One schedule or trigger, as people see it."""

@@ -1,4 +1,4 @@
-"""Promotion of files that come with the request: a commit that is checked out nowhere."""
+"""Promotion of a commit's files that are uploaded with the request."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ MOST_FILES = 20_000
 
 @contextmanager
 def uploaded(requests: RequestsBase, request: PromoteRequest) -> Iterator[tuple[Source, Path]]:
-    """What a request with files means, while they lie in a folder of their own.
+    """The source of a request with files, which lie in a temporary folder meanwhile.
 
     Args:
-        requests: its root is the folder in which the pipeline has its place.
+        requests: its root is the folder of the pipeline's path.
 
     Yields:
-        the source, and the project's folder, which is made where it is not there: steps read and leave files in it.
+        the source, and the project's folder, which is created if necessary: steps read and write files there.
 
     Raises:
-        InvalidInputError: the request makes no sense.
+        InvalidInputError: the request is invalid.
         UnavailableError: the files or the project's folder cannot be written.
     """
     file, name = _place(request, requests.root)
@@ -60,7 +60,7 @@ def uploaded(requests: RequestsBase, request: PromoteRequest) -> Iterator[tuple[
 
 
 def _place(request: PromoteRequest, root: Path) -> tuple[Path, str]:
-    """Where the file that is promoted has its place, and its path in the project."""
+    """Absolute path of the promoted file, and its path in the project."""
     if not request.path or request.run_id or request.sweep_id:
         raise InvalidInputError(Message("A commit's files are promoted by the path of one of them."))
     if not request.files:

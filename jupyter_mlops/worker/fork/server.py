@@ -1,11 +1,11 @@
-"""Forks IPython kernels that have their imports done. Runs in the kernel's own environment, as a script.
+"""Forks IPython kernels that have done their imports. Runs as a script in the kernel's own environment.
 
-That environment need not have this package, so this file knows the standard library and ipykernel only. It is
-spoken to over an inherited socket (see :class:`Line`), does what makes each kernel's start long once, and forks
-a kernel whenever it is asked to. Each of these is a process of its own in a session of its own. A kernel that
-was forked as a *template* becomes such a server itself once its first cells have been executed.
+That environment need not have this package, so this file uses only the standard library and ipykernel. It does the
+slow part of a kernel's start once, and forks a kernel on each request over an inherited socket (see :class:`Line`).
+Each kernel is a process in its own session. A kernel forked as a *template* becomes such a server itself after its
+first cells.
 
-The server never has a thread or an event loop of its own running when it forks.
+The server has no running thread or event loop when it forks.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ MODULES = (
     "pdb",
     "uuid",
 )
-# threads of libraries that take care of a fork themselves
+# threads of libraries that handle forks themselves
 FORK_SAFE_THREADS = ("jemalloc_bg_thd",)
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -67,13 +67,13 @@ MOST_DESCRIPTORS = 3
 
 
 class Line:
-    """JSON messages, each behind its length, over one end of a socket pair; may carry a file descriptor."""
+    """Length-prefixed JSON messages over a socket pair, with optional file descriptors."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
 
     def send(self, message: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
-        """Send one message, whole, and with it copies of file descriptors."""
+        """Send one message, and copies of file descriptors."""
         data = json.dumps(message).encode()
         head = HEADER.pack(len(data))
         if descriptors:
@@ -84,7 +84,7 @@ class Line:
         self.sock.sendall(data)
 
     def receive(self) -> tuple[dict[str, Any] | None, list[int]]:
-        """The next message and the descriptors that came with it; None at the other side's end."""
+        """The next message and its descriptors; None when the other side has closed."""
         head, descriptors = self._read(HEADER.size, True)
         if head is None:
             return None, []
@@ -117,8 +117,8 @@ class UnfitError(Exception):
     """No kernel may be forked from here.
 
     Args:
-        reason: for a person.
-        without: the import statement to blame; without it there may be a fork server.
+        reason: for the user.
+        without: the import statement that is the cause; a server without it may work.
     """
 
     def __init__(self, reason: str, without: str | None = None) -> None:
@@ -131,11 +131,11 @@ class UnfitError(Exception):
 
 
 class Imports:
-    """Imports a notebook's modules, and refuses those whose import is more than an import.
+    """Imports a notebook's modules, and refuses imports with side effects.
 
     Args:
         per_run: names of environment variables that differ between runs and must not be read here.
-        streams: a kernel's, by name; imports may keep a hold of them.
+        streams: a kernel's streams by name; imports may keep references to them.
     """
 
     def __init__(self, per_run: list[str], streams: dict[str, Any]) -> None:
@@ -147,7 +147,7 @@ class Imports:
         """Execute one import statement.
 
         Raises:
-            UnfitError: it has to be left to the notebook.
+            UnfitError: it must be left to the notebook.
         """
         before = set(sys.modules)
         asked: set[str] = set()
@@ -170,7 +170,7 @@ class Imports:
 
 
 def _installed_roots() -> tuple[str, ...]:
-    """Folders of what is installed; modules from elsewhere are somebody's work in progress."""
+    """Folders of installed packages; modules from elsewhere may change at any time."""
     paths = sysconfig.get_paths()
     folders = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     folders += site.getsitepackages()
@@ -208,7 +208,7 @@ def _watched_environment(names: frozenset[str], asked: set[str]) -> Iterator[Non
 
 @contextlib.contextmanager
 def _watched_displays(shown: list[str]) -> Iterator[None]:
-    """Note what is put out beside what is printed, such as the scripts that plotting libraries load."""
+    """Record displays, such as the scripts that plotting libraries load."""
     publisher: Any = importlib.import_module("IPython").get_ipython().display_pub
     names = ("publish", "clear_output")
     for name in names:
@@ -222,10 +222,10 @@ def _watched_displays(shown: list[str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _captured(streams: dict[str, Any]) -> Iterator[Callable[[], int]]:
-    """Take what is printed meanwhile, by whatever means; yields a function that tells how much.
+    """Capture all output, including that of file descriptors 1 and 2; yields a function that returns its size.
 
     Args:
-        streams: by name, to have in ``sys`` meanwhile; closed ones.
+        streams: closed streams by name, to install in ``sys`` meanwhile.
     """
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -262,13 +262,13 @@ def _captured(streams: dict[str, Any]) -> Iterator[Callable[[], int]]:
 
 
 class Seeds:
-    """Sees to it that forked kernels draw different random numbers, unless a seed was set on purpose.
+    """Makes forked kernels draw different random numbers, unless a seed was set on purpose.
 
-    Used round what is executed before the fork.
+    A context manager around all code that is executed before the fork.
     """
 
     def __init__(self) -> None:
-        self._chosen = False  # whether somebody set the seed of ``random`` itself
+        self._chosen = False  # whether ``random`` itself was seeded on purpose
         self._unseeded: dict[int, random.Random] = {}
         self._originals: list[tuple[Any, str, Any]] = []
         self._torch_seed: int | None = None
@@ -311,20 +311,20 @@ class Seeds:
         setattr(owner, name, value)
 
     def keep(self) -> None:
-        """Remember, now, where forked processes go on; Python itself seeds ``random`` after a fork."""
+        """Store the state from which forked processes go on; Python itself reseeds ``random`` after a fork."""
         self._state = random.getstate() if self._chosen else None
-        # those of before are frozen, and not found again
+        # earlier ones are frozen by gc, and not found again
         self._generators += _unseeded_generators()
 
     def renew(self) -> None:
-        """In a forked process: seed anew what nobody has seeded."""
+        """In a forked process: reseed all generators that were not seeded on purpose."""
         if self._state is not None:
             random.setstate(self._state)
         for generator in self._unseeded.values():
             generator.seed()
         numpy = sys.modules.get("numpy.random")
         if numpy is not None and getattr(numpy.mtrand._rand._bit_generator, "_seed_seq", None) is not None:
-            # it forgets the sequence it was made with as soon as anybody seeds it, but not so
+            # numpy's generator keeps its seed sequence until it is seeded on purpose; this call preserves it
             numpy.set_state(numpy.RandomState().get_state())
         for bits in self._generators:
             bits.state = type(bits)().state
@@ -335,13 +335,13 @@ class Seeds:
 
 
 def _unseeded_generators() -> list[Any]:
-    """Bit generators of numpy that began by chance: neither somebody's seed, nor the one behind ``numpy.random``."""
+    """numpy's bit generators that were seeded randomly, except for the one behind ``numpy.random``."""
     loaded = sys.modules.get("numpy.random")
     if loaded is None:
         return []
     own = getattr(loaded.mtrand, "_rand", None)
     kinds = (loaded.RandomState, loaded.Generator)
-    # by its type alone: asking a lazy module's stand-in for its class would load it
+    # type() rather than isinstance(), which would load lazy modules
     found = [item for item in gc.get_objects() if issubclass(type(item), kinds) and item is not own]
     generators = [getattr(item, "bit_generator", None) or item._bit_generator for item in found]
     return [generator for generator in generators if _began_by_chance(generator)]
@@ -349,7 +349,7 @@ def _unseeded_generators() -> list[Any]:
 
 def _began_by_chance(generator: Any) -> bool:
     entropy = getattr(getattr(generator, "_seed_seq", None), "entropy", None)
-    # numpy draws 128 bits; whoever chooses a seed takes a shorter one, or several
+    # numpy draws 128 bits; seeds chosen by people are shorter, or lists
     return isinstance(entropy, int) and entropy.bit_length() > 64
 
 
@@ -357,16 +357,16 @@ def _began_by_chance(generator: Any) -> bool:
 
 
 def check_fork_is_safe(device_files: Sequence[str]) -> None:
-    """See whether a fork of this process is a whole one.
+    """Check that this process can be forked safely.
 
     Raises:
-        UnfitError: a thread would be missing in it, or a device would be shared.
+        UnfitError: the fork would lack a thread, or share a device.
     """
     others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     if others:
         raise UnfitError(f"threads run before the fork: {', '.join(sorted(others))}")
     if set(_threads()) - set(FORK_SAFE_THREADS):
-        # OpenBLAS, for one, ends its threads before a fork and starts them again on demand
+        # some libraries, such as OpenBLAS, end their threads before a fork and restart them on demand
         pid = _fork()
         if pid == 0:
             os._exit(0)
@@ -380,7 +380,7 @@ def check_fork_is_safe(device_files: Sequence[str]) -> None:
 
 
 def _open_files() -> list[str]:
-    """What this process has open, but for pipes and the like, which have no name."""
+    """Open files and sockets of this process, without pipes."""
     found = []
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
@@ -391,7 +391,7 @@ def _open_files() -> list[str]:
 
 
 def _threads() -> list[str]:
-    """Names of this process's threads but the main one, as the operating system knows them."""
+    """The operating system's names of this process's threads, without the main one."""
     names = []
     for thread in os.listdir("/proc/self/task"):
         if int(thread) != os.getpid():
@@ -402,7 +402,7 @@ def _threads() -> list[str]:
 
 def _fork() -> int:
     with warnings.catch_warnings():
-        # since Python 3.12 a fork warns of any thread; which ones there may be was looked at
+        # Python 3.12 and later warn about any thread; check_fork_is_safe has checked them
         warnings.simplefilter("ignore", DeprecationWarning)
         return os.fork()
 
@@ -411,10 +411,10 @@ def _fork() -> int:
 
 
 class Application:
-    """ipykernel's application: built once before the fork, given its sockets after it.
+    """ipykernel's application: built once before the fork, opened with new sockets after it.
 
     Args:
-        arguments: of the kernel's command line, the connection file left out.
+        arguments: of the kernel's command line, without the connection file.
     """
 
     def __init__(self, arguments: Sequence[str]) -> None:
@@ -442,7 +442,7 @@ class Application:
         self._handlers = list(self._tornado.handlers)
 
     def build(self) -> None:
-        """Do all of a kernel's start that does not depend on the run, on sockets that are closed again."""
+        """Do the part of a kernel's start that does not depend on the run, on temporary sockets."""
         folder = tempfile.mkdtemp(prefix="mlops-")
         try:
             path = os.path.join(folder, "k.json")
@@ -457,7 +457,7 @@ class Application:
                 delattr(app, name)
             if self._starts_plain():
                 self._execute_startup()
-            # the first cell and the first result of all make things that every other one uses again
+            # the first cell and the first result initialise caches
             app.shell.run_cell("_ = None", silent=True, store_history=False)
             app.shell.display_formatter.format(0)
             app.shell.user_ns["_"] = app.shell.displayhook._
@@ -473,7 +473,7 @@ class Application:
         self.app.init_code()
 
     def _starts_plain(self) -> bool:
-        """Whether no startup file, extension or line of the user's is executed at a kernel's start."""
+        """Whether the user has configured no startup files, extensions or lines to execute."""
         try:
             from IPython.core.application import ENV_CONFIG_DIRS, SYSTEM_CONFIG_DIRS
         except ImportError:
@@ -495,7 +495,7 @@ class Application:
         )
 
     def close(self) -> None:
-        """Give up sockets and threads, and keep the shell."""
+        """Close sockets and threads, and keep the shell."""
         import faulthandler
 
         from tornado.ioloop import IOLoop
@@ -504,7 +504,7 @@ class Application:
         loop = IOLoop.current()
         for handler in app.log.handlers:
             if isinstance(getattr(handler, "stream", None), io.TextIOWrapper):
-                # kept, for it would close a descriptor that belongs to somebody else by then
+                # keep a reference: its destructor would close a descriptor that was reused by then
                 self._kept.append(handler.stream)
                 handler.stream = sys.__stderr__
         for stream in (sys.stdout, sys.stderr):
@@ -526,7 +526,7 @@ class Application:
 
     @contextlib.contextmanager
     def _boundless_sockets(self) -> Iterator[None]:
-        """Have no output dropped, however far behind its reader is; who connects gets what held at the binding."""
+        """Bind sockets without a limit on queued output; the limit at binding time applies to connections."""
         bind, limit = self.app._bind_socket, importlib.import_module("zmq").SNDHWM
 
         def bind_boundless(sock: Any, port: int) -> Any:
@@ -540,7 +540,7 @@ class Application:
             del self.app._bind_socket
 
     def _init_streams(self) -> None:
-        """Make the streams, anew but as the same objects: imports and cells may have kept a hold of them."""
+        """Reinitialise the streams as the same objects, because imports and cells may hold references to them."""
         kind: Any = importlib.import_module("ipykernel.iostream").OutStream
         plain, kept = kind.__new__, self.streams
 
@@ -554,16 +554,16 @@ class Application:
             kind.__new__ = plain
 
     def unregister(self) -> None:
-        """Have nothing closed a second time when the process ends."""
+        """Unregister exit handlers of what is closed already."""
         atexit.unregister(self.app.close)
         atexit.unregister(self.app.iopub_thread.stop)
 
     def open(self, connection_file: str, parent: int) -> None:
-        """In a forked process: make the kernel and its sockets, around the shell that was built before.
+        """In a forked process: create the kernel and its sockets around the existing shell.
 
         Args:
-            connection_file: path; written by whoever speaks to the kernel.
-            parent: process with which a thread of the kernel's has it end; 0 for no such thread.
+            connection_file: path; written by the kernel's manager.
+            parent: pid of the process with which the kernel ends; 0 for none.
         """
         import asyncio
 
@@ -589,13 +589,13 @@ class Application:
             app.init_kernel()
         if self.first:
             self.first = False
-            # a fresh kernel imports those modules now
+            # as if those modules were imported now, as in a new kernel
             _number_threads_from(_threads_numbered() + self._numbered + 1)
         kernel, shell = app.kernel, app.kernel.shell
         kernel._kernel_modules = self._modules
         if getattr(kernel, "debugger", None) is not None:
             kernel.debugger.kernel_modules = self._modules
-        type(kernel).banner = self._banner  # each new one draws a random number, maybe of a notebook's own series
+        type(kernel).banner = self._banner  # creating a banner would draw a number from the notebook's seeded generator
         shell.kernel = shell.parent = kernel
         for comm in list(getattr(kernel.comm_manager, "comms", {}).values()):
             comm.kernel = kernel
@@ -611,7 +611,7 @@ class Application:
 
 @contextlib.contextmanager
 def _few_modules(name: str) -> Iterator[None]:
-    """Let a module see no modules meanwhile: counting the references to thousands of them copies their memory."""
+    """Hide ``sys.modules`` from a module: referencing thousands of modules would copy their memory."""
     module: Any = sys.modules[name]
     plain = module.sys
 
@@ -629,7 +629,7 @@ def _few_modules(name: str) -> Iterator[None]:
 
 
 def _children() -> list[int]:
-    """Processes whose parent this one is."""
+    """Pids of this process's children."""
     found = []
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -640,7 +640,7 @@ def _children() -> list[int]:
 
 
 def _threads_numbered() -> int:
-    """How many threads Python has given a number for a name; asking takes one."""
+    """Number of threads that Python has named so far; each call uses one number up."""
     return threading._counter() - 1 if hasattr(threading, "_counter") else 0
 
 
@@ -650,7 +650,7 @@ def _number_threads_from(number: int) -> None:
 
 
 def _is_kernels_own(task: Any) -> bool:
-    """Whether a task is ipykernel's: it reads messages in one, and may still be about to end it."""
+    """Whether a task is one of ipykernel's own, in which it reads messages."""
     code = getattr(task.get_coro(), "cr_code", None)
     return code is not None and f"{os.sep}ipykernel{os.sep}" in code.co_filename
 
@@ -697,13 +697,13 @@ class ForkServer:
         self.launcher = ""
         self.children: set[int] = set()
         self.names: list[str] = []
-        self.given: dict[str, str | None] = {}  # variables of its own run, where it has executed cells
-        self.moved = False  # whether these cells went to another folder
+        self.given: dict[str, str | None] = {}  # variables of a template's own run
+        self.moved = False  # whether the shared cells changed the working directory
         self.roots: tuple[str, ...] = ()
         self.last = ""  # the module that was imported last
 
     def prepare(self) -> None:
-        """Do once what every kernel needs.
+        """Do the work that all kernels share.
 
         Raises:
             UnfitError: no kernel may be forked from here.
@@ -727,17 +727,17 @@ class ForkServer:
                 imports.do(statement)
         self.seeds.keep()
         names = {name.partition(".")[0] for name in set(sys.modules) - known}
-        # a kernel looks in its own folder behind the standard library
+        # the notebook's folder cannot shadow the standard library
         self.names = sorted(names - getattr(sys, "stdlib_module_names", frozenset()))
         self.roots = (*imports.roots, *self.application.startup_folders)
         self.last = next(reversed(sys.modules))
         self.settle()
 
     def settle(self) -> None:
-        """See whether this process may fork, get it ready to, and say so.
+        """Check that this process can be forked, and report that it is ready.
 
         Raises:
-            UnfitError: it may not.
+            UnfitError: it cannot.
         """
         check_fork_is_safe(self.order["device_files"])
         gc.collect()
@@ -746,8 +746,8 @@ class ForkServer:
         self.line.send({"ready": os.getpid(), "names": self.names, "last": self.last, "installed": installed})
 
     def serve(self) -> ForkedKernel:
-        """Answer requests; returns in each forked process, with what it is to be."""
-        # what a kernel's own children leave behind is ours to end
+        """Answer requests; returns only in forked processes, with the kernel to run."""
+        # orphaned descendants of kernels become children of this process, which ends them
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
         self.wakened, self.wake = socket.socketpair()
         self.wakened.setblocking(False)
@@ -783,7 +783,7 @@ class ForkServer:
         return False
 
     def _reap(self) -> None:
-        """Tell of kernels that ended, and end what they left behind."""
+        """Report ended kernels, and kill their orphaned children."""
         ended = []
         while _has_children():
             pid, status, usage = os.wait4(-1, os.WNOHANG)
@@ -799,7 +799,7 @@ class ForkServer:
             self.line.send(message)
 
     def _end_children(self) -> None:
-        """End all children, and theirs, which become ours as their parents end; for at most two seconds."""
+        """Kill all descendants, for at most two seconds; they become children as their parents end."""
         deadline = time.monotonic() + 2
         while _has_children() and time.monotonic() < deadline:
             for pid in _children():
@@ -811,12 +811,12 @@ class ForkServer:
             time.sleep(0.005)
 
     def _end(self) -> NoReturn:
-        # nobody is left who could ask; nothing here is to be run again at an exit
+        # no exit handlers: they belong to the kernels
         self._end_children()
         os._exit(0)
 
     def let_go(self) -> None:
-        """In a forked process: give up what belongs to the server."""
+        """In a forked process: close the server's sockets and signal handlers."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for sock in (self.line.sock, self.wake, self.wakened):
@@ -825,13 +825,13 @@ class ForkServer:
 
 
 class ForkedKernel:
-    """A forked process on its way to being a kernel.
+    """A forked process that becomes a kernel.
 
     Args:
-        server: which forked it.
+        server: that forked it.
         request: ``connection_file``, ``folder``, ``environ`` (to set; None removes), ``argv``, ``template``
             (whether it becomes a server after its first cells).
-        descriptors: of its output, its error output and, for a template, its own line to the worker.
+        descriptors: stdout, stderr and, for a template, its socket to the worker.
     """
 
     def __init__(self, server: ForkServer, request: dict[str, Any], descriptors: list[int]) -> None:
@@ -844,7 +844,7 @@ class ForkedKernel:
         self.open_before: set[str] = set()
 
     def run(self) -> None:
-        """Be a kernel until it is told to end; only a template returns, once its cells are done."""
+        """Run the kernel; only a template returns, after its cells."""
         self._separate()
         application = self.server.application
         if self.line is None:
@@ -860,17 +860,17 @@ class ForkedKernel:
             self._finish()
 
     def become_server(self) -> ForkServer:
-        """Give up the kernel's sockets and serve forks of what the shell holds.
+        """Close the kernel's sockets and become a fork server.
 
         Raises:
-            UnfitError: the cells left something that a fork would not take along.
+            UnfitError: the cells left something behind that a fork does not inherit.
         """
         assert self.line is not None
         server, self.server.line = self.server, self.line
         if self.tasks:
             raise UnfitError("the shared cells left asynchronous tasks behind")
         if "subprocess" in sys.modules:
-            sys.modules["subprocess"]._cleanup()  # those that ended and that nobody asks for any more
+            sys.modules["subprocess"]._cleanup()  # reaps finished children without references
         if _has_children():
             raise UnfitError("the shared cells left processes behind, whose parent no forked process would be")
         server.application.close()
@@ -896,7 +896,7 @@ class ForkedKernel:
         _take_streams(*self.streams)
         for name, value in request["environ"].items():
             if os.environ.get(name) != self.server.given.get(name):
-                continue  # what was executed before the fork has set it, and would have done so here
+                continue  # the shared cells have set it, as they would have here
             if value is None:
                 os.environ.pop(name, None)
             else:
@@ -904,13 +904,13 @@ class ForkedKernel:
         if not self.server.moved:
             os.chdir(request["folder"])
         sys.argv[:] = [self.server.launcher, *request["argv"]]
-        # listings of the folder that were made before the fork may be of an earlier run
+        # cached folder listings may be outdated
         for path in ("", request["folder"], os.getcwd()):
             sys.path_importer_cache.pop(path, None)
         self.server.seeds.renew()
 
     def _listen(self, line: Line) -> None:
-        """Have the event loop end once the worker says that the shared cells are done."""
+        """Stop the event loop once the worker reports that the shared cells are done."""
         import asyncio
 
         from tornado.ioloop import IOLoop
@@ -930,7 +930,7 @@ class ForkedKernel:
         loop.asyncio_loop.add_reader(line.sock.fileno(), listen)
 
     def _finish(self) -> NoReturn:
-        """End as the interpreter does, but for taking to pieces what the system takes back at once anyway."""
+        """Exit as the interpreter does, without freeing memory piece by piece."""
         self.server.application.unregister()
         code = 0
         try:
@@ -950,7 +950,7 @@ class ForkedKernel:
 
 
 def _clear(namespace: dict[str, Any]) -> None:
-    """Let go of a module's names in the order in which the interpreter does when it ends."""
+    """Delete a module's names in the interpreter's order at exit."""
     private = [name for name in namespace if name[:1] == "_" and name[1:2] != "_"]
     for name in (*private, *namespace):
         if name != "__builtins__":
@@ -983,13 +983,13 @@ def main(descriptor: int) -> None:
             server = kernel.become_server()
     except UnfitError as error:
         line.send({"unfit": error.reason, "without": error.without})
-        # what this process was to be is not to be ended as a kernel
+        # no exit handlers of a kernel
         os._exit(0)
 
 
 if __name__ == "__main__":
     if not getattr(sys.flags, "safe_path", False):
-        # this file's folder; the kernel's own comes in once the shell is made, as in every kernel
+        # remove this file's folder; the shell adds the kernel's own
         del sys.path[0]
-    # a recursion in a cell reaches as deep as in a fresh kernel: as many calls lie below it
+    # adds a stack frame, so that recursion in a cell reaches as deep as in a new kernel
     exec(compile("main(int(sys.argv[1]))", __file__, "exec"))  # noqa: S102
