@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 
@@ -41,6 +41,16 @@ def edges(definition: PipelineDefinition) -> dict[str, list[str]]:
         sources = [*step.after, *(reference.step for reference in references_of(step))]
         waits[name] = [source for source in dict.fromkeys(sources) if source in definition.steps]
     return waits
+
+
+def ancestors(name: str, waits: Mapping[str, list[str]]) -> list[str]:
+    """All direct and indirect dependencies of a step, the nearest first."""
+    found = dict.fromkeys(waits[name])
+    todo = list(found)
+    for other in todo:
+        todo += [source for source in waits[other] if source not in found]
+        found.update(dict.fromkeys(waits[other]))
+    return list(found)
 
 
 def find_cycle(waits: dict[str, list[str]]) -> list[str]:

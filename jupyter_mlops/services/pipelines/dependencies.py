@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 
 from ...core.pipelines.definition import Step
+from ...core.pipelines.order import ancestors
 from ...core.pipelines.records import StepRun
 from ...core.states import STEP_OVER, StepState
 
@@ -37,7 +38,7 @@ def judge(name: str, step: Step, waits: Mapping[str, list[str]], steps: Mapping[
         return Verdict.WAIT, ""
     if step.run_if == "always":
         return Verdict.RUN, ""
-    bad = [steps[other] for other in _all_before(name, waits) if steps[other].state in _BAD]
+    bad = [steps[other] for other in ancestors(name, waits) if steps[other].state in _BAD]
     if step.run_if == "failed":
         return (Verdict.RUN, "") if bad else (Verdict.SKIP, "Nothing before it failed")
     missing = [other for other in before if other.state not in _GOOD]
@@ -46,14 +47,3 @@ def judge(name: str, step: Step, waits: Mapping[str, list[str]], steps: Mapping[
     if bad:
         return Verdict.SKIP, f"“{bad[0].step}” did not succeed"
     return Verdict.SKIP, f"“{missing[0].step}” was skipped"
-
-
-def _all_before(name: str, waits: Mapping[str, list[str]]) -> list[str]:
-    found: dict[str, None] = {}
-    todo = list(waits[name])
-    while todo:
-        other = todo.pop(0)
-        if other not in found:
-            found[other] = None
-            todo += waits[other]
-    return list(found)

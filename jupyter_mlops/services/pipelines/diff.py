@@ -1,4 +1,4 @@
-"""What is different between two versions, as texts for a person."""
+"""Compares two versions of a pipeline, as texts for the user."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from ...core.pipelines.requests import VersionDiff
 from .packages import drift
 
 Blob = Callable[[str], bytes]
-_LONGEST = 1_000_000  # bytes; comparing more takes longer than anybody waits
-_TOO_LONG = "This file is too long to show what is different in it."
+_LONGEST = 1_000_000  # bytes; comparing more takes too long
+_TOO_LONG = "This file is too long to compare."
 _NOTHING: Any = object()
-# written by programs at each save or run
+# metadata that programs write at each save or run
 _NOISE = frozenset({"execution", "papermill", "ExecuteTime", "scrolled", "collapsed", "outputId", "executionInfo"})
 _KEPT = ("kernelspec", "mlops")
 _ADDRESS = re.compile(r"^([\w.+-]+)://.*$", re.S)
 
 
 def diff(older: Version, newer: Version, blob: Blob) -> VersionDiff:
-    """What is different between two versions of a pipeline.
+    """Compare two versions of a pipeline.
 
     Args:
-        blob: bytes by their sha256.
+        blob: returns bytes by their sha256.
     """
     changed = sorted(path for path in older.files.keys() & newer.files if older.files[path] != newer.files[path])
     data = {*older.data, *newer.data}
@@ -156,7 +156,7 @@ def notebook_diff(older: bytes, newer: bytes) -> str:
         return text_diff("notebook", older, newer)
     if max(len(json.dumps(notebook)) for notebook in (before, after)) > _LONGEST:
         return _TOO_LONG
-    # slow to import, and seldom wanted
+    # slow to import
     import nbformat
     from nbdime.diffing.notebooks import diff_notebooks
     from nbdime.prettyprint import PrettyPrintConfig, pretty_print_diff
@@ -164,14 +164,14 @@ def notebook_diff(older: bytes, newer: bytes) -> str:
     one, other = nbformat.from_dict(before), nbformat.from_dict(after)
     out = io.StringIO()
     found = diff_notebooks(one, other)
-    # no program is started for it, and nothing depends on what is installed
+    # start no external diff program
     config = PrettyPrintConfig(out=out, use_git=False, use_diff=False, use_color=False)
     pretty_print_diff(one, found, "", config)
     return out.getvalue().strip("\n")
 
 
 def _bare(notebook: dict[str, Any]) -> dict[str, Any]:
-    """Sources and metadata that a person wrote."""
+    """A notebook without outputs and generated metadata."""
     metadata = notebook.get("metadata")
     kept = {name: metadata[name] for name in _KEPT if name in metadata} if isinstance(metadata, dict) else {}
     return {"nbformat": 4, "nbformat_minor": 4, "metadata": kept, "cells": [_cell(cell) for cell in notebook["cells"]]}
@@ -187,5 +187,5 @@ def _cell(cell: dict[str, Any]) -> dict[str, Any]:
         if isinstance(metadata, dict)
         else {},
     }
-    # ids are left out: they are no help where a notebook was written anew
+    # without ids, which differ when a notebook was rewritten
     return bare | ({"outputs": [], "execution_count": None} if bare["cell_type"] == "code" else {})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from ....core.pipelines.definition import PipelineDefinition, Step
-from ....core.pipelines.order import order
+from ....core.pipelines.order import ancestors, order
 from ....core.pipelines.records import Trigger
 from .remarks import airflow_cron
 
@@ -175,7 +175,7 @@ def _task(name: str, step: Step, function: str, waits: Mapping[str, list[str]]) 
     if step.run_if == "failed":
         begin["gate"] = repr(gate)
         yield f"gate = failure_task({gate!r})"
-        yield f"[{', '.join(f'done[{other!r}]' for other in _all_before(name, waits))}] >> gate"
+        yield f"[{', '.join(f'done[{other!r}]' for other in ancestors(name, waits))}] >> gate"
     sources = repr(before)
     if step.sweep is None:
         yield from _made("begin", name, function, sources, {**begin, **options})
@@ -212,14 +212,3 @@ def _made(
     for option, value in options.items():
         yield f"    {option}={value},"
     yield f"){behind}"
-
-
-def _all_before(name: str, waits: Mapping[str, list[str]]) -> list[str]:
-    found: dict[str, None] = {}
-    todo = list(waits[name])
-    while todo:
-        other = todo.pop(0)
-        if other not in found:
-            found[other] = None
-            todo += waits[other]
-    return list(found)
