@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import pty
@@ -20,9 +21,8 @@ import pytest
 from conftest import Service, put_mlflow, wait_until, write_notebook
 
 from jupyter_mlops.cli.browser import find_server
-from jupyter_mlops.cli.main import main
-from jupyter_mlops.cli.parser import make_parser
-from jupyter_mlops.cli.starting import sweep_request
+from jupyter_mlops.cli.main import main, make_parser, parse
+from jupyter_mlops.cli.sweeps import sweep_request
 from jupyter_mlops.core.errors import InvalidInputError
 from jupyter_mlops.core.notebook.declared import read_parameters
 from jupyter_mlops.core.search.space import build_space
@@ -188,7 +188,7 @@ def test_what_a_param_must_not_be(words: str, sentence: str) -> None:
 
 
 def _values(words: str) -> list[Any]:
-    request = sweep_request(make_parser().parse_args(["sweep", "x.ipynb", "--param", words]), "/x.ipynb")
+    request = sweep_request(parse(["sweep", "x.ipynb", "--param", words]), "/x.ipynb")
     parameters = read_parameters(PARAMETERS, "python")
     space = build_space(request.space, parameters, request.sampler, open_names=False, max_runs=100)
     return space.values[words.partition("=")[0]]
@@ -196,28 +196,34 @@ def _values(words: str) -> list[Any]:
 
 def test_other_words_of_a_sweep() -> None:
     words = (
-        "sweep n.ipynb --minimize loss --record f1,auc --record x --random 5 --seed 3 --target cuda --run-timeout 1.5"
+        "sweep n.ipynb --minimize loss --record f1,auc --record x --random 5 --seed 3 --target cuda --run-timeout 2h30m"
     )
-    request = sweep_request(make_parser().parse_args(words.split()), "/n.ipynb")
+    request = sweep_request(parse(words.split()), "/n.ipynb")
     assert request.objective is not None
     assert (request.objective.metric, request.objective.direction) == ("loss", "minimize")
     assert request.metrics == ["f1", "auc", "x"]
     assert (request.sampler.kind, request.sampler.count, request.sampler.seed) == ("random", 5, 3)
-    assert (request.target, request.run_timeout, request.cell_timeout) == ("cuda", 1.5, None)
+    assert (request.target, request.run_timeout, request.cell_timeout) == ("cuda", 9_000, None)
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         ("sweep n.ipynb --slots 0", "no whole number of 1 or more"),
-        ("sweep n.ipynb --run-timeout -1", "no number of seconds"),
+        ("sweep n.ipynb --run-timeout -1", "neither seconds above 0 nor a time such as 90s"),
         ("sweep n.ipynb --metric a --minimize b", "not allowed with"),
-        ("sweep", "required: NOTEBOOK"),
-        ("fly", "invalid choice"),
-        ("", "required: COMMAND"),
-        ("runs --MlopsSettings.data_dir", "Write --MlopsSettings.data_dir=VALUE"),
-        ("runs --MlopsSettings.fly=1", "no setting fly"),
-        ("runs --MlopsSettings.max_runs=many", "A setting does not fit"),
+        ("sweep start", "required: NOTEBOOK"),
+        ("swep", "There is no command “swep”. Did you mean “sweep”?"),
+        ("fly", "There is no command “fly”."),
+        ("sweep lst", "There is no action “lst”. Did you mean “list”?"),
+        ("sweep n.ipynb --metrc a", "There is no option “--metrc”. Did you mean “--metric”?"),
+        ("sweep list --fly", "There is no option “--fly”."),
+        ("sweep list more", "“more” is one word too many"),
+        ("service statsu", "There is no action “statsu”. Did you mean “status”?"),
+        ("service --replce", "There is no option “--replce”. Did you mean “--replace”?"),
+        ("sweep list --MlopsSettings.data_dir", "Write --MlopsSettings.data_dir=VALUE"),
+        ("sweep list --MlopsSettings.fly=1", "no setting fly"),
+        ("sweep list --MlopsSettings.max_runs=many", "A setting does not fit"),
     ],
 )
 def test_wrong_words_are_one_sentence(words: str, sentence: str, capfd: pytest.CaptureFixture[str]) -> None:
@@ -226,6 +232,35 @@ def test_wrong_words_are_one_sentence(words: str, sentence: str, capfd: pytest.C
     assert sentence in said
     assert len(said.splitlines()) == 1
     assert output == ""
+
+
+@pytest.mark.parametrize("words", ["", "sweep", "pipeline", "schedule", "trigger", "service --help", "sweep --help"])
+def test_a_bare_command_prints_its_help(words: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert _code(words.split()) == 0
+    output, said = capfd.readouterr()
+    assert output.startswith(f"usage: jupyter mlops {words.partition(' ')[0]}".rstrip())
+    assert said == ""
+
+
+def test_every_command_says_what_it_does_in_a_sentence() -> None:
+    for noun, parser in _choices(make_parser()).items():
+        for name, action in {"": parser, **_choices(parser)}.items():
+            assert re.match(r"[A-Z][^.]+\.(\n|$)", action.description or ""), (noun, name, action.description)
+
+
+def _choices(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    [group] = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return dict(group.choices)
+
+
+def test_a_notebook_may_be_called_as_an_action(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert parse(["sweep", "./list"]).notebook == "./list"
+    assert parse(["sweep", "lists.ipynb"]).notebook == "lists.ipynb"
+    # what exists is no mistyped action
+    Path("lst").touch()
+    assert parse(["sweep", "lst"]).notebook == "lst"
+    assert parse(["sweep", "--metric", "auc", "x.ipynb"]).notebook == "x.ipynb"
 
 
 def _code(words: list[str]) -> Any:
@@ -238,7 +273,7 @@ def _code(words: list[str]) -> Any:
 def test_help_teaches_and_imports_nothing_heavy() -> None:
     code = (
         "import sys\nfrom jupyter_mlops.cli.main import main\n"
-        "try: main(['sweep', '--help'])\nexcept SystemExit as ended: assert ended.code == 0\n"
+        "try: main(['sweep', 'start', '--help'])\nexcept SystemExit as ended: assert ended.code == 0\n"
         "heavy = {'dask', 'distributed', 'mlflow', 'papermill', 'pandas', 'sqlalchemy', 'rich', 'traitlets', 'zmq'}\n"
         "print('HEAVY', sorted(heavy & set(sys.modules)))"
     )
@@ -253,7 +288,7 @@ def test_a_list_needs_neither_jupyters_machinery_nor_a_look_at_all_packages(tmp_
     code = (
         "import importlib.metadata, sys\ndef scan(**given): raise AssertionError('entry points are scanned')\n"
         "importlib.metadata.entry_points = scan\nfrom jupyter_mlops.cli.main import main\n"
-        f"main(['runs', '--MlopsSettings.data_dir={tmp_path / 'data'}'])\n"
+        f"main(['sweep', 'list', '--MlopsSettings.data_dir={tmp_path / 'data'}'])\n"
         "heavy = {'dask', 'distributed', 'mlflow', 'papermill', 'nbformat', 'jupyter_client', 'zmq'}\n"
         "print('HEAVY', sorted(heavy & set(sys.modules)))"
     )
@@ -301,13 +336,13 @@ def test_what_makes_no_sense_is_one_sentence_and_2(cli: Cli, notebook: str, para
 
 
 def test_ids_that_name_nothing(cli: Cli, finished: Any) -> None:
-    assert cli("show", "zzz", code=2) == ""
+    assert cli("sweep", "show", "zzz", code=2) == ""
     assert "There is no sweep “zzz”" in cli.said
-    cli("show", "latest-99", code=2)
+    cli("sweep", "show", "latest-99", code=2)
     assert "has no run 99" in cli.said
-    cli("stop", finished["sweep"]["id"], code=2)
+    cli("sweep", "stop", finished["sweep"]["id"], code=2)
     assert "This sweep is over" in cli.said
-    assert cli("runs", "--data-dir", "empty") == ""
+    assert cli("sweep", "list", "--data-dir", "empty") == ""
     assert "There is no sweep yet" in cli.said
 
 
@@ -336,27 +371,27 @@ def test_json_is_one_document_with_typed_values_and_times(finished: Any) -> None
 
 def test_runs_and_show(cli: Cli, finished: Any) -> None:
     sweep_id = finished["sweep"]["id"]
-    listed = cli("runs")
+    listed = cli("sweep", "list")
     assert "first [one]" in listed
     assert re.search(rf"{sweep_id[:8]} .* succeeded +6/6 +score 0\.3", listed)
-    table = cli("runs", sweep_id[:10]).splitlines()
+    table = cli("sweep", "runs", sweep_id[:10]).splitlines()
     assert table[0].split() == ["run", "state", "a", "rate", "score", "loss", "took"]
     assert table[-1].split()[:6] == [f"{sweep_id[:8]}-6", "succeeded", "3", "0.1", "0.3", "0.7"]
-    assert cli.json("runs", sweep_id) == finished
-    shown = cli("show", f"{sweep_id[:8]}-6")
+    assert cli.json("sweep", "runs", sweep_id) == finished
+    shown = cli("sweep", "show", f"{sweep_id[:8]}-6")
     for text in ("http://x:80/y", "score 0.3", "output.ipynb", "/files"):
         assert text in re.sub(r" +", " ", shown)
-    assert "6 of 6 runs succeeded" in cli("show", sweep_id)
+    assert "6 of 6 runs succeeded" in cli("sweep", "show", sweep_id)
 
 
 def test_open_prints_the_executed_notebook(cli: Cli, finished: Any) -> None:
     run = finished["runs"][5]
-    path = Path(cli("open", f"{finished['sweep']['id']}-6").strip())
+    path = Path(cli("sweep", "open", f"{finished['sweep']['id']}-6").strip())
     executed = nbformat.read(path, as_version=4)
     assert run["id"] in str(path)
     assert any("rate = 0.1" in cell.source for cell in executed.cells)
     # of a sweep, its best run
-    assert cli("open", finished["sweep"]["id"], "--browser", code=1).strip() == str(path)
+    assert cli("sweep", "open", finished["sweep"]["id"], "--browser", code=1).strip() == str(path)
     assert "start one there with “jupyter lab”" in cli.said
 
 
@@ -371,7 +406,7 @@ def test_open_in_the_browser(cli: Cli, finished: Any, monkeypatch: pytest.Monkey
     browser.write_text(f'#!/bin/sh\necho "$1" > {cli.folder}/opened\n')
     browser.chmod(0o755)
     monkeypatch.setitem(cli.env, "BROWSER", str(browser))
-    cli("open", finished["sweep"]["id"], "--browser")
+    cli("sweep", "open", finished["sweep"]["id"], "--browser")
     opened = (cli.folder / "opened").read_text().strip()
     assert opened.startswith("http://127.0.0.1:1/user/ada/lab/tree/mlops:")
     assert "secret" not in opened
@@ -383,15 +418,15 @@ def test_a_failed_run_is_1_and_can_be_repeated(cli: Cli, finished: Any) -> None:
     notebook = cli.notebook("half.ipynb", "a = 1", "import os\nassert a != 2 or os.path.exists('mended'), 'bad a'")
     output = cli("sweep", notebook, "--param", "a=1:3", code=1)
     assert "2 of 3 runs succeeded, 1 failed" in output
-    assert re.search(r"bad a \(jupyter mlops show \w{8}-2\)", output)
-    document = cli.json("runs", "latest")
+    assert re.search(r"bad a \(jupyter mlops sweep show \w{8}-2\)", output)
+    document = cli.json("sweep", "runs", "latest")
     assert [run["state"] for run in document["runs"]] == ["succeeded", "failed", "succeeded"]
     assert document["runs"][1]["error"]["name"] == "AssertionError"
-    shown = cli("show", "latest-2")
+    shown = cli("sweep", "show", "latest-2")
     assert "bad a" in shown
     assert "AssertionError" in shown
     (cli.folder / "work" / "mended").touch()
-    repeated = cli.json("retry", "latest")
+    repeated = cli.json("sweep", "retry", "latest")
     assert repeated["sweep"]["state"] == "succeeded"
     assert [run["attempt"] for run in repeated["runs"]] == [1, 2, 1]
 
@@ -403,7 +438,7 @@ def test_a_script_is_not_left_hanging_by_a_pause(cli: Cli, finished: Any) -> Non
     assert [run["state"] for run in document["runs"]] == ["failed"] * 3 + ["stopped"] * 6
     assert "3 runs failed alike" in cli.said
     assert "no such column" in cli.said
-    assert "jupyter mlops retry" in cli.said
+    assert "jupyter mlops sweep retry" in cli.said
 
 
 def test_ctrl_c_leaves_the_sweep_running_until_it_is_stopped(cli: Cli, finished: Any) -> None:
@@ -417,14 +452,14 @@ def test_ctrl_c_leaves_the_sweep_running_until_it_is_stopped(cli: Cli, finished:
     assert "goes on in the background" in said
     assert "Traceback" not in said
     wait_until(lambda: cli.counts(notebook).get("running", 0) >= 1)
-    assert cli("stop", "latest-2").strip().endswith("-2 is stopped.")
-    assert cli("stop", "latest").strip().endswith("is stopped.")
-    assert "1 of 3 runs succeeded, 2 stopped" in cli("wait", "latest", code=1)
+    assert cli("sweep", "stop", "latest-2").strip().endswith("-2 is stopped.")
+    assert cli("sweep", "stop", "latest").strip().endswith("is stopped.")
+    assert "1 of 3 runs succeeded, 2 stopped" in cli("sweep", "wait", "latest", code=1)
 
 
 def test_no_wait_prints_the_id(cli: Cli, finished: Any) -> None:
     sweep_id = cli("sweep", "work/good.ipynb", "--param", "a=1:2", "--no-wait").strip()
-    assert cli.json("wait", sweep_id)["sweep"]["id"] == sweep_id
+    assert cli.json("sweep", "wait", sweep_id)["sweep"]["id"] == sweep_id
 
 
 def test_a_service_that_dies_meanwhile_is_started_again(cli: Cli, finished: Any) -> None:
@@ -487,7 +522,7 @@ def test_without_a_service_and_none_to_be_started_nothing_is_waited_for(tmp_path
 
 
 def test_times_name_their_zone(monkeypatch: pytest.MonkeyPatch) -> None:
-    from jupyter_mlops.cli.tables import when_text
+    from jupyter_mlops.cli.output import when_text
 
     monkeypatch.setenv("TZ", "Europe/Vienna")
     time.tzset()

@@ -68,7 +68,7 @@ async def test_a_folder_of_another_user_is_refused_with_a_sentence(
     assert caught.value.response is not None
     assert caught.value.code == 503
     assert json.loads(caught.value.response.body)["message"].startswith(said)
-    assert main(["runs", "--data-dir", str(data_dir)]) == 1
+    assert main(["sweep", "list", "--data-dir", str(data_dir)]) == 1
     assert said in capsys.readouterr().err
     assert list(data_dir.iterdir()) == []
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlops import __version__
-from jupyter_mlops.cli.parser import make_parser
+from jupyter_mlops.cli.main import make_parser
 from jupyter_mlops.settings import MlopsSettings
 
 ROOT = Path(__file__).parents[1]

@@ -12,7 +12,7 @@ import pytest
 from conftest import Service
 from pipeline_helpers import PipelineService
 
-from jupyter_mlops.cli.tables import best_first, run_details, runs_table
+from jupyter_mlops.cli.sweep_tables import best_first, run_details, runs_table
 from jupyter_mlops.core.errors import InvalidInputError
 from jupyter_mlops.core.notebook.declared import read_parameters
 from jupyter_mlops.core.runs import Run

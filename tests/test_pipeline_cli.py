@@ -66,7 +66,8 @@ def write_chain(cli: Cli) -> None:
 def chain(cli: Cli) -> Any:
     """The pipeline, promoted and run once to its end."""
     answer = cli.json("pipeline", "promote", "work/chain.pipeline.yaml", "--note", "the first")
-    assert cli("pipeline", "run", "chain", "--wait") != ""
+    ran = cli("pipeline", "run", "chain", "--wait")
+    assert re.search(r"report +succeeded", ran), ran + cli.said
     return answer["pipeline"]
 
 
@@ -135,14 +136,17 @@ def test_what_a_value_must_not_be(words: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("pipeline", "required: ACTION"),
-        ("pipeline fly", "invalid choice"),
-        ("pipelines fly", "invalid choice"),
+        ("pipelines", "There is no command “pipelines”. Did you mean “pipeline”?"),
+        ("pipeline fly", "There is no action “fly”."),
+        ("pipeline promot x.ipynb", "There is no action “promot”. Did you mean “promote”?"),
+        ("trigger add chain --http --overlap queu", "--overlap takes queue, skip, replace, but not “queu”"),
+        ("trigger add chain --http --zone UTC", "There is no option “--zone”."),
+        ("schedule add chain --cron x --on failed", "There is no option “--on”"),
         ("pipeline export x.pipeline.yaml", "required: --to"),
-        ("schedules add chain", "is required"),
-        ("schedules add chain --cron x --http", "not allowed with"),
-        ("backfill chain --from 2026-01-01", "required: --to"),
-        ("pipelines rollback chain two", "no whole number of 1 or more"),
+        ("trigger add chain", "is required"),
+        ("trigger add chain --files x --http", "not allowed with"),
+        ("schedule backfill chain --from 2026-01-01", "required: --to"),
+        ("pipeline rollback chain two", "no whole number of 1 or more"),
         ("pipeline promote x.ipynb --retries -1", "no whole number of 0 or more"),
     ],
 )
@@ -202,12 +206,12 @@ def test_what_cannot_be_promoted_is_one_sentence(quick: Quick) -> None:
 
 
 def test_a_promoted_pipeline_is_listed_and_shown(quick: Quick, chain: Any) -> None:
-    assert re.search(rf"{chain['id'][:8]} +chain +1 +\d+ +●", quick("pipelines"))
-    assert chain["id"] in [found["id"] for found in quick.json("pipelines")["pipelines"]]
-    shown = quick("pipelines", "show", "chain")
+    assert re.search(rf"{chain['id'][:8]} +chain +1 +\d+ +●", quick("pipeline", "list"))
+    assert chain["id"] in [found["id"] for found in quick.json("pipeline", "list")["pipelines"]]
+    shown = quick("pipeline", "show", "chain")
     assert "the first" in shown and "version 1 ←" in shown
-    assert [step["name"] for step in quick.json("pipelines", "show", chain["id"][:6])["graph"]] == ["collect", "report"]
-    quick("pipelines", "show", "chian", code=2)
+    assert [step["name"] for step in quick.json("pipeline", "show", chain["id"][:6])["graph"]] == ["collect", "report"]
+    quick("pipeline", "show", "chian", code=2)
     assert "There is no pipeline “chian”" in quick.said
 
 
@@ -223,11 +227,12 @@ def test_a_run_is_shown_with_its_steps(quick: Quick, chain: Any) -> None:
     name = f"{chain['id'][:8]}-{document['run']['number']}"
     shown = quick("pipeline", "show", name)
     assert re.search(r"report +succeeded +1 .* total 11", shown)
-    for which in (f"chain-{document['run']['number']}", "chain", "latest", document["run"]["id"][:10]):
+    for which in (f"chain-{document['run']['number']}", document["run"]["id"][:10]):
         assert quick.json("pipeline", "show", which)["run"]["id"] == document["run"]["id"]
+    for which in ("chain", "latest"):
+        assert quick.json("pipeline", "wait", which)["run"]["id"] == document["run"]["id"]
     listed = quick("pipeline", "runs", "chain")
     assert re.search(rf"{name} +succeeded +1 +hand", listed)
-    assert quick("runs", "--pipeline", "chain") == listed
     quick("pipeline", "show", "chain-99", code=2)
     assert "“chain” has no run 99" in quick.said
 
@@ -247,12 +252,22 @@ def test_a_failed_run_is_1_and_goes_on_from_a_step(cli: Cli, quick: Quick, chain
 def test_running_a_file_makes_a_version_first(quick: Quick, chain: Any) -> None:
     (quick.folder / "work" / "slow.pipeline.yaml").write_text("steps:\n  slow: {notebook: slow.ipynb}\n")
     started = quick("pipeline", "run", "work/slow.pipeline.yaml")
-    assert "“slow” has version 1, of this file as it stands." in quick.said
+    assert "“slow” has version 1, of this file as it is now." in quick.said
     run = re.match(r"(\w{8}-1) is asked for", started)
     assert run
     wait_until(lambda: _state(quick, run[1], "slow") is StepState.RUNNING, 60)
     assert quick("pipeline", "stop", run[1]) == f"{run[1]} is stopped.\n"
     quick("pipeline", "wait", run[1], code=1)
+
+
+def test_the_log_of_a_run_is_followed_to_its_end(cli: Cli, quick: Quick, chain: Any) -> None:
+    run = re.match(r"\S+", quick("pipeline", "run", "chain", "-p", "start=7"))
+    assert run
+    followed = [line[25:] for line in cli("pipeline", "logs", run[0], "--follow").splitlines()]
+    assert [line.split(" ", 1)[-1] for line in followed if "start" in line] == ["started", "started"]
+    assert followed[-1] == "The run succeeded."
+    assert sorted(followed) == sorted(line[25:] for line in quick("pipeline", "logs", run[0]).splitlines())
+    assert quick.json("pipeline", "logs", run[0])["log"][0]["step"] == "collect"
 
 
 def _state(quick: Quick, run: str, step: str) -> StepState | None:
@@ -268,15 +283,15 @@ def test_versions_are_compared_and_rolled_back(quick: Quick, chain: Any) -> None
     file.write_text(CHAIN.replace("name: chain", "name: versions").replace("start: 3", "start: 4"))
     said = quick("pipeline", "promote", "work/versions.pipeline.yaml")
     assert re.match(r"“versions” \(\w{8}\) has version 2, of file\.", said)
-    assert "  start: 3 → 4" in quick("pipelines", "diff", "versions", "1", "2").splitlines()
-    assert quick("pipelines", "rollback", "versions") == "“versions” fires version 1 from now on.\n"
-    assert quick.json("pipelines", "rollback", "versions", "2")["pipeline"]["version"] == 2
-    quick("pipelines", "rollback", "versions", "7", code=2)
-    quick("pipelines", "rename", "versions", "other name")
-    assert quick("pipelines", "delete", "other name").startswith("“other name” is deleted")
-    assert "other name" in quick("pipelines", "--deleted")
-    assert "other name" not in quick("pipelines")
-    assert quick("pipelines", "restore", "other name") == "“other name” is back.\n"
+    assert "  start: 3 → 4" in quick("pipeline", "diff", "versions", "1", "2").splitlines()
+    assert quick("pipeline", "rollback", "versions") == "“versions” fires version 1 from now on.\n"
+    assert quick.json("pipeline", "rollback", "versions", "2")["pipeline"]["version"] == 2
+    quick("pipeline", "rollback", "versions", "7", code=2)
+    quick("pipeline", "rename", "versions", "other name")
+    assert quick("pipeline", "delete", "other name").startswith("“other name” is deleted")
+    assert "other name" in quick("pipeline", "list", "--deleted")
+    assert "other name" not in quick("pipeline", "list")
+    assert quick("pipeline", "restore", "other name") == "“other name” is back.\n"
 
 
 def test_a_finished_run_is_promoted_by_its_id(quick: Quick, chain: Any) -> None:
@@ -295,53 +310,56 @@ def test_schedules_are_added_listed_paused_and_removed(quick: Quick, chain: Any)
     quick(
         "pipeline", "promote", "work/report.ipynb", "--name", "timed", "--cron", "0 6 * * *", "--zone", "Europe/Vienna"
     )
-    [daily] = quick.json("schedules", "timed")["schedules"]
+    [daily] = quick.json("schedule", "list", "timed")["schedules"]
     assert (daily["cron"], daily["zone"]) == ("0 6 * * *", "Europe/Vienna")
-    said = quick("schedules", "add", "timed", "--after", "chain", "--on", "ended")
+    said = quick("trigger", "add", "timed", "--after", "chain", "--on", "ended")
     assert "starts “timed” (after chain ended)." in said
-    files = quick.json("schedules", "add", "timed", "--files", "new/*.csv", "-p", "numbers=[1]")["schedule"]
+    files = quick.json("trigger", "add", "timed", "--files", "new/*.csv", "-p", "numbers=[1]")["trigger"]
     assert files["pattern"] == str(quick.folder / "new" / "*.csv")
     assert files["parameters"] == {"numbers": [1]}
-    output = quick("schedules", "add", "timed", "--http")
+    output = quick("trigger", "add", "timed", "--http")
     assert re.search(r"Authorization: Bearer [\w-]{40,}", output)
     assert "shown this once" in quick.said
-    listed = quick("schedules")
-    for text in ("0 6 * * * Europe/Vienna: ", "after chain ended", "new/*.csv", "a call"):
-        assert text in listed
-    assert quick("schedules", "pause", daily["id"][:8]).endswith("is paused.\n")
-    assert quick.json("schedules", "resume", daily["id"])["schedule"]["enabled"]
-    assert "is removed" in quick("schedules", "remove", files["id"][:9])
-    assert len(quick.json("schedules", "list", "timed")["schedules"]) == 3
-    quick("pipelines", "pause", "timed")
-    assert quick.json("schedules", "timed")["schedules"][0]["next_at"] is None
-    quick("pipelines", "resume", "timed")
+    assert "0 6 * * * Europe/Vienna: " in quick("schedule", "list")
+    listed, shown = quick("trigger", "list"), quick("pipeline", "show", "timed")
+    for text in ("after chain ended", "new/*.csv", "a call"):
+        assert text in listed and text in shown
+        assert text not in quick("schedule", "list")
+    assert re.search(r"numbers +\[1\]", quick("trigger", "show", files["id"]))
+    assert "0 6 * * * Europe/Vienna" in quick("schedule", "show", daily["id"])
+    assert quick("schedule", "pause", daily["id"][:8]).endswith("is paused.\n")
+    assert quick.json("schedule", "resume", daily["id"])["schedule"]["enabled"]
+    assert "is removed" in quick("trigger", "remove", files["id"][:9])
+    assert len(quick.json("trigger", "list", "timed")["triggers"]) == 2
+    quick("pipeline", "pause", "timed")
+    assert quick.json("schedule", "list", "timed")["schedules"][0]["next_at"] is None
+    quick("pipeline", "resume", "timed")
     for words, sentence in (
-        (["timed", "--cron", "0 0 31 2 *"], "never"),
-        (["chain", "--after", "timed"], "follows this pipeline already"),
-        (["chain", "--cron", "0 6 * * *", "--zone", "Mars/North"], "Mars/North"),
-        (["chain", "--files", "strange://x"], "cannot be watched"),
-        (["chain", "--http", "--zone", "UTC"], "--zone says by which clock --cron counts"),
-        (["chain", "--cron", "0 6 * * *", "--on", "failed"], "it goes with --after alone"),
+        (["schedule", "add", "timed", "--cron", "0 0 31 2 *"], "never"),
+        (["trigger", "add", "chain", "--after", "timed"], "follows this pipeline already"),
+        (["schedule", "add", "chain", "--cron", "0 6 * * *", "--zone", "Mars/North"], "Mars/North"),
+        (["trigger", "add", "chain", "--files", "strange://x"], "cannot be watched"),
+        (["trigger", "add", "chain", "--http", "--on", "failed"], "it goes with --after alone"),
     ):
-        quick("schedules", "add", *words, code=2)
+        quick(*words, code=2)
         assert sentence in quick.said
-    quick("schedules", "remove", "zzz", code=2)
+    quick("schedule", "remove", "zzz", code=2)
     assert "There is no schedule “zzz”" in quick.said
 
 
 def test_backfill_says_its_times_and_makes_their_runs(quick: Quick, chain: Any) -> None:
     quick("pipeline", "promote", "work/report.ipynb", "--name", "filled", "--cron", "0 6 * * *", "--zone", "UTC")
     first, last = (datetime.now(UTC).date() - timedelta(days=days) for days in (3, 2))
-    words = ("backfill", "filled", "--from", str(first), "--to", str(last))
+    words = ("schedule", "backfill", "filled", "--from", str(first), "--to", str(last))
     assert len(quick(*words, "--dry-run").splitlines()) == 2
     assert "2 runs of “filled” would be made." in quick.said
     answer = quick.json(*words)["backfill"]
     assert [time[:13] for time in answer["times"]] == [f"{first}T06", f"{last}T06"]
-    [schedule] = quick.json("schedules", "filled")["schedules"]
-    other = quick.json("schedules", "add", "filled", "--cron", "0 7 * * *", "--zone", "UTC")["schedule"]
+    [schedule] = quick.json("schedule", "list", "filled")["schedules"]
+    other = quick.json("schedule", "add", "filled", "--cron", "0 7 * * *", "--zone", "UTC")["schedule"]
     quick(*words, code=2)
     assert f"{schedule['id'][:8]} (0 6 * * *, UTC)" in quick.said and f"{other['id'][:8]} (0 7" in quick.said
-    quick("schedules", "remove", other["id"])
+    quick("schedule", "remove", other["id"])
     quick(*words)
     assert "0 runs of “filled” wait for their turn; 2 of 2 fired already." in quick.said
     filled = next(found for found in quick.store.pipelines.find() if found.name == "filled")
@@ -353,9 +371,9 @@ def test_backfill_says_its_times_and_makes_their_runs(quick: Quick, chain: Any) 
         )
     )
     assert {run.cause for run in runs} == {"backfill"}
-    quick("backfill", "chain", "--from", "2026-01-01", "--to", "2026-01-02", code=2)
+    quick("schedule", "backfill", "chain", "--from", "2026-01-01", "--to", "2026-01-02", code=2)
     assert "no such schedule" in quick.said
-    quick("backfill", "filled", "--from", "yesterday", "--to", str(last), code=2)
+    quick("schedule", "backfill", "filled", "--from", "yesterday", "--to", str(last), code=2)
     assert "“yesterday” is no time" in quick.said
 
 

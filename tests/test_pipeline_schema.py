@@ -46,7 +46,9 @@ def test_it_is_a_schema_that_describes_every_record() -> None:
     records = schema()["$defs"]
     assert all(record["description"] and "Attributes" not in record["description"] for record in records.values())
     assert all("description" in field for field in records["Step"]["properties"].values())
-    assert records["PipelineDefinition"]["properties"]["deadline"]["description"] == "seconds one run may take"
+    assert records["PipelineDefinition"]["properties"]["deadline"]["description"] == (
+        "seconds one run may take, or a time such as `6h`"
+    )
     assert not re.search(r"``|:class:", json.dumps(schema()))
 
 
@@ -59,6 +61,40 @@ def test_examples_are_right_to_the_code_and_to_the_schema(text: str) -> None:
     again = dump(check.definition)
     assert check_text(again).definition == check.definition
     assert valid(read(again).value)
+
+
+@pytest.mark.parametrize(
+    ("field", "written", "number"),
+    [
+        ("timeout", "90", 90),
+        ("timeout", "90s", 90),
+        ("timeout", "10m", 600),
+        ("cell_timeout", "10min", 600),
+        ("timeout", "2h30m", 9_000),
+        ("timeout", "1 d 1.5 h", 91_800),
+        ("retry_delay", "5m", 300),
+        ("memory", "4GB", 4_000_000_000),
+        ("memory", "512MiB", 536_870_912),
+        ("memory", "1.5 kB", 1_500),
+        ("timeout", "10x", None),
+        ("timeout", "m", None),
+        ("timeout", "-10m", None),
+        ("timeout", "4GB", None),
+        ("memory", "4Gb", None),
+        ("memory", "10m", None),
+        ("memory", "1.2.3GB", None),
+    ],
+)
+def test_times_and_sizes_are_written_in_words(field: str, written: str, number: float | None) -> None:
+    text = f"steps:\n  a:\n    notebook: a.ipynb\n    {field}: {written}\n"
+    check = check_text(text)
+    assert valid(read(text).value) is (number is not None)
+    if number is None:
+        assert re.search(rf"{field} must be a number of (seconds|bytes), or a", check.problems[0].message)
+        assert (check.problems[0].line, len(check.problems)) == (4, 1)
+    else:
+        assert check.definition is not None
+        assert getattr(check.definition.steps["a"], field) == number
 
 
 def test_the_example_goes_from_collecting_to_the_gate() -> None:

@@ -131,7 +131,12 @@ A = "steps:\n  a:\n    notebook: a.ipynb\n"
         (A + "    retries: three\n", 4, 14, "retries must be a whole number; “three” is a text."),
         (A + "    retries: 1.5\n", 4, 14, "retries must be a whole number; “1.5” is a number."),
         (A + "    reuse: maybe\n", 4, 12, "reuse must be true or false; “maybe” is a text."),
-        (A + "    timeout: soon\n", 4, 14, "timeout must be a number; “soon” is a text."),
+        (
+            A + "    timeout: soon\n",
+            4,
+            14,
+            "timeout must be a number of seconds, or a time such as 2h30m; “soon” is not.",
+        ),
         (A + "    after: b\n", 4, 12, "after must be a list; write [b]."),
         (A + "    after: [5]\n", 4, 13, "Entry 1 of after must be a text; put 5 into quotes."),
         (A + "    after:\n      - {b: 1}\n", 5, 9, "Entry 1 of after must be a text; this is a mapping."),

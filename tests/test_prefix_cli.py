@@ -37,7 +37,7 @@ def test_a_script_is_told_and_not_asked(cli: Cli) -> None:
     sweep_id = cli(*WORDS).strip()
     assert cli.said.splitlines()[-4:] == SHOWN
     assert cli.store.sweeps.get(sweep_id).prefix == 2
-    assert "shares the first 2 code cells, once a slot" in re.sub(" +", " ", cli("show", "latest"))
+    assert "shares the first 2 code cells, once a slot" in re.sub(" +", " ", cli("sweep", "show", "latest"))
 
 
 def test_json_is_one_document_and_says_no_more(cli: Cli) -> None:
@@ -114,5 +114,5 @@ def test_a_runs_details_say_where_its_time_went(
         kernel_reason=reason,
     )
     cli.store.runs.add(sweep_id, [run])
-    shown = [re.sub(" +", " ", line).strip() for line in cli("show", "latest-1").splitlines()]
+    shown = [re.sub(" +", " ", line).strip() for line in cli("sweep", "show", "latest-1").splitlines()]
     assert [line for line in shown if line.startswith(("time ", "kernel "))] == lines

@@ -16,7 +16,7 @@ from conftest import Service, serving, wait_until
 from hostile_helpers import SilentServer
 from mlflow_helpers import MlflowServer, embedded, free_port, mlflow_client, mlflow_runs, status_of, tagged
 
-from jupyter_mlops.cli.tables import run_details
+from jupyter_mlops.cli.sweep_tables import run_details
 from jupyter_mlops.core.errors import UnavailableError
 from jupyter_mlops.core.runs import Run
 from jupyter_mlops.core.states import SweepState

@@ -35,11 +35,11 @@ def test_every_command_does_what_the_tutorial_says(cli: Cli) -> None:
         program, name, *words = shlex.split(line)
         assert (program, name) == ("jupyter", "mlops"), line
         said[line.removeprefix("jupyter mlops ")] = cli(*words)
-    assert said["runs latest"].count("succeeded") == 5
-    assert re.search(r"^  days +365 \(default\) *$", said["show latest-1"], re.M)
-    assert "alpha = 0.3" in Path(said["open latest"].strip()).read_text()
-    assert re.search(r"^  days +730 *$", said["pipeline show forecast"], re.M)
-    assert "0 6 * * * Europe/Vienna" in said["schedules forecast"]
-    assert "forecast" in said["pipelines"]
-    assert "alpha: 0.3 → 0.5" in said["pipelines diff forecast 1 2"]
-    assert "version 1 from now on" in said["pipelines rollback forecast"]
+    assert said["sweep runs latest"].count("succeeded") == 5
+    assert re.search(r"^  days +365 \(default\) *$", said["sweep show latest-1"], re.M)
+    assert "alpha = 0.3" in Path(said["sweep open latest"].strip()).read_text()
+    assert re.search(r"^  days +730 *$", said["pipeline show forecast-2"], re.M)
+    assert "0 6 * * * Europe/Vienna" in said["schedule list forecast"]
+    assert "forecast" in said["pipeline list"]
+    assert "alpha: 0.3 → 0.5" in said["pipeline diff forecast 1 2"]
+    assert "version 1 from now on" in said["pipeline rollback forecast"]

@@ -21,13 +21,13 @@ from .output import note
 DRIVE = "mlops"
 
 
-def open_run(sweep: Sweep, run: Run, *, wanted: bool) -> int:
-    """Open a run's executed notebook in the browser; the exit code.
+def open_run(sweep: Sweep, run: Run, *, wanted: bool) -> None:
+    """Open a run's executed notebook in the browser.
 
     Args:
         sweep: of the run.
         run: whose notebook.
-        wanted: it was asked for outright, so that it is an error where there is no JupyterLab.
+        wanted: a person asked for it, so that it is an error where there is no JupyterLab.
 
     Raises:
         UnavailableError: no running Jupyter server serves the sweep's notebook.
@@ -41,12 +41,11 @@ def open_run(sweep: Sweep, run: Run, *, wanted: bool) -> int:
         if wanted:
             raise UnavailableError(Message.verbatim(sentence))
         note(sentence)
-        return 0
+        return
     url = address(server, sweep, run)
     # without its token, which other users could read in the browser's command line
     note(f"Opening {url}")
     webbrowser.open(url)
-    return 0
 
 
 def address(server: dict[str, Any], sweep: Sweep, run: Run) -> str:

@@ -1,208 +1,152 @@
-"""The words of ``jupyter mlops`` and the help that teaches them. Imports argparse and no more."""
+"""The grammar of ``jupyter mlops NOUN VERB …``: parsers, what they say of a mistake, and the types of options.
+
+Imports argparse and no more.
+"""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
 
-from .. import __version__
-from ..core.errors import InvalidInputError
-from ..core.messages import Message
-from .arguments import Parser, add_command, seconds, whole
-from .pipeline_parser import add_pipeline_commands
+from ..core.values import SECONDS, measured
 
-_SETTINGS = "--MlopsSettings."
-
-_DESCRIPTION = """\
-Run a notebook many times with different parameters, and pipelines of notebooks by schedule, without a browser.
-
-What is started here shows in JupyterLab's MLOps panel, too, and the other way round. It belongs to a
-service in the background, and goes on when this command, the terminal or JupyterLab ends.
-"""
-
-_EXAMPLES = """\
-examples:
-  jupyter mlops sweep train.ipynb --param max_depth=3:8 --param learning_rate=log:0.01:0.3:5 --metric auc
-  jupyter mlops runs                 all sweeps, newest first
-  jupyter mlops runs latest          the runs of the newest
-  jupyter mlops show 3fa8-2          run 2 of the sweep whose id begins with 3fa8: values, error, traceback
-  jupyter mlops stop latest
-  jupyter mlops pipeline promote flights.pipeline.yaml --cron "0 6 * * *"
-  jupyter mlops pipelines            all pipelines: how their last runs went, when they fire next
-
-“jupyter mlops COMMAND --help” says more about each.
-
-settings:
-  Jupyter's configuration files count as they do for the server (c.MlopsSettings.NAME = VALUE in
-  jupyter_server_config.py); --MlopsSettings.NAME=VALUE overrides one, anywhere on the line.
-
-exit codes:
-  0 done, all runs succeeded · 1 a run failed or was stopped, or something outside did not answer
-  2 what was asked for makes no sense · 130 Ctrl-C (the sweep goes on)
-"""
-
-_SWEEP = """\
-Start a sweep: one run of NOTEBOOK for each combination of the values given.
-
-The notebook must hold a cell tagged “parameters” that assigns defaults. Its bytes are frozen as they are
-now; later edits change nothing. The first combination runs alone, then as many at once as cores and
-memory allow.
-"""
-
-_SWEEP_EXAMPLES = """\
-what to try, --param NAME=VALUES:
-  C=0.1,1,10            a list
-  seed=0:59             whole numbers, both ends
-  alpha=0.1:0.5:5       five points from 0.1 to 0.5
-  rate=log:0.01:0.3:5   five points, logarithmic
-  x=0:1:step=0.25       0, 0.25, … up to 1
-  name=["a, b", "c"]    JSON, where a value holds commas or is a list itself
-  url=http://x:80/y     one value; text keeps its colons
-Values take the type of the parameter's default. Parameters left out keep their default.
-
-examples:
-  jupyter mlops sweep train.ipynb --param max_depth=3:8 --metric auc
-  jupyter mlops sweep train.ipynb --param seed=0:59 --minimize loss --slots 4 --run-timeout 600
-  jupyter mlops sweep train.ipynb --param a=0:99 --param b=0:99 --random 50 --json > sweep.json
-  jupyter mlops sweep train.ipynb --param a=1:3 --no-wait
-
-Ctrl-C leaves the sweep running. A sweep whose first three runs fail alike pauses: in a terminal this
-command says so and waits on; in a script (--json, or output that is no terminal) it stops the sweep and
-ends with exit code 1.
-"""
-
-_WHICH = "SWEEP is an id, as much of its beginning as is unambiguous, or “latest”; RUN is SWEEP-N, as tables show it."
+WHICH_SWEEP = (
+    "SWEEP is an id, as much of its beginning as is unambiguous, or “latest”; RUN is SWEEP-N, as tables show it."
+)
+WHICH_PIPELINE = (
+    "PIPELINE is a name that one pipeline alone has, an id, as much of its beginning as is unambiguous, or “latest”."
+)
+WHICH_RUN = f"{WHICH_PIPELINE}\nRUN is PIPELINE-N, as tables show it, PIPELINE for its newest run, “latest”, or an id."
 
 
-def split_settings(words: list[str]) -> tuple[list[str], list[str]]:
-    """Words without ``--MlopsSettings.NAME=VALUE``, and those.
+class Parser(argparse.ArgumentParser):
+    """Says in one sentence what is wrong, instead of the whole usage."""
 
-    Raises:
-        InvalidInputError: one of those has no value.
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
+        self.set_defaults(parser=self)
+        self.nouns: dict[str, Noun] = {}
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        end = "" if message.endswith("?") else "."
+        self.exit(2, f"{message[:1].upper()}{message[1:]}{end} “{self.prog} --help” shows what there is.\n")
+
+    def refuse(self, words: Sequence[str]) -> NoReturn:
+        """End because of words that are left over."""
+        word = next((word for word in words if word.startswith("-")), words[0])
+        if not word.startswith("-"):
+            self.error(f"“{word}” is one word too many")
+        name = word.partition("=")[0]
+        known = [option for action in self._actions for option in action.option_strings]
+        self.error(f"There is no option “{name}”{_did_you_mean(name, known)}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        known = [str(choice) for choice in action.choices]
+        if action.option_strings:
+            self.error(f"{action.option_strings[-1]} takes {', '.join(known)}, but not “{value}”")
+        self.error(f"There is no {str(action.metavar).lower()} “{value}”{_did_you_mean(value, known)}")
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    names = {name.lstrip("-"): name for name in known}
+    close = get_close_matches(word.lstrip("-"), names, n=1, cutoff=0.7)
+    return f". Did you mean “{names[close[0]]}”?" if close else ""
+
+
+class Noun:
+    """The actions on one kind of thing.
+
+    Args:
+        parser: of the noun; its help lists the actions.
     """
-    overrides = [word for word in words if word.startswith(_SETTINGS)]
-    for word in overrides:
-        if "=" not in word:
-            raise InvalidInputError(Message("Write {word}=VALUE, as one word.", word=word))
-    return [word for word in words if not word.startswith(_SETTINGS)], overrides
+
+    def __init__(self, parser: Parser) -> None:
+        self._added: Any = parser.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser)
+
+    @property
+    def actions(self) -> list[str]:
+        """Names of those that were added."""
+        return list(self._added.choices)
+
+    def add(
+        self,
+        name: str,
+        run: Callable[..., int],
+        text: str,
+        *words: str,
+        more: str = "",
+        epilog: str = "",
+        json: bool = True,
+    ) -> Parser:
+        """Add an action.
+
+        Args:
+            name: what a person types.
+            run: does it; its result is the exit code.
+            text: one sentence that says what it does.
+            words: what is typed behind it, such as ``SWEEP``; the attribute has the name in lower case.
+            more: what else its help says.
+            epilog: what its help says at the end.
+            json: whether it prints a document where that is asked for.
+
+        Returns:
+            its parser, for further options.
+        """
+        parser: Parser = self._added.add_parser(
+            name, help=text, description=f"{text}\n\n{more}" if more else text, epilog=epilog
+        )
+        parser.set_defaults(act=run)
+        for word in words:
+            parser.add_argument(word.lower().partition("|")[0], metavar=word)
+        parser.add_argument(
+            "--data-dir", metavar="FOLDER", help="Use the store in this folder (default: as configured for Jupyter)."
+        )
+        if json:
+            parser.add_argument("--json", action="store_true", help="Print one JSON document and nothing else.")
+        return parser
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; ``command`` names the one that was given."""
-    parser = Parser(
-        prog="jupyter mlops",
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
-    _add_sweep(commands)
-    _add_reading(commands)
-    _add_acting(commands)
-    add_pipeline_commands(commands)
-    _add_service(commands)
-    return parser
+def add_values(parser: Parser, text: str) -> None:
+    """Let an action take ``--param NAME=VALUE``."""
+    parser.add_argument("-p", "--param", action="append", default=[], metavar="NAME=VALUE", help=text)
 
 
-def _add_sweep(commands: Any) -> None:
-    parser = add_command(
-        commands, "sweep", "start a sweep and wait for its end", description=_SWEEP, epilog=_SWEEP_EXAMPLES
-    )
-    parser.add_argument("notebook", metavar="NOTEBOOK")
+def add_cron(parser: Parser, text: str, *, required: bool = False) -> None:
+    """Let an action take ``--cron`` and ``--zone``."""
+    parser.add_argument("--cron", metavar="LINE", required=required, help=text)
     parser.add_argument(
-        "-p", "--param", action="append", default=[], metavar="NAME=VALUES", help="what to try; see below; repeatable"
-    )
-    goal = parser.add_mutually_exclusive_group()
-    goal.add_argument("--metric", metavar="NAME", help="compare runs by this metric; more is better")
-    goal.add_argument("--minimize", metavar="NAME", help="compare runs by this metric; less is better")
-    parser.add_argument(
-        "--record",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="variable to read at the notebook's end as a metric, beside the one compared by; repeatable",
-    )
-    parser.add_argument(
-        "--target", default="local", help="where: local (default), cuda or tcp://host:port of a Dask scheduler"
-    )
-    parser.add_argument("--kernel", default="", metavar="NAME", help="another kernel than the one the notebook names")
-    parser.add_argument("--slots", type=whole, metavar="N", help="at most N runs at once")
-    parser.add_argument("--random", type=whole, metavar="N", help="draw N different combinations instead of all")
-    parser.add_argument("--seed", type=int, metavar="N", help="draw the same ones again (default: 0)")
-    parser.add_argument("--name", default="", help="of the sweep (default: notebook and time)")
-    parser.add_argument("--experiment", default="", help="of MLflow (default: the notebook's folder and name)")
-    parser.add_argument("--cell-timeout", type=seconds, metavar="SECONDS", help="a cell may take this long")
-    parser.add_argument("--run-timeout", type=seconds, metavar="SECONDS", help="a run may take this long")
-    parser.add_argument(
-        "--share-prefix",
-        action="store_true",
-        help="execute the cells before the first that depends on what is tried once a slot instead of once a run",
-    )
-    parser.add_argument("--no-wait", action="store_true", help="start it, print its id, and return")
-    parser.add_argument(
-        "-y", "--yes", action="store_true", help="do not ask before starting very many runs, or sharing cells"
+        "--zone", help="Count the times of --cron in this zone, such as Europe/Vienna (default: this machine's)."
     )
 
 
-def _add_reading(commands: Any) -> None:
-    parser = add_command(commands, "runs", "list sweeps, or the runs of one, or of a pipeline", epilog=_WHICH)
-    parser.add_argument("sweep", metavar="SWEEP", nargs="?")
-    parser.add_argument("--pipeline", metavar="PIPELINE", help="runs of this pipeline; as “pipeline runs PIPELINE”")
-    parser.add_argument("--all", action="store_true", help="archived sweeps, too")
-    parser = add_command(
-        commands, "show", "all about a sweep or a run: values, errors, where its files are", epilog=_WHICH
-    )
-    parser.add_argument("item", metavar="SWEEP|RUN")
-    parser = add_command(
-        commands,
-        "open",
-        "print the path of a run's executed notebook, and open it in JupyterLab",
-        description="Print the path of a run's executed notebook, as far as it has got. In a terminal it is opened in "
-        "the browser, too,\nwhere a JupyterLab is running that serves the notebook. Of a sweep, its best run is taken.",
-        epilog=_WHICH,
-        json=False,
-    )
-    parser.add_argument("item", metavar="RUN")
-    parser.add_argument(
-        "--browser",
-        action=argparse.BooleanOptionalAction,
-        help="open it in a running JupyterLab (default: in a terminal only)",
-    )
+def whole(text: str) -> int:
+    """A whole number of 1 or more."""
+    value = int(text) if text.isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"“{text}” is no whole number of 1 or more")
+    return value
 
 
-def _add_acting(commands: Any) -> None:
-    parser = add_command(commands, "wait", "wait for the end of a sweep, as “sweep” does", epilog=_WHICH)
-    parser.add_argument("sweep", metavar="SWEEP")
-    parser = add_command(commands, "stop", "stop a sweep or one run; kernels end within two seconds", epilog=_WHICH)
-    parser.add_argument("item", metavar="SWEEP|RUN")
-    parser = add_command(commands, "pause", "start no more runs of a sweep; those running go on", epilog=_WHICH)
-    parser.add_argument("sweep", metavar="SWEEP")
-    parser = add_command(commands, "resume", "go on with a paused sweep", epilog=_WHICH)
-    parser.add_argument("sweep", metavar="SWEEP")
-    parser = add_command(commands, "retry", "repeat the failed and stopped runs of a sweep, and wait", epilog=_WHICH)
-    parser.add_argument("sweep", metavar="SWEEP")
-    parser.add_argument("--no-wait", action="store_true", help="return at once")
+def count(text: str) -> int:
+    """A whole number of 0 or more."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"“{text}” is no whole number of 0 or more")
+    return int(text)
 
 
-def _add_service(commands: Any) -> None:
-    parser = add_command(
-        commands,
-        "service",
-        "run the background service here, or ask how it is",
-        description="The service runs sweeps and pipelines, and fires schedules. It starts by itself when there is\n"
-        "work, and ends when there is none and nothing is scheduled. Without ACTION it runs in the foreground\n"
-        "and stays until Ctrl-C, for supervisors such as systemd; “install” makes a systemd user unit that does so.",
-    )
-    parser.add_argument(
-        "action",
-        metavar="ACTION",
-        nargs="?",
-        choices=("run", "status", "stop", "log", "install", "uninstall"),
-        default="run",
-        help="run (in the foreground), status, stop (runs under way go on), log, install (a systemd user unit, so that "
-        "schedules outlive the login) or uninstall",
-    )
-    parser.add_argument("--until-idle", action="store_true", help="end by itself, as it does in the background")
-    parser.add_argument("--replace", action="store_true", help="end a service that runs already and go on in its place")
+def duration(text: str) -> float:
+    """Seconds above 0, as a number or in words."""
+    value = measured(text, SECONDS)
+    if value is None:
+        try:
+            value = float(text)
+        except ValueError:
+            value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"“{text}” is neither seconds above 0 nor a time such as 90s, 10m or 2h30m")
+    return value

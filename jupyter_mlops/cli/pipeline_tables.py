@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
-
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from ..core.cron import in_words
 from ..core.pipelines.definition import GraphStep
 from ..core.pipelines.records import Pipeline, PipelineRun, RunMark, StepRun, Trigger, Version
 from ..core.pipelines.requests import PipelineDetails, VersionDiff
 from ..core.states import PipelineRunState
-from .tables import (
+from .output import (
     SHORT,
     duration_text,
     first_line,
@@ -22,9 +19,14 @@ from .tables import (
     new_table,
     state_cell,
     time_rows,
+    took,
     value_text,
     when_text,
 )
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
 
 _MARKS = {
     PipelineRunState.SUCCEEDED: ("●", "green"),
@@ -48,12 +50,12 @@ def pipelines_table(pipelines: list[Pipeline]) -> Table:
     for pipeline in pipelines:
         table.add_row(
             pipeline.id[:SHORT],
-            Text(pipeline.name),
+            pipeline.name,
             _version(pipeline),
             str(pipeline.runs),
             _marks(pipeline.recent),
             _next(pipeline),
-            Text(Path(pipeline.path).name),
+            Path(pipeline.path).name,
         )
     return table
 
@@ -72,6 +74,8 @@ def _version(pipeline: Pipeline) -> str:
 
 
 def _marks(marks: list[RunMark]) -> Text:
+    from rich.text import Text
+
     text = Text()
     for mark in marks[-_MOST_MARKS:]:
         text.append(*_MARKS[mark.state])
@@ -110,10 +114,10 @@ def graph_table(graph: list[GraphStep]) -> Table:
     table = new_table("step", "notebook", "waits for", "runs")
     for step in sorted(graph, key=lambda step: step.layer):
         table.add_row(
-            Text(step.name),
-            Text(f"{step.notebook} (sweep)" if step.sweep else step.notebook),
-            Text(", ".join(step.after)),
-            Text(_when_it_runs(step)),
+            step.name,
+            f"{step.notebook} (sweep)" if step.sweep else step.notebook,
+            ", ".join(step.after),
+            _when_it_runs(step),
         )
     return table
 
@@ -124,25 +128,50 @@ def _when_it_runs(step: GraphStep) -> str:
     return ", and ".join(part for part in parts if part)
 
 
-def schedules_table(triggers: list[Trigger], names: Mapping[str, str]) -> Table:
-    """Schedules and triggers, one a row.
+def triggers_table(triggers: list[Trigger], names: Mapping[str, str], head: str) -> Table:
+    """Schedules or triggers, one a row.
 
     Args:
         names: of pipelines, by id.
+        head: of the first column.
     """
     told = any(trigger.message for trigger in triggers)
-    table = new_table("schedule", "pipeline", "starts it", "next", "last", *(["message"] if told else []))
+    table = new_table(head, "pipeline", "starts it", "next", "last", *(["message"] if told else []))
     for trigger in triggers:
-        following = when_text(trigger.next_at) if trigger.next_at and trigger.kind == "cron" else ""
         table.add_row(
             trigger.id[:SHORT],
-            Text(names.get(trigger.pipeline_id, trigger.pipeline_id[:SHORT])),
-            Text(trigger_text(trigger, names)),
-            following if trigger.enabled else "paused",
+            _name(trigger.pipeline_id, names),
+            trigger_text(trigger, names),
+            _next_time(trigger),
             when_text(trigger.last_at) if trigger.last_at else "",
-            *([Text(first_line(trigger.message))] if told else []),
+            *([first_line(trigger.message)] if told else []),
         )
     return table
+
+
+def trigger_details(trigger: Trigger, names: Mapping[str, str], what: str) -> Table:
+    """All about a schedule or trigger, which ``what`` says; ``names`` are those of pipelines, by id."""
+    return new_details(
+        (what, trigger.id),
+        ("pipeline", _name(trigger.pipeline_id, names)),
+        ("starts it", trigger_text(trigger, names)),
+        ("next", _next_time(trigger)),
+        ("while it runs", trigger.overlap),
+        ("missed times", f"{trigger.missed}, of the last {duration_text(trigger.grace)}" if trigger.cron else ""),
+        *((f"  {key}", value_text(value)) for key, value in trigger.parameters.items()),
+        ("message", trigger.message),
+        *time_rows(("created", trigger.created_at or None), ("last", trigger.last_at)),
+    )
+
+
+def _next_time(trigger: Trigger) -> str:
+    if not trigger.enabled:
+        return "paused"
+    return when_text(trigger.next_at) if trigger.next_at and trigger.kind == "cron" else ""
+
+
+def _name(pipeline_id: str, names: Mapping[str, str]) -> str:
+    return names.get(pipeline_id, pipeline_id[:SHORT])
 
 
 def trigger_text(trigger: Trigger, names: Mapping[str, str]) -> str:
@@ -153,7 +182,7 @@ def trigger_text(trigger: Trigger, names: Mapping[str, str]) -> str:
         case "files":
             return f"new files {trigger.pattern}"
         case "pipeline":
-            return f"after {names.get(trigger.upstream, trigger.upstream[:SHORT])} {trigger.on}"
+            return f"after {_name(trigger.upstream, names)} {trigger.on}"
         case "http":
             return "a call"
 
@@ -171,9 +200,9 @@ def pipeline_runs_table(runs: list[PipelineRun]) -> Table:
             str(run.version),
             run.cause,
             when_text(run.scheduled_at) if run.scheduled_at else "",
-            duration_text(_took(run.started_at, run.ended_at)),
+            duration_text(took(run.started_at, run.ended_at)),
             counts_text(run),
-            *([Text(first_line(run.message))] if told else []),
+            *([first_line(run.message)] if told else []),
         )
     return table
 
@@ -181,12 +210,6 @@ def pipeline_runs_table(runs: list[PipelineRun]) -> Table:
 def counts_text(run: PipelineRun) -> str:
     """``3 succeeded, 1 failed``."""
     return ", ".join(f"{count} {state}" for state, count in run.steps.items())
-
-
-def _took(started: str | None, ended: str | None) -> float | None:
-    if started is None or ended is None:
-        return None
-    return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
 
 
 def run_head(run: PipelineRun, name: str) -> Table:
@@ -205,7 +228,7 @@ def run_head(run: PipelineRun, name: str) -> Table:
         ("changed", run.drift),
         ("MLflow run", run.mlflow_run_id or ""),
         *time_rows(("scheduled", run.scheduled_at or None), ("started", run.started_at), ("ended", run.ended_at)),
-        ("took", duration_text(_took(run.started_at, run.ended_at))),
+        ("took", duration_text(took(run.started_at, run.ended_at))),
     )
 
 
@@ -214,13 +237,13 @@ def steps_table(steps: list[StepRun]) -> Table:
     table = new_table("step", "state", "attempt", "took", "sweep", "hands on", "message")
     for step in steps:
         table.add_row(
-            Text(step.step),
+            step.step,
             state_cell(step.state),
             str(step.attempt),
-            duration_text(_took(step.started_at, step.ended_at)),
+            duration_text(took(step.started_at, step.ended_at)),
             step.sweeps[-1][:SHORT] if step.sweeps else "",
-            Text(first_line(", ".join(f"{name} {value_text(value)}" for name, value in step.outputs.items()))),
-            Text(first_line(step.message)),
+            first_line(", ".join(f"{name} {value_text(value)}" for name, value in step.outputs.items())),
+            first_line(step.message),
         )
     return table
 

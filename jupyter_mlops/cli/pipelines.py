@@ -1,46 +1,64 @@
-"""What the commands on pipelines do: looking at them, pausing them, rolling them back."""
+"""``jupyter mlops pipeline``: check and promote pipelines, look at them, pause them, roll them back."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..core.errors import InvalidInputError
 from ..core.messages import Message
 from ..core.pipelines.records import Pipeline
 from ..core.pipelines.requests import PipelineChange
-from ..services.user_files import read_file
-from . import pipeline_runs, promoting
-from .output import console, note, print_json
-from .pipeline_finding import find_pipeline
-from .pipeline_tables import diff_lines, graph_table, pipeline_details, pipelines_table, schedules_table
-from .session import Session
+from . import pipeline_runs, promotion
+from .output import SHORT, console, note, print_json, tell, tell_all
+from .parser import WHICH_PIPELINE, WHICH_RUN, Noun, whole
+from .pipeline_tables import diff_lines, graph_table, pipeline_details, pipelines_table, triggers_table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from .session import Session
 
 WRONG = 2
-Command = Callable[[Session, argparse.Namespace], int]
+EPILOG = WHICH_RUN
 
 
-def pipeline(session: Session, arguments: argparse.Namespace) -> int:
-    """Do what an action of ``pipeline`` says."""
-    return _ONE[arguments.action](session, arguments)
-
-
-def pipelines(session: Session, arguments: argparse.Namespace) -> int:
-    """Do what an action of ``pipelines`` says."""
-    return _MANY[arguments.action](session, arguments)
-
-
-def names(session: Session) -> dict[str, str]:
-    """Names of all pipelines by id."""
-    return {found.id: found.name for found in session.pipelines.listed(deleted=None)}
-
-
-# -- files -------------------------------------------------------------------------------------
+def add_actions(noun: Noun) -> None:
+    """Everything that can be done with pipelines and their runs."""
+    parser = noun.add("list", _list, "List pipelines: how their last runs went, when they fire next.")
+    parser.add_argument("--deleted", action="store_true", help="List those that were deleted and can be restored.")
+    text = "Show all about a pipeline (its versions, steps and schedules) or a run (its steps, log and errors)."
+    noun.add("show", _show, text, "PIPELINE|RUN", epilog=WHICH_RUN)
+    noun.add(
+        "validate",
+        _validate,
+        "Say what is wrong with a pipeline file, or else what it does.",
+        "FILE",
+        more="Each problem is one line, FILE:LINE:COLUMN: message. Notebooks are looked at; nothing is run or stored.",
+    )
+    promotion.add_actions(noun)
+    pipeline_runs.add_actions(noun)
+    for name, run, text in (
+        ("pause", _pause, "Let nothing start a pipeline but a person."),
+        ("resume", _resume, "Let the schedules of a pipeline fire again, from now on."),
+        ("delete", _delete, "Put a pipeline aside; for 30 days it can be restored."),
+        ("restore", _restore, "Bring a deleted pipeline back."),
+    ):
+        noun.add(name, run, text, "PIPELINE", epilog=WHICH_PIPELINE)
+    noun.add("rename", _rename, "Give a pipeline another name.", "PIPELINE", "NAME", epilog=WHICH_PIPELINE)
+    text = "Let another version fire: VERSION, or the one before the one that fires now."
+    parser = noun.add("rollback", _rollback, text, "PIPELINE", epilog=WHICH_PIPELINE)
+    parser.add_argument("version", metavar="VERSION", nargs="?", type=whole)
+    text = "Show what is different between two versions."
+    parser = noun.add("diff", _diff, text, "PIPELINE", epilog=WHICH_PIPELINE)
+    parser.add_argument("older", metavar="A", type=whole)
+    parser.add_argument("newer", metavar="B", type=whole)
 
 
 def _validate(session: Session, arguments: argparse.Namespace) -> int:
     from ..services.pipelines.pipeline_file import check
+    from ..services.user_files import read_file
 
     file = Path(arguments.file).absolute()
     found = check(file, read_file(file, "pipeline file").decode(errors="replace"))
@@ -58,41 +76,29 @@ def _validate(session: Session, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _export(session: Session, arguments: argparse.Namespace) -> int:
-    from .exporting import write_dag
-
-    return write_dag(session, arguments)
-
-
-# -- pipelines ---------------------------------------------------------------------------------
-
-
 def _list(session: Session, arguments: argparse.Namespace) -> int:
     found = session.pipelines.listed(deleted=arguments.deleted)
-    if arguments.json:
-        print_json({"pipelines": found})
-    elif found:
-        console().print(pipelines_table(found))
-    elif arguments.deleted:
-        note("No deleted pipeline is left that could be restored.")
-    else:
-        note("There is no pipeline yet; “jupyter mlops pipeline promote --help” says how to make one.")
-    return 0
+    none = "There is no pipeline yet; “jupyter mlops pipeline promote --help” says how to make one."
+    if arguments.deleted:
+        none = "No deleted pipeline is left that could be restored."
+    return tell_all(arguments, {"pipelines": found}, lambda: pipelines_table(found), none="" if found else none)
 
 
 def _show(session: Session, arguments: argparse.Namespace) -> int:
-    details = session.pipelines.details(find_pipeline(session, arguments.pipeline).id)
-    if arguments.json:
-        print_json({name: getattr(details, name) for name in details.__struct_fields__})
-        return 0
-    out = console()
-    out.print(pipeline_details(details))
-    out.print()
-    out.print(graph_table(details.graph))
+    text = arguments.pipeline
+    if not session.is_pipeline(text) and (
+        "-" in text or any(run.id.startswith(text) for run in session.store.pipeline_runs.find())
+    ):
+        return pipeline_runs.tell_run(session, session.find_pipeline_run(text), arguments)
+    details = session.pipelines.details(session.find_pipeline(text).id)
+    names = session.pipeline_names()
+    shown: list[str | Table] = [pipeline_details(details), "", graph_table(details.graph)]
     if details.triggers:
-        out.print()
-        out.print(schedules_table(details.triggers, names(session)))
-    return 0
+        shown += ["", triggers_table(details.triggers, names, "started by")]
+    return tell(arguments, details, *shown)
+
+
+# -- changing ----------------------------------------------------------------------------------
 
 
 def _pause(session: Session, arguments: argparse.Namespace) -> int:
@@ -108,7 +114,7 @@ def _rename(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def _rollback(session: Session, arguments: argparse.Namespace) -> int:
-    found = find_pipeline(session, arguments.pipeline)
+    found = session.find_pipeline(arguments.pipeline)
     number = arguments.version if arguments.version is not None else found.version - 1
     if arguments.version is None and number < 1:
         raise InvalidInputError(
@@ -122,68 +128,34 @@ def _rollback(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def _changed(session: Session, arguments: argparse.Namespace, change: PipelineChange, what: str) -> int:
-    found = session.pipelines.change(find_pipeline(session, arguments.pipeline).id, change)
-    wake_for_schedules(session, found)
+    found = session.pipelines.change(session.find_pipeline(arguments.pipeline).id, change)
+    _wake_for_schedules(session, found)
     return _told(found, arguments, what)
 
 
 def _told(found: Pipeline, arguments: argparse.Namespace, what: str) -> int:
-    if arguments.json:
-        print_json({"pipeline": found})
-    else:
-        print(f"“{found.name}” {what}.")
-    return 0
+    return tell(arguments, {"pipeline": found}, f"“{found.name}” {what}.")
 
 
-def wake_for_schedules(session: Session, found: Pipeline) -> None:
-    """Start the service where something is to fire a pipeline."""
+def _wake_for_schedules(session: Session, found: Pipeline) -> None:
     if not found.paused and session.store.triggers.find(found.id):
         session.wake()
 
 
 def _diff(session: Session, arguments: argparse.Namespace) -> int:
-    found = find_pipeline(session, arguments.pipeline)
+    found = session.find_pipeline(arguments.pipeline)
     diff = session.pipelines.diff(found.id, arguments.older, arguments.newer)
-    if arguments.json:
-        print_json({"diff": diff})
-        return 0
-    for line in diff_lines(diff):
-        print(line)
-    return 0
+    return tell(arguments, {"diff": diff}, *diff_lines(diff))
 
 
 def _delete(session: Session, arguments: argparse.Namespace) -> int:
-    found = find_pipeline(session, arguments.pipeline)
+    found = session.find_pipeline(arguments.pipeline)
     session.pipelines.delete(found.id)
-    what = f"is deleted; “jupyter mlops pipelines restore {found.id[:8]}” brings it back"
+    what = f"is deleted; “jupyter mlops pipeline restore {found.id[:SHORT]}” brings it back"
     return _told(session.store.pipelines.get(found.id), arguments, what)
 
 
 def _restore(session: Session, arguments: argparse.Namespace) -> int:
-    found = session.pipelines.restore(find_pipeline(session, arguments.pipeline, deleted=True).id)
-    wake_for_schedules(session, found)
+    found = session.pipelines.restore(session.find_pipeline(arguments.pipeline, deleted=True).id)
+    _wake_for_schedules(session, found)
     return _told(found, arguments, "is back")
-
-
-_ONE: dict[str, Command] = {
-    "validate": _validate,
-    "run": pipeline_runs.run,
-    "promote": promoting.promote,
-    "export": _export,
-    "runs": pipeline_runs.runs,
-    "show": pipeline_runs.show,
-    "wait": pipeline_runs.wait,
-    "stop": pipeline_runs.stop,
-    "retry": pipeline_runs.retry,
-}
-_MANY: dict[str, Command] = {
-    "list": _list,
-    "show": _show,
-    "pause": _pause,
-    "resume": _resume,
-    "rename": _rename,
-    "rollback": _rollback,
-    "diff": _diff,
-    "delete": _delete,
-    "restore": _restore,
-}

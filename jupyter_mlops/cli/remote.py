@@ -18,7 +18,7 @@ from ..core.processes import LOOPBACK
 from ..core.record import Record
 from ..core.service import ErrorBody
 from ..core.sweeps import Sweep
-from .finding import pick
+from .session import pick_pipeline
 
 # promotion freezes code and asks kernels which packages they have
 PATIENCE = httpx.Timeout(15.0, read=300.0, write=300.0)
@@ -80,8 +80,9 @@ class Server:
     def find_pipeline(self, text: str) -> Pipeline:
         """The pipeline that a name, where one alone has it, or the beginning of an id names."""
         known = [found for found in self._ask("GET", "changes", Changes).pipelines if found.deleted_at is None]
-        same = [found for found in known if found.name == text]
-        return same[0] if len(same) == 1 else pick(known, text, f"{self.address} has no pipeline “{text}”.")
+        return pick_pipeline(
+            known, text, Message("{address} has no pipeline “{text}”.", address=self.address, text=text)
+        )
 
     def _ask(self, method: str, path: str, kind: type[R], body: Record | None = None) -> R:
         content = msgspec.json.encode(body) if body is not None else None

@@ -1,136 +1,100 @@
-"""What the commands on schedules and triggers do, and backfill."""
+"""``jupyter mlops schedule``: run pipelines at times, also at times that have passed."""
 
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from ..core.errors import InvalidInputError
 from ..core.messages import Message
-from ..core.pipelines.records import Trigger
-from ..core.pipelines.requests import BackfillRequest, ScheduleRequest, TriggerChange
-from .output import console, note, print_json
-from .pipeline_finding import find_pipeline, find_trigger
-from .pipeline_runs import parse_values
-from .pipeline_tables import schedules_table, trigger_text
-from .pipelines import Command, names
-from .session import Session
-from .tables import SHORT, when_text
-from .zones import cron_request
+from ..core.pipelines.requests import BackfillRequest, ScheduleRequest
+from . import triggers
+from .output import note, print_json, when_text
+from .parser import WHICH_PIPELINE, Noun, add_cron, duration
 
+if TYPE_CHECKING:
+    from .session import Session
+
+EPILOG = WHICH_PIPELINE
 _MOST_TIMES = 20
 
 
-def schedules(session: Session, arguments: argparse.Namespace) -> int:
-    """Do what an action says."""
-    return _ACTIONS[arguments.action](session, arguments)
+def add_actions(noun: Noun) -> None:
+    """Everything that can be done with schedules."""
+    triggers.add_shared(noun, "schedule")
+    parser = noun.add("add", _add, "Run a pipeline at times.", "PIPELINE", epilog=WHICH_PIPELINE)
+    add_cron(parser, "Run it at these times, such as “0 6 * * mon-fri”.", required=True)
+    parser.add_argument(
+        "--missed",
+        choices=("one", "skip", "all"),
+        default="one",
+        help="Make up for one (default), none or all of the times at which no service was running.",
+    )
+    parser.add_argument(
+        "--grace", type=duration, default=86_400.0, metavar="TIME", help="Make up for no older ones (default: a day)."
+    )
+    triggers.add_run_options(parser)
+    parser = noun.add(
+        "backfill",
+        _backfill,
+        "Run a pipeline for the times of its schedule that lie in a range.",
+        "PIPELINE",
+        more="Times that have fired already are not repeated.",
+        epilog=WHICH_PIPELINE,
+    )
+    parser.add_argument("--from", dest="start", metavar="TIME", required=True, help="Begin here, such as 2026-01-31.")
+    parser.add_argument("--to", dest="end", metavar="TIME", required=True, help="End here; this time is included.")
+    parser.add_argument("--schedule", default="", help="Take this schedule, where there are several.")
+    parser.add_argument("--dry-run", action="store_true", help="Only list these times.")
 
 
-def _list(session: Session, arguments: argparse.Namespace) -> int:
-    pipeline = find_pipeline(session, arguments.pipeline) if arguments.pipeline else None
-    shown = {found.id for found in session.pipelines.listed()}
-    triggers = [
-        session.pipelines.shown_trigger(trigger.id)
-        for trigger in session.store.triggers.find(pipeline.id if pipeline else None)
-        if trigger.pipeline_id in shown
-    ]
-    if arguments.json:
-        print_json({"schedules": triggers})
-    elif triggers:
-        console().print(schedules_table(triggers, names(session)))
-    else:
-        note("There is no schedule yet; “jupyter mlops schedules add --help” says how to make one.")
-    return 0
+def local_zone() -> str:
+    """Name of this machine's zone; UTC where it has none that others know."""
+    place = os.environ.get("TZ", "").removeprefix(":") or str(Path("/etc/localtime").resolve())
+    name = place.rpartition("zoneinfo/")[2]
+    try:
+        return ZoneInfo(name).key
+    except (ValueError, OSError):
+        # not one of the database's, or nothing at all
+        return "UTC"
+
+
+def cron_request(arguments: argparse.Namespace) -> ScheduleRequest | None:
+    """The schedule that ``--cron`` and ``--zone`` ask for, None where they ask for none.
+
+    Raises:
+        InvalidInputError: a zone is given without times.
+    """
+    if arguments.cron is None:
+        if arguments.zone:
+            raise InvalidInputError(
+                Message("--zone says by which clock --cron counts; give --cron, too, or leave --zone out.")
+            )
+        return None
+    return ScheduleRequest(kind="cron", cron=arguments.cron, zone=arguments.zone or local_zone())
 
 
 def _add(session: Session, arguments: argparse.Namespace) -> int:
-    pipeline = find_pipeline(session, arguments.pipeline)
-    definition = session.pipelines.version(pipeline.id, pipeline.version).definition
-    asked = cron_request(arguments)
-    if arguments.on and not arguments.after:
-        raise InvalidInputError(Message("--on says which end of another pipeline counts; it goes with --after alone."))
-    request = ScheduleRequest(
-        kind="cron" if asked else "files" if arguments.files else "pipeline" if arguments.after else "http",
-        cron=asked.cron if asked else "",
-        zone=asked.zone if asked else "UTC",
-        pattern=_whole(arguments.files or ""),
-        upstream=find_pipeline(session, arguments.after).id if arguments.after else "",
-        on=arguments.on or "succeeded",
-        overlap=arguments.overlap,
+    return triggers.create(
+        session,
+        arguments,
+        "schedule",
+        kind="cron",
+        cron=arguments.cron,
+        zone=arguments.zone or local_zone(),
         missed=arguments.missed,
         grace=arguments.grace,
-        parameters=parse_values(arguments.param, definition.parameters),
     )
-    answer = session.pipelines.add_trigger(pipeline.id, request)
-    session.wake()
-    if arguments.json:
-        print_json({"schedule": answer.trigger, "token": answer.token})
-        return 0
-    print(f"Schedule {answer.trigger.id[:SHORT]} starts “{pipeline.name}”{_next(answer.trigger, session)}.")
-    if answer.token:
-        note("Its token is shown this once. Call it at a Jupyter server's address:")
-        print(
-            f'curl -X POST -H "Authorization: Bearer {answer.token}" '
-            f"http://localhost:8888/mlops/triggers/{answer.trigger.id}/call"
-        )
-    return 0
 
 
-def _whole(pattern: str) -> str:
-    # whoever types it means the folder they are in
-    return pattern if not pattern or "://" in pattern or "::" in pattern else str(Path(pattern).expanduser().absolute())
-
-
-def _next(trigger: Trigger, session: Session) -> str:
-    text = trigger_text(trigger, names(session))
-    following = f"; next {when_text(trigger.next_at)}" if trigger.kind == "cron" and trigger.next_at else ""
-    return f" ({text}){following}"
-
-
-def _pause(session: Session, arguments: argparse.Namespace) -> int:
-    return _enabled(session, arguments, enabled=False)
-
-
-def _resume(session: Session, arguments: argparse.Namespace) -> int:
-    return _enabled(session, arguments, enabled=True)
-
-
-def _enabled(session: Session, arguments: argparse.Namespace, *, enabled: bool) -> int:
-    found = find_trigger(session, arguments.schedule)
-    trigger = session.pipelines.change_trigger(found.id, TriggerChange(enabled=enabled))
-    if enabled:
-        session.wake()
-    if arguments.json:
-        print_json({"schedule": trigger})
-    elif enabled:
-        print(f"Schedule {trigger.id[:SHORT]} goes on{_next(trigger, session)}.")
-    else:
-        print(f"Schedule {trigger.id[:SHORT]} is paused.")
-    return 0
-
-
-def _remove(session: Session, arguments: argparse.Namespace) -> int:
-    trigger = find_trigger(session, arguments.schedule)
-    session.pipelines.delete_trigger(trigger.id)
-    if arguments.json:
-        print_json({"schedule": trigger})
-    else:
-        print(f"Schedule {trigger.id[:SHORT]} is removed; what it started stays.")
-    return 0
-
-
-def backfill(session: Session, arguments: argparse.Namespace) -> int:
-    """Run a schedule's past times."""
-    pipeline = find_pipeline(session, arguments.pipeline)
-    answer = session.pipelines.backfill(
-        pipeline.id,
-        BackfillRequest(
-            start=arguments.start,
-            end=arguments.end,
-            trigger_id=find_trigger(session, arguments.schedule).id if arguments.schedule else "",
-            dry_run=arguments.dry_run,
-        ),
-    )
+def _backfill(session: Session, arguments: argparse.Namespace) -> int:
+    pipeline = session.find_pipeline(arguments.pipeline)
+    schedule = session.find_trigger(arguments.schedule, timed=True).id if arguments.schedule else ""
+    request = BackfillRequest(start=arguments.start, end=arguments.end, trigger_id=schedule, dry_run=arguments.dry_run)
+    answer = session.pipelines.backfill(pipeline.id, request)
     if not arguments.dry_run:
         session.wake()
     if arguments.json:
@@ -145,12 +109,3 @@ def backfill(session: Session, arguments: argparse.Namespace) -> int:
     made = "would be made" if arguments.dry_run else f"wait{'s' * (new == 1)} for {'its' if new == 1 else 'their'} turn"
     note(f"{new:,} run{'s' * (new != 1)} of “{pipeline.name}” {made}{known}.")
     return 0
-
-
-_ACTIONS: dict[str, Command] = {
-    "list": _list,
-    "add": _add,
-    "pause": _pause,
-    "resume": _resume,
-    "remove": _remove,
-}

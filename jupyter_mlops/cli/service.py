@@ -24,60 +24,65 @@ from ..services.process.launch import (
     suspend_service,
 )
 from ..services.process.layout import Layout
-from ..settings import MlopsSettings
-from ..store import Store
-from .output import note, print_json
-from .tables import when_text
+from .output import note, print_json, when_text
+from .parser import Noun
+from .session import Session
 
 END_SECONDS = 60.0
 FAILED = 1
+EPILOG = """\
+The service runs sweeps and pipelines, and fires schedules. It starts by itself when there is work, and ends
+when there is none and nothing is scheduled. “service” without an action is short for “service run”.
+"""
 _UNTIL = "until the next start, resume, retry or stop, or “jupyter mlops service”"
 
 
-def run_service(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
-    """Do what ``service`` and its action say; the exit code."""
-    match arguments.action:
-        case "status":
-            return _status(arguments, settings)
-        case "stop":
-            return _stop(settings)
-        case "log":
-            sys.stdout.write(service_log(settings))
-            return 0
-        case "install":
-            return _install(arguments, settings)
-        case "uninstall":
-            return _uninstall(settings)
-        case _:
-            return _run(arguments, settings)
+def add_actions(noun: Noun) -> None:
+    """Everything that can be done with the service."""
+    more = "Without --until-idle it stays until Ctrl-C, for supervisors such as systemd."
+    parser = noun.add("run", _run, "Run the service in the foreground.", more=more, json=False)
+    parser.add_argument("--until-idle", action="store_true", help="End by itself, as it does in the background.")
+    parser.add_argument("--replace", action="store_true", help="End a service that runs already and take its place.")
+    noun.add("status", _status, "Say whether the service runs, in which environment, and what it does.")
+    noun.add("stop", _stop, "End the service; runs that are under way go on.", json=False)
+    noun.add("log", _log, "Print the service's log.", json=False)
+    text = "Have a systemd user unit keep the service, so that schedules outlive the login."
+    noun.add("install", _install, text)
+    noun.add("uninstall", _uninstall, "Remove the systemd user unit.", json=False)
 
 
-def _run(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
+def _log(session: Session, arguments: argparse.Namespace) -> int:
+    sys.stdout.write(service_log(session.settings))
+    return 0
+
+
+def _run(session: Session, arguments: argparse.Namespace) -> int:
     from ..service import main as serve
     from ..service import take_over_settings
 
+    settings = session.settings
     take_over_settings(settings)
     if is_running(settings):
         if not arguments.replace:
-            info = _info(settings)
+            info = _info(session)
             raise ConflictError(
                 Message("A service runs already (process {pid}); “jupyter mlops service stop” ends it.", pid=info.pid)
             )
-        _end(settings)
+        _end(session)
     if not arguments.until_idle:
-        # who starts it by hand wants it to stay
+        # a person who starts it by hand wants it to stay
         settings.service_idle_timeout = float("inf")
     resume_service(settings)
     note(f"The service runs on {settings.data_path}; Ctrl-C ends it.")
     code = serve(settings)
-    # another one was quicker; who wants this one in its place tries again
+    # another one was quicker; a supervisor that asked for this one tries again
     return FAILED if arguments.replace and is_running(settings) else code
 
 
-def _install(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
+def _install(session: Session, arguments: argparse.Namespace) -> int:
     from ..services.process.systemd import install
 
-    keep = install(settings)
+    keep = install(session.settings)
     if arguments.json:
         print_json({"keep": keep})
         return 0
@@ -87,15 +92,16 @@ def _install(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
     return 0
 
 
-def _uninstall(settings: MlopsSettings) -> int:
+def _uninstall(session: Session, arguments: argparse.Namespace) -> int:
     from ..services.process.systemd import uninstall
 
-    print("The unit is removed." if uninstall(settings) else "There is no unit; nothing was to be removed.")
+    print("The unit is removed." if uninstall(session.settings) else "There is no unit; nothing was to be removed.")
     return 0
 
 
-def _status(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
-    info = _info(settings)
+def _status(session: Session, arguments: argparse.Namespace) -> int:
+    settings = session.settings
+    info = _info(session)
     if arguments.json:
         print_json({"service": info})
         return 0
@@ -119,21 +125,21 @@ def _status(arguments: argparse.Namespace, settings: MlopsSettings) -> int:
     return 0
 
 
-def _stop(settings: MlopsSettings) -> int:
-    if not _end(settings):
+def _stop(session: Session, arguments: argparse.Namespace) -> int:
+    if not _end(session):
         print(f"The service is off already, and stays off {_UNTIL}.")
         return 0
     print(f"The service ended, and stays off {_UNTIL}. Runs under way go on; the next service takes them up.")
     return 0
 
 
-def _end(settings: MlopsSettings) -> bool:
+def _end(session: Session) -> bool:
     """End the service and hold it back; whether there was one."""
-    deadline = time.monotonic() + END_SECONDS
-    info = _info(settings)
+    settings, deadline = session.settings, time.monotonic() + END_SECONDS
+    info = _info(session)
     while info.state == "starting" and time.monotonic() < deadline:
         time.sleep(0.1)
-        info = _info(settings)
+        info = _info(session)
     if info.state == "off":
         suspend_service(settings)
         return False
@@ -158,18 +164,14 @@ def _end(settings: MlopsSettings) -> bool:
 
 
 def _is_service(pid: int) -> bool:
-    """Whether a process is one of ours: what was written down may be older than what runs now."""
+    """Whether a process is a service: the id that was written down may be another program's by now."""
     try:
         return any("mlops" in part for part in psutil.Process(pid).cmdline())
     except psutil.Error:
         return False
 
 
-def _info(settings: MlopsSettings) -> ServiceInfo:
-    if not is_running(settings):
+def _info(session: Session) -> ServiceInfo:
+    if not is_running(session.settings):
         return ServiceInfo(state="off")
-    store = Store(settings.store_url)
-    try:
-        return service_info(store, settings)
-    finally:
-        store.close()
+    return service_info(session.store, session.settings)

@@ -5,37 +5,18 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Protocol
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..core.errors import ConflictError
 from ..core.states import SWEEP_OVER, RunState, SweepState
 from ..core.sweeps import Sweep
-from .output import console
-from .session import Session
-from .tables import best_text, duration_text, finished, short_id, state_text
+from .output import console, duration_text, note
+from .session import POLL_SECONDS, Session
+from .sweep_tables import best_text, finished, short_id, state_text
 
-POLL_SECONDS = 0.25
 SERVICE_SECONDS = 2.0
 LINE_SECONDS = 5.0
-
-
-class View(Protocol):
-    """Shows how a sweep goes."""
-
-    def __enter__(self) -> View: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def show(self, sweep: Sweep) -> None:
-        """How it stands now."""
-
-    def say(self, line: str) -> None:
-        """Something that must not be missed."""
 
 
 class Bar:
@@ -51,25 +32,20 @@ class Bar:
             console=console(sys.stderr),
         )
         self._task = self._progress.add_task("", total=1, more="")
+        self.say = self._progress.console.print
 
     def __enter__(self) -> Bar:
         self._progress.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._progress.stop()
 
     def show(self, sweep: Sweep) -> None:
-        """See :class:`View`."""
+        """The sweep, as it is now."""
         self._progress.update(
             self._task, description=sweep.name, total=sweep.total, completed=finished(sweep), more=_more(sweep)
         )
-
-    def say(self, line: str) -> None:
-        """See :class:`View`."""
-        self._progress.console.print(line)
 
 
 class Lines:
@@ -78,26 +54,21 @@ class Lines:
     def __init__(self) -> None:
         self._said = ""
         self._at = -LINE_SECONDS
+        self.say = note
 
     def __enter__(self) -> Lines:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         pass
 
     def show(self, sweep: Sweep) -> None:
-        """See :class:`View`."""
+        """The sweep, as it is now."""
         line = f"{finished(sweep)}/{sweep.total} {_more(sweep)}".rstrip()
         over = sweep.state in SWEEP_OVER
         if line != self._said and (over or time.monotonic() - self._at >= LINE_SECONDS):
             self._said, self._at = line, time.monotonic()
-            self.say(line)
-
-    def say(self, line: str) -> None:
-        """See :class:`View`."""
-        print(line, file=sys.stderr, flush=True)
+            note(line)
 
 
 def wait_for(session: Session, sweep_id: str, *, definite: bool) -> Sweep:
@@ -106,12 +77,12 @@ def wait_for(session: Session, sweep_id: str, *, definite: bool) -> Sweep:
     Args:
         session: of the command.
         sweep_id: of the sweep.
-        definite: nobody is there to act on a sweep that pauses by itself, so it is stopped.
+        definite: stop a sweep that pauses by itself, as no person is there to act on it.
 
     Returns:
         the sweep as it ended.
     """
-    view: View = Bar() if sys.stderr.isatty() else Lines()
+    view: Bar | Lines = Bar() if sys.stderr.isatty() else Lines()
     watched = _Watched(session, view, definite)
     service = ServiceWatch(session, view.say)
     seen = -1
@@ -132,7 +103,7 @@ def wait_for(session: Session, sweep_id: str, *, definite: bool) -> Sweep:
 class _Watched:
     """What is done about a sweep while it is waited for."""
 
-    def __init__(self, session: Session, view: View, definite: bool) -> None:
+    def __init__(self, session: Session, view: Bar | Lines, definite: bool) -> None:
         self.session = session
         self.view = view
         self.definite = definite
@@ -147,12 +118,13 @@ class _Watched:
             if self.definite and by_itself:
                 self.view.say(
                     f"{why}. The sweep is stopped; mend the cause and start it again, or repeat its "
-                    f"runs with “jupyter mlops retry {which}”."
+                    f"runs with “jupyter mlops sweep retry {which}”."
                 )
                 self._stop(sweep)
             else:
                 self.view.say(
-                    f"Paused. {why}. “jupyter mlops resume {which}” goes on, “jupyter mlops stop {which}” ends it."
+                    f"Paused. {why}. “jupyter mlops sweep resume {which}” goes on, "
+                    f"“jupyter mlops sweep stop {which}” ends it."
                 )
         self._paused = paused
 

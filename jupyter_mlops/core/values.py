@@ -23,6 +23,13 @@ _NAMES = {
     "dict": "a mapping",
     "none": "None",
 }
+SECONDS: Mapping[str, float] = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
+BYTES: Mapping[str, float] = {
+    "B": 1,
+    **{f"{letter}B": 1_000**power for power, letter in enumerate("kMGT", 1)},
+    **{f"{letter}iB": 1_024**power for power, letter in enumerate("KMGT", 1)},
+}
+_PART = re.compile(r"([0-9.]+) ?([a-zA-Z]+)")
 # texts in source code, each with the name that it is assigned or passed to
 _QUOTED = re.compile(r"""(?:["']?(\w+)["']?\s*[=:]\s*)?["']([^"']*)["']?""")
 _TYPES: dict[type, ParameterType] = {
@@ -44,6 +51,22 @@ _SECRET_VALUE = re.compile(
     r"(AKIA|ASIA)[0-9A-Z]{16}$|gh[pousr]_\w{30,}$|github_pat_\w{30,}$|glpat-[\w-]{20,}$|hf_\w{30,}$|sk-[\w-]{20,}$|"
     r"xox[abp]-[\w-]{10,}$|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+$|-----BEGIN [A-Z ]*PRIVATE KEY-----"
 )
+
+
+def pattern_of(units: Mapping[str, float]) -> str:
+    """What a text in these units looks like, for JSON Schema, too."""
+    return rf"^([0-9]+(\.[0-9]+)? ?({'|'.join(units)}) ?)+$"
+
+
+def measured(text: str, units: Mapping[str, float]) -> float | None:
+    """Seconds or bytes that are written in words, such as ``2h30m`` or ``512MiB``; None where a text is no such thing.
+
+    Args:
+        units: ``SECONDS`` or ``BYTES``.
+    """
+    if not re.fullmatch(pattern_of(units), text):
+        return None
+    return sum(float(number) * units[unit] for number, unit in _PART.findall(text))
 
 
 def type_of(value: Any) -> ParameterType:

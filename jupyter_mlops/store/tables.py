@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Dialect,
     ForeignKey,
     ForeignKeyConstraint,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     bindparam,
+    event,
     false,
 )
 
@@ -92,7 +94,7 @@ LIVE_SWEEP = sweeps.c.state.in_(
         literal_execute=True,
     )
 )
-Index("sweeps_live", sweeps.c.service, sqlite_where=LIVE_SWEEP, postgresql_where=LIVE_SWEEP)
+Index("sweeps_live", sweeps.c.service, sqlite_where=LIVE_SWEEP)
 
 runs = Table(
     "runs",
@@ -110,7 +112,7 @@ runs = Table(
     Index("runs_state", "sweep_id", "state"),
 )
 UNTRACKED = runs.c.tracked.is_(False)
-Index("runs_untracked", runs.c.state, sqlite_where=UNTRACKED, postgresql_where=UNTRACKED)
+Index("runs_untracked", runs.c.state, sqlite_where=UNTRACKED)
 
 drafts = Table(
     "drafts",
@@ -237,4 +239,12 @@ step_runs = Table(
     Index("step_runs_fingerprint", "fingerprint"),
 )
 REUSED_STEP = step_runs.c.state == bindparam("reused", StepState.REUSED.value, literal_execute=True)
-Index("step_runs_reused", step_runs.c.pipeline_id, sqlite_where=REUSED_STEP, postgresql_where=REUSED_STEP)
+Index("step_runs_reused", step_runs.c.pipeline_id, sqlite_where=REUSED_STEP)
+
+
+@event.listens_for(metadata, "before_create")
+def _as_partial(target: MetaData, connection: Connection, **options: Any) -> None:
+    """Give PostgreSQL's indexes the conditions of SQLite's; named above, they would load its dialect at each start."""
+    if connection.dialect.name == "postgresql":
+        for index in (index for table in target.tables.values() for index in table.indexes):
+            index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]

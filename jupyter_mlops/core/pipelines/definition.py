@@ -53,12 +53,13 @@ class Step(Record, frozen=True, kw_only=True):
             those that are seen to be opened.
         reuse: whether an earlier result is taken where notebook, parameters, inputs and environment are the same.
         retries: how often it is repeated after a failure.
-        retry_delay: seconds before the first repetition; ``retry_backoff`` times as long before each next one.
+        retry_delay: seconds, or a time such as ``5m``, before the first repetition; ``retry_backoff`` times as long
+            before each next one.
         repeat_lost: whether it is repeated when the process or machine that executed it was lost in its middle.
-        timeout, cell_timeout: seconds, None for no limit.
+        timeout, cell_timeout: seconds, or a time such as ``2h30m``; None for no limit.
         cpus: threads of one run's libraries, None for what the target gives.
         gpus: CUDA devices of one run, 0 or 1; with 1, a step that names no target runs on ``cuda``.
-        memory: bytes that one run may take, None for no limit.
+        memory: bytes that one run may take, or a size such as ``4GB`` or ``512MiB``; None for no limit.
         target: where it runs; empty means the pipeline's.
         env: variables of its kernel's environment.
         secrets: variables of its kernel's environment, by where their values are found.
@@ -94,7 +95,8 @@ class Alerts(Record, frozen=True, kw_only=True):
     Attributes:
         to: addresses as apprise has them (``mailto://…``, ``slack://…``, ``json://…``), or where they are found.
         on: of what. ``recovery`` is the first success after a failure, ``drift`` a changed environment.
-        slow: seconds after which a run is slow; None means three times the median of the last runs.
+        slow: seconds, or a time such as ``1h``, after which a run is slow; None means three times the median of the
+            last runs.
     """
 
     to: list[str | SecretRef] = []
@@ -117,7 +119,7 @@ class PipelineDefinition(Record, frozen=True, kw_only=True):
         parameters: defaults, which a run, a trigger or a backfill may override; ``${scheduled_time}`` is always there.
         steps: by name, in the order of the file.
         target: of steps that name none.
-        concurrency: how many runs at once; ``deadline``: seconds one run may take.
+        concurrency: how many runs at once; ``deadline``: seconds one run may take, or a time such as ``6h``.
         environment: what to do where installed packages differ from those at promotion.
         frozen: patterns of data files to freeze with the code, relative to the file's folder.
         experiment: of MLflow; empty means the pipeline's name.

@@ -12,8 +12,10 @@ from typing import Any
 
 import msgspec
 
+from ..values import pattern_of
 from .definition import PipelineDefinition
 from .references import NAME, STEP_NAME
+from .type_checker import MEASURED
 
 _ITEM = re.compile(r"^    (\w+(?:, \w+)*): (.*(?:\n {8}.*)*)", re.MULTILINE)
 # “how many runs at once; ``deadline``: seconds one run may take”
@@ -55,6 +57,9 @@ def _describe(record: dict[str, Any]) -> None:
     # of one that is only spoken of with another, the same is said
     spoken = {name: text for text in said.values() for name in re.findall(r"``(\w+)``", text)}
     for name, field in record["properties"].items():
+        if name in MEASURED:
+            number = field.pop("anyOf", None) or [{"type": field.pop("type")}]
+            field["anyOf"] = [*number, {"type": "string", "pattern": pattern_of(MEASURED[name])}]
         if name in said or name in spoken:
             field["description"] = _plain(said.get(name) or spoken[name])
 

@@ -9,10 +9,20 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from ..values import closest, show
+from ..values import BYTES, SECONDS, closest, measured, show
 from .references import Path
 
 _KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+
+# of any record: numbers that may be written in words, too
+MEASURED = {
+    "deadline": SECONDS,
+    "timeout": SECONDS,
+    "cell_timeout": SECONDS,
+    "retry_delay": SECONDS,
+    "slow": SECONDS,
+    "memory": BYTES,
+}
 
 
 class TypeChecker:
@@ -67,8 +77,19 @@ class TypeChecker:
             if field.required and field.name not in value:
                 self.problems.append((path, f"{_name(path)} lacks “{field.name}”.", False))
                 self.blanks.add((*path, field.name))
-        given = {name: self.check(item, fields[name], (*path, name)) for name, item in value.items() if name in fields}
+        given = {name: self._field(item, fields[name], (*path, name)) for name, item in value.items() if name in fields}
         return _blank(kind) | given
+
+    def _field(self, value: Any, kind: Any, path: Path) -> Any:
+        units = MEASURED.get(str(path[-1]))
+        if units is None or not isinstance(value, str):
+            return self.check(value, kind, path)
+        number = measured(value, units)
+        if number is not None:
+            return self.check(int(number) if units is BYTES else number, kind, path)
+        counted = "seconds, or a time such as 2h30m" if units is SECONDS else "bytes, or a size such as 4GB"
+        sentence = f"{path[-1]} must be a number of {counted}; {show(value)} is not."
+        return self._refuse(path, sentence, int if units is BYTES else float)
 
     def _union(self, value: Any, arguments: tuple[Any, ...], path: Path) -> Any:
         if value is None and type(None) in arguments:

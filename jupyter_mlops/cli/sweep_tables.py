@@ -1,67 +1,40 @@
-"""What a person reads: tables, details, and the last word on a sweep."""
+"""What a person reads of sweeps and their runs: tables, details, and the last word."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-from rich import box
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from ..core.runs import Run, Timing
 from ..core.states import RUN_OVER, RunState
 from ..core.sweeps import PrefixCheck, Sweep
 from ..services.process.layout import Layout
+from .output import (
+    SHORT,
+    dim,
+    duration_text,
+    first_line,
+    new_details,
+    new_table,
+    size_text,
+    state_cell,
+    time_rows,
+    took,
+    value_text,
+    when_text,
+)
 
-SHORT = 8
+if TYPE_CHECKING:
+    from rich.table import Table
+
 _MOST_METRICS = 6
 _MOST_ERRORS = 5
-_STYLES = {
-    "succeeded": "green",
-    "failed": "red",
-    "stopped": "yellow",
-    "pruned": "dim",
-    "paused": "yellow",
-    "stopping": "yellow",
-    "running": "cyan",
-    "reused": "green",
-    "starting": "cyan",
-}
 
 
 def short_id(record: Sweep | Run) -> str:
     """What a person types to name it."""
     return record.id[:SHORT] if isinstance(record, Sweep) else f"{record.sweep_id[:SHORT]}-{record.index + 1}"
-
-
-def count_text(runs: int) -> str:
-    """``1 run``, ``2,000 runs``."""
-    return f"{runs:,} run{'s' * (runs != 1)}"
-
-
-def value_text(value: Any) -> str:
-    """A parameter's value or a metric as a person writes it."""
-    if isinstance(value, str):
-        return value
-    return f"{value:.6g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
-
-
-def duration_text(seconds: float | None) -> str:
-    """``0.4 s``, ``12 s``, ``3:07``, ``1:02:30``; empty for None."""
-    if seconds is None:
-        return ""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def timing_text(timing: Timing | None) -> str:
@@ -89,14 +62,6 @@ def shared_cells(prefix: PrefixCheck) -> list[str]:
     ]
 
 
-def took(record: Sweep | Run) -> float | None:
-    """Seconds from its start to its end, or until now; None where it has not started."""
-    if record.started_at is None:
-        return None
-    end = datetime.fromisoformat(record.ended_at) if record.ended_at else datetime.now(UTC)
-    return (end - datetime.fromisoformat(record.started_at)).total_seconds()
-
-
 def finished(sweep: Sweep) -> int:
     """How many of its runs are over."""
     return sum(sweep.counts.get(state, 0) for state in RUN_OVER)
@@ -121,12 +86,12 @@ def sweeps_table(sweeps: list[Sweep]) -> Table:
     for sweep in sweeps:
         table.add_row(
             short_id(sweep),
-            Text(sweep.name),
+            sweep.name,
             state_cell(sweep.state),
             f"{finished(sweep)}/{sweep.total}",
-            Text(best_text(sweep)),
+            best_text(sweep),
             when_text(sweep.created_at),
-            Text(Path(sweep.path).name),
+            Path(sweep.path).name,
         )
     return table
 
@@ -141,10 +106,10 @@ def runs_table(sweep: Sweep, runs: list[Run]) -> Table:
         table.add_row(
             short_id(run),
             state_cell(run.state),
-            *(Text(value_text(run.parameters[name]) if name in run.parameters else "") for name in sweep.varied),
-            *(Text(_metric_text(run, name)) for name in metrics),
-            duration_text(took(run)),
-            *([Text(first_line(run.message))] if failed else []),
+            *(value_text(run.parameters[name]) if name in run.parameters else "" for name in sweep.varied),
+            *(_metric_text(run, name) for name in metrics),
+            duration_text(took(run.started_at, run.ended_at)),
+            *([first_line(run.message)] if failed else []),
             style="bold" if best else "",
         )
     return table
@@ -167,7 +132,10 @@ def last_word(sweep: Sweep, runs: list[Run]) -> list[str]:
     """How a sweep ended, and the errors of its runs, alike ones once."""
     counts = [f"{count} {state}" for state, count in sweep.counts.items() if state != RunState.SUCCEEDED]
     head = f"{sweep.counts.get(RunState.SUCCEEDED, 0)} of {sweep.total} runs succeeded"
-    lines = [", ".join([head, *counts]) + (f" in {duration_text(took(sweep))}." if sweep.started_at else ".")]
+    lines = [
+        ", ".join([head, *counts])
+        + (f" in {duration_text(took(sweep.started_at, sweep.ended_at))}." if sweep.started_at else ".")
+    ]
     if sweep.message and sweep.message not in (", ".join(counts), "Stopped"):
         lines.append(sweep.message)
     best = next((run for run in runs if run.id == sweep.best_run_id), None)
@@ -180,7 +148,7 @@ def last_word(sweep: Sweep, runs: list[Run]) -> list[str]:
     errors = Counter(first_line(run.error.message) for run in runs if run.error)
     first = {first_line(run.error.message): run for run in reversed(runs) if run.error}
     lines += [
-        f"{count} × {error} (jupyter mlops show {short_id(first[error])})"
+        f"{count} × {error} (jupyter mlops sweep show {short_id(first[error])})"
         for error, count in errors.most_common(_MOST_ERRORS)
     ]
     return lines
@@ -212,8 +180,8 @@ def sweep_details(sweep: Sweep, layout: Layout) -> Table:
         ("experiment", sweep.experiment),
         ("MLflow run", sweep.mlflow_run_id or ""),
         *time_rows(("created", sweep.created_at), ("started", sweep.started_at), ("ended", sweep.ended_at)),
-        ("took", duration_text(took(sweep))),
-        ("occupies", _bytes(sweep.occupies)),
+        ("took", duration_text(took(sweep.started_at, sweep.ended_at))),
+        ("occupies", size_text(sweep.occupies)),
     )
 
 
@@ -228,7 +196,7 @@ def run_details(run: Run, sweep: Sweep, layout: Layout) -> Table:
         ("parameters", "" if run.parameters or sweep.defaults else "the notebook's defaults"),
         *((f"  {name}", value_text(value)) for name, value in run.parameters.items()),
         *(
-            (f"  {name}", Text(f"{value_text(value)} (default)", style="dim"))
+            (f"  {name}", dim(f"{value_text(value)} (default)"))
             for name, value in sweep.defaults.items()
             if name not in run.parameters
         ),
@@ -239,11 +207,11 @@ def run_details(run: Run, sweep: Sweep, layout: Layout) -> Table:
         ("cells", f"{run.cell}/{run.cells}" if run.cells else ""),
         ("attempt", str(run.attempt) if run.attempt > 1 else ""),
         *time_rows(("queued", run.queued_at), ("started", run.started_at), ("ended", run.ended_at)),
-        ("took", duration_text(took(run))),
+        ("took", duration_text(took(run.started_at, run.ended_at))),
         ("time", timing_text(run.timing)),
         ("kernel", kernel_text(run)),
         ("CPU", duration_text(run.cpu_seconds)),
-        ("memory", _bytes(run.peak_memory or 0)),
+        ("memory", size_text(run.peak_memory or 0)),
         ("worker", run.worker),
         ("MLflow run", run.mlflow_run_id or ""),
         ("executed", str(output) if output.exists() else ""),
@@ -251,57 +219,8 @@ def run_details(run: Run, sweep: Sweep, layout: Layout) -> Table:
     )
 
 
-def new_table(*names: str) -> Table:
-    """A table with these columns and no rows yet."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in names:
-        table.add_column(Text(name), overflow="fold")
-    return table
-
-
-def new_details(*rows: tuple[str, str | Text]) -> Table:
-    """Names and texts below each other; what is empty is left out."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, text in rows:
-        if text or name in ("parameters", "metrics"):
-            table.add_row(Text(name), Text(text) if isinstance(text, str) else text)
-    return table
-
-
-def time_rows(*times: tuple[str, str | None]) -> Iterable[tuple[str, str]]:
-    """Rows for :func:`new_details` of the times that there are."""
-    return [(name, when_text(time, seconds=True)) for name, time in times if time]
-
-
 def _metric_names(sweep: Sweep, runs: list[Run]) -> list[str]:
     wanted = [sweep.objective.metric] if sweep.objective else []
     found = dict.fromkeys(name for run in runs for name in (*run.metrics, *run.not_finite))
     ordered = dict.fromkeys([*wanted, *(name for name in sweep.metrics if name in found), *found])
     return list(ordered)[:_MOST_METRICS]
-
-
-def state_cell(state: str) -> Text:
-    """A state in its colour."""
-    return Text(str(state), style=_STYLES.get(state, ""))
-
-
-def first_line(text: str) -> str:
-    """A text's first line, cut where it is long."""
-    first = text.strip().split("\n", 1)[0]
-    return first if len(first) <= 120 else first[:119] + "…"
-
-
-def when_text(time: str, *, seconds: bool = False) -> str:
-    """A time in this machine's zone, and the zone's name."""
-    local = datetime.fromisoformat(time).astimezone()
-    return local.strftime("%Y-%m-%d %H:%M:%S %Z" if seconds else "%Y-%m-%d %H:%M %Z")
-
-
-def _bytes(size: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            break
-        size /= 1000
-    return f"{size:.3g} {unit}" if size else ""
