@@ -105,8 +105,8 @@ def test_a_promoted_run_lets_all_parameters_be_overridden(piped: PipelineService
         assert run.state is PipelineRunState.SUCCEEDED, (run, steps)
         # a tuple stays one where it was not overridden
         assert steps["train"].outputs == {"auc": values["depth"] / 10, "seen": ["tuple", 0.5, 8.0, "abc", True]}
-        (step,) = steps["train"].sweeps
-        assert piped.store.sweeps.get(step).defaults == {"layers": [64, 32], "clip": "2.0 ** 3"}
+        assert steps["train"].defaults == {"layers": [64, 32], "clip": "2.0 ** 3"}
+        assert piped.store.sweeps.get(steps["train"].sweeps[0]).defaults == steps["train"].defaults
         run, steps = piped.run(pipeline, parameters={"rate": 0.1, "layers": [8]})
         assert steps["train"].outputs["seen"] == ["list", 0.1, 8.0, "abc", True], run
 

@@ -521,6 +521,7 @@ export interface StepRun {
   sweeps: string[];
   notebook_run: string;
   parameters: Record<string, unknown>;
+  defaults: Record<string, unknown>;
   outputs: Record<string, unknown>;
   inputs: InputFile[];
   fingerprint: string;

@@ -98,6 +98,7 @@ export function stepRunOf(
     parameters: {},
     outputs: {},
     inputs: [],
+    defaults: {},
     fingerprint: '',
     reused: '',
     error: null,

@@ -214,6 +214,7 @@ class StepRun(Record, frozen=True, kw_only=True):
         sweeps: of each attempt, oldest first: the sweep that executed it; one of one run where the step is no sweep.
         notebook_run: run whose notebook shows best what it did: its only one, or its sweep's best.
         parameters: as its references were resolved.
+        defaults: of the notebook's other parameters, see :class:`~jupyter_mlops.core.sweeps.Sweep`.
         outputs: by name, what later steps can refer to.
         inputs: files it read.
         fingerprint: equal for equal notebook, code, parameters, inputs and environment; empty where it is not reused.
@@ -233,6 +234,7 @@ class StepRun(Record, frozen=True, kw_only=True):
     sweeps: list[str] = []
     notebook_run: str = ""
     parameters: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
     outputs: dict[str, Any] = {}
     inputs: list[InputFile] = []
     fingerprint: str = ""

@@ -130,6 +130,7 @@ describe('PipelineView', () => {
           sweeps: ['s2', 's3'],
           notebook_run: 'n2',
           parameters: { depth: 6 },
+          defaults: { layers: [64, 32] },
           error: {
             name: 'ValueError',
             message: 'too deep',
@@ -219,6 +220,7 @@ describe('PipelineView', () => {
       'The environment is not the one it was promoted with. pandas 3.1.0 → 3.2.0'
     );
     await text('ValueError: too deep');
+    await text('[64,32] (default)');
     // said once, by the step; said by the run where another step is looked at
     expect(document.body.textContent).not.toContain('train: too deep');
     await text('month2026-11');

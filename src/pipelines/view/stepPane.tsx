@@ -59,7 +59,15 @@ export function StepPane(props: IStepProps): JSX.Element {
       <div className="jp-MlopsStepPane-columns">
         <Values
           title={trans.__('Parameters')}
-          values={run?.parameters ?? {}}
+          values={{
+            ...run?.parameters,
+            ...Object.fromEntries(
+              Object.entries(run?.defaults ?? {}).map(([name, value]) => [
+                name,
+                trans.__('%1 (default)', valueText(value))
+              ])
+            )
+          }}
           empty={trans.__('The notebook’s own values.')}
         />
         <Values
