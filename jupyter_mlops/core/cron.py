@@ -1,6 +1,6 @@
-"""When a cron line fires in a time zone, and what is wrong with it where it does not.
+"""When a cron line fires in a time zone, and what is wrong with an invalid one.
 
-Two rules for days on which clocks are changed, as Debian's cron has them:
+On days when clocks change, two rules apply, as in Debian's cron:
 
 - A line that *names times* (neither its minute nor its hour begins with ``*``) fires once for each time it names.
   Times that the clock skips are made up for, once for all of them, at the first moment after the gap; a time that
@@ -8,11 +8,11 @@ Two rules for days on which clocks are changed, as Debian's cron has them:
 - Any other line fires whenever the clock shows a minute that matches, so that ``*/15 * * * *`` goes on every 15
   minutes of real time.
 
-cronsim reads the line and steps through wall time without a zone; where those times lie in real time is told here,
-because cronsim loses some where the clock is changed by half an hour.
+cronsim parses the line and steps through local time without a zone. This module maps local to real time, because
+cronsim loses times when clocks change by half an hour.
 
-Times come in the line's own zone, to be shown. Put them into UTC before comparing them (:func:`iso` does): Python
-compares times of one zone by what the clock shows, and holds one that comes twice equal to none of another zone.
+Times are returned in the line's own zone. Convert them to UTC before comparing them (:func:`iso` does): Python compares
+times of one zone by local time, and an ambiguous time equals none of another zone.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _NAMES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
-# what each field is called, what it may hold, and an example of a range
+# per field: name, allowed values, example of a range
 _FIELDS = (
     ("minute", "0 to 59", "10-20"),
     ("hour", "0 to 23", "9-17"),
@@ -53,9 +53,9 @@ _FIELDS = (
         "MON-FRI",
     ),
 )
-# longer ones nobody reads, and Python refuses to read their numbers
+# Python refuses to parse longer numbers
 _MAX_LENGTH = 500
-# within 50 years of it every kind of year occurs, so what does not fire in them never does
+# cronsim searches 50 years from here, which hold every kind of year
 _LONG_AGO = datetime(2000, 1, 1)
 _FIRST = datetime(1, 1, 3, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -63,26 +63,26 @@ _DAY = timedelta(days=1)
 
 
 class CronError(InvalidInputError):
-    """A cron line or a zone that cannot be used; ``fields`` has the sentence beside ``cron`` or ``zone``."""
+    """An invalid cron line or time zone; ``fields`` has the message under ``cron`` or ``zone``."""
 
     def __init__(self, message: Message, field: str = "cron") -> None:
         super().__init__(message, {field: message})
 
 
 def next_time(cron: str, zone: str, after: datetime) -> datetime | None:
-    """The first time later than a moment, in the zone; None where the calendar ends before it.
+    """The first time after a moment, in the zone; None if it lies beyond the year 9999.
 
     Raises:
-        CronError: the line or the zone cannot be used.
+        CronError: the line or the zone is invalid.
     """
     return next(_fires(cron, zone, after), None)
 
 
 def next_times(cron: str, zone: str, after: datetime, count: int) -> list[datetime]:
-    """The first times later than a moment, in the zone.
+    """The first times after a moment, in the zone.
 
     Raises:
-        CronError: the line or the zone cannot be used.
+        CronError: the line or the zone is invalid.
     """
     return list(islice(_fires(cron, zone, after), count))
 
@@ -94,29 +94,29 @@ def times_between(cron: str, zone: str, start: datetime, end: datetime, limit: i
         limit: how many at most, the earliest; None for all.
 
     Raises:
-        CronError: the line or the zone cannot be used.
+        CronError: the line or the zone is invalid.
     """
     before, last = _utc(start) - timedelta.resolution, _utc(end)
     return takewhile(lambda moment: moment.astimezone(UTC) <= last, islice(_fires(cron, zone, before), limit))
 
 
 def iso(moment: datetime) -> str:
-    """A moment as records write it."""
+    """A moment in the format of records."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def in_words(cron: str) -> str:
-    """What a line says, in plain words; the two days a year on which clocks are changed are not spoken of.
+    """A line in plain words, ignoring clock changes.
 
     Raises:
-        CronError: it cannot be used.
+        CronError: the line is invalid.
     """
     read = CronSim(_line(cron), _LONG_AGO)
     return words_of(read.minutes, read.hours, read.days, read.months, read.weekdays, both=read.day_and)
 
 
 def check(cron: str, zone: str, now: datetime) -> CronCheck:
-    """What a line means while it is typed; what is wrong is told, not raised."""
+    """Check a line while it is typed; errors are returned, not raised."""
     words = ""
     try:
         words = in_words(cron)
@@ -158,7 +158,7 @@ def _line(cron: str) -> str:
     for index, field in enumerate(fields):
         if not _possible(index, field):
             raise CronError(_wrong(index, field))
-    # cronsim takes the steps of a range of one number for steps to the field's end
+    # cronsim extends 5-5/2 to the end of the field
     line = " ".join(re.sub(r"\b(\w+)-\1/\d+", r"\1", field) for field in fields)
     read = _read(line)
     if read is None or next(read, None) is None:
@@ -224,7 +224,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _close_zone(name: str) -> str:
-    # of the others, Etc/GMT+2 is west of Greenwich, which few people mean who write GMT+2
+    # Etc/GMT+2 lies west of Greenwich, which few users mean by GMT+2
     known = {zone.lower(): zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")}
     wanted = name.strip().lower().replace(" ", "_")
     if wanted == "utc":
@@ -247,7 +247,7 @@ def _fires(cron: str, zone: str, after: datetime) -> Iterator[datetime]:
 
 
 def _utc(moment: datetime) -> datetime:
-    """In UTC, and so far from the calendar's beginning that every zone has it."""
+    """In UTC, clamped to what every zone can represent."""
     if moment.tzinfo is None:
         raise ValueError("A moment without a zone is none.")
     try:
@@ -267,21 +267,21 @@ def _in_zone(
 
 
 def _named_times(line: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
-    """Of a line that names times: each once, whatever the clock does."""
+    """Times of a line that names times: each once, even when clocks change."""
     last = after
     for wall in CronSim(line, _wall(zone, after)):
         moment = wall.replace(tzinfo=zone).astimezone(UTC)
         if _wall(zone, moment) != wall:
-            # the clock skips it: read with the offset after the gap it lies before the gap
+            # skipped by the clock: with the offset after the gap it lies before the gap
             moment = _change(zone, wall.replace(tzinfo=zone, fold=1).astimezone(UTC), moment) or moment
-        # several may be skipped at once, and a clock put back shows times that are over
+        # several may be skipped at once, and times repeat when the clock goes back
         if moment > last:
             last = moment
             yield moment
 
 
 def _shown_times(line: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
-    """Of any other line: whenever the clock shows one."""
+    """Times of any other line: whenever the clock shows one."""
     here = after + _SECOND
     walls = CronSim(line, _wall(zone, here) - _SECOND)
     wall = next(walls, None)
@@ -303,12 +303,12 @@ def _shown_times(line: str, zone: ZoneInfo, after: datetime) -> Iterator[datetim
 
 
 def _wall(zone: ZoneInfo, moment: datetime) -> datetime:
-    """What the clock shows."""
+    """Local time."""
     return moment.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
 def _change(zone: ZoneInfo, early: datetime, late: datetime) -> datetime | None:
-    """The first moment behind ``early``, up to ``late``, at which the clock has been put forward or back."""
+    """The first change of the UTC offset after ``early`` and up to ``late``, found by bisection."""
     offset = early.astimezone(zone).utcoffset()
     before = early
     while before < late:

@@ -1,6 +1,6 @@
-"""A cron line in plain words, told from the times that its fields hold and not from how they are written.
+"""A cron line in plain words, derived from the times it matches and not from its notation.
 
-So ``*/7`` is not called every 7 minutes, which it is not, and a line that names every day says so, however it does.
+So ``*/7`` is not called every 7 minutes, which it is not.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MONTHS = (
 )
 _DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-# more are told as what they have in common
+# more are summarized
 _FEW_TIMES = 6
 
 
@@ -39,7 +39,7 @@ def words_of(
     """
     in_month = sorted(set(days))
     plain = sorted({day % 7 for day in weekdays if isinstance(day, int)})
-    # an nth Monday says nothing new where all Mondays are meant
+    # an nth Monday is redundant beside all Mondays
     nth = sorted({(day[0] % 7, day[1]) for day in weekdays if not isinstance(day, int) and day[0] % 7 not in plain})
     every_date, every_weekday = set(range(1, 32)) <= set(in_month), len(plain) == 7
     chosen = sorted(set(months))
@@ -116,13 +116,13 @@ def _clock(hour: int, minute: int) -> str:
 
 
 def _step(numbers: list[int]) -> int:
-    """What lies between each two of at least three numbers, 0 where that differs."""
+    """The common difference of at least three numbers, 0 without one."""
     steps = {b - a for a, b in pairwise(numbers)}
     return steps.pop() if len(steps) == 1 and len(numbers) > 2 else 0
 
 
 def _goes_round(minutes: list[int]) -> bool:
-    """Whether the next hour goes on at the same distance."""
+    """Whether the interval continues into the next hour."""
     return {b - a for a, b in zip(minutes, [*minutes[1:], minutes[0] + 60], strict=True)} == {60 // len(minutes)}
 
 
@@ -143,7 +143,7 @@ def _dates(days: list[int]) -> str:
 
 
 def _if_any(days: list[int], months: list[int]) -> str:
-    """What must be added where a month may have no such day."""
+    """Restriction for months that lack such a day."""
     numbers = [day for day in days if day > 0]
     if not numbers or max(numbers) <= 28:
         return ""
@@ -166,7 +166,7 @@ def _weekdays(plain: list[int], nth: list[tuple[int, int]]) -> str:
     if plain == [1, 2, 3, 4, 5]:
         parts = ["weekdays"]
     elif plain:
-        # a week is told from Monday on
+        # weeks start on Monday
         order = sorted((day - 1) % 7 for day in plain)
         names = [f"{_DAYS[(day + 1) % 7]}s" for day in range(7)]
         parts = [names[a] if a == b else f"{names[a]} to {names[b]}" for a, b in _stretches(order)]
@@ -203,7 +203,7 @@ def _ordinal(number: int) -> str:
 
 
 def _stretches(numbers: Sequence[int]) -> list[tuple[int, int]]:
-    """First and last of each three or more that follow each other; others alone."""
+    """Runs of three or more consecutive numbers, as first and last; others alone."""
     found: list[tuple[int, int]] = []
     for number in numbers:
         if found and number == found[-1][1] + 1:

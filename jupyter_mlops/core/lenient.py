@@ -1,8 +1,8 @@
-"""Records that another version of this package wrote: what this one does not know of them stays as it is.
+"""Reading records that another version of this package wrote.
 
-Requests are decoded strictly, so that a misspelt field is refused. What was kept is read leniently, so that processes
-of two versions can work on one store: fields that are not known here are written back, and a record with a value that
-is not known is shown as it stands, while nothing is done with it.
+Requests are decoded strictly, so a misspelt field is refused. Stored records are decoded leniently, so that processes
+of two versions can share a store: unknown fields are written back unchanged, and a record with an unknown value is
+shown but never acted on.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ R = TypeVar("R", bound=Record)
 
 
 def decode(raw: Any, kind: type[R]) -> R:
-    """A record that was kept, of the JSON value that it was kept as.
+    """A record from its stored JSON value.
 
     Raises:
-        msgspec.ValidationError, TypeError: it is no such record in any version.
+        msgspec.ValidationError, TypeError: no version writes such a record.
     """
     try:
-        # as nearly all are; what follows takes several times as long
+        # the common and fast case
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError:
         if not isinstance(raw, dict):
@@ -36,7 +36,7 @@ def decode(raw: Any, kind: type[R]) -> R:
 
 
 def encode(record: Record) -> dict[str, Any]:
-    """The JSON value to keep of a record, with all that :func:`decode` found and had no meaning for."""
+    """The JSON value to store, with the unknown fields and values that :func:`decode` found."""
     built: dict[str, Any] = msgspec.to_builtins(record)
     if hasattr(record, "unknown") or any(hasattr(getattr(record, name), "unknown") for name in _nested(type(record))):
         _put_back(record, built)
@@ -44,7 +44,7 @@ def encode(record: Record) -> dict[str, Any]:
 
 
 def without_unknown(record: R) -> R | None:
-    """A record without what is not known here, as one that people send back must be; None where no such one is left."""
+    """A record without unknown fields, fit to be sent back as a request; None if it has unknown values."""
     if not is_supported(record):
         return None
     kind, built = type(record), msgspec.to_builtins(record)
@@ -54,23 +54,23 @@ def without_unknown(record: R) -> R | None:
 
 
 def with_unknown_of(record: R, kept: R) -> R:
-    """A record that is to be kept in the place of another, with those of its fields that are not known here."""
+    """A record with the unknown fields of the one it replaces."""
     if not hasattr(kept, "unknown"):
         return record
     return type(kept)(**msgspec.structs.asdict(record), unknown=kept.unknown, unreadable=[])
 
 
 def is_supported(record: Record) -> bool:
-    """Whether this version knows what every value of a record means; with others it does nothing but show them."""
+    """Whether this version knows every value of a record; it only shows others."""
     state = getattr(record, "state", None)
     return not getattr(record, "unreadable", None) and (not isinstance(state, StoredState) or state.is_known)
 
 
 def check_supported(what: str, record: Record) -> None:
-    """Refuse to go on with a record that :func:`is_supported` is false for.
+    """Refuse to act on a record that is not supported.
 
     Raises:
-        ConflictError: it is one.
+        ConflictError: it is not.
     """
     if not is_supported(record):
         raise ConflictError(
@@ -95,7 +95,7 @@ def _decode_foreign(raw: dict[str, Any], kind: type[R]) -> R:
 
 
 def _value(value: Any, kind: Any) -> tuple[Any, bool]:
-    """A field's value as far as it has a meaning, and whether all of it has."""
+    """A field's value decoded as far as possible, and whether all of it was."""
     try:
         return msgspec.convert(value, kind), True
     except msgspec.ValidationError:
@@ -117,7 +117,7 @@ def _value(value: Any, kind: Any) -> tuple[Any, bool]:
 
 
 def _put_back(record: Any, built: Any, *, unknown: bool = True) -> None:
-    """Have what was built of a record hold its unknown fields as they were, or not at all."""
+    """Restore a record's unknown fields in its built JSON value, or drop them."""
     if isinstance(record, list):
         for item, part in zip(record, built, strict=True):
             _put_back(item, part, unknown=unknown)
@@ -140,7 +140,7 @@ def _types(kind: type[Record]) -> dict[str, Any]:
 
 @functools.cache
 def _nested(kind: type[Record]) -> list[str]:
-    """Names of the fields that may be records, such as have a class of their own where one was decoded leniently."""
+    """Names of the fields that may hold records."""
     return [
         name
         for name, field in _types(kind).items()
@@ -150,13 +150,13 @@ def _nested(kind: type[Record]) -> list[str]:
 
 @functools.cache
 def _foreign(kind: type[Record]) -> Any:
-    """A record of this kind that has more than this version knows.
+    """A subclass of a record for what this version does not know.
 
     Attributes:
-        unknown: fields that are not known, by name; unreadable: known ones with a value that has no meaning here.
+        unknown: unknown fields by name; unreadable: known fields with unknown values.
     """
     fields: list[tuple[str, type, Any]] = [("unknown", dict[str, Any], {}), ("unreadable", list[str], [])]
-    # its class is made where it is decoded, also in another process
+    # unpickling in another process must create the class there
     taken_apart = {"__reduce__": lambda self: (decode, (encode(self), kind))}
     return msgspec.defstruct(
         kind.__name__, fields, bases=(kind,), module=kind.__module__, namespace=taken_apart, frozen=True, kw_only=True

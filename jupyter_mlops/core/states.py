@@ -1,4 +1,4 @@
-"""The states of runs, sweeps and pipelines, and the only table of moves between them."""
+"""The states of runs, sweeps and pipelines, and all allowed transitions between them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class StoredState(StrEnum):
-    """A state that is kept, and so may be one that only a newer version knows: it is shown, and no move leads on."""
+    """A state in the store. One that only a newer version knows is shown, and has no transitions."""
 
     @classmethod
     def _missing_(cls, value: object) -> StoredState | None:
@@ -18,12 +18,12 @@ class StoredState(StrEnum):
 
     @property
     def is_known(self) -> bool:
-        """Whether this version knows what it means."""
+        """Whether this version knows the state."""
         return self._name_ in type(self).__members__
 
 
 class RunState(StoredState):
-    """Where one run stands."""
+    """State of a run."""
 
     QUEUED = "queued"  # planned; waits for a slot
     STARTING = "starting"  # handed to a worker, its kernel is not ready yet
@@ -35,44 +35,44 @@ class RunState(StoredState):
 
 
 class SweepState(StoredState):
-    """Where one sweep stands."""
+    """State of a sweep."""
 
-    QUEUED = "queued"  # stored; no service has taken it up yet
-    STARTING = "starting"  # its target is being started
+    QUEUED = "queued"  # stored, not yet claimed by a service
+    STARTING = "starting"  # its target is starting
     RUNNING = "running"
-    PAUSED = "paused"  # no new runs are handed out; ``Sweep.message`` says why
-    STOPPING = "stopping"  # a person asked; running kernels are being ended
+    PAUSED = "paused"  # starts no new runs; ``Sweep.message`` says why
+    STOPPING = "stopping"  # stop requested; kernels are shutting down
     SUCCEEDED = "succeeded"  # every run succeeded, or was pruned
-    FAILED = "failed"  # it is over and at least one run failed, or it could not start
-    STOPPED = "stopped"  # a person stopped it
+    FAILED = "failed"  # finished with failed runs, or it could not start
+    STOPPED = "stopped"  # by a user
 
 
 class PipelineRunState(StoredState):
-    """Where one run of a pipeline stands."""
+    """State of a pipeline run."""
 
-    QUEUED = "queued"  # fired; waits for its turn, or for a service
+    QUEUED = "queued"  # waits for its turn, or for a service
     RUNNING = "running"
     SUCCEEDED = "succeeded"  # every step succeeded, was reused, or was skipped by its condition
-    FAILED = "failed"  # a step failed, its deadline passed, or it could not run
+    FAILED = "failed"  # a step failed, the deadline passed, or it could not start
     STOPPED = "stopped"  # by a person, or replaced by the next run
-    SKIPPED = "skipped"  # it was not its turn: an earlier run went on
+    SKIPPED = "skipped"  # an earlier run was still going on
 
 
 class StepState(StoredState):
-    """Where one step of a pipeline's run stands."""
+    """State of a step in a pipeline run."""
 
     WAITING = "waiting"  # for earlier steps, or for its next try
     RUNNING = "running"
     SUCCEEDED = "succeeded"
-    REUSED = "reused"  # an earlier result was taken
+    REUSED = "reused"  # took an earlier result
     FAILED = "failed"
     STOPPED = "stopped"
-    SKIPPED = "skipped"  # its condition was false, or what it needs did not succeed
+    SKIPPED = "skipped"  # its condition was false, or a step before it did not succeed
 
 
 RUN_MOVES: dict[RunState, frozenset[RunState]] = {
     RunState.QUEUED: frozenset({RunState.STARTING, RunState.STOPPED}),
-    # back to queued: the attempt was lost with its worker, a new attempt follows
+    # back to queued: the worker was lost, a new attempt follows
     RunState.STARTING: frozenset(
         {
             RunState.RUNNING,
@@ -88,7 +88,7 @@ RUN_MOVES: dict[RunState, frozenset[RunState]] = {
     ),
     RunState.SUCCEEDED: frozenset(),
     RunState.PRUNED: frozenset(),
-    # a person may have failed and stopped runs repeated
+    # a user may retry failed and stopped runs
     RunState.FAILED: frozenset({RunState.QUEUED}),
     RunState.STOPPED: frozenset({RunState.QUEUED}),
 }
@@ -115,7 +115,7 @@ SWEEP_MOVES: dict[SweepState, frozenset[SweepState]] = {
     ),
     SweepState.PAUSED: frozenset({SweepState.RUNNING, SweepState.STOPPING, SweepState.STOPPED}),
     SweepState.STOPPING: frozenset({SweepState.STOPPED}),
-    # a finished sweep goes on when a person gives it more runs, or repeats its failed or stopped ones
+    # a user may extend a finished sweep, or retry its failed or stopped runs
     SweepState.SUCCEEDED: frozenset({SweepState.QUEUED}),
     SweepState.FAILED: frozenset({SweepState.QUEUED}),
     SweepState.STOPPED: frozenset({SweepState.QUEUED}),
@@ -129,7 +129,7 @@ PIPELINE_RUN_MOVES: dict[PipelineRunState, frozenset[PipelineRunState]] = {
         {PipelineRunState.SUCCEEDED, PipelineRunState.FAILED, PipelineRunState.STOPPED}
     ),
     PipelineRunState.SUCCEEDED: frozenset(),
-    # a person may have it go on from the failed step
+    # a user may retry it from the failed step
     PipelineRunState.FAILED: frozenset({PipelineRunState.QUEUED}),
     PipelineRunState.STOPPED: frozenset({PipelineRunState.QUEUED}),
     PipelineRunState.SKIPPED: frozenset(),
@@ -138,7 +138,7 @@ PIPELINE_RUN_MOVES: dict[PipelineRunState, frozenset[PipelineRunState]] = {
 _STEP_ENDS = frozenset({StepState.SUCCEEDED, StepState.FAILED, StepState.STOPPED})
 STEP_MOVES: dict[StepState, frozenset[StepState]] = {
     StepState.WAITING: frozenset({StepState.RUNNING, StepState.SKIPPED, StepState.REUSED}) | _STEP_ENDS,
-    # back to waiting: it is repeated
+    # back to waiting: it is retried
     StepState.RUNNING: frozenset({StepState.WAITING}) | _STEP_ENDS,
     StepState.SUCCEEDED: frozenset({StepState.WAITING}),
     StepState.REUSED: frozenset({StepState.WAITING}),

@@ -232,7 +232,7 @@ export interface PipelineRunDetails {
   graph: GraphStep[];
 }
 
-/** Where one run of a pipeline stands. */
+/** State of a pipeline run. */
 export type PipelineRunState =
   'failed' | 'queued' | 'running' | 'skipped' | 'stopped' | 'succeeded';
 
@@ -370,7 +370,7 @@ export interface RunRequest {
   scheduled_time: string;
 }
 
-/** Where one run stands. */
+/** State of a run. */
 export type RunState =
   | 'failed'
   | 'pruned'
@@ -534,7 +534,7 @@ export interface StepRun {
   revision: number;
 }
 
-/** Where one step of a pipeline's run stands. */
+/** State of a step in a pipeline run. */
 export type StepState =
   | 'failed'
   | 'reused'
@@ -639,7 +639,7 @@ export interface SweepRequest {
   shared_prefix: boolean;
 }
 
-/** Where one sweep stands. */
+/** State of a sweep. */
 export type SweepState =
   | 'failed'
   | 'paused'

@@ -1,4 +1,4 @@
-"""Studies that learn nothing: all combinations in order, or a random draw of them."""
+"""Grid and random search."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from .space import Space
 from .study import Trial
 
-_LISTED = 2**20  # combinations up to which the rest of a draw is listed
+_LISTED = 2**20  # in spaces up to this size, the remaining combinations are shuffled instead of sampled
 
 
 class GridStudy:
@@ -27,14 +27,14 @@ class GridStudy:
         return [self.space.point(index) for index in range(first, self._asked)]
 
     def tell(self, trial: Trial) -> None:
-        """A grid learns nothing."""
+        """Ignore the result."""
 
 
 class RandomStudy:
     """Different combinations, drawn without replacement from a seed.
 
     Args:
-        count: how many the sweep was started with; a sweep that is extended draws further ones.
+        count: initial number; an extended sweep draws more.
     """
 
     looks_ahead = True
@@ -54,7 +54,7 @@ class RandomStudy:
         return [self.space.point(index) for index in self._order[first : self._asked]]
 
     def tell(self, trial: Trial) -> None:
-        """Independent draws learn nothing."""
+        """Ignore the result."""
 
     def _draw_up_to(self, count: int) -> None:
         if count <= len(self._order):
@@ -73,7 +73,7 @@ class RandomStudy:
 
 
 def _draw(generator: random.Random, size: int, count: int) -> list[int]:
-    # random.sample takes a range only up to the platform's C ssize_t
+    # random.sample is limited to C's ssize_t
     if size < 2**62:
         return generator.sample(range(size), count)
     drawn: dict[int, None] = {}

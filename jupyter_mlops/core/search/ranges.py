@@ -1,4 +1,4 @@
-"""Ranges of numbers as people write them: ``3:8``, ``0.1:0.5:5``, ``log:0.01:1:5``, ``0:1:step=0.25``."""
+"""Ranges of numbers: ``3:8``, ``0.1:0.5:5``, ``log:0.01:1:5``, ``0:1:step=0.25``."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ RANGE = re.compile(
     rf"(?P<log>log\s*:)?\s*(?P<a>{_NUMBER})\s*:\s*(?P<b>{_NUMBER})"
     rf"(?:\s*:\s*(?:step\s*=\s*(?P<step>{_NUMBER})|(?P<n>[0-9]++)))?$"
 )
-# longer ones are no numbers that anybody counts with, and Python refuses to read them
+# Python refuses to parse much longer ones
 _MAX_DIGITS = 300
 
 
 def number(text: str) -> Any:
-    """The number that a text is, whole where it is written so; the text itself where it is none.
+    """Parse a number, an int if written as one; returns other text unchanged.
 
     Raises:
-        InvalidInputError: it is too large for a number, or infinity or NaN.
+        InvalidInputError: it is too large, infinite or NaN.
     """
     if re.fullmatch(r"[-+]?(inf|infinity|nan)", text, re.IGNORECASE):
         raise InvalidInputError(
@@ -44,14 +44,14 @@ def number(text: str) -> Any:
 
 
 def values_of_range(matched: re.Match[str], kind: ParameterType) -> list[Any]:
-    """The values of what :data:`RANGE` matched, without doubles.
+    """The values of a range, without duplicates.
 
     Args:
-        matched: by it.
-        kind: of the parameter: ``int`` rounds, ``any`` takes the type from how the range is written.
+        matched: match of :data:`RANGE`.
+        kind: of the parameter: ``int`` rounds, ``any`` takes the type from the notation.
 
     Raises:
-        InvalidInputError: with one sentence on what is wrong.
+        InvalidInputError: the range is invalid.
     """
     text = matched[0].strip()
     first, last = _real(matched["a"]), _real(matched["b"])
@@ -119,12 +119,12 @@ def _log_points(first: float, last: float, count: str | None) -> list[float]:
 
 
 def _linear_points(first: float, last: float, count: int) -> list[float]:
-    # not first + i * step: the difference of the ends may be too large for a number
+    # not first + i * step: last - first may overflow
     return _between(first, last, count, lambda part: first * (1 - part) + last * part)
 
 
 def _between(first: float, last: float, count: int, at: Callable[[float], float]) -> list[float]:
-    # the ends are as they were written
+    # the ends exactly as written
     return [first] if count == 1 else [first, *(_neat(at(i / (count - 1))) for i in range(1, count - 1)), last]
 
 
@@ -138,5 +138,5 @@ def _step_points(first: float, last: float, step: float) -> list[float]:
 
 
 def _neat(value: float) -> float:
-    # 0.30000000000000004 is noise of the arithmetic, not what anybody asked for
+    # 0.30000000000000004 is rounding noise
     return float(f"{value:.12g}")

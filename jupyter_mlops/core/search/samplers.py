@@ -1,7 +1,7 @@
 """Studies by the name of their sampler.
 
-``grid`` and ``random`` are here; a package adds others by entry points of the group ``jupyter_mlops.samplers``, each a
-:class:`.study.StudyFactory`.
+``grid`` and ``random`` are built in; packages add others through the entry point group ``jupyter_mlops.samplers``, each
+a :class:`.study.StudyFactory`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def make_study(
         trials: reads these, in their order.
 
     Raises:
-        InvalidInputError: there is no such sampler here; the sentence names those there are.
+        InvalidInputError: no such sampler is installed; the message lists those that are.
     """
     if sampler.kind == "grid":
         return GridStudy(space, asked)
@@ -51,10 +51,10 @@ def make_study(
 
 
 def planned_total(study: Study, sampler: Sampler) -> int:
-    """How many trials a new sweep makes: what the sampler counts, or the whole space.
+    """How many trials a new sweep makes: the sampler's count, or the whole space.
 
     Raises:
-        InvalidInputError: the study has no end and no count was given.
+        InvalidInputError: the study is unlimited and no count was given.
     """
     if sampler.count is None and study.limit is None:
         raise InvalidInputError(Message("Say how many runs to make."), {"sampler": Message("count is missing")})

@@ -9,9 +9,9 @@
     0:1:step=0.25     a, a+s, … up to b
     ["a, b", "c"]     JSON: a list to try
 
-What begins with ``[``, ``{`` or ``"`` is JSON; that is how a text with a comma, or one that begins so, is
-written. A mapping is one value. Of a parameter that is a list, a list is one value, and a list of lists
-several. Text keeps its colons. ``None`` is a value where the parameter accepts it.
+Text that starts with ``[``, ``{`` or ``"`` is JSON, so strings with a comma must be quoted. A mapping is one value.
+For a list parameter, a list is one value, and a list of lists several. Colons in text are kept. ``None`` is a value if
+the parameter accepts it.
 
 The same grammar is used in the panel, on the command line, in the API and in a notebook's metadata.
 """
@@ -31,20 +31,20 @@ from ..sweeps import FieldCheck, Sampler, SpaceCheck
 from ..values import MAX_DEPTH, check_value, looks_secret, nests_too_deep, unknown_name
 from .ranges import RANGE, number, values_of_range
 
-# what a form is told at most: JavaScript counts no further
+# JavaScript's integers are exact up to about 9 * 10**15
 MAX_COUNT = 10**15
-MAX_TEXT = 500_000  # characters of a space, read in a second or two
+MAX_TEXT = 500_000  # characters of all fields, parsed in a second or two
 
 
 @dataclass(frozen=True)
 class Space:
-    """The combinations that some fields make; the last name varies fastest."""
+    """The Cartesian product of the values; the last name varies fastest."""
 
     values: dict[str, list[Any]] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
-        """All names given, in their order."""
+        """All names in order."""
         return list(self.values)
 
     @property
@@ -54,7 +54,7 @@ class Space:
 
     @property
     def combinations(self) -> int:
-        """How many combinations there are; 1 for a space of no names."""
+        """Number of combinations; 1 for an empty space."""
         return math.prod(len(values) for values in self.values.values())
 
     def point(self, index: int) -> dict[str, Any]:
@@ -69,14 +69,14 @@ class Space:
 
 
 def parse_field(text: str, parameter: Parameter | None) -> list[Any]:
-    """The values that a field stands for, in order, without doubles.
+    """The values of a field in order, without duplicates.
 
     Args:
         text: in the grammar above.
-        parameter: gives the type; None types values from their text.
+        parameter: gives the type; None infers it from the text.
 
     Raises:
-        InvalidInputError: with one sentence on what is wrong.
+        InvalidInputError: the text is invalid.
     """
     wanted = parameter or Parameter(name="value")
     text = text.strip()
@@ -105,7 +105,7 @@ def _json(text: str, parameter: Parameter) -> list[Any]:
     try:
         value = _load(text)
     except InvalidInputError:
-        # "a, b", "c" is a list to whoever writes it
+        # accept "a, b", "c" as a list
         if not text.startswith('"'):
             raise
         value = _load(f"[{text}]")
@@ -121,7 +121,7 @@ def _load(text: str) -> Any:
         raise InvalidInputError(Message("This JSON is nested more than {max_depth} deep.", max_depth=MAX_DEPTH))
     try:
         value = json.loads(text)
-        # half characters, infinities: neither the store nor the wire can carry them
+        # reject lone surrogates and infinities, which cannot be stored or sent
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise InvalidInputError(
@@ -155,7 +155,7 @@ def _word(text: str, parameter: Parameter) -> Any:
 def _unique(values: list[Any]) -> list[Any]:
     kept: dict[str, Any] = {}
     for value in values:
-        # as JSON writes it: True and 1 are equal to Python, and two values to try
+        # compare as JSON: True == 1, but they are two values to try
         kept.setdefault(json.dumps(value, sort_keys=True), value)
     return list(kept.values())
 
@@ -205,14 +205,14 @@ def check_space(
     open_names: bool,
     max_runs: int,
 ) -> SpaceCheck:
-    """Count the runs of a space and say what is wrong with it; nothing is raised.
+    """Count the runs of a space; errors are returned, not raised.
 
     Args:
         space: field text by parameter name.
         parameters: that the notebook declares.
         sampler: how combinations are chosen.
-        open_names: accept names that are not declared.
-        max_runs: more runs than this are an error.
+        open_names: accept undeclared names.
+        max_runs: limit on the number of runs.
     """
     values, fields = _parse_all(space, parameters, open_names)
     return _checked(values, fields, sampler, max_runs)
@@ -250,7 +250,7 @@ def build_space(
     """The space that fields describe; arguments as for :func:`check_space`.
 
     Raises:
-        InvalidInputError: anything is wrong; ``fields`` holds the sentences by parameter.
+        InvalidInputError: the space is invalid; ``fields`` has messages by parameter.
     """
     values, fields = _parse_all(space, parameters, open_names)
     check = _checked(values, fields, sampler, max_runs)

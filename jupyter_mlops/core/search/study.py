@@ -1,4 +1,4 @@
-"""The study, the search of one sweep: it is asked for trials and told their results."""
+"""The port for search algorithms: a study is asked for trials and told their results."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .space import Space
 
 
 class Trial(Record, frozen=True, kw_only=True):
-    """One point of the space that was asked for.
+    """One point of the space that a study proposed.
 
     Attributes:
         number: position in the study, from 0.
         parameters: the point.
         state: of its run.
-        values: of the objectives, in their order; None until it succeeded with all of them as finite numbers.
+        values: of the objectives, in order; None unless the run succeeded and all values are finite.
     """
 
     number: int
@@ -30,28 +30,28 @@ class Trial(Record, frozen=True, kw_only=True):
 class Study(Protocol):
     """The search of one sweep.
 
-    It is made anew whenever a service takes up the sweep, from the trials in the store; so what it asks next may depend
-    on these, its arguments and what it is told, and on nothing else.
+    It is rebuilt from the stored trials whenever a service takes over the sweep, so it must depend only on these, on
+    its arguments and on what it is told.
 
     Attributes:
-        limit: trials that the space holds at most, None where there is no end.
-        looks_ahead: whether the next trials depend on no result, so that they can be planned long before their turn.
+        limit: number of trials in the space, None if unlimited.
+        looks_ahead: whether trials are independent of results, so that they can be planned in advance.
     """
 
     limit: int | None
     looks_ahead: bool
 
     def ask(self, n: int) -> list[dict[str, Any]]:
-        """At most ``n`` further points; fewer while it waits for results. None while no trial is open: it is done."""
+        """Up to ``n`` new points, fewer while waiting for results; none with no open trial means done."""
 
     def tell(self, trial: Trial) -> None:
-        """The end of a trial; each is told once."""
+        """Report a finished trial, once."""
 
 
 class StudyFactory(Protocol):
-    """Makes a study of the trials that the store has."""
+    """Creates a study from stored trials."""
 
     def __call__(
         self, space: Space, sampler: Sampler, objectives: Sequence[Objective], trials: Callable[[], Iterable[Trial]]
     ) -> Study:
-        """A study that continues behind ``trials``, which it reads only where it learns from them."""
+        """A study that continues after ``trials``, which it calls only if it learns from them."""
