@@ -73,6 +73,7 @@ async def test_every_route(api: Api, train: Path, store: Store, data_dir: Path) 
     assert (status["version"], status["service"]["state"], status["store_path"]) == (__version__, "off", str(data_dir))
     assert (status["confirm_runs"], status["warnings"]) == (100, [])
     assert {target["name"]: target["state"] for target in status["targets"]}["local"] == "idle"
+    await api.done("POST", "service")
     assert (await api.done("GET", "service/log")) == {"text": ""}
     assert (await api.done("GET", "service/keep"))["installed"] is False
     assert (await api.done("GET", "openapi.json")) == DOCUMENT
@@ -699,7 +700,7 @@ class TestMlflowThatIsGone:
 async def test_mlflow_before_there_is_one(api: Api) -> None:
     assert await api.refused("GET", "mlflow/") == (
         503,
-        "MLflow starts with the first sweep; there is nothing to show yet.",
+        "MLflow has not been started yet.",
     )
 
 

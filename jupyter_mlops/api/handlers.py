@@ -50,6 +50,16 @@ class StatusHandler(Boundary):
         )
 
 
+class ServiceHandler(Boundary):
+    """The service, where a person wants what it offers although nothing waits to be run."""
+
+    @operation("write", status=204)
+    async def post(self) -> None:
+        """Start the service, and MLflow with it, where it does not run."""
+        await self.call(self.backend.wake)
+        self.answer(None)
+
+
 class ServiceLogHandler(Boundary):
     """The service's log."""
 
@@ -237,6 +247,7 @@ class OpenApiHandler(Boundary):
 
 ROUTES = (
     Route("status", StatusHandler),
+    Route("service", ServiceHandler),
     Route("service/log", ServiceLogHandler),
     Route("service/keep", ServiceKeepHandler),
     Route("openapi.json", OpenApiHandler),

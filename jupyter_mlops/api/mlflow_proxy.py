@@ -209,9 +209,7 @@ class MlflowProxyHandler(Boundary):
         try:
             text = (self.backend.settings.data_path / "mlflow.json").read_text(encoding="utf-8")
         except FileNotFoundError:
-            raise UnavailableError(
-                Message("MLflow starts with the first sweep; there is nothing to show yet.")
-            ) from None
+            raise UnavailableError(Message("MLflow has not been started yet.")) from None
         server: dict[str, Any] = json.loads(text)
         return server
 

@@ -68,6 +68,11 @@ export class Client {
     return request(this.settings, ['service', 'keep'], { method: 'DELETE' });
   }
 
+  /** Start the service, and MLflow with it, where it does not run. */
+  startService(): Promise<void> {
+    return request(this.settings, ['service'], { method: 'POST' });
+  }
+
   serviceLog(): Promise<ServiceLog> {
     return request(this.settings, ['service', 'log']);
   }

@@ -63,20 +63,25 @@ function addMlflow(
         type: 'object',
         properties: {
           experimentId: { type: 'string' },
-          runId: { type: 'string' }
+          runId: { type: 'string' },
+          parentId: { type: 'string' },
+          metric: { type: 'string' },
+          direction: { type: 'string' }
         }
       }
     },
     execute: args => {
-      const experiment = textArg(args, 'experimentId');
-      const run = textArg(args, 'runId');
-      const place = experiment
-        ? `/experiments/${experiment}${run ? `/runs/${run}` : ''}`
-        : '';
+      const place = placeOf(
+        textArg(args, 'experimentId'),
+        textArg(args, 'runId'),
+        textArg(args, 'parentId'),
+        textArg(args, 'metric'),
+        textArg(args, 'direction') === 'minimize'
+      );
       let widget = opened.currentWidget;
       if (!widget || widget.isDisposed) {
         const content = new MlflowView({
-          serverSettings: model.client.settings,
+          client: model.client,
           trans,
           place
         });
@@ -98,6 +103,31 @@ function addMlflow(
     command: CommandIDs.openMlflow,
     name: () => 'mlflow'
   });
+}
+
+/** Inside MLflow's interface: a run, or the charts of a sweep's runs; empty for all experiments. */
+function placeOf(
+  experiment: string,
+  run: string,
+  parent: string,
+  metric: string,
+  ascending: boolean
+): string {
+  if (!experiment) {
+    return '';
+  }
+  const place = `/experiments/${experiment}/runs`;
+  if (!parent) {
+    return run ? `${place}/${run}` : place;
+  }
+  const query = new URLSearchParams({
+    searchFilter: `tags.mlflow.parentRunId = "${parent}"`,
+    compareRunsMode: 'CHART',
+    // in order of time MLflow puts them under their parent, where they are hidden at first
+    orderByKey: metric ? `metrics.\`${metric}\`` : 'tags.`mlflow.runName`',
+    orderByAsc: String(!metric || ascending)
+  });
+  return `${place}?${query.toString().replaceAll('+', '%20')}`;
 }
 
 function addLog(

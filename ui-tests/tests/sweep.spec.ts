@@ -230,17 +230,35 @@ test.describe('a sweep', () => {
       .getByRole('button', { name: 'MLflow', exact: true })
       .click();
     const frame = page.frameLocator('iframe[title="MLflow"]');
-    await expect(frame.getByText('tracked').first()).toBeVisible();
+    // its runs with their charts
+    await expect(frame.getByText('2 matching runs')).toBeVisible();
+    await expect(frame.getByText('score').first()).toBeVisible();
+    const front = (name: string) =>
+      page.getByRole('main').getByRole('tab', { name, exact: true }).click();
 
-    await page
-      .getByRole('main')
-      .getByRole('tab', { name: 'tracked', exact: true })
-      .click();
+    await front('tracked');
     await lab
       .row(2)
       .getByRole('button', { name: 'Open run 2 in MLflow' })
       .click();
     await expect(frame.getByText('score').first()).toBeVisible();
+    await expect(frame.getByText('40.5').first()).toBeVisible();
+
+    // it ends with a service that has nothing to do, and comes again with the tab
+    const { service } = await lab.api<{ service: { pid: number } }>(
+      'mlops/status'
+    );
+    await front('tracked');
+    process.kill(service.pid, 'SIGTERM');
+    await expect
+      .poll(() =>
+        page.request
+          .get(`${lab.baseURL}/mlops/mlflow/`)
+          .then(answer => answer.status())
+      )
+      .toBe(503);
+    await front('MLflow');
+    await expect(page.getByText('MLflow is starting…')).toBeVisible();
     await expect(frame.getByText('40.5').first()).toBeVisible();
   });
 });

@@ -72,11 +72,15 @@ export function Header(props: IHeaderProps): JSX.Element {
             <button
               type="button"
               className="jp-MlopsTool"
-              title={trans.__('Open this sweep in MLflow')}
+              title={trans.__(
+                'Open this sweep’s runs and their charts in MLflow'
+              )}
               onClick={() =>
                 actions.execute(CommandIDs.openMlflow, {
                   experimentId: sweep.mlflow_experiment_id,
-                  runId: sweep.mlflow_run_id
+                  parentId: sweep.mlflow_run_id,
+                  metric: sweep.objective?.metric ?? '',
+                  direction: sweep.objective?.direction ?? ''
                 })
               }
             >
