@@ -24,7 +24,7 @@ from .services.pipelines import retention
 from .services.pipelines.alerts import Alerts
 from .services.pipelines.manager import PipelineRuns
 from .services.pipelines.scheduler import Scheduler
-from .services.process.launch import info_key
+from .services.process.launch import info_key, own_info
 from .services.process.layout import Layout
 from .services.sweeps.manager import Drivers
 from .settings import MlopsSettings
@@ -52,6 +52,7 @@ class Runtime:
         self._beating: asyncio.Task[None] | None = None
         self._busy = False
         self._wanted = True
+        self.is_outdated = False  # it ends so that the build on disk takes its place
 
     async def __aenter__(self) -> Runtime:
         data = self.settings.data_path
@@ -160,6 +161,10 @@ class Runtime:
         await self.alerts.turn()
         await self.context.catch_up()
         self.context.tracking.keep()
+        if self.context.targets.outdated:
+            log.warning("The package on disk is of another build; this service ends, and one of that build follows")
+            self.is_outdated = True
+            self.end()
         for target in self.context.targets.used():
             idle = time.monotonic() - target.used_at
             if not target.info().busy and idle > self.settings.target_idle_timeout:
@@ -180,13 +185,11 @@ class Runtime:
 
     def _publish_info(self) -> None:
         state, message = self.context.tracking.info()
-        info = ServiceInfo(
+        info = msgspec.structs.replace(
+            own_info(),
             state="ready",
-            pid=os.getpid(),
-            host=socket.gethostname(),
             started_at=self._started_at,
             doing=self._doing(),
-            python=sys.executable,
             mlflow=state,
             mlflow_message=message,
             targets=self.context.targets.infos(),

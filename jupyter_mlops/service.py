@@ -11,20 +11,22 @@ import sys
 import time
 from typing import Any
 
-from .core.processes import proxy_bypass
-from .services.process.launch import is_suspended, suspend_service, take_lock
+from .core.processes import own_build, proxy_bypass
+from .services.process.launch import ensure_service, is_suspended, own_info, suspend_service, take_lock, write_into
 from .services.process.layout import Layout
 from .settings import MlopsSettings
 
 LOCK_SECONDS = 2.0
+REPLACED = 1  # systemd starts again what ends so
 
 
 def main(settings: MlopsSettings) -> int:
     """Serve until idle or signalled; return at once if another service runs or none is wanted.
 
     Returns:
-        exit status, always 0.
+        exit status: ``REPLACED`` if a service of the build on disk follows, else 0.
     """
+    own_build()
     # inherited by all child processes
     os.environ.update(proxy_bypass(os.environ))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -41,11 +43,16 @@ def main(settings: MlopsSettings) -> int:
         if is_suspended(settings):
             # the user stopped the service while this one was starting
             return 0
-        asyncio.run(_serve(settings))
+        write_into(lock, own_info())
+        is_outdated = asyncio.run(_serve(settings))
+    if is_outdated and not is_suspended(settings):
+        ensure_service(settings)
+        return REPLACED
     return 0
 
 
-async def _serve(settings: MlopsSettings) -> None:
+async def _serve(settings: MlopsSettings) -> bool:
+    """Whether it ended because the package on disk is another than the one that runs."""
     from .runtime import Runtime
 
     async with Runtime(settings) as runtime:
@@ -59,6 +66,7 @@ async def _serve(settings: MlopsSettings) -> None:
         loop.add_signal_handler(signal.SIGTERM, runtime.end)
         loop.add_signal_handler(signal.SIGINT, interrupt)
         await runtime.serve()
+        return runtime.is_outdated
 
 
 def settings_from_environment() -> MlopsSettings:

@@ -57,10 +57,10 @@ class Backend:
         """The service for notebooks, sweeps and runs."""
         with self._lock:
             if self._sweeps is None:
+                from ..services.process.launch import open_store
                 from ..services.sweeps.requests import Sweeps
-                from ..store import Store
 
-                store = Store(self.settings.store_url)
+                store = open_store(self.settings)
                 # read before the first request can change it
                 self._opened_at = store.revision()
                 self._sweeps = Sweeps(store, self.settings, self.root)

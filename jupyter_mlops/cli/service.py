@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
-import signal
-import socket
 import sys
 import time
 
-import psutil
-
-from ..core.errors import ConflictError, UnavailableError
+from ..core.errors import ConflictError
 from ..core.messages import Message
 from ..core.service import ServiceInfo
 from ..services.process.disk import store_warnings
 from ..services.process.launch import (
+    END_SECONDS,
+    end_service,
     is_running,
     is_suspended,
     resume_service,
@@ -28,7 +25,6 @@ from .output import note, print_json, when_text
 from .parser import Noun
 from .session import Session
 
-END_SECONDS = 60.0
 FAILED = 1
 EPILOG = """\
 The service runs sweeps and pipelines, and fires schedules. It starts by itself when there is work, and ends
@@ -143,32 +139,8 @@ def _end(session: Session) -> bool:
     if info.state == "off":
         suspend_service(settings)
         return False
-    if info.host != socket.gethostname() or info.pid is None or not _is_service(info.pid):
-        raise UnavailableError(
-            Message("The service runs on {host} as process {pid}; end it there.", host=info.host, pid=info.pid)
-        )
-    # before it ends: a server that sees it gone would start another
-    suspend_service(settings)
-    os.kill(info.pid, signal.SIGTERM)
-    while is_running(settings):
-        if time.monotonic() > deadline:
-            raise UnavailableError(
-                Message(
-                    "Process {pid} was asked to end and has not; see {log}.",
-                    pid=info.pid,
-                    log=Layout(settings.data_path).log,
-                )
-            )
-        time.sleep(0.1)
+    end_service(settings, info, held_back=True)
     return True
-
-
-def _is_service(pid: int) -> bool:
-    """Whether a process is a service: the id that was written down may be another program's by now."""
-    try:
-        return any("mlops" in part for part in psutil.Process(pid).cmdline())
-    except psutil.Error:
-        return False
 
 
 def _info(session: Session) -> ServiceInfo:

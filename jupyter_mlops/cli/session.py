@@ -94,9 +94,9 @@ class Session:
     @cached_property
     def store(self) -> Store:
         """The store, for what is read again and again."""
-        from ..store import Store
+        from ..services.process.launch import open_store
 
-        return Store(self.settings.store_url)
+        return open_store(self.settings)
 
     @cached_property
     def sweeps(self) -> Sweeps:

@@ -52,6 +52,11 @@ class Targets:
         known = {target.name: target.info() for target in self._known.values()}
         return [*merge(known, self._local_slots, self._per_device).values()]
 
+    @property
+    def outdated(self) -> bool:
+        """Whether a host was wanted, and its build would be another than this process's."""
+        return any(target.outdated for target in self._known.values())
+
     def used(self) -> list[Target]:
         """Targets that are ready."""
         return [target for target in self._known.values() if target.state == "ready"]

@@ -44,11 +44,13 @@ class Target:
         name: ``local``, ``cuda`` or a scheduler's address.
 
     Attributes:
+        outdated: whether no host of this process's build can be started any more.
         here: whether its workers run on this machine, so that runs use the requester's kernel environments.
     """
 
     kind: Literal["local", "cuda", "scheduler"] = "scheduler"
     here = True
+    outdated = False
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -266,9 +268,12 @@ class Target:
 
     async def _scheduled(self, asked: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
         keys = {task_key(*attempt): attempt for attempt in asked}
-        with self._told():
-            states = await self._reached().scheduler.get_task_status(keys=list(keys))
-        return {keys[key] for key, state in states.items() if state not in _TASK_OVER}
+        found: set[tuple[str, int]] = set()
+        for client in await self._clients():
+            with self._told():
+                states = await client.scheduler.get_task_status(keys=list(keys))
+            found |= {keys[key] for key, state in states.items() if state not in _TASK_OVER}
+        return found
 
     async def stop(self, run_id: str, attempt: int) -> bool:
         """End an attempt's kernel; False if no worker is known to have it."""
@@ -281,14 +286,17 @@ class Target:
             return False
 
     async def _run_on_workers(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
-        with self._told():
-            replies = await self._reached().run(function, *arguments, on_error="ignore")
-        return list(replies.values())
+        found: list[Any] = []
+        for client in await self._clients():
+            with self._told():
+                found += (await client.run(function, *arguments, on_error="ignore")).values()
+        return found
 
-    def _reached(self) -> Client:
+    async def _clients(self) -> list[Client]:
+        """Of all schedulers that may have attempts of this target; the first is the one that gets new ones."""
         if self._client is None or not self.connected:
             raise UnavailableError(Message("The target {name} cannot be reached now.", name=self.name))
-        return self._client
+        return [self._client]
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:

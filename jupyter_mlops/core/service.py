@@ -31,6 +31,7 @@ class ServiceInfo(Record, frozen=True, kw_only=True):
         state: ``off`` means that it starts with the next sweep.
         doing: one line.
         python: the interpreter that it runs in.
+        build: version and digest of the source that it runs; empty for releases that named none.
         mlflow: ``off``, ``starting``, ``ready`` or ``failed``; ``mlflow_message`` says why.
     """
 
@@ -40,6 +41,7 @@ class ServiceInfo(Record, frozen=True, kw_only=True):
     started_at: str | None = None
     doing: str = ""
     python: str = ""
+    build: str = ""
     mlflow: Literal["off", "starting", "ready", "failed"] = "off"
     mlflow_message: str = ""
     targets: list[TargetInfo] = []

@@ -14,7 +14,7 @@ from ..core.errors import ConflictError, InvalidInputError, NotFoundError, Unava
 from ..core.lenient import check_supported, decode
 from ..core.messages import Message
 from ..core.record import Record
-from .engine import open_engine
+from .engine import BeforeMigration, open_engine
 from .postgresql import at_one_moment
 from .tables import leases, revisions
 
@@ -57,10 +57,11 @@ class Database:
     Args:
         url: SQLAlchemy address of a SQLite file or a PostgreSQL database; the file is made where it is missing, and
             both are migrated where needed.
+        before_migration: see :func:`~.engine.open_engine`.
     """
 
-    def __init__(self, url: str) -> None:
-        self.engine = open_engine(url)
+    def __init__(self, url: str, before_migration: BeforeMigration | None = None) -> None:
+        self.engine = open_engine(url, before_migration)
         self.epoch: Epoch | None = None
         self._reader = at_one_moment(self.engine)
         self._one_writer = self.engine.dialect.name == "sqlite"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import URL, Connection, Engine, delete, insert, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DatabaseError
@@ -20,6 +21,8 @@ HEAD = "0003"
 OLDEST_READER = "0003"
 _OLDEST_READER = infos.c.key == "oldest reader"
 _MIGRATIONS = Path(__file__).parent / "migrations"
+
+BeforeMigration = Callable[[Mapping[str, Any]], None]
 
 
 class BackEnd(Protocol):
@@ -43,8 +46,11 @@ class BackEnd(Protocol):
         ...
 
 
-def open_engine(address: str) -> Engine:
+def open_engine(address: str, before_migration: BeforeMigration | None = None) -> Engine:
     """An engine on a migrated database.
+
+    Args:
+        before_migration: called with what services said of themselves, by key, before an older store is changed.
 
     Raises:
         UnavailableError: it is inaccessible, no store of this package, or written by a newer version.
@@ -53,7 +59,7 @@ def open_engine(address: str) -> Engine:
     back_end: BackEnd = Sqlite(url) if url.get_backend_name() == "sqlite" else Postgresql(url)
     engine = back_end.create()
     try:
-        _migrate(engine, back_end)
+        _migrate(engine, back_end, before_migration)
     except (DatabaseError, OSError) as error:
         engine.dispose()
         raise UnavailableError(
@@ -96,10 +102,14 @@ def _said(error: Exception, url: URL) -> str:
     return said
 
 
-def _migrate(engine: Engine, back_end: BackEnd) -> None:
+def _migrate(engine: Engine, back_end: BackEnd, before_migration: BeforeMigration | None) -> None:
     with engine.connect() as connection:
         if _is_current(connection, back_end):
             return
+        is_older = _version(connection) is not None
+        said = dict(connection.execute(select(infos.c.key, infos.c.value)).tuples().all()) if is_older else {}
+    if is_older and before_migration is not None:
+        before_migration(said)
     # Jupyter server and service may open it at once: one migrates, the other waits
     with back_end.exclusive(engine) as connection:
         if not _is_current(connection, back_end):

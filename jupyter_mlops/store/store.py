@@ -7,6 +7,7 @@ from typing import Self
 
 from .base import Database, Epoch, present_revision
 from .blobs import BlobStore
+from .engine import BeforeMigration
 from .leases import InfoStore, LeaseStore
 from .pipeline_runs import PipelineRunStore
 from .pipelines import PipelineStore
@@ -21,10 +22,11 @@ class Store:
     Args:
         url: SQLAlchemy address of a SQLite file or a PostgreSQL database; the file is made where it is missing, and
             both are migrated where needed.
+        before_migration: called with what services said of themselves, by key, before an older store is changed.
     """
 
-    def __init__(self, url: str) -> None:
-        self._compose(Database(url))
+    def __init__(self, url: str, before_migration: BeforeMigration | None = None) -> None:
+        self._compose(Database(url, before_migration))
 
     def _compose(self, database: Database) -> None:
         self._database = database

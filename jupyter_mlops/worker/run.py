@@ -39,6 +39,11 @@ def stop_attempt(run_id: str, attempt: int) -> bool:
     return True
 
 
+# by these names Dask finds them in a worker of another build, whose modules may be others
+for function in (live_attempts, stop_attempt):
+    function.__module__ = __package__
+
+
 def run_attempt(spec: RunSpec, report: Report | None = None) -> RunResult:
     """Execute one attempt in this thread; a failing notebook gives a failed result, not an exception.
 

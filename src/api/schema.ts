@@ -429,6 +429,7 @@ export interface ServiceInfo {
   started_at: string | null;
   doing: string;
   python: string;
+  build: string;
   mlflow: 'failed' | 'off' | 'ready' | 'starting';
   mlflow_message: string;
   targets: TargetInfo[];

@@ -384,6 +384,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
       started_at: null,
       doing: '',
       python: '',
+      build: '',
       mlflow: 'off',
       mlflow_message: '',
       targets: []

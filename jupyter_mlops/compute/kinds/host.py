@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ...core.processes import own_build
 from ...private import write_private
 
 _SECURITY = (
@@ -78,6 +79,7 @@ async def serve(kind: str, file: Path, slots: int, grace: float, per_worker: int
             file,
             {
                 "pid": os.getpid(),
+                "build": own_build(),
                 "address": address,
                 "slots": len(cluster.worker_spec) * per_worker,
                 "security": values,
@@ -136,6 +138,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--grace", type=float, default=60.0)
     parser.add_argument("--per-worker", type=int, default=1)
     options = parser.parse_args(arguments)
+    own_build()
     asyncio.run(serve(options.kind, options.file, options.slots, options.grace, options.per_worker))
 
 

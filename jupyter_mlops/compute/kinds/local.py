@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import subprocess
 import time
 from collections.abc import Callable
@@ -14,10 +15,10 @@ import psutil
 
 from ...core.errors import UnavailableError
 from ...core.messages import Message
-from ...core.processes import PYTHON
+from ...core.processes import PYTHON, build_on_disk, is_same_build, own_build
 from ...private import private, write_private
 from .. import hardware
-from ..target import Target, connect, let_go
+from ..target import TOPIC, Target, connect, let_go
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -26,9 +27,14 @@ BEAT_SECONDS = 5.0
 START_SECONDS = 60.0
 CLOSE_SECONDS = 15.0
 
+log = logging.getLogger(__name__)
+
 
 class HostTarget(Target):
     """Workers on this machine, in their own host process.
+
+    A host of another build, which a service before this one left behind, finishes what it has, gets no new run, and
+    ends: Dask finds functions by the names of their modules, which may have changed.
 
     Args:
         slots: 0 depends on cores and memory.
@@ -44,11 +50,13 @@ class HostTarget(Target):
         self.grace = grace
         self.per_worker = per_worker
         self.wanted = slots or hardware.default_slots()
-        folder = data_dir / "targets"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.file = folder / f"{kind}.json"
-        self.wish = folder / f"{kind}.wish"
-        self.log = folder / f"{kind}.log"
+        self._folder = data_dir / "targets"
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # hosts of two builds may live at once, and each removes its file
+        self.file = self._folder / f"{kind}-{own_build().partition('+')[2]}.json"
+        self.wish = self.file.with_suffix(".wish")
+        self.log = self.file.with_suffix(".log")
+        self._others: dict[Path, Client] = {}  # of hosts of other builds, by their files
         self._beating: asyncio.Task[None] | None = None
 
     @property
@@ -61,10 +69,11 @@ class HostTarget(Target):
             raise UnavailableError(Message.verbatim(problem))
         if self._beating is None or self._beating.done():
             self._beating = asyncio.create_task(self._beat())
+        await self._find_others()
         known = self._host()
         if known is None:
             progress("Starting workers on this machine")
-            known = await self._launch()
+            known = await self._launch(progress)
         client = await connect(known["address"], _security_of(known["security"]))
         try:
             await client.wait_for_workers(1, timeout=START_SECONDS)
@@ -75,7 +84,40 @@ class HostTarget(Target):
             ) from error
         return client
 
-    async def _launch(self) -> dict[str, Any]:
+    async def _find_others(self) -> None:
+        """Connect to hosts of other builds that live, and remove what dead ones left."""
+        files = {found.with_suffix(".json") for found in self._folder.glob(f"{self.kind}*")}
+        for file in files - {self.file} - self._others.keys():
+            if known := _host(file):
+                client = self._others[file] = await connect(known["address"], _security_of(known["security"]))
+                client.subscribe_topic(TOPIC, self._on_event)
+            else:
+                for suffix in (".json", ".wish", ".log"):
+                    file.with_suffix(suffix).unlink(missing_ok=True)
+
+    async def _clients(self) -> list[Client]:
+        for file in [file for file in self._others if _host(file) is None]:
+            await let_go(self._others.pop(file))
+        return [*await super()._clients(), *self._others.values()]
+
+    async def _end_idle_others(self) -> None:
+        for file, client in list(self._others.items()):
+            try:
+                with self._told():
+                    is_idle = not any((await client.processing()).values())
+            except UnavailableError as error:
+                log.info("%s", error.message)
+                continue
+            if is_idle and (known := _host(file)):
+                write_private(file.with_suffix(".wish"), {"beat": 0, "close": known["pid"]})
+
+    async def _launch(self, progress: Callable[[str], None]) -> dict[str, Any]:
+        if not is_same_build(build_on_disk(), own_build()):
+            self.outdated = True
+            progress("jupyter-mlops was installed anew: the service starts again")
+            # it ends within seconds, and the next one starts the host
+            await asyncio.sleep(START_SECONDS)
+            raise UnavailableError(Message("jupyter-mlops was installed anew; start the service again."))
         self.file.unlink(missing_ok=True)
         with open(self.log, "wb", opener=private) as log:
             process = subprocess.Popen(
@@ -107,19 +149,15 @@ class HostTarget(Target):
         )
 
     def _host(self) -> dict[str, Any] | None:
-        """The file of the running host, None if there is none."""
-        try:
-            known: dict[str, Any] = json.loads(self.file.read_text(encoding="utf-8"))
-            process = psutil.Process(known["pid"])
-            ours = str(self.file) in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
-        except (FileNotFoundError, psutil.Error):
-            return None
-        return known if ours else None
+        """What a living host of this build wrote of itself."""
+        known = _host(self.file)
+        return known if known and is_same_build(known["build"], own_build()) else None
 
     async def _beat(self) -> None:
         while True:
             # the host only checks that the value changes: comparing clocks fails when laptops sleep
             write_private(self.wish, {"beat": time.time_ns(), "slots": self.wanted})
+            await self._end_idle_others()
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _count_slots(self) -> int:
@@ -130,6 +168,8 @@ class HostTarget(Target):
         if self._beating is not None:
             self._beating.cancel()
             self._beating = None
+        while self._others:
+            await let_go(self._others.popitem()[1])
         await super()._let_go()
 
     async def close(self) -> None:
@@ -144,6 +184,17 @@ class HostTarget(Target):
             deadline = time.monotonic() + CLOSE_SECONDS
             while self._host() is not None and time.monotonic() < deadline:
                 await asyncio.sleep(0.1)
+
+
+def _host(file: Path) -> dict[str, Any] | None:
+    """What a living host wrote of itself."""
+    try:
+        known: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        process = psutil.Process(known["pid"])
+        ours = str(file) in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
+    except (FileNotFoundError, psutil.Error):
+        return None
+    return known if ours else None
 
 
 def _security_of(values: dict[str, str]) -> Any:

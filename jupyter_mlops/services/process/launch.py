@@ -5,17 +5,23 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
+import signal
+import socket
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
 
 from ...core.errors import UnavailableError
 from ...core.lenient import decode
 from ...core.messages import Message
-from ...core.processes import PYTHON
+from ...core.processes import PYTHON, build_on_disk, is_same_build, own_build
 from ...core.service import ServiceInfo
 from ...core.states import RUN_LIVE, PipelineRunState, SweepState
 from ...core.sweeps import Sweep
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
     # a Jupyter server that looks for schedules as it starts opens no store
     from ...store import Store
 
+END_SECONDS = 60.0  # a service ends its MLflow and lets go of its targets
 _LOG_LIMIT = 5_000_000
 
 
@@ -48,6 +55,20 @@ def take_lock(path: Path) -> IO[str] | None:
         file.close()
         return None
     return file
+
+
+def own_info() -> ServiceInfo:
+    """What a service says of itself as it starts."""
+    return ServiceInfo(
+        state="starting", pid=os.getpid(), host=socket.gethostname(), python=sys.executable, build=own_build()
+    )
+
+
+def write_into(lock: IO[str], info: ServiceInfo) -> None:
+    """Have a lock that is held say who holds it, for those that have not opened the store."""
+    lock.truncate(0)
+    lock.write(msgspec.json.encode(info).decode())
+    lock.flush()
 
 
 def is_running(settings: MlopsSettings) -> bool:
@@ -88,15 +109,22 @@ def is_suspended(settings: MlopsSettings) -> bool:
 def ensure_service(settings: MlopsSettings, wait: float = 0.0) -> None:
     """Start the service on a user's request, unless it runs. It outlives this process.
 
+    One of an earlier build, or of one that is no longer installed, is ended first; its runs go on.
+
     Args:
         wait: seconds to wait until it holds its lock.
 
     Raises:
-        UnavailableError: it ended at once; the message names its log.
+        UnavailableError: it ended at once, or the one before did not end; the sentence names its log.
     """
     resume_service(settings)
-    if not settings.start_service or is_running(settings):
+    if not settings.start_service:
         return
+    if is_running(settings):
+        info = _info_of_living(settings)
+        if info is None or not _is_outdated(info):
+            return
+        end_service(settings, info)
     process = _launch(settings)
     deadline = time.monotonic() + wait
     while time.monotonic() < deadline and not is_running(settings):
@@ -138,6 +166,96 @@ def _waits(sweep: Sweep) -> bool:
     """Whether a live sweep needs a service; a paused one without live runs needs none."""
     rests = sweep.state is SweepState.PAUSED and sweep.pause_requested and not sweep.stop_requested
     return not rests or any(sweep.counts.get(state) for state in RUN_LIVE)
+
+
+def open_store(settings: MlopsSettings) -> Store:
+    """The store, for a process that is no service.
+
+    A service of another build is ended before the store is migrated; its runs go on.
+
+    Raises:
+        UnavailableError: the store cannot be opened, or that service does not end.
+    """
+    from ...store import Store
+
+    def end_other(said: Mapping[str, Any]) -> None:
+        if is_running(settings):
+            info = _info_of_living(settings, said)
+            if info is not None and not is_same_build(info.build, build_on_disk()):
+                end_service(settings, info)
+
+    return Store(settings.store_url, end_other)
+
+
+def end_service(settings: MlopsSettings, info: ServiceInfo, *, held_back: bool = False) -> None:
+    """Have the service end and wait for that; its runs go on.
+
+    Args:
+        held_back: whether none is to follow until a person asks for something.
+
+    Raises:
+        UnavailableError: it runs on another machine, or does not end in time.
+    """
+    if info.pid is None or not _is_here(info):
+        raise UnavailableError(
+            Message("The service runs on {host} as process {pid}; end it there.", host=info.host, pid=info.pid)
+        )
+    if held_back:
+        # before it ends: a server that sees it gone would start another
+        suspend_service(settings)
+    deadline = time.monotonic() + END_SECONDS
+    os.kill(info.pid, signal.SIGTERM)
+    while is_running(settings):
+        if time.monotonic() > deadline:
+            log = Layout(settings.data_path).log
+            raise UnavailableError(
+                Message("Process {pid} was asked to end and has not; see {log}.", pid=info.pid, log=log)
+            )
+        time.sleep(0.1)
+
+
+def _info_of_living(settings: MlopsSettings, said: Mapping[str, Any] | None = None) -> ServiceInfo | None:
+    """What the service that holds the lock said of itself; None where it did not yet, or is on another machine.
+
+    Args:
+        said: what services wrote in the store, by key, where that is at hand.
+    """
+    layout = Layout(settings.data_path)
+    if (text := layout.lock.read_bytes()) and _is_here(info := decode(msgspec.json.decode(text), ServiceInfo)):
+        return info
+    # releases before builds leave the lock empty
+    if said is None:
+        store = open_store(settings)
+        try:
+            said = {info_key(layout): store.infos.get(info_key(layout))}
+        finally:
+            store.close()
+    raw = said.get(info_key(layout))
+    return info if raw and _is_here(info := decode(raw, ServiceInfo)) else None
+
+
+def _is_here(info: ServiceInfo) -> bool:
+    """Whether a service lives on this machine: what was written down may be older than what runs now."""
+    import psutil
+
+    if info.pid is None or info.host != socket.gethostname():
+        return False
+    try:
+        return any("mlops" in part for part in psutil.Process(info.pid).cmdline())
+    except psutil.Error:
+        return False
+
+
+def _is_outdated(info: ServiceInfo) -> bool:
+    """Whether a service is to be replaced; one of a newer version in another environment is not."""
+    build = build_on_disk()
+    if is_same_build(info.build, build):
+        return False
+    return info.python == sys.executable or _version(info.build) < _version(build)
+
+
+def _version(build: str) -> list[int]:
+    return [int(number) for number in re.findall("[0-9]+", build.partition("+")[0])]
 
 
 def _launch(settings: MlopsSettings) -> subprocess.Popen[bytes] | None:

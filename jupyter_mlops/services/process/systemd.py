@@ -16,7 +16,7 @@ from ...core.messages import Message
 from ...core.record import now
 from ...core.service import ServiceInfo, ServiceKeep
 from ...settings import MlopsSettings
-from .launch import ensure_service, is_running, is_suspended, service_info
+from .launch import ensure_service, is_running, is_suspended, open_store, service_info
 from .layout import Layout
 from .unit import environment_text, unit_path, unit_text
 
@@ -127,9 +127,7 @@ def _absent(settings: MlopsSettings, unit: Path) -> str:
 def _info(settings: MlopsSettings, store: Store | None) -> ServiceInfo:
     if store is not None:
         return service_info(store, settings)
-    from ...store import Store
-
-    opened = Store(settings.store_url)
+    opened = open_store(settings)
     try:
         return service_info(opened, settings)
     finally:
