@@ -16,16 +16,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import nbformat
 import pytest
 from conftest import Service, put_mlflow, wait_until, write_notebook
 
 from jupyter_mlops.cli.browser import find_server
 from jupyter_mlops.cli.main import main, make_parser, parse
+from jupyter_mlops.cli.sweep_tables import runs_table
 from jupyter_mlops.cli.sweeps import sweep_request
 from jupyter_mlops.core.errors import InvalidInputError
 from jupyter_mlops.core.notebook.declared import read_parameters
+from jupyter_mlops.core.runs import Run
 from jupyter_mlops.core.search.space import build_space
+from jupyter_mlops.core.states import RunState
+from jupyter_mlops.core.sweeps import Sweep
 from jupyter_mlops.services.process.launch import info_key, is_suspended
 from jupyter_mlops.services.process.layout import Layout
 from jupyter_mlops.settings import MlopsSettings
@@ -533,3 +538,25 @@ def test_times_name_their_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+def test_runs_that_never_started_are_one_row() -> None:
+    """27 rows of “Stopped before it started” stood between a person and the one error that stopped them."""
+    states = [RunState.FAILED, *[RunState.STOPPED] * 27]
+    runs = [
+        Run(
+            id=f"r{index}", sweep_id="s", index=index, state=state, started_at=None if index else "2026-01-01T00:00:00Z"
+        )
+        for index, state in enumerate(states)
+    ]
+    runs = [
+        msgspec.structs.replace(run, message="Stopped before it started" if run.index else "No xgboost") for run in runs
+    ]
+    sweep = Sweep(id="s", name="s", path="/a.ipynb", notebook_hash="", varied=["n"])
+    table = runs_table(sweep, runs)
+    rows = list(zip(*([str(cell) for cell in column.cells] for column in table.columns), strict=True))
+    assert [(row[0], row[1], row[-1]) for row in rows] == [
+        ("s-1", "failed", "No xgboost"),
+        ("27 runs", "stopped", "Stopped before it started"),
+    ]
+    assert len(list(runs_table(sweep, runs[:2]).columns[0].cells)) == 2

@@ -12,6 +12,7 @@ from ..core.sweeps import PrefixCheck, Sweep
 from ..services.process.layout import Layout
 from .output import (
     SHORT,
+    count_text,
     dim,
     duration_text,
     first_line,
@@ -96,10 +97,19 @@ def sweeps_table(sweeps: list[Sweep]) -> Table:
     return table
 
 
+def never_started(runs: list[Run]) -> list[Run]:
+    """Those that were stopped before they started."""
+    return [run for run in runs if run.state is RunState.STOPPED and run.started_at is None]
+
+
 def runs_table(sweep: Sweep, runs: list[Run]) -> Table:
-    """Runs, one a row, with the parameters that differ."""
+    """Runs, one a row, with the parameters that differ; those that never started are one row, the last."""
+    never = never_started(runs)
+    if len(never) > 1:
+        ids = {run.id for run in never}
+        runs = [run for run in runs if run.id not in ids]
     metrics = _metric_names(sweep, runs)
-    failed = any(run.message for run in runs)
+    failed = any(run.message for run in (*runs, *never))
     table = new_table("run", "state", *sweep.varied, *metrics, "took", *(["message"] if failed else []))
     for run in runs:
         best = run.id == sweep.best_run_id
@@ -112,6 +122,9 @@ def runs_table(sweep: Sweep, runs: list[Run]) -> Table:
             *([first_line(run.message)] if failed else []),
             style="bold" if best else "",
         )
+    if len(never) > 1:
+        empty = [""] * (len(sweep.varied) + len(metrics) + 1)
+        table.add_row(count_text(len(never)), state_cell(RunState.STOPPED), *empty, first_line(never[0].message))
     return table
 
 

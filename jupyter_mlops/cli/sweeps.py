@@ -17,6 +17,7 @@ from .parser import WHICH_SWEEP, Noun, duration, whole
 from .sweep_tables import (
     best_first,
     last_word,
+    never_started,
     run_details,
     runs_table,
     shared_cells,
@@ -240,10 +241,11 @@ def _see_through(session: Session, sweep: Sweep, arguments: argparse.Namespace) 
         )
         raise
     runs = session.sweeps.runs(sweep.id).runs
-    best = best_first(sweep, runs)[:_MOST_ROWS]
-    left = len(runs) - len(best)
-    more = [f"… and {count_text(left)} more: jupyter mlops sweep runs {short_id(sweep)}"] if left else []
-    table = [runs_table(sweep, best)] if best else []
+    never = never_started(runs)
+    begun = [run for run in best_first(sweep, runs) if run not in never]
+    left = len(begun) - _MOST_ROWS
+    more = [f"… and {count_text(left)} more: jupyter mlops sweep runs {short_id(sweep)}"] if left > 0 else []
+    table = [runs_table(sweep, [*begun[:_MOST_ROWS], *never])] if runs else []
     tell(arguments, {"sweep": sweep, "runs": runs}, *table, *more, "", *last_word(sweep, runs))
     return 0 if sweep.state is SweepState.SUCCEEDED else 1
 
