@@ -29,6 +29,8 @@ export function compact(request: SweepRequest): Partial<SweepRequest> {
     Object.entries(request).filter(
       ([key, value]) =>
         key !== 'path' &&
+        // a single objective stands in the field of its own
+        !(key === 'objectives' && request.objectives.length < 2) &&
         JSON.stringify(value) !==
           JSON.stringify(empty[key as keyof SweepRequest])
     )

@@ -202,12 +202,14 @@ describe('commands on pipelines', () => {
       const context = {
         path: 'train.ipynb',
         model: { dirty: true, readOnly: false },
-        save: vi.fn(() => Promise.resolve())
+        save: vi.fn((): Promise<void> =>
+          Promise.reject(new Error('No space left'))
+        )
       };
       current = { context };
       await commands.execute(CommandIDs.promote);
       expect(said()).toEqual([
-        'train.ipynb could not be saved, so it was not promoted.'
+        'train.ipynb could not be saved, so nothing was started: No space left'
       ]);
       context.save.mockImplementation(() => {
         context.model.dirty = false;
