@@ -190,7 +190,7 @@ def test_a_backfill_fires_each_time_once(pipelines: Pipelines, tmp_path: Path) -
     [
         ("2026-03-30", "2026-03-27", "before the start"),
         ("2999-01-01", "2999-01-02", "future"),
-        ("yesterday", "2026-03-27", "no date"),
+        ("yesterday", "2026-03-27", "is no time"),
         ("1900-01-01", "2026-01-01", "More than"),
         ("0001-01-01", "2026-01-01", "out of the calendar"),
     ],
