@@ -36,6 +36,7 @@ WRITES = {("notebook/draft", "PUT"), ("sweeps", "POST"), ("sweeps/{sweep_id}", "
     ("sweeps/{sweep_id}", "DELETE"),
     ("sweeps/{sweep_id}/{action}", "POST"),
     ("runs/{run_id}/stop", "POST"),
+    ("service", "POST"),
     ("service/keep", "POST"),
     ("service/keep", "DELETE"),
     *(operation for operation in PIPELINE_OPERATIONS if operation[1] != "GET"),
