@@ -503,3 +503,21 @@ def test_a_sweep_runs_with_the_store_on_a_server(postgresql: Server, notebook: P
         assert (sweep.state, sweep.counts) == (SweepState.SUCCEEDED, {"succeeded": 2})
         assert url not in service_log(settings)
     assert not list(data_dir.glob("store.sqlite*"))
+
+
+def test_opening_a_store_again_drops_no_lock_of_this_process(tmp_path: Path) -> None:
+    """https://www.sqlite.org/howtocorrupt.html, 2.2: a close() cancels the POSIX locks of the whole process."""
+    file = tmp_path / "store.sqlite"
+    first = Store(f"sqlite:///{file}")
+    first.infos.put("a", 1)
+
+    def locks() -> list[str]:
+        inode = f":{file.stat().st_ino} "
+        return [line for line in Path("/proc/locks").read_text().splitlines() if inode in line]
+
+    held = locks()
+    assert held
+    second = Store(f"sqlite:///{file}")
+    assert len(locks()) >= len(held)
+    second.close()
+    first.close()
