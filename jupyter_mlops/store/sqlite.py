@@ -31,7 +31,7 @@ class Sqlite:
     def create(self) -> Engine:
         """An engine on the file, which is created if missing."""
         with contextlib.suppress(OSError):
-            # SQLite would create it world-readable. Never open an existing file here: closing it drops the POSIX locks of
+            # SQLite would create it world-readable. An existing file is never opened here: closing it drops locks of
             # this process's other connections, and another process then removes the log that they read
             os.close(private(self.name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
         engine = create_engine(self._url, connect_args={"timeout": 30, "check_same_thread": False})
