@@ -8,7 +8,7 @@ shown but never acted on.
 from __future__ import annotations
 
 import functools
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -101,6 +101,8 @@ def _value(value: Any, kind: Any) -> tuple[Any, bool]:
     except msgspec.ValidationError:
         pass
     origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _value(value, arguments[0])
     if isinstance(value, dict) and isinstance(kind, type) and issubclass(kind, Record):
         record = _decode_foreign(value, kind)
         return record, not record.unreadable  # type: ignore[attr-defined]

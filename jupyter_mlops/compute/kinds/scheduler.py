@@ -37,19 +37,20 @@ class SchedulerTarget(Target):
         assert self._client is not None
         try:
             reports = await self._client.run(worker_report, kernel, paths, urls)
-        except ImportError as error:
-            raise InvalidInputError(
-                Message(
-                    "The workers at {name} cannot load jupyter-mlops {version}; install it in their "
-                    "environment. ({name2}: {error})",
-                    name=self.name,
-                    version=__version__,
-                    name2=type(error).__name__,
-                    error=error,
-                )
-            ) from error
         # a foreign environment may raise anything while it loads the function
         except Exception as error:
+            # Dask sends an error that it cannot pickle as its text
+            if isinstance(error, ImportError) or "ImportError(" in str(error) or "ModuleNotFoundError(" in str(error):
+                raise InvalidInputError(
+                    Message(
+                        "The workers at {name} cannot load jupyter-mlops {version}; install it in their "
+                        "environment. ({name2}: {error})",
+                        name=self.name,
+                        version=__version__,
+                        name2=type(error).__name__,
+                        error=error,
+                    )
+                ) from error
             raise InvalidInputError(
                 Message(
                     "The workers at {name} cannot say what they have ({name2}: {error}).",
