@@ -207,7 +207,7 @@ def test_a_deleted_sweep_with_a_run_in_an_unknown_state_is_not_purged(newer: New
     any_store.sweeps.change("s", state=SweepState.STOPPED)
     any_store.sweeps.delete("s")
     assert any_store.sweeps.purgeable(now()) == ["s"]
-    newer.add("runs", "q", state="pruned")
+    newer.add("runs", "q", state="hibernating")
     assert any_store.sweeps.purgeable(now()) == []
 
 
