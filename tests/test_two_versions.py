@@ -161,12 +161,12 @@ def test_what_is_in_an_unknown_state_is_shown_and_nothing_else(newer: Newer, any
     store = any_store
     newer.add("sweeps", "s", state="hibernating", deleted_at=LONG_AGO)
     newer.run("UPDATE sweeps SET deleted_at = :at", at=LONG_AGO)
-    newer.add("runs", "r", state="pruned")
+    newer.add("runs", "r", state="hibernating")
     newer.add("pipeline_runs", "pr", state="judging")
     newer.add("step_runs", "st", state="judging")
     newer.add("triggers", "t", kind="drift")
     assert encode(store.sweeps.get("s")) == newer.record("sweeps", "s")
-    assert [run.state for run in store.runs.of_sweep("s")] == ["pruned", "queued"]
+    assert [run.state for run in store.runs.of_sweep("s")] == ["hibernating", "queued"]
     assert (store.pipeline_runs.get("pr").state, store.pipeline_runs.step("st").state) == ("judging", "judging")
     assert [trigger.kind for trigger in store.triggers.find("p")] == ["drift"]
     # not driven
