@@ -163,7 +163,7 @@ class TriggerCallHandler(Boundary):
         try:
             trigger = await self.call(pipelines.checked_trigger, trigger_id, token)
         except NotFoundError:
-            # without a token nobody learns which triggers exist
+            # without a token, the answer does not reveal which triggers exist
             raise ForbiddenError(
                 Message("This call needs the trigger's token: “Authorization: Bearer TOKEN”.")
             ) from None

@@ -41,7 +41,7 @@ def dask_setup(server: Any) -> None:
 
 
 async def serve(kind: str, file: Path, slots: int, grace: float, per_worker: int = 1) -> None:
-    """Run the cluster until nobody needs it.
+    """Run the cluster until it is idle and unused.
 
     Args:
         kind: ``local`` or ``cuda``.
