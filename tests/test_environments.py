@@ -76,7 +76,7 @@ def test_a_notebook_runs_in_the_environment_that_asked(account: Account, tmp_pat
     assert printed(account, account(sys.executable, "sweep", "where.ipynb", "--json"))[0] == sys.executable
     said = account(other, "sweep", "where.ipynb", "--json")
     assert printed(account, said) == theirs
-    assert f"started by  {other}" in account(sys.executable, "show", json.loads(said)["sweep"]["id"])
+    assert f"started by  {other}" in account(sys.executable, "sweep", "show", json.loads(said)["sweep"]["id"])
     assert f"Python: {sys.executable};" in account(other, "service", "status")
     assert printed(account, account(other, "sweep", "where.ipynb", "--kernel", "mine", "--json"))[0] == sys.executable
     # a pipeline runs in the one that promoted it, whoever asks for a run

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Service, kernels_of, processes_with, serving, wait_until, write_notebook
@@ -79,13 +81,19 @@ def test_a_kernel_that_is_missing_is_said_before_anything_starts(service: Servic
 def test_a_kernel_that_goes_away_after_the_start(
     service: Service, notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    program = tmp_path / "python"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    program.chmod(0o700)
     spec = tmp_path / "share" / "kernels" / "only-here"
     spec.mkdir(parents=True)
-    (spec / "kernel.json").write_text(json.dumps({"argv": ["python3"], "display_name": "x", "language": "python"}))
+    argv = [str(program), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (spec / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "x", "language": "python"}))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
-    sweep_id = service.sweep(notebook, "a = 1", "a", space={"a": "1:5"}, kernel="only-here")
+    # the first run removes its kernel's program, as if a user had deleted the environment
+    cell = f"import pathlib; pathlib.Path({str(program)!r}).unlink(); 1 / 0"
+    sweep_id = service.sweep(notebook, "a = 1", cell, space={"a": "1:8"}, kernel="only-here", slots=1)
     sweep = service.wait(sweep_id, lambda sweep: sweep.state is SweepState.PAUSED)
-    assert "'only-here' is not installed here; installed are:" in sweep.message
+    assert f"The environment of the kernel 'only-here' is gone: there is no {program} any more." in sweep.message
     service.sweeps.stop(sweep_id)
     assert service.wait(sweep_id).state is SweepState.STOPPED
 
@@ -119,7 +127,7 @@ def test_a_full_disk_holds_a_sweep_up_and_ends_nothing(small_disk: Path, noteboo
         assert sorted(run.data.metrics["score"] for run in children) == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_data_folder_that_takes_nothing(small_disk: Path, notebook: Path) -> None:
+def test_a_data_folder_that_takes_nothing(small_disk: Path, notebook: Path, kernelspecs: dict[str, Any]) -> None:
     write_notebook(notebook, "a = 1", "a")
     settings = MlopsSettings(data_dir=str(small_disk / "data"))
     store = Store(settings.store_url)
@@ -127,7 +135,7 @@ def test_a_data_folder_that_takes_nothing(small_disk: Path, notebook: Path) -> N
         while True:
             file.write(b"x" * 4096)
     with pytest.raises(UnavailableError, match=r"No space left on device.*free disk space"):
-        Sweeps(store, settings).create(notebook, SweepRequest(path=str(notebook), space={"a": "1:2"}), {"python3": {}})
+        Sweeps(store, settings).create(notebook, SweepRequest(path=str(notebook), space={"a": "1:2"}), kernelspecs)
     store.close()
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     store = Store(settings.store_url)

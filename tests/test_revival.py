@@ -130,7 +130,7 @@ def launched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], in
     log, program = tmp_path / "launched", tmp_path / "program"
     program.write_text(f"#!/bin/sh\necho started >> {log}\nexit 1\n")
     program.chmod(0o700)
-    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setattr(launch, "PYTHON", (str(program),))
     processes: list[subprocess.Popen[bytes]] = []
     real = launch._launch
 
