@@ -9,6 +9,7 @@ import os
 import sqlite3
 import subprocess
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -56,6 +57,17 @@ def write_notebook(path: Path, *sources: str, kernel: str = "python3", language:
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, path)
     return path
+
+
+def install_plugin(site: Path, group: str, name: str, thing: str, source: str, patch: pytest.MonkeyPatch) -> None:
+    """A package that adds one entry point, for this process and those that it starts."""
+    info = site / f"{name}-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {name}:{thing}\n")
+    (site / f"{name}.py").write_text(textwrap.dedent(source))
+    patch.syspath_prepend(str(site))
+    patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH", "")])))
 
 
 @pytest.fixture(autouse=True)

@@ -25,8 +25,8 @@ from jupyter_mlops.core.search.space import Space
 from jupyter_mlops.core.sweeps import Sampler
 from jupyter_mlops.services.pipelines.airflow import export as airflow
 from jupyter_mlops.services.pipelines.airflow import tasks as airflow_steps
-from jupyter_mlops.services.pipelines.airflow.dag import Exported
 from jupyter_mlops.services.pipelines.airflow.remarks import airflow_cron
+from jupyter_mlops.services.pipelines.exporters import Export, ExportSource
 from jupyter_mlops.worker.probes import variables
 
 CHAIN = """\
@@ -99,20 +99,20 @@ def write_notebooks(folder: Path) -> None:
     write_notebook(folder / "bad.ipynb", "a = 1", "raise ValueError('no rows')")
 
 
-def exported(folder: Path, text: str, *triggers: Trigger) -> airflow.Export:
+def exported(folder: Path, text: str, *triggers: Trigger) -> Export:
     """The DAG of a pipeline whose notebooks lie in a folder."""
     found = check_text(text)
     assert found.definition is not None and not found.problems, found.problems
-    wanted = Exported(
+    source = ExportSource(
         definition=found.definition,
         name=found.definition.name,
-        source="a test",
-        folder=repr(str(folder)),
+        origin="a test",
+        folder=folder,
         notebooks={step.notebook: (folder / step.notebook).read_bytes() for step in found.definition.steps.values()},
         triggers=list(triggers),
         day=date(2026, 1, 1),
     )
-    return airflow.export(wanted)
+    return airflow.export(source)
 
 
 def plain(text: str) -> dict[str, Any]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import textwrap
 from pathlib import Path
 
 import pytest
-from conftest import Service, serving, wait_until
+from conftest import Service, install_plugin, serving, wait_until
 
 from jupyter_mlops.core.errors import ConflictError, InvalidInputError
 from jupyter_mlops.core.states import RunState, SweepState
@@ -69,14 +67,7 @@ TERNARY = """
 @pytest.fixture
 def ternary(tmp_path: Path, settings: MlopsSettings, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, MlopsSettings]:
     """A package that adds the sampler, for this process and for the service."""
-    site = tmp_path / "site"
-    info = site / "ternary-1.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ternary\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[jupyter_mlops.samplers]\nternary = ternary:Ternary\n")
-    (site / "ternary.py").write_text(textwrap.dedent(TERNARY))
-    monkeypatch.syspath_prepend(str(site))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH", "")])))
+    install_plugin(tmp_path / "site", "jupyter_mlops.samplers", "ternary", "Ternary", TERNARY, monkeypatch)
     monkeypatch.setenv("TERNARY_LOG", str(tmp_path / "log"))
     return tmp_path / "log", settings
 

@@ -15,13 +15,13 @@ from ..core.messages import Message
 from ..core.pipelines.records import Trigger, Version
 from ..core.pipelines.requests import PromoteAnswer, PromoteRequest
 from ..core.sweeps import Sweep
+from ..services.pipelines.exporters import EXPORTERS, Exporter, ExportSource
 from .output import SHORT, note, print_json, when_text
 from .parser import WHICH_PIPELINE, Noun, add_cron, count, duration
 from .pipeline_runs import is_file
 from .schedules import cron_request
 
 if TYPE_CHECKING:
-    from ..services.pipelines.airflow.dag import Exported
     from .remote import Server
     from .session import Session
 
@@ -43,9 +43,8 @@ that the server needs no copy of the repository. The token is that of the Jupyte
 JupyterHub; without --token, it is taken from JUPYTER_TOKEN.
 """
 _EXPORT = """\
-For Airflow, this is a DAG file that runs the same notebooks with papermill. What cannot be translated is said
-at the top of the file and on standard error. Of a FILE, the notebooks are run where they lie; of a promoted
-PIPELINE, the version's frozen files are written beside OUT.
+What cannot be translated is said on standard error. Of a FILE, the notebooks are run where they lie; of a
+promoted PIPELINE, the version's frozen files are written beside OUT.
 """
 
 
@@ -80,9 +79,11 @@ def add_actions(noun: Noun) -> None:
         epilog=WHICH_PIPELINE,
         json=False,
     )
-    parser.add_argument("--to", choices=("airflow",), required=True, help="Write it for this program.")
+    parser.add_argument(
+        "--to", choices=EXPORTERS, metavar="PROGRAM", required=True, help="Write it for this program: %(choices)s."
+    )
     parser.add_argument("-o", "--output", metavar="OUT", help="Write it to this file (default: standard output).")
-    add_cron(parser, "Give the DAG this schedule (default: that of the pipeline).")
+    add_cron(parser, "Export it with this schedule (default: that of the pipeline).")
 
 
 def _promote(session: Session, arguments: argparse.Namespace) -> int:
@@ -187,16 +188,15 @@ def _remotely(
 
 
 def _export(session: Session, arguments: argparse.Namespace) -> int:
-    from ..services.pipelines.airflow.export import export
-
+    export: Exporter = EXPORTERS.load(arguments.to)
     out = Path(arguments.output).absolute() if arguments.output else None
-    wanted = _of_file(arguments) if is_file(arguments.file) else _of_pipeline(session, arguments, out)
-    written = export(wanted)
+    source = _of_file(arguments) if is_file(arguments.file) else _of_pipeline(session, arguments, out)
+    written = export(source)
     if out is None:
         print(written.text, end="")
     else:
         _write(out, written.text.encode())
-        note(f"“{wanted.name}” is written to {arguments.output}.")
+        note(f"“{source.name}” is written to {arguments.output}.")
     for remark in written.remarks:
         note(f"Not translated: {remark}")
     return 0
@@ -212,8 +212,7 @@ def _asked(arguments: argparse.Namespace) -> list[Trigger]:
     return [trigger_of("", asked, Path("/"), "")]
 
 
-def _of_file(arguments: argparse.Namespace) -> Exported:
-    from ..services.pipelines.airflow.dag import Exported
+def _of_file(arguments: argparse.Namespace) -> ExportSource:
     from ..services.pipelines.promotion import source_of_file
     from ..services.user_files import read_file
 
@@ -224,26 +223,25 @@ def _of_file(arguments: argparse.Namespace) -> Exported:
         step.notebook: read_file(file.parent / step.notebook, f"notebook of step “{name}”")
         for name, step in definition.steps.items()
     }
-    return Exported(
+    return ExportSource(
         definition=definition,
         name=definition.name or file.name.partition(".")[0],
-        source=file.name,
-        folder=repr(str(file.parent)),
+        origin=file.name,
+        folder=file.parent,
         notebooks=contents,
         triggers=_asked(arguments),
         day=datetime.now(UTC).date(),
     )
 
 
-def _of_pipeline(session: Session, arguments: argparse.Namespace, out: Path | None) -> Exported:
-    """The version that fires; its frozen files are written beside the DAG."""
-    from ..services.pipelines.airflow.dag import Exported
+def _of_pipeline(session: Session, arguments: argparse.Namespace, out: Path | None) -> ExportSource:
+    """The version that fires; its frozen files are written beside the exported file."""
 
     pipeline = session.find_pipeline(arguments.file)
     if out is None:
         raise InvalidInputError(
             Message(
-                "Say with --output where to write the DAG: the frozen files of “{name}” are written beside it.",
+                "Say with --output where to write it: the frozen files of “{name}” are written beside it.",
                 name=pipeline.name,
             )
         )
@@ -252,12 +250,11 @@ def _of_pipeline(session: Session, arguments: argparse.Namespace, out: Path | No
     for path, digest in version.files.items():
         _write(out.parent / place / path, session.store.blobs.get(digest))
     note(f"The files of version {version.number} are in {place}, beside it; put there what else its steps read.")
-    folder = f"Path(__file__).resolve().parent / {place!r}{' / ' + repr(version.folder) if version.folder else ''}"
-    return Exported(
+    return ExportSource(
         definition=version.definition,
         name=pipeline.name,
-        source=f"version {version.number} of “{pipeline.name}”",
-        folder=folder,
+        origin=f"version {version.number} of “{pipeline.name}”",
+        folder=Path(place, version.folder),
         notebooks=_notebooks(session, version),
         triggers=_asked(arguments)
         or [trigger for trigger in session.store.triggers.find(pipeline.id) if trigger.enabled],

@@ -7,16 +7,16 @@ a :class:`.study.StudyFactory`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from importlib.metadata import entry_points
 
 from ..errors import InvalidInputError
 from ..messages import Message
+from ..plugins import Plugins
 from ..sweeps import Objective, Sampler
 from .grid import GridStudy, RandomStudy
 from .space import Space
 from .study import Study, StudyFactory, Trial
 
-GROUP = "jupyter_mlops.samplers"
+SAMPLERS = Plugins("jupyter_mlops.samplers")
 
 
 def make_study(
@@ -35,18 +35,18 @@ def make_study(
 
     Raises:
         InvalidInputError: no such sampler is installed; the message lists those that are.
+        UnavailableError: it cannot be imported.
     """
     if sampler.kind == "grid":
         return GridStudy(space, asked)
     if sampler.kind == "random":
         return RandomStudy(space, sampler.count or 1, sampler.seed, asked)
-    found = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if sampler.kind not in found:
-        known = ", ".join(["grid", "random", *sorted(found)])
+    if sampler.kind not in SAMPLERS:
+        known = ", ".join(["grid", "random", *SAMPLERS])
         raise InvalidInputError(
             Message("There is no sampler “{kind}” here; choose one of {known}.", kind=sampler.kind, known=known)
         )
-    factory: StudyFactory = found[sampler.kind].load()
+    factory: StudyFactory = SAMPLERS.load(sampler.kind)
     return factory(space, sampler, objectives, trials)
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date
 
-from ....core.pipelines.definition import PipelineDefinition, Step
+from ....core.pipelines.definition import Step
 from ....core.pipelines.order import ancestors, order
-from ....core.pipelines.records import Trigger
+from ..exporters import ExportSource
 from .remarks import airflow_cron
 
 _IMPORTS = '''\
@@ -100,36 +98,14 @@ _WATCHER = [
 ]
 
 
-@dataclass(frozen=True)
-class Exported:
-    """What is exported.
-
-    Attributes:
-        name: of the pipeline.
-        source: what it is made of, for the file's head.
-        folder: an expression for the folder that the notebooks' paths are relative to.
-        notebooks: bytes by path relative to that folder.
-        triggers: of the pipeline.
-        day: from which on the DAG is scheduled.
-    """
-
-    definition: PipelineDefinition
-    name: str
-    source: str
-    folder: str
-    notebooks: Mapping[str, bytes]
-    triggers: list[Trigger]
-    day: date
-
-
-def dag_part(wanted: Exported, functions: Mapping[str, str], waits: Mapping[str, list[str]]) -> str:
+def dag_part(source: ExportSource, functions: Mapping[str, str], waits: Mapping[str, list[str]]) -> str:
     """The text."""
-    definition = wanted.definition
+    definition = source.definition
     lines = [
         "@dag(",
-        f"    dag_id={_dag_id(wanted.name)!r},",
+        f"    dag_id={_dag_id(source.name)!r},",
         *(f"    description={text!r}," for text in [definition.description.strip()] if text),
-        *_schedule(wanted),
+        *_schedule(source),
         f"    max_active_runs={definition.concurrency},",
         *(f"    dagrun_timeout=timedelta(seconds={limit!r})," for limit in [definition.deadline] if limit is not None),
         "    params=PARAMETERS,",
@@ -149,8 +125,8 @@ def _dag_id(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII).strip("-.")[:200] or "pipeline"
 
 
-def _schedule(wanted: Exported) -> Iterator[str]:
-    schedule = next((trigger for trigger in wanted.triggers if trigger.kind == "cron"), None)
+def _schedule(source: ExportSource) -> Iterator[str]:
+    schedule = next((trigger for trigger in source.triggers if trigger.kind == "cron"), None)
     line = airflow_cron(schedule.cron) if schedule else None
     if schedule is None or line is None:
         yield "    schedule=None,"
@@ -158,7 +134,7 @@ def _schedule(wanted: Exported) -> Iterator[str]:
     else:
         yield f"    schedule=CronTriggerTimetable({line!r}, timezone={schedule.zone!r}),"
         yield f"    catchup={schedule.missed == 'all'},"
-    day = wanted.day
+    day = source.day
     yield f"    start_date=datetime({day.year}, {day.month}, {day.day}, tzinfo=timezone.utc),"
 
 

@@ -10,7 +10,6 @@ import inspect
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,46 +21,35 @@ from ....core.pipelines.order import edges, order, references_of
 from ....core.pipelines.references import SCHEDULED_TIME, Reference, split
 from ....core.search.space import parse_field
 from ....worker.probes import variables
+from ..exporters import Export, ExportSource
 from . import tasks as airflow_steps
-from .dag import Exported, dag_part
+from .dag import dag_part
 from .remarks import remarks_of
 
 MARK = "# -- the DAG ----"
 
 
-@dataclass(frozen=True)
-class Export:
-    """A DAG's file.
-
-    Attributes:
-        remarks: one sentence each on what could not be translated.
-    """
-
-    text: str
-    remarks: list[str] = field(default_factory=list)
-
-
-def export(wanted: Exported) -> Export:
+def export(source: ExportSource) -> Export:
     """The DAG, and what could not be translated.
 
     Raises:
         InvalidInputError: steps wait for each other, or a notebook cannot be read.
     """
-    definition = wanted.definition
+    definition = source.definition
     infos = {
-        name: notebooks.inspect(notebooks.read_notebook(wanted.notebooks[step.notebook]), step.notebook)
+        name: notebooks.inspect(notebooks.read_notebook(source.notebooks[step.notebook]), step.notebook)
         for name, step in definition.steps.items()
     }
     functions = function_names(definition)
     sizes = {name: _size(step, infos[name]) for name, step in definition.steps.items() if step.sweep}
-    remarks = remarks_of(definition, wanted.triggers, sizes)
+    remarks = remarks_of(definition, source.triggers, sizes)
     waits = edges(definition)
     parts = [
-        _head(wanted, remarks, sorted({info.kernel for info in infos.values()})),
+        _head(source, remarks, sorted({info.kernel for info in infos.values()})),
         _runtime(),
-        _places(wanted),
+        _places(source),
         *(_step(name, definition, infos[name], functions[name]) for name in order(definition)),
-        f"{MARK}{'-' * (80 - len(MARK))}\n\n" + dag_part(wanted, functions, waits),
+        f"{MARK}{'-' * (80 - len(MARK))}\n\n" + dag_part(source, functions, waits),
     ]
     return Export("\n\n".join(part.strip("\n") + "\n" for part in parts), remarks)
 
@@ -80,12 +68,12 @@ def function_names(definition: PipelineDefinition) -> dict[str, str]:
 # -- the head ----------------------------------------------------------------------------------
 
 
-def _head(wanted: Exported, remarks: list[str], kernels: list[str]) -> str:
+def _head(source: ExportSource, remarks: list[str], kernels: list[str]) -> str:
     said = "\n".join(f"- {remark}" for remark in remarks) or "- nothing: all of it is translated"
     text = f"""\
-{wanted.name}: a pipeline of notebooks, as a DAG for Airflow 3 or 2.10 and later.
+{source.name}: a pipeline of notebooks, as a DAG for Airflow 3 or 2.10 and later.
 
-Written by “jupyter mlops pipeline export --to airflow” from {wanted.source}.
+Written by “jupyter mlops pipeline export --to airflow” from {source.origin}.
 
 It needs papermill and these kernels where tasks run: {", ".join(kernels)}. Notebooks run in MLOPS_FOLDER; executed
 notebooks and the files that steps leave are kept below MLOPS_RUNS, which all workers must see. Both are variables of
@@ -105,23 +93,28 @@ def _runtime() -> str:
     return text.partition("from __future__ import annotations\n")[2]
 
 
-def _places(wanted: Exported) -> str:
+def _places(source: ExportSource) -> str:
     return f"""\
 # -- this pipeline -----------------------------------------------------------------------------
 
-FOLDER = Path(os.environ.get("MLOPS_FOLDER") or {wanted.folder})
+FOLDER = Path(os.environ.get("MLOPS_FOLDER") or {_folder(source.folder)})
 RUNS = Path(
     os.environ.get("MLOPS_RUNS") or Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser() / "mlops-runs"
 )
-PARAMETERS: dict[str, Any] = {_parameters(wanted)!r}
+PARAMETERS: dict[str, Any] = {_parameters(source)!r}
 # executed by a notebook's kernel, to read the variables that are handed on
 READER = {inspect.getsource(variables)!r}
 """
 
 
-def _parameters(wanted: Exported) -> dict[str, Any]:
-    schedule = next((trigger for trigger in wanted.triggers if trigger.kind == "cron"), None)
-    return {**wanted.definition.parameters, **(schedule.parameters if schedule else {})}
+def _folder(folder: Path) -> str:
+    """The folder as an expression of the DAG's file."""
+    return repr(str(folder)) if folder.is_absolute() else f"Path(__file__).resolve().parent / {str(folder)!r}"
+
+
+def _parameters(source: ExportSource) -> dict[str, Any]:
+    schedule = next((trigger for trigger in source.triggers if trigger.kind == "cron"), None)
+    return {**source.definition.parameters, **(schedule.parameters if schedule else {})}
 
 
 # -- one step ----------------------------------------------------------------------------------
