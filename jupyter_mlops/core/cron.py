@@ -27,7 +27,6 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 
-from .cron_words import words_of
 from .errors import InvalidInputError
 from .messages import Message
 from .pipelines.requests import CronCheck
@@ -58,6 +57,7 @@ _MAX_LENGTH = 500
 # cronsim searches 50 years from here, which hold every kind of year
 _LONG_AGO = datetime(2000, 1, 1)
 _FIRST = datetime(1, 1, 3, tzinfo=UTC)
+_ENDINGS = {"1": "st", "2": "nd", "3": "rd"}
 _SECOND = timedelta(seconds=1)
 _DAY = timedelta(days=1)
 
@@ -106,13 +106,15 @@ def iso(moment: datetime) -> str:
 
 
 def in_words(cron: str) -> str:
-    """A line in plain words, ignoring clock changes.
+    """A line in cronsim's words, such as “At 06:00 every day”; clock changes are ignored.
 
     Raises:
         CronError: the line is invalid.
     """
-    read = CronSim(_line(cron), _LONG_AGO)
-    return words_of(read.minutes, read.hours, read.days, read.months, read.weekdays, both=read.day_and)
+    # cronsim writes 31th
+    return re.sub(
+        r"\b([2-5][123])th\b", lambda found: found[1] + _ENDINGS[found[1][1]], CronSim(_line(cron), _LONG_AGO).explain()
+    )
 
 
 def check(cron: str, zone: str, now: datetime) -> CronCheck:

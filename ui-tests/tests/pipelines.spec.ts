@@ -310,7 +310,7 @@ test.describe('a pipeline', () => {
     await expect(times.getByRole('listitem')).toHaveCount(5);
     await dialog.getByLabel('When').selectOption('every weekday');
     await dialog.getByLabel('At', { exact: true }).fill('07:30');
-    await expect(dialog.getByText('At 07:30 on weekdays')).toBeVisible();
+    await expect(dialog.getByText('At 07:30 on Monday through Friday')).toBeVisible();
     await dialog.getByLabel('When').selectOption('by a cron line…');
     const cron = dialog.getByLabel('Cron line');
     await expect(cron).toHaveValue('30 7 * * 1-5');
