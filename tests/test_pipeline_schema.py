@@ -12,7 +12,6 @@ import msgspec
 import pytest
 
 from jupyter_mlops.core.pipelines.definition import Alerts, PipelineDefinition, Retention, Step, StepSweep
-from jupyter_mlops.core.pipelines.editing import dump
 from jupyter_mlops.core.pipelines.schema import schema
 from jupyter_mlops.core.pipelines.text import check_text
 from jupyter_mlops.core.pipelines.yaml_reader import read
@@ -58,9 +57,6 @@ def test_examples_are_right_to_the_code_and_to_the_schema(text: str) -> None:
     assert check.problems == []
     assert check.definition is not None
     assert valid(read(text).value)
-    again = dump(check.definition)
-    assert check_text(again).definition == check.definition
-    assert valid(read(again).value)
 
 
 @pytest.mark.parametrize(

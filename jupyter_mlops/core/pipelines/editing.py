@@ -1,4 +1,4 @@
-"""How a pipeline is written as text, and how a step is put into one that a person wrote."""
+"""Adding a step to a pipeline's text, leaving the rest as its author wrote it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarStri
 
 from ..errors import ConflictError, InvalidInputError
 from ..messages import Message
-from .definition import PipelineDefinition, Step
+from .definition import Step
 from .references import STEP_NAME
 from .yaml_reader import Document, plain, read
 
@@ -27,21 +27,6 @@ _OTHERWISE = re.compile(
 _SHORT = re.compile(r"[\w./+-][\w./*+-]*")
 # control characters, ends of lines that only some readers count as such, and a mark that some take away
 _ODD = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
-
-
-def dump(definition: PipelineDefinition) -> str:
-    """A pipeline as a person would write it: defaults left out, a line free between steps."""
-    lines = _yaml(_record(definition)).split("\n")
-    inside, first, written = False, True, []
-    for line in lines:
-        if line and not line.startswith(" "):
-            written += [""] if inside else []
-            inside, first = line == "steps:", True
-        elif inside and re.match(r"  \S", line):
-            written += [] if first else [""]
-            first = False
-        written.append(line)
-    return "\n".join(written)
 
 
 def add_step(text: str, name: str, step: Step) -> str:
