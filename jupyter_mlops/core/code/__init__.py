@@ -1,1 +1,1 @@
-"""Finding the code that a notebook uses."""
+"""Finds the code that a notebook uses."""

@@ -1,4 +1,4 @@
-"""What command lines, and source in other languages than Python, read as code."""
+"""Finds the code that shell commands, and sources in other languages than Python, use."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from .paths import Known, is_code
 _QUOTED = re.compile(r"""(["'])([^"'\n]{1,300}?)\1""")
 _R_SOURCE = re.compile(r"""\bsource\(\s*(?:file\s*=\s*)?([^"'\s)][^,)]*)""")
 _R_FOLDER = re.compile(r"""\b(?:setwd|cd)\(\s*(["'])([^"'\n]+)\1""")
-# a variable that begins a path is nearly always the script's own folder
+# a variable at the beginning of a path is nearly always the script's folder
 _LEADING_VARIABLE = re.compile(r"""^(?:\$\{?\w+\}?|\$\(.*\)|`[^`]*`)/""")
 _PYTHON = re.compile(r"^(?:.*/)?python[\d.]*$")
 
 
 @dataclass(frozen=True)
 class FileUse:
-    """A file that source names.
+    """A file that a source refers to.
 
     Attributes:
-        explicit: whether source certainly runs or reads it, so that its absence is worth a word.
-        names: what else it may be called, such as with a suffix behind it.
+        explicit: whether the source certainly runs or reads it, so that its absence is reported.
+        names: other names to try, for example with a suffix added.
     """
 
     path: Known
@@ -33,11 +33,11 @@ class FileUse:
 
 @dataclass(frozen=True)
 class ModuleUse:
-    """A module that source imports.
+    """A module that a source imports.
 
     Attributes:
-        level: how many dots stand before its name.
-        names: what is taken from it, which may be modules, too.
+        level: number of dots before its name.
+        names: imported from it; they may be modules too.
     """
 
     module: str
@@ -47,12 +47,12 @@ class ModuleUse:
 
 @dataclass
 class Uses:
-    """What one source reads as code.
+    """The code that one source uses.
 
     Attributes:
-        bases: folders where it looks for modules and files, beside the one it runs in.
-        written: files that it writes itself; they are no code of the project.
-        unknown: what is known only when it runs, one phrase each.
+        bases: folders in which it looks for modules and files, besides its working directory.
+        written: files that it writes itself; these are not part of the project's code.
+        unknown: one phrase for each use that is known only at run time.
     """
 
     files: list[FileUse] = field(default_factory=list)
@@ -62,15 +62,14 @@ class Uses:
     unknown: list[str] = field(default_factory=list)
 
     def file(self, text: str, *names: str, explicit: bool = False) -> None:
-        """Note a file by its path as it is written."""
+        """Add a file by its path as written."""
         self.files.append(FileUse(Known(text), explicit, names))
 
 
 def shell_uses(text: str, uses: Uses) -> None:
-    """Note what lines of a shell read as code."""
+    """Add the code that shell commands use."""
     for line in text.replace("\\\n", " ").split("\n"):
-        words = _words(line)
-        _shell_line(words, uses)
+        _shell_line(_words(line), uses)
 
 
 def _words(line: str) -> list[str]:
@@ -79,15 +78,14 @@ def _words(line: str) -> list[str]:
     try:
         return list(lexer)
     except ValueError:
-        # a quote that a later line closes
+        # a later line closes the quote
         return line.split()
 
 
 def _shell_line(words: list[str], uses: Uses) -> None:
     for position, word in enumerate(words):
         before = words[position - 1] if position else ""
-        begins = not position or before in (";", "&&", "||", "|", "(", "{", "then", "do", "else")
-        if before in ("source", ".") and (position == 1 or _begins(words, position - 1)):
+        if before in ("source", ".") and _begins(words, position - 1):
             _shell_file(word, uses, explicit=True)
         elif before in (">", ">>", "tee") and is_code(word):
             uses.written.append(Known(word))
@@ -104,12 +102,13 @@ def _shell_line(words: list[str], uses: Uses) -> None:
                 FileUse(Known(later), explicit=True)
                 for later in [later for later in words[position:] if later.endswith(".ipynb")][:1]
             )
-        elif begins and word.startswith(("./", "../")):
+        elif word.startswith(("./", "../")) and _begins(words, position):
             uses.file(word)
 
 
 def _begins(words: list[str], position: int) -> bool:
-    return words[position - 1] in (";", "&&", "||", "|", "(", "{", "then", "do", "else")
+    """Whether a command begins at a position."""
+    return position == 0 or words[position - 1] in (";", "&&", "||", "|", "(", "{", "then", "do", "else")
 
 
 def _shell_file(word: str, uses: Uses, *, explicit: bool) -> None:
@@ -122,7 +121,7 @@ def _shell_file(word: str, uses: Uses, *, explicit: bool) -> None:
 
 
 def quoted_uses(text: str, uses: Uses) -> None:
-    """Note what R, Julia, SQL or a template reads as code: whatever it quotes that is named as code is."""
+    """Add the code that R, Julia, SQL or a template uses: all quoted texts that look like a code file's name."""
     for _, found in _QUOTED.findall(text):
         if is_code(found):
             uses.file(found)
@@ -134,15 +133,17 @@ def quoted_uses(text: str, uses: Uses) -> None:
     )
 
 
-def language_uses(text: str, language: str, uses: Uses) -> None:
-    """Note what source of a language other than Python reads as code."""
+def language_uses(text: str, language: str) -> Uses:
+    """The code that a source in a language other than Python uses."""
+    uses = Uses()
     if language in ("bash", "sh", "zsh", "shell"):
         shell_uses(text, uses)
     else:
         quoted_uses(text, uses)
+    return uses
 
 
 def language_of_file(path: str) -> str:
-    """Language of a file by its name."""
+    """Language of a file, judged by its name."""
     suffix = posixpath.splitext(path)[1].lower()
     return {".py": "python", ".ipynb": "notebook", ".sh": "bash", ".bash": "bash"}.get(suffix, suffix.lstrip("."))

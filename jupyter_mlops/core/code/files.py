@@ -1,4 +1,4 @@
-"""Which files of a project its notebooks read as code."""
+"""Finds the files of a project that its notebooks use as code."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ..errors import InvalidInputError
-from ..notebook.python_source import parse_python
+from ..notebook.python_source import tree_of
 from ..notebook.reading import language_of, read_notebook, source_of
 from .command_lines import FileUse, ModuleUse, Uses, language_of_file, language_uses
 from .paths import Known, Paths, normal
 from .python import python_uses
 
 Read = Callable[[str], str | None]
-# where projects keep packages that they install into their own environment
+# folders in which projects keep packages that they install in their environment
 _USUAL = ("", "src")
 _MOST_ROUNDS = 5
 
 
 @dataclass(frozen=True)
 class CodeFiles:
-    """What notebooks read as code.
+    """The code that notebooks use.
 
     Attributes:
-        files: paths relative to the project, the notebooks' own among them.
-        unfollowed: one sentence each on what could not be followed.
+        files: paths relative to the project, including the notebooks.
+        unfollowed: one sentence for each use that could not be resolved.
     """
 
     files: list[str] = field(default_factory=list)
@@ -35,13 +35,13 @@ class CodeFiles:
 
 
 def code_files(notebooks: list[str], read: Read) -> CodeFiles:
-    """The project's files that notebooks import, run or read as code, however far that leads.
+    """The project's files that notebooks import, run or read as code, directly or indirectly.
 
-    A file that is named but not read in the end may be among them; that does no harm.
+    The analysis is static, so files that are mentioned but never used may be included.
 
     Args:
         notebooks: paths relative to the project.
-        read: text of a file by its path relative to the project; None where there is none.
+        read: returns a file's text by its path relative to the project, None if there is no such file.
     """
     files: dict[str, None] = {}
     unfollowed: dict[str, None] = {}
@@ -54,10 +54,10 @@ def code_files(notebooks: list[str], read: Read) -> CodeFiles:
 
 
 def import_folders(files: list[str]) -> list[str]:
-    """Folders of a project that hold the frozen modules and packages at the top of their names.
+    """Folders of a project from which its frozen modules are imported.
 
     Args:
-        files: all frozen files, by paths relative to the project.
+        files: paths of all frozen files, relative to the project.
     """
     known = set(files)
     found: dict[str, None] = {}
@@ -72,7 +72,7 @@ def import_folders(files: list[str]) -> list[str]:
 
 
 class _Walk:
-    """Follows one notebook; all that it reaches runs in the notebook's own folder."""
+    """Follows one notebook; all code it uses runs in the notebook's folder."""
 
     def __init__(self, notebook: str, read: Read) -> None:
         self._notebook = notebook
@@ -85,11 +85,11 @@ class _Walk:
 
     @property
     def files(self) -> list[str]:
-        """What was found; files that the code writes itself are made anew by each run."""
+        """The files found, except for those that the code writes itself."""
         return [path for path in self._found if path == self._notebook or path not in self._written]
 
     def go(self) -> None:
-        """Follow it until nothing new is found; folders that are named late count for what was read early."""
+        """Repeat until no further folder is found: folders found late also apply to files read earlier."""
         for _ in range(_MOST_ROUNDS):
             before = len(self._bases)
             self._found.clear()
@@ -121,9 +121,7 @@ class _Walk:
         elif language == "python":
             yield python_uses(text, path, self._cwd)
         else:
-            found = Uses()
-            language_uses(text, language, found)
-            yield found
+            yield language_uses(text, language)
 
     def _cells(self, path: str, text: str) -> Iterator[Uses]:
         try:
@@ -141,9 +139,7 @@ class _Walk:
             if language in ("python", "ipython"):
                 yield python_uses(source_of(cell), path, self._cwd, paths)
             else:
-                found = Uses()
-                language_uses(source_of(cell), language, found)
-                yield found
+                yield language_uses(source_of(cell), language)
 
     # -- folders ---------------------------------------------------------------------------
 
@@ -152,7 +148,7 @@ class _Walk:
             if known.text.startswith(("/", "~")):
                 self._say(path, f"it looks for code in {known.text}, which is not frozen")
                 continue
-            # a path that leads upwards would lead out of the project from one of the other folders
+            # a path upwards could lead from another folder out of the project
             starts = [self._cwd] if known.text.startswith("..") else list(self._bases)
             for place in self._places(known, starts):
                 if place.startswith(".."):
@@ -222,7 +218,7 @@ class _Walk:
         return []
 
     def _lookup(self, base: str, parts: list[str], names: tuple[str, ...]) -> list[str]:
-        """Files that an import loads if the first of its names is looked for in a folder."""
+        """Files that an import loads if its first name is searched for in a folder."""
         found: list[str] = []
         place = base
         if not parts:
@@ -243,12 +239,9 @@ class _Walk:
         return []
 
     def _public(self, file: str) -> list[str]:
-        """What ``__all__`` of a module lists: of a package these may be modules."""
-        try:
-            tree, _ = parse_python(self._read(file) or "")
-        except SyntaxError:
-            return []
-        for node in tree.body:
+        """The names in ``__all__`` of a module, which may be modules of a package."""
+        tree = tree_of(self._read(file) or "")
+        for node in tree.body if tree is not None else ():
             match node:
                 case ast.Assign(targets=[ast.Name(id="__all__")], value=ast.List(elts=names) | ast.Tuple(elts=names)):
                     return [str(name.value) for name in names if isinstance(name, ast.Constant)]

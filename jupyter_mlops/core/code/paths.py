@@ -1,10 +1,12 @@
-"""Paths as source writes them, as far as they are known without running it."""
+"""Paths in source code, as far as static analysis can tell."""
 
 from __future__ import annotations
 
 import ast
 import posixpath
 from dataclasses import dataclass
+
+from ..notebook.bindings import dotted
 
 CODE_SUFFIXES = frozenset({".py", ".r", ".jl", ".sql", ".sh", ".bash", ".j2", ".jinja", ".jinja2"})
 _LONGEST = 300  # no path that a person writes is longer
@@ -15,23 +17,24 @@ _SAME = frozenset({"str", "fspath", "as_posix", "expanduser", "normpath", "open_
 
 @dataclass(frozen=True)
 class Known:
-    """A path that source names.
+    """A path in source code.
 
     Attributes:
-        text: as it is written; relative to the project where ``anchored``, else to the folder it runs in.
-        anchored: whether it begins at the source's own file or at the folder it runs in, whatever that is later.
+        text: as written, relative to the project if ``anchored``, else to the working directory.
+        anchored: whether it starts from the source's own file or from the present working directory, so that a later
+            change of directory does not matter.
     """
 
     text: str
     anchored: bool = False
 
     def joined(self, other: Known) -> Known:
-        """The path of another below it."""
+        """Another path below this one."""
         return other if other.anchored else Known(posixpath.join(self.text, other.text), self.anchored)
 
     @property
     def parent(self) -> Known:
-        """The folder it lies in."""
+        """The folder that contains it."""
         if self.text in ("", "."):
             return Known("..", self.anchored)
         if posixpath.basename(self.text) == "..":
@@ -40,35 +43,24 @@ class Known:
 
 
 def is_code(text: str) -> bool:
-    """Whether a text can be the path of a file that is code."""
+    """Whether a text can be the path of a code file."""
     if len(text) > _LONGEST or "\n" in text:
         return False
     return posixpath.splitext(text)[1].lower() in CODE_SUFFIXES
 
 
 def normal(path: str) -> str:
-    """A path without detours; empty for the project itself, beginning with ``..`` outside of it."""
+    """A normalized path; empty for the project itself, starting with ``..`` outside it."""
     found = posixpath.normpath(path)
     return "" if found == "." else found
 
 
-def dotted(node: ast.expr) -> str:
-    """``a.b.c`` of such an expression; what stands before a call or an index is left out."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if isinstance(node, ast.Name):
-        parts.append(node.id)
-    return ".".join(reversed(parts))
-
-
 class Paths:
-    """What names and expressions of a source stand for, where that is a path.
+    """The paths that names and expressions of a source stand for.
 
     Args:
-        own: path of its file, relative to the project.
-        cwd: folder it runs in, relative to the project.
+        own: path of the source file, relative to the project.
+        cwd: working directory, relative to the project.
     """
 
     def __init__(self, own: str, cwd: str) -> None:
@@ -77,7 +69,7 @@ class Paths:
         self._names: dict[str, Known] = {}
 
     def assign(self, name: str, node: ast.expr | None) -> None:
-        """A name is given a value."""
+        """Note the assignment of an expression to a name; None means an unknown value."""
         found = None if node is None else self.value(node)
         if found is None:
             self._names.pop(name, None)
@@ -85,7 +77,7 @@ class Paths:
             self._names[name] = found
 
     def value(self, node: ast.expr) -> Known | None:
-        """The path or text that an expression stands for, None where only running it would tell."""
+        """The path or text that an expression stands for, None if that is known only at run time."""
         match node:
             case ast.Constant(value=str(text)):
                 return Known(text)
@@ -115,7 +107,7 @@ class Paths:
         name = dotted(node.func)
         last = name.rpartition(".")[2]
         inner = node.func.value if isinstance(node.func, ast.Attribute) else None
-        # of a method the path itself, of a function its first argument
+        # a function's first argument, or the object of a method
         subject = node.args[0] if node.args else inner
         if last in _MAKERS or name.endswith("path.join"):
             return self._joined(node.args) if node.args else Known(".")

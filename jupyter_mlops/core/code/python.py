@@ -1,13 +1,14 @@
-"""What Python reads as code: imports, files it runs, IPython's own lines."""
+"""Finds the code that Python uses: imports, files it runs, IPython's commands."""
 
 from __future__ import annotations
 
 import ast
 import re
 
+from ..notebook.bindings import dotted
 from ..notebook.python_source import Command, commands, parse_python
 from .command_lines import FileUse, ModuleUse, Uses, quoted_uses, shell_uses
-from .paths import Known, Paths, dotted, is_code
+from .paths import Known, Paths, is_code
 
 _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+([\w, ]+|\*)|import[ \t]+([\w., ]+))", re.M)
 _MODULE_CALLS = frozenset({"import_module", "__import__", "run_module"})
@@ -22,26 +23,20 @@ _RUN_WITH_VALUE = ("-N", "-p", "-l", "-s", "-T", "-D")
 
 
 def python_uses(source: str, own: str, cwd: str, paths: Paths | None = None) -> Uses:
-    """What Python, as a module or a cell has it, reads as code.
+    """The code that a Python module or cell uses.
 
     Args:
         own: path of its file, relative to the project.
-        cwd: folder it runs in, relative to the project.
-        paths: what earlier cells of the notebook have given names to.
+        cwd: working directory, relative to the project.
+        paths: known from earlier cells of the notebook.
     """
     found = Uses()
     for command in commands(source):
         _command(command, source, found)
     try:
-        tree, _ = parse_python(source)
-    except SyntaxError:
-        # what it is in error about is said when it runs; what it names is frozen all the same
-        _unparsed(source, found)
-        return found
-    visitor = _Visitor(found, paths or Paths(own, cwd))
-    try:
-        visitor.visit(tree)
-    except RecursionError:
+        _Visitor(found, paths or Paths(own, cwd)).visit(parse_python(source)[0])
+    except (SyntaxError, RecursionError):
+        # the error is reported at run time; the files it mentions are frozen nevertheless
         _unparsed(source, found)
     return found
 
@@ -56,7 +51,7 @@ def _unparsed(source: str, found: Uses) -> None:
     quoted_uses(source, found)
 
 
-# -- IPython's own lines -----------------------------------------------------------------------
+# -- IPython's commands ------------------------------------------------------------------------
 
 
 def _command(command: Command, source: str, found: Uses) -> None:
@@ -113,7 +108,7 @@ def _merge(found: Uses, other: Uses) -> None:
 
 
 class _Visitor(ast.NodeVisitor):
-    """Notes in the order of the source, so that a name stands for what it was given last."""
+    """Visits nodes in the order of the source, so that names have the value assigned last."""
 
     def __init__(self, found: Uses, paths: Paths) -> None:
         self.found = found
@@ -143,16 +138,11 @@ class _Visitor(ast.NodeVisitor):
         elif isinstance(node.target, ast.Name):
             self._paths.assign(node.target.id, None)
 
-    def visit_Constant(self, node: ast.Constant) -> None:
-        self._named(node)
-
-    def visit_BinOp(self, node: ast.BinOp) -> None:
+    def visit_Constant(self, node: ast.expr) -> None:
         self._named(node)
         self.generic_visit(node)
 
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
-        self._named(node)
-        self.generic_visit(node)
+    visit_BinOp = visit_JoinedStr = visit_Constant
 
     def visit_Call(self, node: ast.Call) -> None:
         self._named(node)
@@ -182,7 +172,7 @@ class _Visitor(ast.NodeVisitor):
     def _module(self, node: ast.Call, name: str) -> None:
         texts = [self._paths.value(argument) for argument in [*node.args, *(key.value for key in node.keywords)]]
         if not texts or texts[0] is None:
-            self.found.unknown.append(f"what {name}() imports is known only when it runs")
+            self.found.unknown.append(f"what {name.removeprefix('?.')}() imports is known only when it runs")
             return
         module = texts[0].text
         level = len(module) - len(module.lstrip("."))
@@ -197,7 +187,7 @@ class _Visitor(ast.NodeVisitor):
         given = node.args[0] if node.args else node.keywords[0].value if node.keywords else None
         known = None if given is None else self._paths.value(given)
         if known is None:
-            self.found.unknown.append(f"what {name}() runs is known only when it runs")
+            self.found.unknown.append(f"what {name.removeprefix('?.')}() runs is known only when it runs")
         else:
             self.found.files.append(FileUse(known, explicit=True))
 
@@ -247,7 +237,7 @@ class _Visitor(ast.NodeVisitor):
     def _shell(self, node: ast.expr) -> None:
         if isinstance(node, ast.List | ast.Tuple):
             known = [self._paths.value(part) for part in node.elts]
-            # what is not known, such as sys.executable, stands where a program's name may
+            # an unknown word, such as sys.executable, is most likely the program
             words = [part.text if part is not None else "python" for part in known]
             shell_uses(" ".join(f"'{word}'" if " " in word else word for word in words if "'" not in word), self.found)
         elif (known_line := self._paths.value(node)) is not None:

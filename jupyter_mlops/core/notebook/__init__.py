@@ -1,1 +1,1 @@
-"""Reading notebooks: parameters, shared cells, use of MLflow."""
+"""Reads notebooks: parameters, shared cells, use of MLflow."""

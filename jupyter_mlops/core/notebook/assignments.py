@@ -1,4 +1,4 @@
-"""``name=literal`` lines, as R, Julia and the shells write parameters."""
+"""Reads ``name=literal`` lines, the parameters of notebooks in R, Julia and shells."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _WORDS = {"TRUE": True, "FALSE": False, "true": True, "false": False, "NULL": No
 
 
 def read_lines(source: str, *, shell: bool) -> list[Parameter]:
-    """Parameters of a cell whose language is not Python, in the order of their first assignment.
+    """Parameters of a cell in a language other than Python, in the order of their first assignment.
 
     Args:
         source: of the cell.
-        shell: whether a word without quotes is text, as in a shell; elsewhere it is a variable.
+        shell: whether a word without quotes is text, as in shells, rather than a variable.
     """
     found: dict[str, Parameter] = {}
     above: list[str] = []
@@ -60,7 +60,7 @@ def _literal(text: str, shell: bool) -> tuple[Any, bool]:
     """Value of a literal, and whether it is one."""
     if text in _WORDS:
         return _WORDS[text], True
-    # longer ones are no number that anybody counts with, and Python refuses to read them
+    # Python refuses to parse thousands of digits
     if re.fullmatch(r"-?[0-9]{1,300}L?", text):
         return int(text.rstrip("L")), True
     if re.fullmatch(r"-?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?", text):

@@ -1,4 +1,4 @@
-"""What the names in Python source stand for, as far as its imports and plain assignments tell."""
+"""What the names in Python source stand for, judged by its imports and plain assignments."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-# a name may be bound more than once, and who reads source cannot tell which it is at the time
+# a name may be bound more than once, and static analysis cannot tell which binding applies
 Bindings: TypeAlias = dict[str, set[str]]
 _BUILTINS = frozenset(dir(builtins)) | {"exit", "quit"}
 
 
 def dotted(node: ast.expr) -> str:
-    """``a.b.c`` as written; ``?.c`` where what stands before is no name."""
+    """``a.b.c`` as written; ``?.c`` if it starts with something other than a name."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -24,7 +24,7 @@ def dotted(node: ast.expr) -> str:
 
 
 def bindings(trees: Iterable[ast.AST]) -> Bindings:
-    """What each name may stand for: ``o`` for ``os``, ``env`` for ``os.environ``, wherever that is said."""
+    """All that each name may stand for, by the whole source: ``o`` for ``os``, ``env`` for ``os.environ``."""
     found: Bindings = {}
     renamed: list[tuple[str, str]] = []
     for node in (node for tree in trees for node in ast.walk(tree)):
@@ -46,7 +46,7 @@ def bindings(trees: Iterable[ast.AST]) -> Bindings:
 
 
 def origins(text: str, known: Bindings) -> set[str]:
-    """A dotted name with its first part replaced by all that it may stand for; by ``?`` and itself if nothing tells."""
+    """All that a dotted name may stand for, by its first part; unknown names get the prefix ``?.``."""
     first, dot, rest = text.partition(".")
     if first in known:
         return {origin + dot + rest for origin in known[first]}
@@ -54,7 +54,7 @@ def origins(text: str, known: Bindings) -> set[str]:
 
 
 def uses(tree: ast.AST, known: Bindings) -> Iterator[str]:
-    """Every dotted name that source reads, sets or deletes anywhere, from its origin."""
+    """Every dotted name that source reads, sets or deletes, resolved to its origin."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
@@ -70,7 +70,7 @@ def uses(tree: ast.AST, known: Bindings) -> Iterator[str]:
 
 
 def taken(tree: ast.AST) -> Iterator[str]:
-    """Every dotted name that source imports from a module, ``*`` as such."""
+    """Every dotted name that source imports from a module; ``*`` stays as it is."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and not node.level:
             yield from (f"{node.module}.{name.name}" for name in node.names)
@@ -81,10 +81,10 @@ class Watch:
     """Names to look out for.
 
     Attributes:
-        modules: by name, what of each may be used; a module that is handed on whole could be used in any way.
-        reached: those of them that count where they are taken from anything else, too (``shutil.os``).
-        anywhere: names that count whatever they are taken from.
-        exactly: names that count as they are.
+        modules: by name, which of their attributes are allowed; passing the module itself on is not.
+        reached: modules that are also recognised as attributes of others (``shutil.os``).
+        anywhere: names that are recognised as attributes of anything.
+        exactly: complete dotted names.
     """
 
     modules: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -109,5 +109,22 @@ class Watch:
 
 
 def words(text: str) -> frozenset[str]:
-    """Names in one text, for tables."""
+    """The names in a text, for tables."""
     return frozenset(text.split())
+
+
+def wholly(modules: str) -> dict[str, frozenset[str]]:
+    """For :attr:`Watch.modules`: modules of which nothing is allowed, by their names in a text."""
+    return dict.fromkeys(modules.split(), frozenset())
+
+
+# what neither reads nor changes the state of the interpreter
+OF_OS = words(
+    "path sep linesep curdir pardir name cpu_count getcwd getenv uname listdir scandir walk mkdir makedirs remove "
+    "unlink rmdir rename replace stat access PathLike fspath fsdecode fsencode"
+)
+OF_SYS = words(
+    "version version_info executable platform stdout stderr maxsize float_info byteorder getsizeof prefix base_prefix "
+    "implementation hexversion getrecursionlimit setrecursionlimit"
+)
+OF_IMPORTLIB = {"importlib": words("metadata resources"), "importlib.util": words("find_spec")}

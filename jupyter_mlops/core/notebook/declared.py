@@ -1,4 +1,4 @@
-"""Reading the parameters that a notebook declares, and checking values against them."""
+"""Reads the parameters that a notebook declares."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..messages import Message
 from ..parameters import Parameter, ParameterType
 from ..values import type_of
 from .assignments import read_lines
-from .python_source import parse_python
+from .python_source import parse_python, tree_of
 
 _SIMPLE: dict[str, ParameterType] = {
     "int": "int",
@@ -41,7 +41,7 @@ def read_parameters(source: str, language: str) -> list[Parameter]:
         language: of its kernel, lower case.
 
     Raises:
-        InvalidInputError: Python source that does not parse; the sentence names the line.
+        InvalidInputError: the source is not valid Python; the message names the line.
     """
     if language == "python":
         return _read_python(source)
@@ -49,18 +49,15 @@ def read_parameters(source: str, language: str) -> list[Parameter]:
 
 
 def assigned_names(source: str, language: str) -> set[str]:
-    """Names that a cell assigns anywhere in it; none where it does not parse, which its run will tell."""
+    """All names that a cell assigns; empty if it cannot be parsed."""
     if language != "python":
         return {parameter.name for parameter in read_parameters(source, language)}
-    try:
-        tree = parse_python(source)[0]
-    except SyntaxError:
-        return set()
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    nodes = ast.walk(tree_of(source) or ast.Module([], []))
+    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
 def is_own_tuple(parameter: Parameter, value: Any) -> bool:
-    """Whether a value is a parameter's default in which the notebook has tuples, which would be passed as lists."""
+    """Whether a value equals a default that contains tuples, which would be passed as lists."""
     try:
         written = ast.literal_eval(parameter.default_text)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
@@ -107,7 +104,7 @@ def _parameter(name: str, annotation: ast.expr | None, value: ast.expr, source: 
     declared = _annotation(annotation) if annotation is not None else _Declared()
     kind = declared.type
     if kind is None:
-        # the default tells, where it is not None: that says only that None is accepted
+        # a default of None says only that None is accepted
         kind = type_of(default) if known and default is not None else "float" if _is_not_finite(value) else "any"
     return Parameter(
         name=name,
@@ -121,7 +118,7 @@ def _parameter(name: str, annotation: ast.expr | None, value: ast.expr, source: 
 
 
 def _is_not_finite(value: ast.expr) -> bool:
-    """Whether a default is written as infinity or NaN usually are, which no JSON value is."""
+    """Whether a default is infinity or NaN in one of the usual notations; neither is a JSON value."""
     match value:
         case ast.UnaryOp(operand=operand):
             return _is_not_finite(operand)
@@ -137,7 +134,7 @@ def _is_not_finite(value: ast.expr) -> bool:
 
 @dataclass(frozen=True)
 class _Declared:
-    """What an annotation tells; a type of None where it is one that JSON values do not have."""
+    """An annotation's meaning; ``type`` is None for types that JSON does not have."""
 
     type: ParameterType | None = None
     optional: bool = False
@@ -201,7 +198,7 @@ def _comments(source: str) -> dict[int, tuple[str, bool]]:
 
 
 def _help(node: ast.stmt, comments: dict[int, tuple[str, bool]]) -> str:
-    """The comment behind the last line of an assignment, else behind its first, else the lines above it."""
+    """The comment at the end of an assignment's last line, else of its first, else the comment lines above it."""
     for line in (node.end_lineno or node.lineno, node.lineno):
         behind, alone = comments.get(line, ("", True))
         if behind and not alone:
@@ -211,18 +208,17 @@ def _help(node: ast.stmt, comments: dict[int, tuple[str, bool]]) -> str:
     while line >= 1 and line in comments and comments[line][1]:
         above.insert(0, comments[line][0])
         line -= 1
-    # a comment set apart from what is above it heads one parameter; a heading of the cell does so too
     return " ".join(part for part in above if part)
 
 
 def _plain(value: Any) -> Any:
-    """A literal as JSON can hold it.
+    """A literal as a JSON value.
 
     Raises:
-        ValueError: it holds what JSON has no word for.
+        ValueError: JSON cannot represent it.
     """
     if value is None or isinstance(value, bool | int | float | str):
-        # no infinity, no half character
+        # refuse infinity and lone surrogates
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
         return value
     if isinstance(value, list | tuple):

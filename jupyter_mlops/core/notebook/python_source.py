@@ -1,4 +1,4 @@
-"""Python as notebooks write it: with IPython's own lines between."""
+"""Python in notebooks, which is mixed with IPython's commands."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from dataclasses import dataclass
 
 # %magic, !command, ?help; name = %magic, name = !command; name?
 _IPYTHON_LINE = re.compile(r"^([ \t]*+)(?:[%!?]|[\w, ]++=[ \t]*+[%!]|[\w.*]++\?{1,2}+[ \t]*+$).*$")
-# these run the rest of their cell as Python, in the notebook's own namespace
+# execute the rest of the cell as Python in the notebook's namespace
 _PYTHON_CELL = re.compile(r"%%(?:time|timeit|capture|prun)\b")
 _COMMAND = re.compile(r"^[ \t]*+(?:([\w, ]++)=[ \t]*+)?+(?:(!)|%(%?[\w.]*+))(.*)$")
-# these run the rest of their line as Python, in the notebook's own namespace
+# execute the rest of the line as Python in the notebook's namespace
 _PYTHON_LINE = ("time", "timeit", "prun", "%%time", "%%timeit", "%%prun")
 _OPTIONS = re.compile(r"^\s*(?:-\w+(?:\s+\d+)?(?:\s+|$))*")
 
 
 @dataclass(frozen=True)
 class Command:
-    """One of the lines that are IPython's own.
+    """A line that is an IPython command.
 
     Attributes:
         line: its number in the cell, from 1.
-        name: ``matplotlib`` of a line, ``%%bash`` of a whole cell, ``!`` of a program's call, ``?`` of a question.
-        rest: what stands behind the name.
-        assigned: the names that its result is given, as written.
+        name: ``matplotlib`` for a line magic, ``%%bash`` for a cell magic, ``!`` for a shell command, ``?`` for help.
+        rest: the text after the name.
+        assigned: names that its result is assigned to, as written.
     """
 
     line: int
@@ -35,15 +35,18 @@ class Command:
 
     @property
     def python(self) -> str:
-        """Python that it runs in the notebook's own namespace, beside the cell's own."""
+        """Python that it executes in the notebook's namespace; empty if none."""
         return _OPTIONS.sub("", self.rest) if self.name in _PYTHON_LINE else ""
 
 
 def parse_python(source: str) -> tuple[ast.Module, str]:
-    """The tree of a cell's source, and the source it was read from, line for line.
+    """Parse a cell.
+
+    Returns:
+        the tree, and the source with IPython's commands replaced; line numbers stay.
 
     Raises:
-        SyntaxError: it is not Python, whatever the reason.
+        SyntaxError: it cannot be parsed.
     """
     for text in (source, strip_magics(source)):
         try:
@@ -51,26 +54,34 @@ def parse_python(source: str) -> tuple[ast.Module, str]:
         except SyntaxError as error:
             wrong = error
         except (ValueError, RecursionError, MemoryError) as error:
-            # a NUL, half a character, brackets without end
+            # NUL, a lone surrogate, brackets nested too deeply
             wrong = SyntaxError(f"it cannot be read: {error}")
             wrong.lineno = 1
     raise wrong
 
 
+def tree_of(source: str) -> ast.Module | None:
+    """The tree of a cell, None if it cannot be parsed."""
+    try:
+        return parse_python(source)[0]
+    except SyntaxError:
+        return None
+
+
 def strip_magics(source: str) -> str:
-    """Source with IPython's own lines replaced by ones that do nothing, so that ``ast`` can read it."""
+    """Source with IPython's commands replaced by lines that do nothing, so that ``ast`` can parse it."""
     lines = source.split("\n")
     first = next((number for number, line in enumerate(lines) if line.strip()), 0)
     if lines and lines[first].startswith("%%"):
         if not _PYTHON_CELL.match(lines[first]):
             return "\n".join("# " + line for line in lines)
         lines[first] = "pass"
-    # `pass` rather than a comment: it may be all that a block holds
+    # `pass`, because a block must not be empty
     return "\n".join(_IPYTHON_LINE.sub(r"\1pass", line) for line in lines)
 
 
 def commands(source: str) -> list[Command]:
-    """The lines of a cell that are IPython's own, in their order; a cell such as ``%%bash`` is one of them."""
+    """A cell's IPython commands in order; a cell magic such as ``%%bash`` is one of them."""
     try:
         ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -1,8 +1,8 @@
-"""The cells at a notebook's beginning that give the same in every run of a sweep.
+"""The cells at a notebook's beginning that have the same result in every run of a sweep.
 
-They run once a slot, and all runs are forked after them. Which they are is read from the source: they end
-at the first code cell that names a parameter which the sweep varies, something computed from one, or
-anything that cannot be seen through (:mod:`.opaque`). What modules do that the cells import is not read.
+They are executed once per slot, and all runs are forked after them. By static analysis they end before the first code
+cell that uses a varied parameter, a value computed from one, or anything that cannot be analysed
+(:mod:`.side_effects`). Imported modules are not analysed.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from typing import Any
 from ..errors import InvalidInputError
 from ..sweeps import PrefixCheck
 from .bindings import Bindings, bindings
-from .python_source import commands, parse_python
+from .python_source import commands, tree_of
 from .reading import Notebook, declared, is_injected, language_of, parameters_cell, source_of, tags_of
 from .side_effects import names_in_text, opaque, opaque_command
 
 _LONGEST = 60
-# strings in these are no names of the notebook
+# strings in these are not names in the notebook
 _WITHOUT_NAMES = ast.Attribute | ast.Constant | ast.keyword | ast.MatchClass | ast.ImportFrom
 
 
 def shared_prefix(notebook: Notebook, varied: Collection[str]) -> PrefixCheck:
-    """Which cells run once a slot where a sweep shares them.
+    """Which cells a sweep can execute once per slot.
 
     Args:
         notebook: as it would be frozen.
-        varied: names of the parameters that have more than one value.
+        varied: names of the parameters with more than one value.
 
     Returns:
-        Cells are numbered among the code cells, from 1, in its sentence; ``end`` counts all cells, from 0.
+        ``reason`` numbers the code cells from 1, ``end`` all cells from 0.
     """
     if language_of(notebook) != "python":
         return PrefixCheck(reason="Only Python notebooks can share cells.")
@@ -50,15 +50,15 @@ def shared_prefix(notebook: Notebook, varied: Collection[str]) -> PrefixCheck:
 
 
 class _Reader:
-    """Goes through a notebook's code cells until one must be left to each run."""
+    """Finds the first code cell that each run must execute itself."""
 
     def __init__(self, notebook: Notebook, place: int, varied: Collection[str]) -> None:
         self._cells: list[dict[str, Any]] = notebook["cells"]
         self._place = place
         self._bindings: Bindings = bindings(self._trees())
-        # name -> the varied parameter that it comes from
+        # by name, the varied parameter it depends on
         self._tainted = {name: name for name in varied}
-        parameters = _parse(source_of(self._cells[place]))
+        parameters = tree_of(source_of(self._cells[place]))
         if parameters is not None:
             self._taint(parameters)
 
@@ -86,24 +86,24 @@ class _Reader:
         for cell in self._cells:
             if cell.get("cell_type") == "code":
                 source = source_of(cell)
-                parsed = (_parse(text) for text in (source, *(command.python for command in commands(source))))
+                parsed = map(tree_of, (source, *(command.python for command in commands(source))))
                 yield from (tree for tree in parsed if tree is not None)
 
     # -- one cell ----------------------------------------------------------------------------
 
     def _reason(self, index: int) -> str:
-        """Why a cell must be left to each run, as the rest of a sentence; empty where it can be shared."""
+        """Why each run must execute a cell itself, as the end of a sentence; empty if it can be shared."""
         source, tags = source_of(self._cells[index]), tags_of(self._cells[index])
         if "raises-exception" in tags:
             return "may fail half-way, by its tag “raises-exception”"
-        trees = [_parse(source)]
+        trees = [tree_of(source)]
         for command in commands(source):
             if wrong := opaque_command(command):
                 return wrong
-            # IPython puts a value in where `$alpha` or `{alpha}` stands
+            # IPython replaces `$alpha` and `{alpha}` by values
             if wrong := self._uses(re.findall(r"\w+", command.rest)):
                 return wrong
-            trees.append(_parse(command.python))
+            trees.append(tree_of(command.python))
         for tree in trees:
             if tree is None:
                 return "is not Python that can be read"
@@ -122,7 +122,7 @@ class _Reader:
         return ""
 
     def _taint(self, tree: ast.Module) -> None:
-        """Take what the parameters cell computes from varied parameters for varied, too."""
+        """Add the names that the parameters cell computes from varied parameters."""
         imported = {name for tree in self._trees() for name in _imported(tree)}
         before = -1
         while before != len(self._tainted):
@@ -140,19 +140,12 @@ def _is_executed(cell: dict[str, Any]) -> bool:
     return cell.get("cell_type") == "code" and bool(source_of(cell).strip()) and not skipped
 
 
-def _parse(source: str) -> ast.Module | None:
-    try:
-        return parse_python(source)[0]
-    except SyntaxError:
-        return None
-
-
 def _first_line(source: str) -> str:
     return next((line.strip() for line in source.split("\n") if line.strip()), "")
 
 
 def _identifiers(tree: ast.AST) -> Iterator[str]:
-    """Every name that source reads, sets, deletes, declares or imports, in whatever scope."""
+    """Every name that source reads, sets, deletes, declares or imports, in any scope."""
     for node in ast.walk(tree):
         if isinstance(node, ast.alias):
             yield node.asname or node.name.partition(".")[0]
@@ -177,7 +170,7 @@ def _read(tree: ast.AST) -> Iterator[str]:
 
 
 def _changed(tree: ast.AST) -> Iterator[str]:
-    """Names that a statement sets, and objects that it changes or may change by calling them."""
+    """Names that a statement sets, and objects that it changes or whose methods it calls."""
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=name, ctx=ast.Store()):

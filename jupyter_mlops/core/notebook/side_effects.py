@@ -1,7 +1,7 @@
-"""What in a cell keeps it from running once for all runs of a sweep, whichever parameters these differ in.
+"""Why a cell cannot be executed once for all runs of a sweep, apart from the parameters it uses.
 
-Some of it cannot be seen through, so that it may use a parameter without naming it; some belongs to each
-run alone; some does not survive the fork of a process. Read from the source; where in doubt, it counts.
+Some code cannot be analysed, so it may use a parameter without naming it; some must run separately in each run; some
+does not survive the fork of a process. The analysis is static; in doubt a cell is not shared.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import ast
 import re
 from collections.abc import Iterator
 
-from .bindings import Bindings, Watch, dotted, origins, taken, uses, words
+from .bindings import OF_IMPORTLIB, OF_OS, OF_SYS, Bindings, Watch, dotted, origins, taken, uses, wholly, words
 from .python_source import Command
 
-# what is wrong with a name, and the names; `{}` is the name. The first that fits is told.
+# end of the sentence about a name (`{}`), and the names; the first match is reported
 _RULES: tuple[tuple[str, Watch], ...] = (
     (
         "may end the notebook ({})",
@@ -23,11 +23,11 @@ _RULES: tuple[tuple[str, Watch], ...] = (
         "asks a person ({})",
         Watch(modules={"getpass": words("getuser")}, exactly=words("input breakpoint pdb.set_trace")),
     ),
-    ("uses MLflow, where each run has its own", Watch(modules={"mlflow": words("")})),
+    ("uses MLflow, where each run has its own", Watch(modules=wholly("mlflow"))),
     (
         "uses {}, which would be the same in all runs",
         Watch(
-            modules={"uuid": words("UUID"), "secrets": words(""), "tempfile": words("gettempdir")},
+            modules={"uuid": words("UUID"), "tempfile": words("gettempdir"), **wholly("secrets")},
             exactly=words("os.getpid os.getppid os.urandom os.times"),
         ),
     ),
@@ -35,20 +35,11 @@ _RULES: tuple[tuple[str, Watch], ...] = (
         "may start threads or processes ({}), which a fork does not take along",
         Watch(
             modules={
-                "_thread": words(""),
                 "threading": words("Lock RLock local current_thread main_thread active_count"),
                 "multiprocessing": words("cpu_count"),
-                "subprocess": words(""),
-                "concurrent": words(""),
-                "asyncio": words(""),
                 "joblib": words("dump load hash cpu_count Memory"),
-                "distributed": words(""),
-                "dask.distributed": words(""),
-                "ray": words(""),
-                "pyspark": words(""),
-                "wandb": words(""),
-                "signal": words(""),
-                "atexit": words(""),
+                **wholly("_thread subprocess concurrent asyncio distributed dask.distributed ray pyspark wandb"),
+                **wholly("signal atexit"),
             },
             reached=words("threading multiprocessing subprocess"),
             anywhere=words(
@@ -61,19 +52,14 @@ _RULES: tuple[tuple[str, Watch], ...] = (
     (
         "opens a connection ({}), which runs cannot share",
         Watch(
-            modules={"socket": words("gethostname getfqdn"), "socketserver": words("")},
+            modules={"socket": words("gethostname getfqdn"), **wholly("socketserver")},
             anywhere=words("connect create_connection create_engine"),
         ),
     ),
     (
         "uses {}, whose display later cells may change",
         Watch(
-            modules={
-                "ipywidgets": words(""),
-                "tqdm.auto": words(""),
-                "tqdm.autonotebook": words(""),
-                "tqdm.notebook": words(""),
-            },
+            modules=wholly("ipywidgets tqdm.auto tqdm.autonotebook tqdm.notebook"),
             anywhere=words("tqdm_notebook update_display DisplayHandle"),
         ),
     ),
@@ -81,24 +67,12 @@ _RULES: tuple[tuple[str, Watch], ...] = (
         "uses {}, which cannot be seen through",
         Watch(
             modules={
-                "os": words(
-                    "path sep linesep curdir pardir name environ getenv cpu_count getcwd uname listdir "
-                    "scandir walk mkdir makedirs remove unlink rmdir rename replace stat access PathLike fspath "
-                    "fsdecode fsencode"
-                ),
-                "sys": words(
-                    "path argv version version_info executable platform stdout stderr maxsize float_info byteorder "
-                    "getsizeof prefix base_prefix implementation hexversion getrecursionlimit setrecursionlimit"
-                ),
-                "builtins": words(""),
-                "importlib": words("metadata resources"),
-                "importlib.util": words("find_spec"),
-                "__main__": words(""),
+                "os": OF_OS | words("environ"),
+                "sys": OF_SYS | words("path argv"),
                 "inspect": words("signature getdoc getsource isclass isfunction ismethod cleandoc Parameter"),
-                "ctypes": words(""),
-                "runpy": words(""),
                 "IPython": words("display"),
-                "ipykernel": words(""),
+                **OF_IMPORTLIB,
+                **wholly("builtins __main__ ctypes runpy ipykernel"),
             },
             reached=words("os sys builtins"),
             anywhere=words(
@@ -110,10 +84,10 @@ _RULES: tuple[tuple[str, Watch], ...] = (
         ),
     ),
 )
-# these look up names in the text that they are given
+# functions that look up names in the text passed to them
 _RUNNING_TEXT = words("query eval sql")
 _READING_TEXT = _RUNNING_TEXT | words("from_formula ols wls gls glm logit probit dmatrix dmatrices evaluate execute")
-# what stays open after such a call, with its place in the file, is one and the same for all that are forked later
+# all kernels forked later would share what stays open after such a call, and its position
 _OPENING = words("open open_dataset open_group urlopen File HDFStore ExcelFile ZipFile TarFile NpzFile")
 _HISTORY = re.compile(r"In|Out|_{1,3}|_i{1,3}|_i?\d+|_[iod]h|_sh")
 _IDENTITY = re.compile(r"MLOPS_|MLFLOW_")
@@ -122,7 +96,7 @@ _SCOPES = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
 def opaque_command(command: Command) -> str:
-    """Why a line that is IPython's own keeps a cell from being shared; empty where it does not."""
+    """Why an IPython command keeps its cell from being shared, as the end of a sentence; empty if it does not."""
     shared = (
         command.name in ("time", "%%time")
         or (command.name == "matplotlib" and command.rest == "inline")
@@ -139,7 +113,7 @@ def opaque_command(command: Command) -> str:
 
 
 def opaque(tree: ast.AST, known: Bindings) -> str:
-    """Why source keeps its cell from being shared, as the rest of a sentence; empty where it does not.
+    """Why Python source keeps its cell from being shared, as the end of a sentence; empty if it does not.
 
     Args:
         known: what the notebook's names stand for.
@@ -187,7 +161,7 @@ def _opaque_nodes(tree: ast.AST, known: Bindings) -> Iterator[str]:
 
 
 def names_in_text(tree: ast.AST) -> Iterator[str]:
-    """Names that texts hold which are looked up in the notebook: ``@alpha`` anywhere, each word in a query."""
+    """Names in strings that are looked up in the notebook: ``@alpha`` anywhere, each word in a query."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from re.findall(r"@\s*(\w+)", node.value)
@@ -217,7 +191,7 @@ def _is_of_sys(node: ast.Attribute, known: Bindings) -> bool:
 
 
 def _reads_whole_environment(tree: ast.AST, known: Bindings) -> bool:
-    """Whether environment variables are read other than by a name that stands there."""
+    """Whether environment variables are read other than by a literal name."""
     told: set[int] = set()
     for node in ast.walk(tree):
         match node:

@@ -14,8 +14,8 @@ from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 
-from ...core.notebook.bindings import Bindings, Watch, bindings, taken, uses, words
-from ...core.notebook.python_source import Command, commands, parse_python
+from ...core.notebook.bindings import OF_IMPORTLIB, OF_OS, OF_SYS, Bindings, Watch, bindings, taken, uses, wholly, words
+from ...core.notebook.python_source import Command, commands, tree_of
 from ..attempt_files import Snapshot
 
 _MODULES = (".py", ".so")
@@ -24,29 +24,12 @@ _MOST_FILES = 5_000  # a larger snapshot may be incomplete
 # names that may change where imports look, what they print, or which object a module is
 _TOUCHING = Watch(
     modules={
-        "os": words(
-            "path sep linesep curdir pardir name cpu_count getcwd getenv getpid getppid uname listdir scandir walk "
-            "mkdir makedirs remove unlink rmdir rename replace stat access urandom PathLike fspath fsdecode fsencode"
-        ),
-        "sys": words(
-            "version version_info executable platform stdout stderr stdin exit maxsize float_info byteorder getsizeof "
-            "prefix base_prefix implementation hexversion getrecursionlimit setrecursionlimit getrefcount exc_info"
-        ),
-        "posix": words(""),
-        "site": words(""),
-        "builtins": words(""),
-        "importlib": words("metadata resources"),
-        "importlib.util": words("find_spec"),
-        "imp": words(""),
-        "pkgutil": words(""),
-        "runpy": words(""),
-        "pip": words(""),
-        "subprocess": words(""),
+        "os": OF_OS | words("getpid getppid urandom"),
+        "sys": OF_SYS | words("stdin exit getrefcount exc_info"),
         "warnings": words("warn"),
         "locale": words("getlocale getpreferredencoding localeconv str atof"),
-        "dotenv": words(""),
-        "pyximport": words(""),
-        "import_ipynb": words(""),
+        **OF_IMPORTLIB,
+        **wholly("posix site builtins imp pkgutil runpy pip subprocess dotenv pyximport import_ipynb"),
     },
     reached=words("os sys builtins importlib subprocess"),
     anywhere=words(
@@ -124,22 +107,21 @@ def _remembered(
 
 
 def _trees(sources: list[str]) -> Iterator[ast.Module]:
+    """The cells' trees up to the first cell that is not Python."""
     for source in sources:
-        try:
-            yield parse_python(source)[0]
-        except SyntaxError:
-            # cells behind it are ignored
+        tree = tree_of(source)
+        if tree is None:
             return
+        yield tree
 
 
 def _collect(source: str, known: Bindings, local: _LocalModules, found: dict[str, None]) -> bool:
     """Add a cell's imports to ``found``; whether to go on with the next cell."""
-    try:
-        body = parse_python(source)[0].body
-    except SyntaxError:
+    tree = tree_of(source)
+    if tree is None:
         return False
     wrong = next((command.line for command in commands(source) if not _command_is_harmless(command, known)), None)
-    for node in body:
+    for node in tree.body:
         if wrong is not None and node.lineno >= wrong:
             return False
         if touches_imports(node, known):
