@@ -195,6 +195,19 @@ def test_inspect() -> None:
     assert (found.saved.path, found.saved.space) == ("/x/a.ipynb", {"a": "1:3"})
 
 
+def test_cells_that_could_be_tagged_come_with_the_likeliest_first() -> None:
+    cells = (
+        cell("# T", "markdown"),
+        cell("import os"),
+        cell("frame = load()\nrate = 0.1\nprint(frame)"),
+        cell("# how deep\ndepth = 6\nloss = 'hinge'"),
+        cell("a = ("),
+        cell("", tags=["injected-parameters"]),
+    )
+    assert inspect(notebook(*cells), "a.ipynb").parameters_cells == [3, 2]
+    assert inspect(notebook(cell("import os")), "a.ipynb").parameters_cells == []
+
+
 def test_a_form_of_a_newer_version_is_read_as_far_as_it_is_known() -> None:
     kept = {"space": {"a": "1:3"}, "unheard_of": 1, "sampler": {"kind": "grid", "startup": 5}}
     saved = inspect(notebook(parameters("a = 1"), mlops=kept), "/a.ipynb").saved

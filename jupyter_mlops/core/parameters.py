@@ -49,6 +49,7 @@ class NotebookInfo(Record, frozen=True, kw_only=True):
         cells: how many code cells it has.
         parameters: declared in the cell tagged ``parameters``.
         parameters_cell: index of that cell, None where no cell is tagged.
+        parameters_cells: indices of the cells that could be tagged, the likeliest first.
         problem: one sentence on why no parameters are known, empty where they are.
         open_names: whether names that are not declared are accepted (languages that cannot be read).
         metrics: metric names seen in earlier sweeps of this notebook, newest first, then variables of the
@@ -66,6 +67,7 @@ class NotebookInfo(Record, frozen=True, kw_only=True):
     cells: int = 0
     parameters: list[Parameter] = []
     parameters_cell: int | None = None
+    parameters_cells: list[int] = []
     problem: str = ""
     open_names: bool = False
     metrics: list[str] = []

@@ -101,6 +101,7 @@ export interface NotebookInfo {
   cells: number;
   parameters: Parameter[];
   parameters_cell: number | null;
+  parameters_cells: number[];
   problem: string;
   open_names: boolean;
   metrics: string[];

@@ -256,23 +256,47 @@ async function save(options: ICommandOptions, path: string): Promise<void> {
   }
 }
 
+/** Move the tag to the active cell; where that assigns nothing, select the one that likely holds the parameters. */
 async function tagParameters(options: ICommandOptions): Promise<void> {
-  const { tracker, trans } = options;
+  const { localPath, model, tracker, trans } = options;
   const panel = tracker.currentWidget;
-  const cell = tracker.activeCell;
-  if (!panel || !cell) {
-    return;
+  const path = panel && localPath(panel.context.path);
+  if (!panel || typeof path !== 'string') {
+    throw new Error(trans.__('Open a notebook of this server to tag a cell.'));
   }
-  if (cell.model.type !== 'code') {
+  const { content, context } = panel;
+  const picked = content.activeCellIndex;
+  await saveEdits(context, trans);
+  const { parameters_cells: possible } = await model.client.notebook(path);
+  if (!possible.includes(picked)) {
+    const [likely] = possible;
+    if (likely === undefined) {
+      throw new Error(
+        trans.__(
+          'No cell of this notebook assigns anything. Write lines such as “alpha = 0.1” in a code cell, then tag it.'
+        )
+      );
+    }
+    content.activeCellIndex = likely;
+    content.deselectAll();
+    await content.scrollToItem(likely, 'smart');
     throw new Error(
-      trans.__('Select the code cell that assigns the parameters, then tag it.')
+      trans.__(
+        'The cell that was selected assigns nothing. Cell %1 does and is selected now: tag it if it holds the parameters.',
+        likely + 1
+      )
     );
   }
-  const tags = (cell.model.getMetadata('tags') as string[] | undefined) ?? [];
-  if (!tags.includes('parameters')) {
-    cell.model.setMetadata('tags', [...tags, 'parameters']);
-  }
-  await panel.context.save();
+  content.widgets.forEach(({ model: cell }, index) => {
+    const tags = (cell.getMetadata('tags') as string[] | undefined) ?? [];
+    const others = tags.filter(tag => tag !== 'parameters');
+    if (index === picked) {
+      cell.setMetadata('tags', [...others, 'parameters']);
+    } else if (others.length < tags.length) {
+      cell.setMetadata('tags', others);
+    }
+  });
+  await context.save();
 }
 
 async function rename(

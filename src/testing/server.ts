@@ -348,6 +348,7 @@ export function infoOf(
     cells: 4,
     parameters: [],
     parameters_cell: 0,
+    parameters_cells: [0],
     problem: '',
     open_names: false,
     metrics: [],

@@ -95,18 +95,32 @@ test.describe('the form of the notebook in front', () => {
     expect(lab.read('kept.ipynb').metadata.mlops).toBeUndefined();
   });
 
-  test('tags the parameters cell with one click', async ({ lab, page }) => {
+  test('tags a cell that assigns, moves the tag, and selects the likely cell where the one in front assigns nothing', async ({
+    lab,
+    page
+  }) => {
+    const cells = page.locator('.jp-Notebook .jp-CodeCell');
+    const tags = () =>
+      lab.read('bare.ipynb').cells.map(cell => cell.metadata.tags ?? []);
     await lab.open('bare.ipynb', 'untagged');
     await expect(
       lab.panel.getByText('No cell holds the parameters yet.')
     ).toBeVisible();
-    await page.locator('.jp-Notebook .jp-CodeCell').first().click();
+    await cells.nth(2).click();
+    await lab.panel.getByRole('button', { name: 'Tag this cell' }).click();
+    await expect(
+      page.getByText('Cell 1 does and is selected now')
+    ).toBeVisible();
+    await expect(cells.first()).toHaveClass(/jp-mod-active/);
+    expect(tags()).toEqual([[], [], []]);
     await lab.panel.getByRole('button', { name: 'Tag this cell' }).click();
     await expect(lab.field('depth')).toHaveAttribute('placeholder', '3');
     await expect(lab.field('depth')).toHaveAccessibleDescription('how deep');
-    expect(lab.read('bare.ipynb').cells[0].metadata.tags).toEqual([
-      'parameters'
-    ]);
+    expect(tags()).toEqual([['parameters'], [], []]);
+    await cells.nth(1).click();
+    await lab.command('mlops:tag-parameters');
+    await expect(lab.field('score')).toBeVisible();
+    expect(tags()).toEqual([[], ['parameters'], []]);
   });
 
   test('follows the notebook in front, and what is saved', async ({

@@ -186,6 +186,7 @@ def inspect(notebook: Notebook, path: str) -> NotebookInfo:
         cells=len(code_cells),
         parameters=parameters,
         parameters_cell=parameters_cell(notebook),
+        parameters_cells=_parameters_cells(notebook, language),
         problem=problem,
         open_names=open_names,
         saved=_saved(notebook, path),
@@ -223,6 +224,23 @@ def declared(notebook: Notebook) -> list[Parameter]:
 def parameters_cell(notebook: Notebook) -> int | None:
     """Index of the first code cell tagged ``parameters``, None where there is none."""
     return next((index for index, cell in enumerate(notebook["cells"]) if _is_parameters(cell)), None)
+
+
+def _parameters_cells(notebook: Notebook, language: str) -> list[int]:
+    """Cells that could be tagged ``parameters``: those that assign names, most literals a line first."""
+    literal_share: dict[int, float] = {}
+    for index, cell in enumerate(notebook["cells"]):
+        source = source_of(cell)
+        if cell.get("cell_type") != "code" or is_injected(cell) or not source.strip():
+            continue
+        try:
+            found = read_parameters(source, language)
+        except InvalidInputError:
+            continue
+        if found or language != "python":  # cells of other languages cannot always be read
+            literals = sum(parameter.type != "any" for parameter in found)
+            literal_share[index] = literals / len(source.split("\n"))
+    return sorted(literal_share, key=lambda index: -literal_share[index])
 
 
 def _is_parameters(cell: dict[str, Any]) -> bool:

@@ -50,9 +50,12 @@ export function NotebookFormView(props: INotebookFormProps): JSX.Element {
         }
       }}
     >
-      {info.parameters_cell === null && <Untagged {...props} />}
       {info.parameters_cell !== null && info.problem && (
         <Problem text={info.problem} />
+      )}
+      {(info.parameters_cell === null ||
+        (info.parameters.length === 0 && !info.open_names)) && (
+        <Untagged tagged={info.parameters_cell !== null} {...props} />
       )}
       {parameters.length > 0 && (
         <div className="jp-MlopsFields">
@@ -122,16 +125,18 @@ export function blocked(props: INotebookFormProps): string {
   return check.total === 0 ? trans.__('There is nothing to run.') : '';
 }
 
-function Untagged(props: INotebookFormProps): JSX.Element {
+function Untagged(
+  props: INotebookFormProps & { tagged: boolean }
+): JSX.Element {
   const { trans } = props;
   return (
     <div className="jp-MlopsEmpty">
       <p>
-        {trans.__(
-          'No cell holds the parameters yet. Select the cell that assigns them, such as'
-        )}{' '}
-        <code>max_depth = 6</code>
-        {trans.__(', and tag it.')}
+        {props.tagged
+          ? trans.__('If another cell holds them, select and tag that one.')
+          : trans.__(
+              'No cell holds the parameters yet. Select the cell that assigns them, in lines such as “max_depth = 6”, and tag it.'
+            )}
       </p>
       <button
         type="button"
