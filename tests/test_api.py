@@ -27,6 +27,7 @@ from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, Trigger,
 from jupyter_mlops.core.pipelines.requests import ScheduleRequest
 from jupyter_mlops.core.record import now
 from jupyter_mlops.core.runs import Run
+from jupyter_mlops.core.service import API_HEADER, API_VERSION
 from jupyter_mlops.core.states import RunState, SweepState
 from jupyter_mlops.services.process.layout import Layout
 from jupyter_mlops.settings import MlopsSettings
@@ -67,6 +68,22 @@ def test_the_description_is_that_of_the_code() -> None:
         # what a handler can do and what is described are the same
         verbs = {verb for verb in ("get", "post", "put", "patch", "delete") if verb in vars(route.handler)}
         assert verbs == set(route.operations), route.path
+
+
+async def test_every_answer_names_the_version_of_the_api(jp_fetch: Any, api: Api, train: Path) -> None:
+    assert DOCUMENT["info"]["x-api-version"] == API_VERSION
+    for path, code in (("status", 200), ("sweeps/none", 404), ("nothing", 404)):
+        answer = await jp_fetch("mlops", path, raise_error=False)
+        assert (answer.code, answer.headers[API_HEADER]) == (code, str(API_VERSION))
+    assert (await api.done("POST", "sweeps", REQUEST, headers={API_HEADER: str(API_VERSION)}))["total"] == 3
+
+
+async def test_what_is_of_another_version_of_the_api_is_refused(api: Api, train: Path) -> None:
+    older, newer = "newer than what sent this request: reload the page", "older than what sent this request: update it"
+    for version, sentence in ((API_VERSION - 1, older), (API_VERSION + 1, newer), ("x", newer)):
+        code, message = await api.refused("POST", "sweeps", REQUEST, headers={API_HEADER: str(version)})
+        assert (code, sentence in message) == (409, True), message
+    assert (await api.done("GET", "sweeps"))["sweeps"] == []
 
 
 async def test_every_route(api: Api, train: Path, store: Store, data_dir: Path) -> None:

@@ -20,7 +20,9 @@ from test_cli import Cli
 from jupyter_mlops.cli.main import main
 from jupyter_mlops.cli.pipeline_runs import parse_values
 from jupyter_mlops.cli.remote import Server
-from jupyter_mlops.core.errors import InvalidInputError
+from jupyter_mlops.core.errors import ConflictError, InvalidInputError
+from jupyter_mlops.core.pipelines.requests import PromoteRequest
+from jupyter_mlops.core.service import API_VERSION
 from jupyter_mlops.core.states import PipelineRunState, StepState
 
 CHAIN = """\
@@ -483,6 +485,29 @@ def test_what_a_server_does_not_take_is_one_sentence(quick: Quick, server: Jupyt
     file = str(repository / "pipes" / "large.pipeline.yaml")
     quick("pipeline", "promote", file, "--commit", "HEAD", "--server", address, code=2)
     assert "The files make a request of 4 MB, more than" in quick.said
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("API_VERSION", API_VERSION - 1, "which is newer than what sent this request"),
+        ("API_VERSION", API_VERSION + 1, "which is older than what sent this request"),
+        # as with a server from before the API named its version
+        ("API_HEADER", "X-Unheard-Of", "has an older jupyter-mlops than"),
+    ],
+)
+def test_an_incompatible_server_is_told_nothing(
+    server: Jupyter, name: str, value: Any, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"jupyter_mlops.cli.remote.{name}", value)
+    known = server.ask("GET", "mlops/changes")[1]["pipelines"]
+    request = PromoteRequest(path="x.pipeline.yaml", files={"x.pipeline.yaml": b""}, commit="abc")
+    with (
+        Server(f"http://127.0.0.1:{server.port}/user/ada/", "secret") as remote,
+        pytest.raises(ConflictError, match=sentence),
+    ):
+        remote.promote(request)
+    assert server.ask("GET", "mlops/changes")[1]["pipelines"] == known
 
 
 def test_uploaded_paths_stay_in_the_project(server: Jupyter) -> None:

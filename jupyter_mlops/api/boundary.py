@@ -14,13 +14,14 @@ from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import ensure_async
 from tornado import web
 
-from ..core.errors import ForbiddenError, InvalidInputError, MlopsError, NotFoundError, TooManyCallsError
+from .. import __version__
+from ..core.errors import ConflictError, ForbiddenError, InvalidInputError, MlopsError, NotFoundError, TooManyCallsError
 from ..core.messages import Message
 from ..core.parameters import NotebookInfo
 from ..core.pipelines.records import Pipeline
 from ..core.pipelines.requests import Changes, PipelineDetails, PromoteAnswer
 from ..core.record import Record
-from ..core.service import ErrorBody
+from ..core.service import API_HEADER, API_VERSION, ErrorBody
 from ..core.sweeps import Sweep, SweepRequest
 from ..core.values import MAX_DEPTH, nests_too_deep
 from .backend import Backend
@@ -46,6 +47,37 @@ class Boundary(APIHandler):
     def root(self) -> Path:
         """The server's root folder, without links."""
         return self.backend.root
+
+    def set_default_headers(self) -> None:
+        """Name the API's version in every answer, so that a page of another version sees that it is one."""
+        super().set_default_headers()
+        self.set_header(API_HEADER, str(API_VERSION))
+
+    async def prepare(self) -> None:
+        """Refuse a page or command line that says that it is of another version of the API.
+
+        Raises:
+            ConflictError: it is.
+        """
+        await super().prepare()
+        theirs = self.request.headers.get(API_HEADER, str(API_VERSION))
+        if theirs == str(API_VERSION):
+            return
+        if theirs.isdecimal() and int(theirs[:9]) < API_VERSION:
+            raise ConflictError(
+                Message(
+                    "The server has jupyter-mlops {version}, which is newer than what sent this request: "
+                    "reload the page, or install this version where you work.",
+                    version=__version__,
+                )
+            )
+        raise ConflictError(
+            Message(
+                "The server still runs jupyter-mlops {version}, which is older than what sent this request: "
+                "update it there, and restart the Jupyter server.",
+                version=__version__,
+            )
+        )
 
     def body(self, kind: type[R]) -> R:
         """The request's body as a record.
@@ -244,6 +276,6 @@ def _sentence(error: web.HTTPError, status: int) -> str:
 class UnknownHandler(Boundary):
     """Any other address under ``/mlops/``."""
 
-    def prepare(self) -> None:
+    async def prepare(self) -> None:
         """Answer 404."""
         raise NotFoundError(Message("There is no {path}.", path=self.request.path))

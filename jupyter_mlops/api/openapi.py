@@ -13,7 +13,7 @@ import msgspec
 
 from .. import __version__
 from ..core.pipelines.requests import MAX_KEY_LENGTH
-from ..core.service import ErrorBody
+from ..core.service import API_VERSION, ErrorBody
 from .handlers import ROUTES
 from .routes import Operation, Route
 
@@ -38,7 +38,7 @@ def document() -> dict[str, Any]:
     _, components = msgspec.json.schema_components(ordered, ref_template=_REFERENCE)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "jupyter-mlops", "version": __version__},
+        "info": {"title": "jupyter-mlops", "version": __version__, "x-api-version": API_VERSION},
         "paths": {f"/mlops/{route.path}": _path(route) for route in ROUTES},
         "components": {"schemas": dict(sorted(components.items()))},
     }

@@ -10,13 +10,15 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 import httpx
 import msgspec
 
+from .. import __version__
 from ..core.errors import ConflictError, ForbiddenError, InvalidInputError, MlopsError, NotFoundError, UnavailableError
+from ..core.lenient import decode
 from ..core.messages import Message
 from ..core.pipelines.records import Pipeline
 from ..core.pipelines.requests import Changes, PromoteAnswer, PromoteRequest
 from ..core.processes import LOOPBACK
 from ..core.record import Record
-from ..core.service import ErrorBody
+from ..core.service import API_HEADER, API_VERSION, ErrorBody, Status
 from ..core.sweeps import Sweep
 from .session import pick_pipeline
 
@@ -51,7 +53,7 @@ class Server:
         path = re.sub(r"/(lab|tree|doc)(/.*)?$", "", parts.path.rstrip("/"))
         self.address = urlunsplit((parts.scheme, parts.netloc, path, "", ""))
         self._token = token
-        headers = {"Authorization": f"token {token}"} if token else {}
+        headers = {API_HEADER: str(API_VERSION)} | ({"Authorization": f"token {token}"} if token else {})
         self._client = httpx.Client(
             base_url=f"{self.address}/mlops/",
             headers=headers,
@@ -70,6 +72,8 @@ class Server:
 
     def promote(self, request: PromoteRequest) -> PromoteAnswer:
         """Make a pipeline, or the next version of one."""
+        # a server from before the API named its version would do it, and then answer what cannot be read
+        self._ask("GET", "status", Status)
         return self._ask("POST", "pipelines", PromoteAnswer, request)
 
     def sweeps(self) -> list[Sweep]:
@@ -97,7 +101,16 @@ class Server:
                 Message("{address} does not answer: {error}.", address=self.address, error=error)
             ) from None
         if answer.is_success and answer.headers.get("content-type", "").startswith("application/json"):
-            return msgspec.json.decode(answer.content, type=kind)
+            if answer.headers.get(API_HEADER) == str(API_VERSION):
+                return decode(msgspec.json.decode(answer.content), kind)
+            raise ConflictError(
+                Message(
+                    "{address} has an older jupyter-mlops than {version}, from which this comes; update it there, "
+                    "or install its version here.",
+                    address=self.address,
+                    version=__version__,
+                )
+            )
         raise self._refused(answer, content)
 
     def _refused(self, answer: httpx.Response, content: bytes | None) -> MlopsError:

@@ -6,6 +6,10 @@ from typing import Literal
 
 from .record import Record
 
+# raised when an older page or command line would misread an answer, or be misread; additions do not raise it
+API_VERSION = 1
+API_HEADER = "X-Jupyter-Mlops-Api"
+
 
 class TargetInfo(Record, frozen=True, kw_only=True):
     """A named place that lends slots.

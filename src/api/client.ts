@@ -1,7 +1,6 @@
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import { URLExt } from '@jupyterlab/coreutils';
-import type { ServerConnection } from '@jupyterlab/services';
-import { request } from './request';
+import type { Connection } from './request';
 import type {
   BackfillAnswer,
   BackfillRequest,
@@ -50,39 +49,39 @@ export type SweepAction = 'stop' | 'pause' | 'resume' | 'retry' | 'restore';
 
 /** One method per route. Everything rejects with an `ApiError`. */
 export class Client {
-  constructor(readonly settings: ServerConnection.ISettings) {}
+  constructor(readonly connection: Connection) {}
 
   status(): Promise<Status> {
-    return request(this.settings, ['status']);
+    return this.connection.request(['status']);
   }
 
   serviceKeep(): Promise<ServiceKeep> {
-    return request(this.settings, ['service', 'keep']);
+    return this.connection.request(['service', 'keep']);
   }
 
   installService(): Promise<ServiceKeep> {
-    return request(this.settings, ['service', 'keep'], { method: 'POST' });
+    return this.connection.request(['service', 'keep'], { method: 'POST' });
   }
 
   uninstallService(): Promise<void> {
-    return request(this.settings, ['service', 'keep'], { method: 'DELETE' });
+    return this.connection.request(['service', 'keep'], { method: 'DELETE' });
   }
 
   /** Start the service, and MLflow with it, where it does not run. */
   startService(): Promise<void> {
-    return request(this.settings, ['service'], { method: 'POST' });
+    return this.connection.request(['service'], { method: 'POST' });
   }
 
   serviceLog(): Promise<ServiceLog> {
-    return request(this.settings, ['service', 'log']);
+    return this.connection.request(['service', 'log']);
   }
 
   notebook(path: string): Promise<NotebookInfo> {
-    return request(this.settings, ['notebook'], { query: { path } });
+    return this.connection.request(['notebook'], { query: { path } });
   }
 
   saveDraft(draft: Asked<SweepRequest>): Promise<void> {
-    return request(this.settings, ['notebook', 'draft'], {
+    return this.connection.request(['notebook', 'draft'], {
       method: 'PUT',
       body: draft
     });
@@ -92,7 +91,7 @@ export class Client {
     space: Asked<SpaceRequest>,
     signal?: AbortSignal
   ): Promise<SpaceCheck> {
-    return request(this.settings, ['space'], {
+    return this.connection.request(['space'], {
       method: 'POST',
       body: space,
       ...(signal && { signal })
@@ -100,95 +99,95 @@ export class Client {
   }
 
   sweeps(archived = false, deleted = false): Promise<Changes> {
-    return request(this.settings, ['sweeps'], {
+    return this.connection.request(['sweeps'], {
       query: { archived: Number(archived), deleted: Number(deleted) }
     });
   }
 
   /** Sweeps and pipelines newer than a revision, archived and deleted ones too. */
   changes(since: number): Promise<Changes> {
-    return request(this.settings, ['changes'], { query: { since } });
+    return this.connection.request(['changes'], { query: { since } });
   }
 
   startSweep(sweep: Asked<SweepRequest>): Promise<Sweep> {
-    return request(this.settings, ['sweeps'], { method: 'POST', body: sweep });
+    return this.connection.request(['sweeps'], { method: 'POST', body: sweep });
   }
 
   sweep(id: string): Promise<Sweep> {
-    return request(this.settings, ['sweeps', id]);
+    return this.connection.request(['sweeps', id]);
   }
 
   changeSweep(id: string, change: Partial<SweepChange>): Promise<Sweep> {
-    return request(this.settings, ['sweeps', id], {
+    return this.connection.request(['sweeps', id], {
       method: 'PATCH',
       body: change
     });
   }
 
   deleteSweep(id: string): Promise<void> {
-    return request(this.settings, ['sweeps', id], { method: 'DELETE' });
+    return this.connection.request(['sweeps', id], { method: 'DELETE' });
   }
 
   sweepAction(id: string, action: SweepAction): Promise<Sweep> {
-    return request(this.settings, ['sweeps', id, action], { method: 'POST' });
+    return this.connection.request(['sweeps', id, action], { method: 'POST' });
   }
 
   sweepNotebook(id: string): Promise<INotebookContent> {
-    return request(this.settings, ['sweeps', id, 'notebook']);
+    return this.connection.request(['sweeps', id, 'notebook']);
   }
 
   runs(sweepId: string, since = 0): Promise<RunsPage> {
-    return request(this.settings, ['sweeps', sweepId, 'runs'], {
+    return this.connection.request(['sweeps', sweepId, 'runs'], {
       query: { since }
     });
   }
 
   run(id: string): Promise<Run> {
-    return request(this.settings, ['runs', id]);
+    return this.connection.request(['runs', id]);
   }
 
   stopRun(id: string): Promise<Run> {
-    return request(this.settings, ['runs', id, 'stop'], { method: 'POST' });
+    return this.connection.request(['runs', id, 'stop'], { method: 'POST' });
   }
 
   /** The executed notebook, as far as it has got. */
   runNotebook(id: string): Promise<INotebookContent> {
-    return request(this.settings, ['runs', id, 'notebook']);
+    return this.connection.request(['runs', id, 'notebook']);
   }
 
   promote(asked: Partial<PromoteRequest>): Promise<PromoteAnswer> {
-    return request(this.settings, ['pipelines'], {
+    return this.connection.request(['pipelines'], {
       method: 'POST',
       body: asked
     });
   }
 
   pipeline(id: string): Promise<PipelineDetails> {
-    return request(this.settings, ['pipelines', id]);
+    return this.connection.request(['pipelines', id]);
   }
 
   changePipeline(
     id: string,
     change: Partial<PipelineChange>
   ): Promise<Pipeline> {
-    return request(this.settings, ['pipelines', id], {
+    return this.connection.request(['pipelines', id], {
       method: 'PATCH',
       body: change
     });
   }
 
   deletePipeline(id: string): Promise<void> {
-    return request(this.settings, ['pipelines', id], { method: 'DELETE' });
+    return this.connection.request(['pipelines', id], { method: 'DELETE' });
   }
 
   restorePipeline(id: string): Promise<Pipeline> {
-    return request(this.settings, ['pipelines', id, 'restore'], {
+    return this.connection.request(['pipelines', id, 'restore'], {
       method: 'POST'
     });
   }
 
   pipelineRuns(id: string, since = 0): Promise<PipelineRunsPage> {
-    return request(this.settings, ['pipelines', id, 'runs'], {
+    return this.connection.request(['pipelines', id, 'runs'], {
       query: { since }
     });
   }
@@ -197,7 +196,7 @@ export class Client {
     id: string,
     asked: Partial<RunRequest> = {}
   ): Promise<PipelineRun> {
-    return request(this.settings, ['pipelines', id, 'runs'], {
+    return this.connection.request(['pipelines', id, 'runs'], {
       method: 'POST',
       body: asked
     });
@@ -207,14 +206,14 @@ export class Client {
     id: string,
     asked: Partial<BackfillRequest> & Pick<BackfillRequest, 'start' | 'end'>
   ): Promise<BackfillAnswer> {
-    return request(this.settings, ['pipelines', id, 'backfill'], {
+    return this.connection.request(['pipelines', id, 'backfill'], {
       method: 'POST',
       body: asked
     });
   }
 
   version(id: string, number: number): Promise<Version> {
-    return request(this.settings, [
+    return this.connection.request([
       'pipelines',
       id,
       'versions',
@@ -223,7 +222,7 @@ export class Client {
   }
 
   versionDiff(id: string, older: number, newer: number): Promise<VersionDiff> {
-    return request(this.settings, ['pipelines', id, 'diff'], {
+    return this.connection.request(['pipelines', id, 'diff'], {
       query: { older, newer }
     });
   }
@@ -232,27 +231,27 @@ export class Client {
     id: string,
     asked: Partial<ScheduleRequest>
   ): Promise<ScheduleAnswer> {
-    return request(this.settings, ['pipelines', id, 'triggers'], {
+    return this.connection.request(['pipelines', id, 'triggers'], {
       method: 'POST',
       body: asked
     });
   }
 
   changeTrigger(id: string, change: Partial<TriggerChange>): Promise<Trigger> {
-    return request(this.settings, ['triggers', id], {
+    return this.connection.request(['triggers', id], {
       method: 'PATCH',
       body: change
     });
   }
 
   deleteTrigger(id: string): Promise<void> {
-    return request(this.settings, ['triggers', id], { method: 'DELETE' });
+    return this.connection.request(['triggers', id], { method: 'DELETE' });
   }
 
   /** Where others fire a trigger of kind `http`; they send its token. */
   triggerAddress(id: string): string {
     return URLExt.join(
-      this.settings.baseUrl,
+      this.connection.settings.baseUrl,
       'mlops',
       'triggers',
       encodeURIComponent(id),
@@ -261,25 +260,25 @@ export class Client {
   }
 
   pipelineRun(id: string): Promise<PipelineRunDetails> {
-    return request(this.settings, ['pipeline-runs', id]);
+    return this.connection.request(['pipeline-runs', id]);
   }
 
   stopPipelineRun(id: string): Promise<PipelineRun> {
-    return request(this.settings, ['pipeline-runs', id, 'stop'], {
+    return this.connection.request(['pipeline-runs', id, 'stop'], {
       method: 'POST'
     });
   }
 
   /** Repeat what failed, or all from a step on. */
   retryPipelineRun(id: string, step = ''): Promise<PipelineRun> {
-    return request(this.settings, ['pipeline-runs', id, 'retry'], {
+    return this.connection.request(['pipeline-runs', id, 'retry'], {
       method: 'POST',
       body: { step }
     });
   }
 
   checkCron(asked: CronRequest, signal?: AbortSignal): Promise<CronCheck> {
-    return request(this.settings, ['cron'], {
+    return this.connection.request(['cron'], {
       method: 'POST',
       body: asked,
       ...(signal && { signal })
@@ -290,7 +289,7 @@ export class Client {
     asked: PipelineText,
     signal?: AbortSignal
   ): Promise<PipelineCheck> {
-    return request(this.settings, ['pipeline-text', 'check'], {
+    return this.connection.request(['pipeline-text', 'check'], {
       method: 'POST',
       body: asked,
       ...(signal && { signal })
@@ -301,7 +300,7 @@ export class Client {
   addStep(
     asked: PipelineText & { name: string; step: AskedStep }
   ): Promise<TextAnswer> {
-    return request(this.settings, ['pipeline-text', 'step'], {
+    return this.connection.request(['pipeline-text', 'step'], {
       method: 'POST',
       body: asked
     });

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { FakeServer } from '../testing/server';
-import { ApiError, request } from './request';
+import { ApiError, Connection } from './request';
 
 async function refusal(promise: Promise<unknown>): Promise<ApiError> {
   const error = await promise.then(
@@ -22,7 +22,7 @@ describe('request', () => {
         return Promise.resolve(new Response('{"a": 1}'));
       }
     };
-    const answer = await request(settings, ['runs', 'a/b ?'], {
+    const answer = await new Connection(settings).request(['runs', 'a/b ?'], {
       query: { since: 3 }
     });
     expect(answer).toEqual({ a: 1 });

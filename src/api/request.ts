@@ -1,5 +1,7 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
+import { Signal, type ISignal } from '@lumino/signaling';
+import { API_VERSION } from './schema';
 
 /** What the server answered when it refused, or that it did not answer (status 0). */
 export class ApiError extends Error {
@@ -21,53 +23,76 @@ export interface IRequestOptions {
   signal?: AbortSignal;
 }
 
-/**
- * Send one request to `{base_url}mlops/…`.
- *
- * @throws ApiError with a sentence for a person, whatever went wrong.
- */
-export async function request<T>(
-  settings: ServerConnection.ISettings,
-  path: readonly string[],
-  options: IRequestOptions = {}
-): Promise<T> {
-  const { method = 'GET', query, body, signal } = options;
-  const url =
-    URLExt.join(
-      settings.baseUrl,
-      'mlops',
-      ...path.map(part => encodeURIComponent(part))
-    ) + (query ? URLExt.objectToQueryString(query) : '');
-  const init: RequestInit = { method, signal: signal ?? null };
-  if (body !== undefined) {
-    init.body = JSON.stringify(body);
+/** The name of the header in which both sides say which version of the API they are of. */
+const API_HEADER = 'X-Jupyter-Mlops-Api';
+
+/** The Jupyter server as this page reaches it. */
+export class Connection {
+  constructor(readonly settings: ServerConnection.ISettings) {}
+
+  /** Emitted at each answer, with the version of the server's API. */
+  get answered(): ISignal<this, number> {
+    return this._answered;
   }
-  let response: Response;
-  try {
-    response = await ServerConnection.makeRequest(url, init, settings);
-  } catch (error) {
-    if (signal?.aborted) {
-      throw error;
-    }
-    throw new ApiError('The Jupyter server does not answer.', 0);
-  }
-  const text = await response.text();
-  let data: unknown;
-  try {
-    data = text ? JSON.parse(text) : undefined;
-  } catch {
-    data = undefined;
-  }
-  if (!response.ok) {
-    const { message, fields } = (data ?? {}) as {
-      message?: string;
-      fields?: Record<string, string>;
+
+  /**
+   * Send one request to `{base_url}mlops/…`.
+   *
+   * @throws ApiError with a sentence for a person, whatever went wrong.
+   */
+  async request<T>(
+    path: readonly string[],
+    options: IRequestOptions = {}
+  ): Promise<T> {
+    const { method = 'GET', query, body, signal } = options;
+    const url =
+      URLExt.join(
+        this.settings.baseUrl,
+        'mlops',
+        ...path.map(part => encodeURIComponent(part))
+      ) + (query ? URLExt.objectToQueryString(query) : '');
+    const init: RequestInit = {
+      method,
+      headers: { [API_HEADER]: String(API_VERSION) },
+      signal: signal ?? null
     };
-    throw new ApiError(
-      message || `The Jupyter server answered ${response.status}.`,
-      response.status,
-      fields
-    );
+    if (body !== undefined) {
+      init.body = JSON.stringify(body);
+    }
+    let response: Response;
+    try {
+      response = await ServerConnection.makeRequest(url, init, this.settings);
+    } catch (error) {
+      if (signal?.aborted) {
+        throw error;
+      }
+      throw new ApiError('The Jupyter server does not answer.', 0);
+    }
+    const version = response.headers.get(API_HEADER);
+    // a proxy's own page names none
+    if (version !== null) {
+      this._answered.emit(Number(version));
+    }
+    const text = await response.text();
+    let data: unknown;
+    try {
+      data = text ? JSON.parse(text) : undefined;
+    } catch {
+      data = undefined;
+    }
+    if (!response.ok) {
+      const { message, fields } = (data ?? {}) as {
+        message?: string;
+        fields?: Record<string, string>;
+      };
+      throw new ApiError(
+        message || `The Jupyter server answered ${response.status}.`,
+        response.status,
+        fields
+      );
+    }
+    return data as T;
   }
-  return data as T;
+
+  private readonly _answered = new Signal<this, number>(this);
 }

@@ -53,7 +53,7 @@ function stem(path: string): string {
 
 type Source = Pick<
   Client,
-  'settings' | 'run' | 'runNotebook' | 'sweep' | 'sweepNotebook'
+  'connection' | 'run' | 'runNotebook' | 'sweep' | 'sweepNotebook'
 >;
 
 /** Executed notebooks to be read; what would change one is refused with a sentence. */
@@ -62,7 +62,7 @@ export class MlopsDrive implements Contents.IDrive {
     private readonly _client: Source,
     private readonly _trans: TranslationBundle
   ) {
-    this.serverSettings = _client.settings;
+    this.serverSettings = _client.connection.settings;
   }
 
   readonly name = DRIVE;

@@ -1,16 +1,18 @@
 /** A server in memory that answers `fetch`; client, model and form in front of it are the real ones. */
 import { ServerConnection } from '@jupyterlab/services';
 import { Client } from '../api/client';
-import type {
-  NotebookInfo,
-  Parameter,
-  PrefixCheck,
-  Run,
-  SpaceCheck,
-  SpaceRequest,
-  Status,
-  Sweep,
-  SweepRequest
+import { Connection } from '../api/request';
+import {
+  API_VERSION,
+  type NotebookInfo,
+  type Parameter,
+  type PrefixCheck,
+  type Run,
+  type SpaceCheck,
+  type SpaceRequest,
+  type Status,
+  type Sweep,
+  type SweepRequest
 } from '../api/schema';
 import type { IAnswer, IAsked } from './answers';
 import { FakePipelines } from './pipelineRoutes';
@@ -24,6 +26,8 @@ export class FakeServer {
   readonly notebooks = new Map<string, NotebookInfo>();
   readonly pipelines = new FakePipelines(() => ++this.revision);
   revision = 0;
+  /** Of its API. */
+  version: number = API_VERSION;
   status: Status = statusOf();
   /** Whether nothing answers at all. */
   offline = false;
@@ -39,7 +43,7 @@ export class FakeServer {
     fetch: (input, init) => this._fetch(new Request(input, init))
   });
 
-  readonly client = new Client(this.settings);
+  readonly client = new Client(new Connection(this.settings));
 
   /** Requests so far whose path begins so. */
   askedFor(path: string, method = 'GET'): IAsked[] {
@@ -108,7 +112,10 @@ export class FakeServer {
         : typeof answer.body === 'string'
           ? answer.body
           : JSON.stringify(answer.body),
-      { status: answer.status }
+      {
+        status: answer.status,
+        headers: { 'X-Jupyter-Mlops-Api': String(this.version) }
+      }
     );
   }
 

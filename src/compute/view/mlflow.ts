@@ -3,11 +3,10 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { IFrame } from '@jupyterlab/ui-components';
 import { PanelLayout, Widget } from '@lumino/widgets';
 import type { Client } from '../../api/client';
-import { request } from '../../api/request';
 import { followVisibility } from '../../ui/visibility';
 
 export interface IMlflowOptions {
-  client: Pick<Client, 'settings' | 'startService'>;
+  client: Pick<Client, 'connection' | 'startService'>;
   trans: TranslationBundle;
   /** Place inside MLflow's interface, such as `/experiments/1/runs?…`. */
   place?: string;
@@ -91,7 +90,7 @@ export class MlflowView extends Widget {
     let problem = '';
     try {
       // the page itself, so that a refusal is shown as its sentence and not as JSON in a frame
-      await request(client.settings, ['mlflow', '']);
+      await client.connection.request(['mlflow', '']);
       this._begun = false;
       this._refused = '';
     } catch (error) {
