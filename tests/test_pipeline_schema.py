@@ -22,7 +22,7 @@ PAGE = (ROOT / "docs" / "pipeline-file.md").read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 WRONG = re.findall(r"^```yaml wrong\n(.*?)^```\n\n```text problems\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 TABLES = {
-    "The whole": PipelineDefinition,
+    "The file": PipelineDefinition,
     "A step": Step,
     "A sweep": StepSweep,
     "Secrets": SecretRef,
