@@ -192,6 +192,7 @@ class Runtime:
             doing=self._doing(),
             mlflow=state,
             mlflow_message=message,
+            mlflow_address=self.context.tracking.external,
             targets=self.context.targets.infos(),
         )
         if info != self._published:

@@ -16,6 +16,8 @@ import pytest
 from postgresql_helpers import new_url
 
 from jupyter_mlops.core.errors import ConflictError, NotFoundError
+from jupyter_mlops.core.lenient import decode
+from jupyter_mlops.core.pipelines.records import StepRun
 from jupyter_mlops.core.record import now
 from jupyter_mlops.core.runs import Run, RunError
 from jupyter_mlops.core.states import (
@@ -25,6 +27,7 @@ from jupyter_mlops.core.states import (
     SWEEP_LIVE,
     SWEEP_MOVES,
     SWEEP_OVER,
+    Reason,
     RunState,
     SweepState,
 )
@@ -432,3 +435,28 @@ def test_the_warning_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     (tmp_path / "store.sqlite-wal").write_bytes(b"123")
     (tmp_path / "service.log").write_bytes(b"1")
     assert store_bytes(tmp_path) == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Waiting: tcp://gpu:8786 does not answer", Reason.UNREACHABLE),
+        ("An internal error ended it (KeyError: 'x'); see the service's log", Reason.INTERNAL),
+        ("Not in MLflow yet: it does not answer", Reason.UNTRACKED),
+        ("Waiting for its turn", Reason.NONE),
+    ],
+)
+def test_a_text_that_an_earlier_version_stored_is_read_as_a_reason(text: str, reason: Reason) -> None:
+    sweep = {"id": "s", "name": "s", "path": "/s.ipynb", "notebook_hash": "", "message": text}
+    step = {"id": "r-0", "run_id": "r", "pipeline_id": "p", "step": "train", "message": text}
+    run = {"id": "r", "sweep_id": "s", "index": 0, "message": text}
+    reasons = [decode(sweep, Sweep).reason, decode(step, StepRun).reason, decode(run, Run).reason]
+    assert reasons == [reason] * 3
+
+
+def test_a_reason_lasts_as_long_as_its_message(store: Store) -> None:
+    sweep = new_sweep(store)
+    assert store.sweeps.change(sweep.id, message="x", reason=Reason.UNREACHABLE).reason is Reason.UNREACHABLE
+    assert store.sweeps.change(sweep.id, slots=2).reason is Reason.UNREACHABLE
+    assert store.sweeps.get(sweep.id).reason is Reason.UNREACHABLE
+    assert store.sweeps.change(sweep.id, message="y").reason is Reason.NONE

@@ -114,7 +114,7 @@ def test_an_older_process_changes_a_newer_store_and_the_newer_one_finds_everythi
         ("drafts", "/srv/a.ipynb"): {"study": MORE},
         ("pipelines", "p"): {"gate": MORE, "recent__0__score": 0.9},
         ("versions", "p"): {"signature": MORE, "definition__steps__train__gate": MORE},
-        ("pipeline_runs", "pr"): {"reason": MORE, "log__0__values": MORE},
+        ("pipeline_runs", "pr"): {"approval": MORE, "log__0__values": MORE},
         ("step_runs", "st"): {"model": MORE},
         ("triggers", "t"): {"drift": MORE},
     }

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from .record import Record
-from .states import RunState
+from .states import Reason, RunState
 
 # fresh: a new process; warm: forked after the imports; shared: forked after the sweep's shared cells
 KernelStart = Literal["", "fresh", "warm", "shared"]
@@ -158,7 +158,7 @@ class Run(_Measured, frozen=True, kw_only=True):
         code: sha256 by path of the files below the notebook's project that it imported.
         mlflow_run_id: child run, None until tracking has made it.
         tracked: whether MLflow holds everything of the present attempt.
-        message: one line on what it waits for or why it ended.
+        message: one line on what it waits for or why it ended; reason: what of that the program acts on.
         revision: of its last change.
     """
 
@@ -188,7 +188,13 @@ class Run(_Measured, frozen=True, kw_only=True):
     tracked: bool = False
     stop_requested: bool = False
     message: str = ""
+    reason: Reason = Reason.NONE
     revision: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.reason is Reason.NONE:
+            msgspec.structs.force_setattr(self, "reason", Reason.of_text(self.message))
 
 
 class RunsPage(Record, frozen=True, kw_only=True):

@@ -37,6 +37,7 @@ class ServiceInfo(Record, frozen=True, kw_only=True):
         python: the interpreter that it runs in.
         build: version and digest of the source that it runs; empty for releases that named none.
         mlflow: ``off``, ``starting``, ``ready`` or ``failed``; ``mlflow_message`` says why.
+        mlflow_address: of an MLflow elsewhere; empty where the service runs its own.
     """
 
     state: Literal["off", "starting", "ready"]
@@ -48,6 +49,7 @@ class ServiceInfo(Record, frozen=True, kw_only=True):
     build: str = ""
     mlflow: Literal["off", "starting", "ready", "failed"] = "off"
     mlflow_message: str = ""
+    mlflow_address: str = ""
     targets: list[TargetInfo] = []
 
 

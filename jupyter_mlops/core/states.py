@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class StoredState(StrEnum):
-    """A state in the store. One that only a newer version knows is shown, and has no transitions."""
+    """A state or reason in the store. One that only a newer version knows is shown, and has no transitions."""
 
     @classmethod
     def _missing_(cls, value: object) -> StoredState | None:
@@ -18,7 +18,7 @@ class StoredState(StrEnum):
 
     @property
     def is_known(self) -> bool:
-        """Whether this version knows the state."""
+        """Whether this version knows it."""
         return self._name_ in type(self).__members__
 
 
@@ -70,6 +70,26 @@ class StepState(StoredState):
     SKIPPED = "skipped"  # its condition was false, or a step before it did not succeed
 
 
+class Reason(StoredState):
+    """Why a record's message is what it is, where the program acts on that."""
+
+    NONE = ""
+    UNREACHABLE = "unreachable"  # the target cannot be used now; it is tried again
+    INTERNAL = "internal"  # an unexpected exception ended it
+    UNTRACKED = "untracked"  # MLflow has yet to be told of it
+    STEP = "step"  # a step failed, and says why itself
+
+    @classmethod
+    def of_text(cls, message: str) -> Reason:
+        """The reason that earlier versions told by a text's first words alone."""
+        return next((reason for words, reason in _FIRST_WORDS.items() if message.startswith(words)), cls.NONE)
+
+
+_FIRST_WORDS = {
+    "Waiting: ": Reason.UNREACHABLE,
+    "An internal error ended it": Reason.INTERNAL,
+    "Not in MLflow yet": Reason.UNTRACKED,
+}
 RUN_MOVES: dict[RunState, frozenset[RunState]] = {
     RunState.QUEUED: frozenset({RunState.STARTING, RunState.STOPPED}),
     # back to queued: the worker was lost, a new attempt follows

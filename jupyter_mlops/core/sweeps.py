@@ -9,7 +9,7 @@ from msgspec.structs import force_setattr
 
 from .record import FilePath, Integer, Name, Names, Record, Seconds, Text
 from .runs import Kernelspec, RunExtras, not_finite
-from .states import SweepState
+from .states import Reason, SweepState
 
 # fields of a space by parameter name
 Space = Annotated[dict[Name, Text], Meta(max_length=1_000)]
@@ -190,7 +190,7 @@ class Sweep(Compared, frozen=True, kw_only=True):
             are trusted for that account alone. Empty in older records.
         mlflow_parent: MLflow run below which its own parent run stands.
         stop_requested, pause_requested: intents the service has yet to act on.
-        message: one line on how it stands, or why it paused or failed.
+        message: one line on how it stands, or why it paused or failed; reason: what of that the program acts on.
         git_commit: of the notebook's folder, with ``+`` behind it where the work tree was dirty.
     """
 
@@ -244,10 +244,13 @@ class Sweep(Compared, frozen=True, kw_only=True):
     mlflow_experiment_id: str | None = None
     mlflow_run_id: str | None = None
     message: str = ""
+    reason: Reason = Reason.NONE
     revision: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.reason is Reason.NONE:
+            force_setattr(self, "reason", Reason.of_text(self.message))
         # an earlier version stored infinity as MLflow writes it, as the best value
         if self.best_value is not None and not_finite({"best": self.best_value}):
             force_setattr(self, "best_value", None)

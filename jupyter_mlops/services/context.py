@@ -17,7 +17,7 @@ from ..core.lenient import decode
 from ..core.notebook.reading import MlflowUsage
 from ..core.pipelines.records import PipelineRun
 from ..core.runs import Run, RunResult, not_comparable
-from ..core.states import PIPELINE_RUN_OVER, SWEEP_OVER, RunState
+from ..core.states import PIPELINE_RUN_OVER, SWEEP_OVER, Reason, RunState
 from ..core.sweeps import Sweep
 from ..settings import MlopsSettings
 from ..store import Epoch, Store
@@ -31,7 +31,6 @@ T = TypeVar("T")
 PIPELINE_RUN = "pipeline-run:"  # prefix of a pipeline run's id and its MLflow id
 BATCH = 100
 BACKGROUND_DELAY = 0.1  # s
-_NOT_YET = "Not in MLflow yet"
 
 
 @dataclass
@@ -78,7 +77,7 @@ class Context:
         if run.id in self._telling:
             return run
         self._telling.add(run.id)
-        late = run.mlflow_run_id is None or run.message.startswith(_NOT_YET)
+        late = run.mlflow_run_id is None or run.reason is Reason.UNTRACKED
         try:
             if run.mlflow_run_id is None:
                 child = await self.call(self.tracking.begin_run, sweep, run)
@@ -89,13 +88,14 @@ class Context:
                 await self.call(self.tracking.drop_others, sweep, run)
         except UnavailableError as error:
             self.behind = True
-            message = run.message or f"{_NOT_YET}: {error.message}"
-            return run if run.message == message else self._change(run, message=message)
+            if run.message:
+                return run
+            return self._change(run, message=f"Not in MLflow yet: {error.message}", reason=Reason.UNTRACKED)
         finally:
             self._telling.discard(run.id)
-        message = "" if run.message.startswith(_NOT_YET) else run.message
+        said = {"message": ""} if run.reason is Reason.UNTRACKED else {}
         warnings = list(dict.fromkeys([*run.warnings, *not_comparable(metrics)]))
-        return self._change(run, metrics=metrics, warnings=warnings, tracked=True, message=message)
+        return self._change(run, metrics=metrics, warnings=warnings, tracked=True, **said)
 
     def track_in_background(self, sweep: Sweep, run: Run) -> None:
         """Report a step's finished run to MLflow while the next step begins; see :meth:`wait_until_tracked`."""
@@ -174,8 +174,10 @@ class Context:
 
     def shares_mlflow(self, service: str) -> bool:
         """Whether another service is known to use the same external MLflow."""
-        said = self.store.infos.get(f"service:{service}")
-        return bool(self.tracking.external and said and said["mlflow_message"] == self.tracking.external)
+        said = self.store.infos.get(f"service:{service}") or {}
+        # earlier versions gave the address as their message
+        address = said.get("mlflow_address") or said.get("mlflow_message")
+        return bool(self.tracking.external) and address == self.tracking.external
 
     async def catch_up(self) -> None:
         """Report to MLflow what could not be reported before."""

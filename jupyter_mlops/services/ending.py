@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from ..core.record import now
-from ..core.states import RUN_LIVE, SWEEP_OVER, RunState, SweepState
+from ..core.states import RUN_LIVE, SWEEP_OVER, Reason, RunState, SweepState
 from ..core.sweeps import Sweep
 from ..store import Store
 
 log = logging.getLogger(__name__)
 
-INTERNAL = "An internal error ended it"  # prefix of the message of internal errors
 
-
-def internal_error(error: BaseException) -> str:
-    """Message for what an unexpected exception ended."""
-    return f"{INTERNAL} ({type(error).__name__}: {error}); see the service's log"
+def internal_error(error: BaseException) -> dict[str, Any]:
+    """Message and reason of what an unexpected exception ended."""
+    message = f"An internal error ended it ({type(error).__name__}: {error}); see the service's log"
+    return {"message": message, "reason": Reason.INTERNAL}
 
 
 def settle(store: Store, sweep_id: str, why: str) -> Sweep:

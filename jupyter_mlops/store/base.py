@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, Table, Update, bindparam, func, insert, select, update
 from sqlalchemy.exc import DataError, DBAPIError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
@@ -14,6 +15,7 @@ from ..core.errors import ConflictError, InvalidInputError, NotFoundError, Unava
 from ..core.lenient import check_supported, decode
 from ..core.messages import Message
 from ..core.record import Record
+from ..core.states import Reason
 from .engine import BeforeMigration, open_engine
 from .postgresql import at_one_moment
 from .tables import leases, revisions
@@ -137,6 +139,12 @@ def next_revision(connection: Connection) -> int:
     """A number for a new change."""
     connection.execute(_COUNT_UP)
     return present_revision(connection)
+
+
+def changed(record: R, **fields: Any) -> R:
+    """A record with other values of some fields; a new message has no reason unless one is given."""
+    reason = {"reason": Reason.NONE} if "message" in fields else {}
+    return msgspec.structs.replace(record, **reason | fields)
 
 
 def check_move(

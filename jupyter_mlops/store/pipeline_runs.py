@@ -13,7 +13,7 @@ from ..core.lenient import check_supported, is_supported
 from ..core.messages import Message
 from ..core.pipelines.records import LogLine, PipelineRun, StepRun
 from ..core.states import PIPELINE_RUN_MOVES, PIPELINE_RUN_OVER, STEP_MOVES, PipelineRunState, StepState
-from .base import Repository, check_attempt, check_move, next_revision
+from .base import Repository, changed, check_attempt, check_move, next_revision
 from .firing import fire_followers
 from .pipeline_queue import MAX_LOG_LINES, add_runs, first_queued, has_turn
 from .pipeline_rows import (
@@ -167,10 +167,10 @@ class PipelineRunStore(Repository):
             if say:
                 fields["log"] = [*run.log, *say][-MAX_LOG_LINES:]
             number = next_revision(connection)
-            changed = put_run(connection, msgspec.structs.replace(run, **fields), number)
-            if changed.state in PIPELINE_RUN_OVER and run.state not in PIPELINE_RUN_OVER:
-                fire_followers(connection, changed, number)
-            return changed
+            written = put_run(connection, changed(run, **fields), number)
+            if written.state in PIPELINE_RUN_OVER and run.state not in PIPELINE_RUN_OVER:
+                fire_followers(connection, written, number)
+            return written
 
     def claim(self, run_id: str, concurrency: int, service: str) -> PipelineRun | None:
         """Start a queued run if it is its turn, else None.
@@ -183,7 +183,7 @@ class PipelineRunStore(Repository):
             queued = run.state is PipelineRunState.QUEUED and is_supported(run)
             if not queued or not has_turn(connection, run, concurrency):
                 return None
-            taken = msgspec.structs.replace(run, state=PipelineRunState.RUNNING, service=service, message="")
+            taken = changed(run, state=PipelineRunState.RUNNING, service=service, message="")
             return put_run(connection, taken, next_revision(connection))
 
     def purge(self, run_id: str) -> None:
@@ -255,14 +255,14 @@ class PipelineRunStore(Repository):
             check_attempt("step", step, expect_attempt)
             check_move("step", step, fields.get("state", step.state), expect, STEP_MOVES)
             number = next_revision(connection)
-            changed = msgspec.structs.replace(step, **fields, revision=number)
-            connection.execute(PUT_STEP, step_row(changed) | {"key": step_id})
-            if changed.state is not step.state:
-                count_steps(connection, step.run_id, number, step.state, changed.state)
+            written = changed(step, **fields, revision=number)
+            connection.execute(PUT_STEP, step_row(written) | {"key": step_id})
+            if written.state is not step.state:
+                count_steps(connection, step.run_id, number, step.state, written.state)
             else:
                 connection.execute(STAMP_RUN, {"key": step.run_id, "stamp": number})
                 connection.execute(STAMP_PIPELINE, {"key": step.pipeline_id, "stamp": number})
-            return changed
+            return written
 
     def reused_steps(self, pipeline_id: str) -> list[StepRun]:
         """The steps of a pipeline that took an earlier result."""

@@ -14,7 +14,7 @@ from ..core.lenient import encode
 from ..core.messages import Message
 from ..core.runs import Run
 from ..core.states import RUN_LIVE, RUN_MOVES, RUN_OVER, RunState
-from .base import Repository, check_attempt, check_move, next_revision, read_record, update_by_id
+from .base import Repository, changed, check_attempt, check_move, next_revision, read_record, update_by_id
 from .sweeps import put_sweep, read_sweep
 from .tables import LIVE_SWEEP, UNTRACKED, runs, sweeps
 
@@ -112,8 +112,8 @@ class RunStore(Repository):
             state = fields.get("state", run.state)
             check_move("run", run, state, expect, RUN_MOVES)
             number = next_revision(connection)
-            changed = msgspec.structs.replace(run, **fields, revision=number)
-            connection.execute(_PUT, _run_row(changed) | {"key": run_id})
+            written = changed(run, **fields, revision=number)
+            connection.execute(_PUT, _run_row(written) | {"key": run_id})
             if state is not run.state:
                 sweep = read_sweep(connection, run.sweep_id)
                 counts = dict(sweep.counts)
@@ -121,7 +121,7 @@ class RunStore(Repository):
                 counts[state.value] = counts.get(state.value, 0) + 1
                 counts = {name: count for name, count in counts.items() if count}
                 put_sweep(connection, msgspec.structs.replace(sweep, counts=counts), number)
-            return changed
+            return written
 
     def request_stop(self, run_id: str) -> None:
         """Record the request to stop a run."""

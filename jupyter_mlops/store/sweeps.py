@@ -14,7 +14,17 @@ from ..core.messages import Message
 from ..core.record import now
 from ..core.states import SWEEP_MOVES, SWEEP_OVER, RunState, SweepState
 from ..core.sweeps import Sweep, SweepRequest
-from .base import Repository, check_move, is_below, is_deleted, next_revision, read_record, replace, update_by_id
+from .base import (
+    Repository,
+    changed,
+    check_move,
+    is_below,
+    is_deleted,
+    next_revision,
+    read_record,
+    replace,
+    update_by_id,
+)
 from .blobs import delete_unused, insert_blob
 from .tables import LIVE_SWEEP, blobs, drafts, runs, sweeps
 
@@ -113,7 +123,7 @@ class SweepStore(Repository):
         with self._write() as connection:
             sweep = read_sweep(connection, sweep_id)
             check_move("sweep", sweep, fields.get("state", sweep.state), expect, SWEEP_MOVES)
-            return put_sweep(connection, msgspec.structs.replace(sweep, **fields))
+            return put_sweep(connection, changed(sweep, **fields))
 
     def request_stop(self, sweep_id: str) -> None:
         """Record the request to stop a sweep."""

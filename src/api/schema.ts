@@ -226,6 +226,7 @@ export interface PipelineRun {
   started_at: string | null;
   ended_at: string | null;
   message: string;
+  reason: Reason;
   revision: number;
 }
 
@@ -292,6 +293,9 @@ export interface PromoteRequest {
   retention: Retention;
 }
 
+/** Why a record's message is what it is, where the program acts on that. */
+export type Reason = '' | 'internal' | 'step' | 'unreachable' | 'untracked';
+
 /** Which past runs are kept; what a registered model comes from always is. None keeps all. */
 export interface Retention {
   runs: number | null;
@@ -333,6 +337,7 @@ export interface Run {
   tracked: boolean;
   stop_requested: boolean;
   message: string;
+  reason: Reason;
   revision: number;
 }
 
@@ -436,6 +441,7 @@ export interface ServiceInfo {
   build: string;
   mlflow: 'failed' | 'off' | 'ready' | 'starting';
   mlflow_message: string;
+  mlflow_address: string;
   targets: TargetInfo[];
 }
 
@@ -536,6 +542,7 @@ export interface StepRun {
   ended_at: string | null;
   retry_at: string | null;
   message: string;
+  reason: Reason;
   revision: number;
 }
 
@@ -612,6 +619,7 @@ export interface Sweep {
   mlflow_experiment_id: string | null;
   mlflow_run_id: string | null;
   message: string;
+  reason: Reason;
   revision: number;
 }
 

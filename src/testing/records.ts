@@ -74,6 +74,7 @@ export function pipelineRunOf(
     started_at: null,
     ended_at: null,
     message: '',
+    reason: '',
     revision: 0,
     ...change
   };
@@ -106,6 +107,7 @@ export function stepRunOf(
     ended_at: null,
     retry_at: null,
     message: '',
+    reason: '',
     revision: 0,
     ...change
   };

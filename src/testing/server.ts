@@ -282,6 +282,7 @@ export function sweepOf(id: string, change: Partial<Sweep> = {}): Sweep {
     mlflow_experiment_id: null,
     mlflow_run_id: null,
     message: '',
+    reason: '',
     revision: 0,
     ...change
   };
@@ -321,6 +322,7 @@ export function runOf(
     tracked: false,
     stop_requested: false,
     message: '',
+    reason: '',
     revision: 0,
     ...change
   };
@@ -395,6 +397,7 @@ export function statusOf(change: Partial<Status> = {}): Status {
       build: '',
       mlflow: 'off',
       mlflow_message: '',
+      mlflow_address: '',
       targets: []
     },
     targets: [local, cuda],

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from msgspec.structs import force_setattr
+
 from ..record import Record
 from ..runs import InputFile, Kernelspec, RunError
-from ..states import PipelineRunState, StepState
+from ..states import PipelineRunState, Reason, StepState
 from .definition import AlertKind, PipelineDefinition
 
 TriggerKind = Literal["cron", "files", "pipeline", "http"]
@@ -177,7 +179,7 @@ class PipelineRun(Record, frozen=True, kw_only=True):
         drift: what is installed otherwise than at promotion, empty where nothing is.
         log: what a person should know of its way: repetitions, losses, skips.
         alerted: of what was told by alerts.
-        message: one line on what it waits for or why it ended.
+        message: one line on what it waits for or why it ended; reason: what of that the program acts on.
     """
 
     id: str
@@ -203,6 +205,7 @@ class PipelineRun(Record, frozen=True, kw_only=True):
     started_at: str | None = None
     ended_at: str | None = None
     message: str = ""
+    reason: Reason = Reason.NONE
     revision: int = 0
 
 
@@ -220,7 +223,7 @@ class StepRun(Record, frozen=True, kw_only=True):
         fingerprint: equal for equal notebook, code, parameters, inputs and environment; empty where it is not reused.
         reused: pipeline run that the result was taken from.
         retry_at: when it is repeated, None where it is not.
-        message: one line on what it waits for or why it ended so.
+        message: one line on what it waits for or why it ended so; reason: what of that the program acts on.
     """
 
     id: str
@@ -244,4 +247,9 @@ class StepRun(Record, frozen=True, kw_only=True):
     ended_at: str | None = None
     retry_at: str | None = None
     message: str = ""
+    reason: Reason = Reason.NONE
     revision: int = 0
+
+    def __post_init__(self) -> None:
+        if self.reason is Reason.NONE:
+            force_setattr(self, "reason", Reason.of_text(self.message))

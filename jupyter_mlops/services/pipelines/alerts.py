@@ -12,7 +12,7 @@ from ...core.errors import ConflictError, MlopsError, NotFoundError
 from ...core.pipelines.definition import AlertKind
 from ...core.pipelines.records import LogLine, PipelineRun, StepRun, Version
 from ...core.record import now
-from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
+from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, Reason, StepState
 from ...store import StaleEpochError, StoreFailedError
 from ..context import Context
 from .alert_texts import Alert, alert, seconds_of, slow_after
@@ -256,4 +256,4 @@ class Alerts:
 
 
 def _waits(step: StepRun) -> bool:
-    return step.state is StepState.RUNNING and step.message.startswith("Waiting: ")
+    return step.state is StepState.RUNNING and step.reason is Reason.UNREACHABLE

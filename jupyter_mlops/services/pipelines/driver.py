@@ -21,11 +21,10 @@ from ...core.pipelines.records import LogLine, PipelineRun, StepRun
 from ...core.pipelines.references import SCHEDULED_TIME, NotFinite
 from ...core.record import MAX_SECONDS, now
 from ...core.runs import RunError
-from ...core.states import STEP_OVER, SWEEP_OVER, PipelineRunState, StepState
+from ...core.states import STEP_OVER, SWEEP_OVER, PipelineRunState, Reason, StepState
 from ...core.sweeps import Sweep
 from ...store import StaleEpochError, StoreFailedError
 from ..context import Context
-from ..sweeps.driver import WAITING
 from ..sweeps.manager import Drivers
 from .dependencies import Verdict, judge
 from .lost_steps import abandon_lost_attempt
@@ -317,9 +316,10 @@ class PipelineDriver:
                 return
             if sweep.state in SWEEP_OVER:
                 break
-            message = sweep.message if sweep.message.startswith(WAITING) else ""
+            reason = sweep.reason if sweep.reason is Reason.UNREACHABLE else Reason.NONE
+            message = sweep.message if reason else ""
             if message != said:
-                step = self._set(step, message=message)
+                step = self._set(step, message=message, reason=reason)
                 said = message
             task = self.drivers.drive(sweep)
             if task is not None:
@@ -411,20 +411,22 @@ class PipelineDriver:
         if self._ending is not None:
             await self._finish(*self._ending)
         elif failed:
-            await self._finish(PipelineRunState.FAILED, f"{failed[0].step}: {failed[0].message}".rstrip(": "))
+            line = f"{failed[0].step}: {failed[0].message}".rstrip(": ")
+            await self._finish(PipelineRunState.FAILED, line, Reason.STEP)
         elif any(step.state is StepState.STOPPED for step in self._steps.values()):
             await self._finish(PipelineRunState.STOPPED, "Stopped")
         else:
             await self._finish(PipelineRunState.SUCCEEDED, "")
 
-    async def _finish(self, state: PipelineRunState, message: str) -> None:
+    async def _finish(self, state: PipelineRunState, message: str, reason: Reason = Reason.NONE) -> None:
         for step in self.store.pipeline_runs.steps(self.run.id):
             if step.state not in STEP_OVER:
                 self._stop_step(step)
                 error = RunError(name="Internal", message=message)
                 self._set(step, state=StepState.STOPPED, message=message, error=error, ended_at=now())
         await self.context.wait_until_tracked(self.run.id)
-        fields: dict[str, Any] = {"state": state, "message": message, "ended_at": now(), "stop_requested": False}
+        fields: dict[str, Any] = {"state": state, "message": message, "reason": reason, "ended_at": now()}
+        fields["stop_requested"] = False
         # in this order: repeated if the service is killed in between
         await self.context.finish_pipeline(msgspec.structs.replace(self.run, **fields))
         self._change(**fields)

@@ -162,15 +162,15 @@ class PipelineRuns:
         run = self.store.pipeline_runs.get(run_id)
         if run.state in PIPELINE_RUN_OVER or run.service != self.context.service:
             return
-        message = internal_error(error)
+        said = internal_error(error)
         for step in self.store.pipeline_runs.steps(run_id):
             if step.state in (StepState.RUNNING, StepState.WAITING):
-                self.store.pipeline_runs.change_step(step.id, state=StepState.STOPPED, message=message, ended_at=now())
+                self.store.pipeline_runs.change_step(step.id, state=StepState.STOPPED, **said, ended_at=now())
             if step.state is StepState.RUNNING and step.sweeps:
                 self.drivers.stop(step.sweeps[-1])
         if run.mlflow_run_id is not None:
             self.context.finish_later(run)
-        self.store.pipeline_runs.change(run_id, state=PipelineRunState.FAILED, message=message, ended_at=now())
+        self.store.pipeline_runs.change(run_id, state=PipelineRunState.FAILED, **said, ended_at=now())
 
     async def close(self) -> None:
         """Cancel all drivers; the next service takes the runs up."""

@@ -26,12 +26,11 @@ from ...core.record import now
 from ...core.runs import InputFile, Run, RunError, RunExtras
 from ...core.search.samplers import make_study, planned_total
 from ...core.search.space import build_space
-from ...core.states import RunState, StepState, SweepState
+from ...core.states import Reason, RunState, StepState, SweepState
 from ...core.sweeps import Objective, Sampler, Sweep
 from ...core.values import all_wrong, check_values, recorded_defaults
 from ...settings import MlopsSettings
 from ...store import Store
-from ..ending import INTERNAL
 from ..sweeps.planner import best_run
 
 
@@ -215,7 +214,7 @@ def _extras(name: str, step: Step, place: Place, outputs: Outputs) -> RunExtras:
 def outcome_of(store: Store, sweep: Sweep, step: Step) -> Outcome:
     """The outcome of an attempt whose sweep is over."""
     runs = store.runs.of_sweep(sweep.id)
-    if sweep.message.startswith(INTERNAL):
+    if sweep.reason is Reason.INTERNAL:
         return Outcome(StepState.FAILED, message=sweep.message, error=_internal(sweep.message))
     return _of_sweep(sweep, runs, step.sweep.objective) if step.sweep else _of_notebook(sweep, runs)
 

@@ -17,11 +17,10 @@ from ...core.messages import Message
 from ...core.notebook.reading import mlflow_usage, read_notebook
 from ...core.record import now
 from ...core.runs import Run
-from ...core.states import RUN_LIVE, RUN_OVER, SWEEP_OVER, RunState, SweepState
+from ...core.states import RUN_LIVE, RUN_OVER, SWEEP_OVER, Reason, RunState, SweepState
 from ...core.sweeps import Sweep
 from ...store import StoreFailedError
 from ..context import Context
-from ..ending import INTERNAL
 from ..process.layout import size_of
 from .attempts import Attempts
 from .planner import best_run, better, measured, slots_by_memory, study_of, trial_of
@@ -32,7 +31,6 @@ log = logging.getLogger(__name__)
 PLAN_AHEAD = 200
 SAME_FAILURES = 3
 NAP_SECONDS = 5.0
-WAITING = "Waiting: "
 _NEVER_STARTED: dict[str, Any] = {"state": RunState.STOPPED, "message": "Stopped before it started"}
 
 
@@ -142,11 +140,11 @@ class SweepDriver:
 
     async def _reached(self) -> bool:
         """Whether the target can be used now; if not, the sweep's message says what it waits for."""
-        waiting = self.sweep.message.startswith(WAITING)
+        waiting = self.sweep.reason is Reason.UNREACHABLE
         try:
             await self.target.start(_silent if waiting else self._say)
         except UnavailableError as error:
-            self._say(f"{WAITING}{error.message}")
+            self._say(f"Waiting: {error.message}", Reason.UNREACHABLE)
             return False
         self._say("")
         await self.attempts.recover_orphans(self.sweep)
@@ -158,7 +156,7 @@ class SweepDriver:
             raise self.attempts.failure
         self.sweep = sweep = self.store.sweeps.get(self.id)
         if sweep.stop_requested and sweep.state is not SweepState.STOPPING:
-            self._set(state=self._stopping(), message=self._final_message("Stopping"))
+            self._set(state=self._stopping(), **self._final("Stopping"))
         if self.sweep.state is SweepState.STOPPING:
             self.target.stop_waiting(self.id)
             return await self._step_stopping()
@@ -167,7 +165,8 @@ class SweepDriver:
             return True
         await self._stop_asked_runs()
         if sweep.pause_requested and sweep.state is SweepState.RUNNING:
-            self._set(state=SweepState.PAUSED, message=sweep.message or "Paused; resume it to go on")
+            said = {} if sweep.message else {"message": "Paused; resume it to go on"}
+            self._set(state=SweepState.PAUSED, **said)
         elif not sweep.pause_requested and sweep.state is SweepState.PAUSED:
             self._failures.clear()
             self._set(state=SweepState.RUNNING, message="")
@@ -187,19 +186,19 @@ class SweepDriver:
             await asyncio.wait_for(self.wake.wait(), timeout=NAP_SECONDS)
         self.wake.clear()
 
-    def _say(self, line: str) -> None:
-        # keep the reason of a pause or an internal error
-        silent = self.sweep.state is SweepState.PAUSED or self.sweep.message.startswith(INTERNAL)
-        if not silent and self.sweep.message != line:
-            self._set(message=line)
+    def _say(self, line: str, reason: Reason = Reason.NONE) -> None:
+        # a pause or an internal error is said until it is over
+        silent = self.sweep.state is SweepState.PAUSED or self.sweep.reason is Reason.INTERNAL
+        if not silent and (self.sweep.message, self.sweep.reason) != (line, reason):
+            self._set(message=line, reason=reason)
 
     def _set(self, **fields: Any) -> Sweep:
         self.sweep = self.store.sweeps.change(self.id, **fields)
         return self.sweep
 
-    def _final_message(self, otherwise: str) -> str:
-        message = self.sweep.message
-        return message if message.startswith(INTERNAL) else otherwise
+    def _final(self, message: str) -> dict[str, Any]:
+        """The fields that say how it ended; an internal error is said already."""
+        return {} if self.sweep.reason is Reason.INTERNAL else {"message": message}
 
     def _stopping(self) -> SweepState:
         queued = self.sweep.state is SweepState.QUEUED
@@ -357,7 +356,7 @@ class SweepDriver:
         self.attempts.tell()
         if self.attempts.attended:
             return False
-        await self._close(SweepState.STOPPED, self._final_message("Stopped"))
+        await self._close(SweepState.STOPPED, **self._final("Stopped"))
         return True
 
     async def _leave(self) -> None:
@@ -377,10 +376,10 @@ class SweepDriver:
         failed = sweep.counts.get(RunState.FAILED, 0)
         stopped = sweep.counts.get(RunState.STOPPED, 0)
         parts = [f"{failed} failed"] * bool(failed) + [f"{stopped} stopped"] * bool(stopped)
-        await self._close(SweepState.FAILED if parts else SweepState.SUCCEEDED, ", ".join(parts))
+        await self._close(SweepState.FAILED if parts else SweepState.SUCCEEDED, message=", ".join(parts))
         return True
 
-    async def _close(self, state: SweepState, message: str) -> None:
+    async def _close(self, state: SweepState, **said: str) -> None:
         layout = self.context.layout
         runs = self.store.runs.of_sweep(self.id)
         folders = [layout.sweep(self.id), *(layout.run(run.id) for run in runs)]
@@ -389,7 +388,7 @@ class SweepDriver:
         if self.sweep.objective:
             best_id, best_value = best_run(runs, self.sweep.objective)
             fields = {"best_run_id": best_id, "best_value": best_value}
-        fields |= {"state": state, "message": message, "ended_at": now(), "occupies": occupies}
+        fields |= {"state": state, **said, "ended_at": now(), "occupies": occupies}
         # in this order: repeated if the service is killed in between
         await self.context.finish_sweep(msgspec.structs.replace(self.sweep, **fields))
         closed = self._set(**fields)

@@ -95,4 +95,4 @@ class Drivers:
         if store.sweeps.get(sweep_id).state in SWEEP_OVER:
             return
         store.sweeps.request_stop(sweep_id)
-        store.sweeps.change(sweep_id, message=internal_error(error))
+        store.sweeps.change(sweep_id, **internal_error(error))

@@ -165,6 +165,7 @@ describe('PipelineView', () => {
       started_at: '2026-11-24T06:00:00Z',
       ended_at: '2026-11-24T06:02:00Z',
       message: 'train: too deep',
+      reason: 'step',
       drift: 'pandas 3.1.0 → 3.2.0',
       mlflow_experiment_id: '7',
       mlflow_run_id: 'm',

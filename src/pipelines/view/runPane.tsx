@@ -64,9 +64,10 @@ export function RunPane(props: IRunProps): JSX.Element {
       <Notes
         run={run}
         said={
-          !!step &&
-          !!runs.get(step.name)?.error &&
-          run.message.startsWith(`${step.name}: `)
+          run.reason === 'step' &&
+          !!selected &&
+          !!runs.get(selected)?.error &&
+          selected === firstOf(details, 'failed')
         }
         trans={trans}
       />
@@ -116,16 +117,21 @@ export function RunPane(props: IRunProps): JSX.Element {
 }
 
 /** The step that tells most of how a run stands, while nobody chose one. */
-function telling({ steps, graph }: PipelineRunDetails): string | null {
-  const first = (state: StepRun['state']) =>
-    steps.find(step => step.state === state)?.step;
+function telling(details: PipelineRunDetails): string | null {
   return (
-    first('failed') ??
-    first('running') ??
-    first('stopped') ??
-    graph.at(-1)?.name ??
+    firstOf(details, 'failed') ??
+    firstOf(details, 'running') ??
+    firstOf(details, 'stopped') ??
+    details.graph.at(-1)?.name ??
     null
   );
+}
+
+function firstOf(
+  { steps }: PipelineRunDetails,
+  state: StepRun['state']
+): string | undefined {
+  return steps.find(step => step.state === state)?.step;
 }
 
 function Shape(props: {
