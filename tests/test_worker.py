@@ -21,6 +21,7 @@ from jupyter_mlops.core.runs import RunResult
 from jupyter_mlops.core.states import RunState
 from jupyter_mlops.worker import live_attempts, run_attempt, stop_attempt
 from jupyter_mlops.worker.fork.pool import fork_servers
+from jupyter_mlops.worker.processes import groups
 
 GRANDCHILD = (
     "import os, subprocess\n"
@@ -33,6 +34,23 @@ GRANDCHILD = (
 def pids(tmp_path: Path) -> list[int]:
     path = tmp_path / "project" / "pids"
     return [int(pid) for pid in path.read_text().split()] if path.exists() else []
+
+
+def test_descendants_are_found_and_ended_without_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "_LINUX", False)
+    code = (
+        "import subprocess; print(subprocess.Popen(['sleep', '1000'], start_new_session=True).pid, flush=True); input()"
+    )
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, start_new_session=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        group = groups.ProcessGroup(parent.pid)
+        group.sample()
+        assert {process.pid for process in group.members()} == {parent.pid, child}
+        assert group.peak_memory > 1e6
+        assert group.kill(30)
+    assert not alive(child)
 
 
 def test_a_run_with_parameters_metrics_progress_and_files(tmp_path: Path) -> None:

@@ -1,15 +1,4 @@
-"""Errors reported to users, each with its HTTP status.
-
-::
-
-    MlopsError
-    ├── InvalidInputError   400  the request is invalid
-    ├── ForbiddenError      403  this server must not access it
-    ├── NotFoundError       404
-    ├── ConflictError       409  the record's state does not allow it
-    ├── TooManyCallsError    429  too many requests in a short time
-    └── UnavailableError    503  an external service (MLflow, a scheduler) does not answer
-"""
+"""Errors reported to users, each with its HTTP status."""
 
 from __future__ import annotations
 
@@ -22,8 +11,8 @@ class MlopsError(Exception):
     """Base of all errors with a message for users.
 
     Args:
-        message: one clear sentence, saying what to do where something can be done.
-        fields: sentences by field name, for what belongs beside one input.
+        message: one sentence, which says what to do if something can be done.
+        fields: messages by the name of the input field they belong to.
     """
 
     status: ClassVar[int] = 500
@@ -44,13 +33,13 @@ class InvalidInputError(MlopsError):
 
 
 class ForbiddenError(MlopsError):
-    """This server must not access it."""
+    """This server must not access the file or record."""
 
     status = 403
 
 
 class NotFoundError(MlopsError):
-    """It does not exist."""
+    """The record or file does not exist."""
 
     status = 404
 
@@ -76,6 +65,6 @@ class TooManyCallsError(MlopsError):
 
 
 class UnavailableError(MlopsError):
-    """An external service does not answer."""
+    """An external service, such as MLflow or a scheduler, does not answer."""
 
     status = 503

@@ -1,4 +1,4 @@
-"""Messages: what a person reads, kept apart from what fills it, so that it can be shown in another language."""
+"""Messages for users, whose template and values are kept apart so that they can be translated."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import Any
 
 
 class Message:
-    """A sentence for a person. The program never decides by it.
+    """A sentence for users. The program never bases decisions on it.
 
     Args:
-        template: English, in gettext's manner, with placeholders like ``{name}`` or ``{count:,}``; braces are doubled.
-        values: what fills the placeholders: numbers, texts, other messages. Anything else is kept as its text.
+        template: English, as for gettext, with placeholders such as ``{name}`` or ``{count:,}``; literal braces are
+            doubled.
+        values: numbers, texts and other messages by placeholder; other values are converted to text.
     """
 
     __slots__ = ("template", "values")
@@ -24,7 +25,7 @@ class Message:
 
     @classmethod
     def verbatim(cls, text: str) -> Message:
-        """A text that has no translation: what a library or an older version wrote."""
+        """A text without translation, written by a library or an older version."""
         return cls(text.replace("{", "{{").replace("}", "}}"))
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Records of a notebook's parameters."""
+"""Records of a notebook and its parameters."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Parameter(Record, frozen=True, kw_only=True):
 
     Attributes:
         name: its name in the notebook's language.
-        type: what its values are; ``any`` where neither annotation nor default tells.
-        default: the literal default as JSON, None where it is not a literal.
-        default_text: the default as the notebook writes it, to show a person.
-        optional: whether None is accepted beside ``type`` (``X | None``).
-        choices: the values a ``Literal`` allows.
-        help: the comment behind the assignment, or the comment lines above it.
+        type: of its values; ``any`` if neither annotation nor default tells.
+        default: the default as a JSON value, None if it is not a literal.
+        default_text: the default as written in the notebook.
+        optional: whether None is accepted besides ``type`` (``X | None``).
+        choices: the values that a ``Literal`` allows.
+        help: the comment at the end of the assignment, or the comment lines above it.
     """
 
     name: str
@@ -33,30 +33,29 @@ class Parameter(Record, frozen=True, kw_only=True):
 
     @property
     def is_literal(self) -> bool:
-        """Whether ``default`` is the default, and not an expression that is evaluated anew in each run."""
+        """Whether the default is a literal, rather than an expression that each run evaluates."""
         return self.default is not None or self.default_text == "None"
 
 
 class NotebookInfo(Record, frozen=True, kw_only=True):
-    """What is known of one notebook before anything runs.
+    """What is known about a notebook without running it.
 
     Attributes:
         path: relative to the server's root.
-        hash: sha256 over its cell sources alone, so that outputs and metadata do not change it.
-        kernel: kernelspec name the notebook asks for.
-        kernel_problem: why that kernel cannot be used, empty where it can.
-        language: of the kernel, lower case.
-        cells: how many code cells it has.
+        hash: sha256 of its cell sources, without outputs and metadata.
+        kernel: name of its kernelspec.
+        kernel_problem: why that kernel cannot be used, empty if it can.
+        language: of the kernel, in lower case.
+        cells: number of code cells.
         parameters: declared in the cell tagged ``parameters``.
-        parameters_cell: index of that cell, None where no cell is tagged.
-        parameters_cells: indices of the cells that could be tagged, the likeliest first.
-        problem: one sentence on why no parameters are known, empty where they are.
-        open_names: whether names that are not declared are accepted (languages that cannot be read).
-        metrics: metric names seen in earlier sweeps of this notebook, newest first, then variables of the
-            notebook that look like metrics.
-        run_seconds: how long a run of it took in its last sweep, None where it was never swept.
-        draft: the form as it was last left or started.
-        saved: the form that the notebook's own metadata carries.
+        parameters_cell: index of that cell, None if no cell is tagged.
+        parameters_cells: indices of the cells that could be tagged, most likely first.
+        problem: one sentence on why its parameters are unknown, empty if they are known.
+        open_names: whether undeclared names are accepted, because its language cannot be analysed.
+        metrics: names of metrics of its earlier sweeps, newest first, then of variables that look like metrics.
+        run_seconds: average duration of a run in its last sweep, None if there was none.
+        draft: the form as last edited or started.
+        saved: the form stored in the notebook's metadata.
     """
 
     path: str

@@ -1,7 +1,7 @@
-"""The frozen records that the store keeps, the wire carries and OpenAPI describes.
+"""Base of the frozen records, which are stored, sent to clients and described by OpenAPI.
 
-Times are ISO 8601 strings in UTC (``2026-11-24T00:13:48.123456+00:00``): sortable as text, and the
-same in the store, on the wire and on the command line. Durations are seconds, sizes bytes.
+Times are ISO 8601 strings in UTC (``2026-11-24T00:13:48.123456+00:00``), which sort as text and are the same in the
+store, on the wire and on the command line. Durations are seconds, sizes bytes.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Annotated, Any
 
 import msgspec
 
-# names a record of the store in a request; a test gives every route one of another root for each such field
+# the id of a stored record in a request; a test sends each such field with the id of another root's record
 Id = Annotated[str, msgspec.Meta(pattern=r"^[\w-]*$", max_length=100, extra_json_schema={"format": "id"})]
-# what requests may hold; its boundary says it in sentences
-MAX_SECONDS = 315_360_000  # ten years: a moment that far away is still in the calendar
-MAX_INTEGER = 2**31 - 1  # an integer column of PostgreSQL ends here
+# limits of requests; the API reports violations in sentences
+MAX_SECONDS = 315_360_000  # ten years, which can be added to any date
+MAX_INTEGER = 2**31 - 1  # maximum of an integer column in PostgreSQL
 Name = Annotated[str, msgspec.Meta(max_length=250)]
 Text = Annotated[str, msgspec.Meta(max_length=100_000)]
 FilePath = Annotated[str, msgspec.Meta(max_length=4_096)]
@@ -27,14 +27,14 @@ Values = Annotated[dict[Name, Any], msgspec.Meta(max_length=1_000)]
 
 
 def now() -> str:
-    """The present moment as records write it."""
+    """The present time in the format of records."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def seconds_between(earlier: str, later: str) -> float:
-    """Seconds from one moment, as records write it, to another."""
+    """Seconds between two times in the format of records."""
     return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all records: immutable, named fields, unknown names refused when decoded."""
+    """Base of all records: immutable, with named fields; decoding refuses unknown names."""

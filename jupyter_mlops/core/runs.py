@@ -1,4 +1,4 @@
-"""Records of runs: what a worker is given, and what it reports."""
+"""Records of runs, from a worker's task to its result."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ KernelStart = Literal["", "fresh", "warm", "shared"]
 
 
 def not_finite(metrics: Mapping[str, float]) -> dict[str, str]:
-    """Those of some metrics that are no numbers to compare by, as JSON can hold them: NaN, Infinity or -Infinity.
+    """The metrics that are not finite, as JSON can hold them: ``NaN``, ``Infinity`` or ``-Infinity``.
 
-    MLflow keeps infinity as the largest number there is, so that number counts as infinite too.
+    MLflow stores infinity as the largest float, so that number counts as infinite too.
     """
     most = sys.float_info.max
     return {
@@ -30,41 +30,21 @@ def not_finite(metrics: Mapping[str, float]) -> dict[str, str]:
 
 
 def not_comparable(metrics: Mapping[str, float]) -> list[str]:
-    """A sentence on each of these."""
+    """A warning for each metric that is not finite."""
     found = not_finite(metrics)
     return [
         f"The metric '{name}' is {value}: it is kept, and ranks behind every number." for name, value in found.items()
     ]
 
 
-class _Measured(Record, frozen=True, kw_only=True):
-    """What was measured, with numbers that JSON cannot hold apart from the others.
-
-    Attributes:
-        metrics: finite numbers by name.
-        not_finite: of the others, ``NaN``, ``Infinity`` or ``-Infinity``. They are shown and never compared.
-    """
-
-    metrics: dict[str, float] = {}
-    not_finite: dict[str, str] = {}
-
-    def __post_init__(self) -> None:
-        # however a number comes here: from a kernel, from MLflow, from a store that an earlier version wrote
-        if found := not_finite(self.metrics):
-            kept = {name: value for name, value in self.metrics.items() if name not in found}
-            msgspec.structs.force_setattr(self, "metrics", kept)
-            msgspec.structs.force_setattr(self, "not_finite", {**self.not_finite, **found})
-
-
 class RunError(Record, frozen=True, kw_only=True):
     """Why a run failed.
 
     Attributes:
-        name: exception class, or ``Timeout``, ``KernelDied``, ``WorkerLost``, ``Exit``, ``Refused``,
-            ``Internal``.
-        message: one clear sentence.
-        cell: index of the failing cell in the executed notebook, None where no cell is to blame.
-        traceback: text without terminal colours, at most 20 kB.
+        name: exception class, or ``Timeout``, ``KernelDied``, ``WorkerLost``, ``Exit``, ``Refused``, ``Internal``.
+        message: one sentence.
+        cell: index of the failing cell in the executed notebook, None if no cell failed.
+        traceback: without terminal colours, at most 20 kB.
     """
 
     name: str
@@ -74,13 +54,13 @@ class RunError(Record, frozen=True, kw_only=True):
 
 
 class Timing(Record, frozen=True, kw_only=True):
-    """Where an attempt's time went, in seconds.
+    """Duration of each phase of an attempt, in seconds.
 
     Attributes:
-        queue: from being planned, or from being put back, to a worker's beginning.
+        queue: waiting for a worker.
         start: until the kernel was ready.
-        cells: until the last cell was done.
-        finish: until metrics were read, the kernel was gone and the result was written.
+        cells: until the last cell was finished.
+        finish: until the metrics were read, the kernel had ended and the result was written.
     """
 
     queue: float = 0.0
@@ -90,12 +70,12 @@ class Timing(Record, frozen=True, kw_only=True):
 
 
 class SecretRef(Record, frozen=True, kw_only=True):
-    """Where a secret is found when a step starts; exactly one field is given. It never holds the secret.
+    """Where to find a secret when a step starts, never the secret itself; exactly one field is set.
 
     Attributes:
         env: name of an environment variable of the process that executes the step.
         keyring: ``service/user`` in the keyring of the account that executes it.
-        file: path of a file whose text it is, without the newline at its end.
+        file: path of a file that contains it; a final newline is ignored.
     """
 
     env: str = ""
@@ -104,7 +84,7 @@ class SecretRef(Record, frozen=True, kw_only=True):
 
 
 class InputFile(Record, frozen=True, kw_only=True):
-    """A file that a run read; ``sha256`` is empty where it was gone or too large to read twice."""
+    """A file that a run read; ``sha256`` is empty if it was deleted, changed or too large to hash."""
 
     path: str
     sha256: str = ""
@@ -112,17 +92,17 @@ class InputFile(Record, frozen=True, kw_only=True):
 
 
 class RunExtras(Record, frozen=True, kw_only=True):
-    """What the runs of a pipeline's step have beside those of a person's sweep.
+    """Additional properties of the runs of a pipeline step.
 
     Attributes:
-        outputs: names of variables that are handed on.
-        files: files below MLOPS_RUN_DIR that are handed on, by name.
-        inputs: patterns of files, relative to the notebook's folder, that are recorded beside those seen to be opened.
-        env: added to the kernel's environment.
-        secrets: added to the kernel's environment once their values have been found, and hidden in whatever is kept.
-        cpus: threads of one run's libraries, None for what the target gives; memory: bytes it may take.
-        repeat_lost: whether a run whose worker was lost is repeated.
-        project: folder made for the version, see :class:`~.pipelines.Version`; live: the person's own that it shows.
+        outputs: names of the output variables.
+        files: output files below MLOPS_RUN_DIR by name.
+        inputs: patterns of files, relative to the notebook's folder, to record in addition to the files it opens.
+        env: environment variables for the kernel.
+        secrets: environment variables for the kernel; their values are hidden in everything that is stored.
+        cpus: threads per library, None for the target's default; memory: limit in bytes.
+        repeat_lost: whether to repeat a run whose worker was lost.
+        project: folder of the version's files; live: the user's project folder that it replaces.
     """
 
     outputs: list[str] = []
@@ -137,44 +117,29 @@ class RunExtras(Record, frozen=True, kw_only=True):
     live: str = ""
 
 
-class Run(_Measured, frozen=True, kw_only=True):
-    """One execution of one notebook with one set of parameter values.
+class Outcome(Record, frozen=True, kw_only=True):
+    """What an attempt has produced so far, in its run and in a worker's result.
 
     Attributes:
-        id: unique over all sweeps; ends with the run's number in its sweep, from 1, as people see it.
-        index: position in the sweep, from 0.
-        attempt: which execution this is, from 1; it grows when a worker was lost or a person repeats.
-        cell, cells: code cells finished, code cells in all.
-        worker: the Dask worker's name or address.
-        queued_at, started_at, ended_at: ISO times; None while not reached.
-        peak_memory: bytes the kernel's process group held at most.
-        cpu_seconds: CPU time of the kernel's process group.
-        timing: where the attempt's time went, None until it is over.
-        kernel_start: how its kernel was made; empty while that is not known.
-        kernel_reason: why the kernel was not made in a faster way, empty where it was.
-        warnings: sentences on what a person should know (output cut, a file written by two runs).
-        outputs: what a pipeline's step hands on, by name.
-        inputs: files it read, where that was recorded.
-        code: sha256 by path of the files below the notebook's project that it imported.
-        mlflow_run_id: child run, None until tracking has made it.
-        tracked: whether MLflow holds everything of the present attempt.
-        message: one line on what it waits for or why it ended; reason: what of that the program acts on.
-        revision: of its last change.
+        metrics: finite numbers by name.
+        not_finite: ``NaN``, ``Infinity`` or ``-Infinity`` by name of other metrics, which are shown but never compared.
+        cell, cells: number of finished code cells, and of all.
+        peak_memory: maximum bytes of the kernel and its child processes.
+        cpu_seconds: CPU time of the kernel and its child processes.
+        timing: None until the attempt has ended.
+        kernel_start: how the kernel was started; empty if not known yet.
+        kernel_reason: why it was not started in a faster way, empty if it was.
+        warnings: one sentence each, for example about truncated output or a file written by two runs.
+        outputs: of a pipeline step, by name.
+        inputs: files that it read, if recorded.
+        code: sha256 by path of the project's files that it imported.
     """
 
-    id: str
-    sweep_id: str
-    index: int
-    state: RunState = RunState.QUEUED
-    parameters: dict[str, Any] = {}
+    metrics: dict[str, float] = {}
+    not_finite: dict[str, str] = {}
     error: RunError | None = None
-    attempt: int = 1
     cell: int = 0
     cells: int = 0
-    worker: str = ""
-    queued_at: str = ""
-    started_at: str | None = None
-    ended_at: str | None = None
     peak_memory: int | None = None
     cpu_seconds: float | None = None
     timing: Timing | None = None
@@ -184,6 +149,40 @@ class Run(_Measured, frozen=True, kw_only=True):
     outputs: dict[str, Any] = {}
     inputs: list[InputFile] = []
     code: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        # numbers come from kernels, from MLflow, and from records of earlier versions
+        if found := not_finite(self.metrics):
+            kept = {name: value for name, value in self.metrics.items() if name not in found}
+            msgspec.structs.force_setattr(self, "metrics", kept)
+            msgspec.structs.force_setattr(self, "not_finite", {**self.not_finite, **found})
+
+
+class Run(Outcome, frozen=True, kw_only=True):
+    """One execution of one notebook with one set of parameter values.
+
+    Attributes:
+        id: unique over all sweeps; ends with the number shown to users, which counts the sweep's runs from 1.
+        index: position in the sweep, from 0.
+        attempt: number of this execution, from 1; a user's retry or the loss of a worker starts the next.
+        worker: name or address of the Dask worker.
+        queued_at, started_at, ended_at: ISO times; None if not reached yet.
+        mlflow_run_id: its MLflow run, None until that is created.
+        tracked: whether MLflow has everything of the present attempt.
+        message: one line on why it waits or ended; reason: the part of it that the program acts on.
+        revision: of its last change.
+    """
+
+    id: str
+    sweep_id: str
+    index: int
+    state: RunState = RunState.QUEUED
+    parameters: dict[str, Any] = {}
+    attempt: int = 1
+    worker: str = ""
+    queued_at: str = ""
+    started_at: str | None = None
+    ended_at: str | None = None
     mlflow_run_id: str | None = None
     tracked: bool = False
     stop_requested: bool = False
@@ -198,19 +197,18 @@ class Run(_Measured, frozen=True, kw_only=True):
 
 
 class RunsPage(Record, frozen=True, kw_only=True):
-    """Runs of one sweep that changed after a revision."""
+    """The runs of a sweep that changed after a revision."""
 
     runs: list[Run]
     revision: int
 
 
 class Kernelspec(Record, frozen=True, kw_only=True):
-    """How a kernel is started, as the environment that asked for a run resolves it.
+    """How to start a kernel, resolved in the environment that requested the run.
 
     Attributes:
-        argv: with the environment's own interpreter and prefix put in; the first word says which environment it is.
-        env: variables of the kernelspec.
-        metadata: of the kernelspec.
+        argv: command line with that environment's interpreter, which identifies the environment.
+        env: environment variables.
         host: machine on which it was resolved.
     """
 
@@ -224,21 +222,21 @@ class Kernelspec(Record, frozen=True, kw_only=True):
 
 
 class RunSpec(Record, frozen=True, kw_only=True):
-    """Everything a worker needs to execute one attempt. It never holds a secret.
+    """A worker's task: everything it needs to execute one attempt, except for secrets.
 
     Attributes:
-        notebook: path of the frozen notebook file.
-        folder: working directory, the folder the notebook came from.
-        directory: of the run: ``files/`` is MLOPS_RUN_DIR, ``<attempt>/`` holds output.ipynb and result.json.
-        env: added to the kernel's environment.
-        kernelspec: what the kernel is started by; None takes the worker's own kernel of that name.
+        notebook: path of the frozen notebook.
+        folder: working directory, usually the folder of the original notebook.
+        directory: of the run; ``files/`` in it is MLOPS_RUN_DIR, ``<attempt>/`` has output.ipynb and result.json.
+        env: environment variables for the kernel.
+        kernelspec: None uses the worker's own kernelspec of that name.
         metrics: names to read from the kernel after the last cell.
-        threads: for OMP_NUM_THREADS and its like.
-        kernel_start: ``fresh`` makes each kernel a new process, ``auto`` forks warm ones where that is safe.
+        threads: for OMP_NUM_THREADS and similar variables.
+        kernel_start: ``fresh`` starts each kernel as a new process, ``auto`` forks kernels if that is safe.
         prefix: see :class:`Sweep`.
         varied: names of the parameters that differ between the sweep's runs.
-        extras: of a pipeline's step.
-        epoch: of the lease under which it was handed out.
+        extras: of a pipeline step.
+        epoch: of the submitting service's lease.
     """
 
     run_id: str
@@ -264,14 +262,11 @@ class RunSpec(Record, frozen=True, kw_only=True):
     epoch: int = 0
 
 
-class RunResult(_Measured, frozen=True, kw_only=True):
-    """What a worker says of one finished attempt; also spooled as ``result.json``.
+class RunResult(Outcome, frozen=True, kw_only=True):
+    """A worker's report on a finished attempt; also stored as ``result.json``.
 
     Attributes:
-        metrics: named numbers read from the kernel, and those of MLflow runs the notebook made itself.
-        timing, kernel_start, kernel_reason: see :class:`Run`; the time in the queue is not the worker's to know.
         written: files in the notebook's folder that were created or changed while it ran.
-        outputs, inputs, code: see :class:`Run`.
     """
 
     run_id: str
@@ -279,17 +274,5 @@ class RunResult(_Measured, frozen=True, kw_only=True):
     state: RunState
     started_at: str
     ended_at: str
-    error: RunError | None = None
-    cell: int = 0
-    cells: int = 0
-    peak_memory: int | None = None
-    cpu_seconds: float | None = None
-    timing: Timing | None = None
-    kernel_start: KernelStart = ""
-    kernel_reason: str = ""
-    warnings: list[str] = []
     written: list[str] = []
     worker: str = ""
-    outputs: dict[str, Any] = {}
-    inputs: list[InputFile] = []
-    code: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Records of the service, its targets and the server's answers."""
+"""Records of the service, its targets and the server's status."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class TargetInfo(Record, frozen=True, kw_only=True):
     """A named place that lends slots.
 
     Attributes:
-        state: ``off`` cannot be used (``message`` says why), ``idle`` is started on first use.
-        slots: how many runs at once it can take; 0 while not known.
+        state: ``off`` means that it cannot be used (``message`` says why), ``idle`` that its first use starts it.
+        slots: number of runs it can execute at once; 0 if not known yet.
         busy: slots in use.
     """
 
@@ -33,9 +33,9 @@ class ServiceInfo(Record, frozen=True, kw_only=True):
 
     Attributes:
         state: ``off`` means that it starts with the next sweep.
-        doing: one line.
-        python: the interpreter that it runs in.
-        build: version and digest of the source that it runs; empty for releases that named none.
+        doing: its present activity in one line.
+        python: path of its interpreter.
+        build: version and digest of its source; empty for releases without this field.
         mlflow: ``off``, ``starting``, ``ready`` or ``failed``; ``mlflow_message`` says why.
         mlflow_address: of an MLflow elsewhere; empty where the service runs its own.
     """
@@ -54,11 +54,11 @@ class ServiceInfo(Record, frozen=True, kw_only=True):
 
 
 class Status(Record, frozen=True, kw_only=True):
-    """How everything stands.
+    """State of the service, its targets and the store.
 
     Attributes:
-        confirm_runs: starting more runs than this is worth a question first.
-        warnings: sentences on what a person should mend, such as where the store lies.
+        confirm_runs: number of runs above which the user is asked before a sweep starts.
+        warnings: one sentence for each problem that the user should fix, such as a full disk.
     """
 
     version: str
@@ -71,11 +71,11 @@ class Status(Record, frozen=True, kw_only=True):
 
 
 class ServiceKeep(Record, frozen=True, kw_only=True):
-    """Whether the service outlives the login, and who sees to that.
+    """Whether systemd keeps the service running after logout.
 
     Attributes:
         installed: whether a systemd user unit starts it.
-        possible: whether one can be installed here; ``message`` says why not, or what is still to be done by a person.
+        possible: whether one can be installed here; ``message`` says why not, or what the user still has to do.
         unit: path of the unit's file.
     """
 
@@ -92,7 +92,7 @@ class ServiceLog(Record, frozen=True, kw_only=True):
 
 
 class ErrorBody(Record, frozen=True, kw_only=True):
-    """What every refused request answers."""
+    """The body of every error response."""
 
     message: str
     fields: dict[str, str] = {}

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class StoredState(StrEnum):
-    """A state or reason in the store. One that only a newer version knows is shown, and has no transitions."""
+    """A state or reason in the store. Values of newer versions are shown as they are and have no transitions."""
 
     @classmethod
     def _missing_(cls, value: object) -> StoredState | None:
@@ -30,8 +30,8 @@ class RunState(StoredState):
     RUNNING = "running"  # cells are being executed
     SUCCEEDED = "succeeded"
     FAILED = "failed"
-    STOPPED = "stopped"  # by a person
-    PRUNED = "pruned"  # by its study, which saw that it would not be among the best
+    STOPPED = "stopped"  # by a user
+    PRUNED = "pruned"  # stopped by its study as unpromising
 
 
 class SweepState(StoredState):
@@ -54,8 +54,8 @@ class PipelineRunState(StoredState):
     RUNNING = "running"
     SUCCEEDED = "succeeded"  # every step succeeded, was reused, or was skipped by its condition
     FAILED = "failed"  # a step failed, the deadline passed, or it could not start
-    STOPPED = "stopped"  # by a person, or replaced by the next run
-    SKIPPED = "skipped"  # an earlier run was still going on
+    STOPPED = "stopped"  # by a user, or replaced by the next run
+    SKIPPED = "skipped"  # an earlier run had not finished
 
 
 class StepState(StoredState):
@@ -64,7 +64,7 @@ class StepState(StoredState):
     WAITING = "waiting"  # for earlier steps, or for its next try
     RUNNING = "running"
     SUCCEEDED = "succeeded"
-    REUSED = "reused"  # took an earlier result
+    REUSED = "reused"  # has an earlier result
     FAILED = "failed"
     STOPPED = "stopped"
     SKIPPED = "skipped"  # its condition was false, or a step before it did not succeed
@@ -90,22 +90,19 @@ _FIRST_WORDS = {
     "An internal error ended it": Reason.INTERNAL,
     "Not in MLflow yet": Reason.UNTRACKED,
 }
+
+RUN_OVER = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED, RunState.PRUNED})
+RUN_LIVE = frozenset({RunState.STARTING, RunState.RUNNING})
+SWEEP_OVER = frozenset({SweepState.SUCCEEDED, SweepState.FAILED, SweepState.STOPPED})
+SWEEP_LIVE = frozenset(SweepState) - SWEEP_OVER
+PIPELINE_RUN_OVER = frozenset(PipelineRunState) - {PipelineRunState.QUEUED, PipelineRunState.RUNNING}
+STEP_OVER = frozenset(StepState) - {StepState.WAITING, StepState.RUNNING}
+
 RUN_MOVES: dict[RunState, frozenset[RunState]] = {
     RunState.QUEUED: frozenset({RunState.STARTING, RunState.STOPPED}),
     # back to queued: the worker was lost, a new attempt follows
-    RunState.STARTING: frozenset(
-        {
-            RunState.RUNNING,
-            RunState.SUCCEEDED,
-            RunState.FAILED,
-            RunState.STOPPED,
-            RunState.PRUNED,
-            RunState.QUEUED,
-        }
-    ),
-    RunState.RUNNING: frozenset(
-        {RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED, RunState.PRUNED, RunState.QUEUED}
-    ),
+    RunState.STARTING: RUN_OVER | {RunState.RUNNING, RunState.QUEUED},
+    RunState.RUNNING: RUN_OVER | {RunState.QUEUED},
     RunState.SUCCEEDED: frozenset(),
     RunState.PRUNED: frozenset(),
     # a user may retry failed and stopped runs
@@ -116,23 +113,9 @@ RUN_MOVES: dict[RunState, frozenset[RunState]] = {
 SWEEP_MOVES: dict[SweepState, frozenset[SweepState]] = {
     SweepState.QUEUED: frozenset({SweepState.STARTING, SweepState.STOPPED, SweepState.FAILED}),
     SweepState.STARTING: frozenset(
-        {
-            SweepState.RUNNING,
-            SweepState.FAILED,
-            SweepState.STOPPING,
-            SweepState.STOPPED,
-            SweepState.QUEUED,
-        }
+        {SweepState.RUNNING, SweepState.FAILED, SweepState.STOPPING, SweepState.STOPPED, SweepState.QUEUED}
     ),
-    SweepState.RUNNING: frozenset(
-        {
-            SweepState.PAUSED,
-            SweepState.STOPPING,
-            SweepState.SUCCEEDED,
-            SweepState.FAILED,
-            SweepState.STOPPED,
-        }
-    ),
+    SweepState.RUNNING: SWEEP_OVER | {SweepState.PAUSED, SweepState.STOPPING},
     SweepState.PAUSED: frozenset({SweepState.RUNNING, SweepState.STOPPING, SweepState.STOPPED}),
     SweepState.STOPPING: frozenset({SweepState.STOPPED}),
     # a user may extend a finished sweep, or retry its failed or stopped runs
@@ -145,9 +128,7 @@ PIPELINE_RUN_MOVES: dict[PipelineRunState, frozenset[PipelineRunState]] = {
     PipelineRunState.QUEUED: frozenset(
         {PipelineRunState.RUNNING, PipelineRunState.STOPPED, PipelineRunState.SKIPPED, PipelineRunState.FAILED}
     ),
-    PipelineRunState.RUNNING: frozenset(
-        {PipelineRunState.SUCCEEDED, PipelineRunState.FAILED, PipelineRunState.STOPPED}
-    ),
+    PipelineRunState.RUNNING: PIPELINE_RUN_OVER - {PipelineRunState.SKIPPED},
     PipelineRunState.SUCCEEDED: frozenset(),
     # a user may retry it from the failed step
     PipelineRunState.FAILED: frozenset({PipelineRunState.QUEUED}),
@@ -166,10 +147,3 @@ STEP_MOVES: dict[StepState, frozenset[StepState]] = {
     StepState.STOPPED: frozenset({StepState.WAITING}),
     StepState.SKIPPED: frozenset({StepState.WAITING}),
 }
-
-PIPELINE_RUN_OVER = frozenset(PipelineRunState) - {PipelineRunState.QUEUED, PipelineRunState.RUNNING}
-STEP_OVER = frozenset(StepState) - {StepState.WAITING, StepState.RUNNING}
-RUN_OVER = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.STOPPED, RunState.PRUNED})
-RUN_LIVE = frozenset({RunState.STARTING, RunState.RUNNING})
-SWEEP_OVER = frozenset({SweepState.SUCCEEDED, SweepState.FAILED, SweepState.STOPPED})
-SWEEP_LIVE = frozenset(SweepState) - SWEEP_OVER

@@ -1,4 +1,4 @@
-"""Records of sweeps: what a person asks for, and how a sweep stands."""
+"""Records of sweeps and of requests for them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .record import FilePath, Integer, Name, Names, Record, Seconds, Text
 from .runs import Kernelspec, RunExtras, not_finite
 from .states import Reason, SweepState
 
-# fields of a space by parameter name
+# text of each field by parameter name
 Space = Annotated[dict[Name, Text], Meta(max_length=1_000)]
 
 
@@ -19,10 +19,10 @@ class Sampler(Record, frozen=True, kw_only=True):
     """How combinations are chosen from a space.
 
     Attributes:
-        kind: ``grid`` takes every combination once, in order; ``random`` draws ``count`` different ones; others are
-            installed with packages that add samplers.
-        count: how many runs it makes; a grid makes all.
-        seed: makes ``random`` repeatable.
+        kind: ``grid`` tries every combination once, in order; ``random`` draws ``count`` different ones; other packages
+            may add more.
+        count: number of runs; ignored by ``grid``.
+        seed: makes ``random`` reproducible.
     """
 
     kind: str = "grid"
@@ -38,11 +38,11 @@ class Objective(Record, frozen=True, kw_only=True):
 
 
 class Compared(Record, frozen=True, kw_only=True):
-    """What is compared by metrics. Either field may be given, as in records of earlier versions.
+    """Base of records with objectives. Either field may be given, as in records of earlier versions.
 
     Attributes:
-        objective: the first objective, by which runs are ranked.
-        objectives: all of them; a study that learns is told the values of each.
+        objective: the first objective, which ranks the runs.
+        objectives: all of them; the sampler is told each one's value.
     """
 
     objective: Objective | None = None
@@ -56,26 +56,25 @@ class Compared(Record, frozen=True, kw_only=True):
 
 
 class SweepRequest(Compared, frozen=True, kw_only=True):
-    """What a person asks for when starting a sweep; also what is remembered of a notebook's form.
+    """A request to start a sweep; also the draft of a notebook's form.
 
     Attributes:
-        path: the notebook, relative to the server's root (absolute on the command line).
-        space: what to try, by parameter name, in the text grammar of ``core.space``
-            (``3:8``, ``log:0.01:0.3:5``, ``1,2,4``, ``x``). Parameters left out keep their default.
-        sampler: how combinations are chosen.
-        objective, objectives: what to compare by; may be chosen later.
-        metrics: names read from the kernel after the last cell where they are numbers; where neither
-            these nor an objective are given, variables that are named as metrics are.
-        kernel: name of the kernelspec; empty means the notebook's own.
-        target: where runs execute.
-        slots: how many runs at once at most; None lets cores and memory decide.
-        name: shown to people; empty means notebook name and time.
+        path: of the notebook, relative to the server's root (absolute on the command line).
+        space: the values to try by parameter name, in the grammar of ``core.search.space``
+            (``3:8``, ``log:0.01:0.3:5``, ``1,2,4``, ``x``). Other parameters keep their default.
+        objective, objectives: may be chosen later.
+        metrics: names of variables to read from the kernel after the last cell; if neither these nor an objective are
+            given, variables that are named like metrics are read.
+        kernel: name of the kernelspec; empty means the notebook's.
+        target: name of the target that executes the runs.
+        slots: maximum number of parallel runs; None lets cores and memory decide.
+        name: display name; empty means notebook name and time.
         experiment: MLflow experiment; empty means the notebook's folder and name, such as ``flights/train``.
-        cell_timeout: seconds one cell may take, None for no limit.
-        run_timeout: seconds one run may take, None for no limit.
-        max_output: bytes of output one run may keep, None for the setting's default.
-        shared_prefix: whether the cells before the first one that depends on a varied parameter run once
-            a slot instead of once a run; see :class:`PrefixCheck` for which these are.
+        cell_timeout: seconds per cell, None for no limit.
+        run_timeout: seconds per run, None for no limit.
+        max_output: bytes of output kept per run, None for the setting's default.
+        shared_prefix: whether the cells that have the same result in all runs are executed once per slot; see
+            :class:`PrefixCheck`.
     """
 
     path: FilePath
@@ -94,10 +93,10 @@ class SweepRequest(Compared, frozen=True, kw_only=True):
 
 
 class SweepChange(Compared, frozen=True, kw_only=True):
-    """What a person may change of a sweep; a field that is not given stays as it is.
+    """Changes to a sweep; fields that are not given stay unchanged.
 
     Attributes:
-        total: more runs than it has; a sweep that is over goes on.
+        total: a higher number of runs; a finished sweep continues.
     """
 
     name: Name | None = None
@@ -107,12 +106,12 @@ class SweepChange(Compared, frozen=True, kw_only=True):
 
 
 class FieldCheck(Record, frozen=True, kw_only=True):
-    """What became of one field of a space.
+    """The result of checking one field of a space.
 
     Attributes:
-        count: how many values it stands for; 0 where it is wrong.
+        count: number of values; 0 for an error.
         preview: the first values as text, for a tooltip.
-        error: one sentence, empty where all is well.
+        error: one sentence, empty if the field is valid.
     """
 
     count: int = 0
@@ -121,7 +120,7 @@ class FieldCheck(Record, frozen=True, kw_only=True):
 
 
 class SpaceRequest(Record, frozen=True, kw_only=True):
-    """A space to be checked while it is typed."""
+    """A space to check while it is being edited."""
 
     path: FilePath
     space: Space = {}
@@ -129,11 +128,11 @@ class SpaceRequest(Record, frozen=True, kw_only=True):
 
 
 class PrefixCheck(Record, frozen=True, kw_only=True):
-    """Which cells at a notebook's beginning give the same whatever the varied parameters are.
+    """The cells at a notebook's beginning that have the same result whatever the varied parameters are.
 
     Attributes:
-        end: index of the first cell that every run executes itself; 0 where none can be shared.
-        cells: first line of each code cell before it, to show a person.
+        end: index of the first cell that each run executes itself; 0 if none can be shared.
+        cells: first line of each code cell before it.
         reason: one sentence on why sharing ends there.
     """
 
@@ -143,13 +142,13 @@ class PrefixCheck(Record, frozen=True, kw_only=True):
 
 
 class SpaceCheck(Record, frozen=True, kw_only=True):
-    """How many runs a space makes, and what is wrong with it.
+    """The result of checking a space.
 
     Attributes:
-        total: runs the sweep would make.
-        combinations: combinations in the whole space, before sampling.
+        total: number of runs.
+        combinations: number of combinations before sampling.
         fields: by parameter name.
-        error: what is wrong with the whole (too many runs, no combination), empty where nothing is.
+        error: one sentence on the space as a whole, such as too many runs; empty if it is valid.
         prefix: the cells that could be shared.
     """
 
@@ -164,34 +163,34 @@ class Sweep(Compared, frozen=True, kw_only=True):
     """A search space, a sampler, an objective and a frozen notebook.
 
     Attributes:
-        path: the notebook: absolute in the store, relative to the server's root on the wire.
+        path: of the notebook; absolute in the store, relative to the server's root on the wire.
         notebook_hash: see :class:`NotebookInfo`.
         kernelspec: see :class:`RunSpec`.
-        total: runs it makes in all.
-        planned: runs handed to the table so far.
-        counts: runs by state; states without runs are left out.
-        varied: names of the parameters that have more than one value.
+        total: number of runs.
+        planned: number of runs created so far.
+        counts: number of runs by state, without zeros.
+        varied: names of the parameters with more than one value.
         best_run_id: by the first objective among succeeded runs.
-        slots: the person's limit; ``slots_open``: what is in use now by cores, memory and that limit.
-        confirmed: whether the slots are open: the first run alone was well, or a person resumed.
-        run_seconds: how long a run that succeeded takes on average, None until one has.
-        run_memory: bytes that the most demanding run took so far.
+        slots: the user's limit; ``slots_open``: the number in use, by cores, memory and that limit.
+        confirmed: whether runs may run in parallel, because the first one succeeded or a user resumed the sweep.
+        run_seconds: average duration of succeeded runs, None before the first.
+        run_memory: highest peak memory of a run so far, in bytes.
         occupies: bytes on disk, as last measured.
-        prefix: index of the first cell that every run executes itself; those before run once a slot. 0: all run.
-        shared_cells: how many code cells these are.
-        fixed: parameter values of all runs, beside the space.
-        defaults: what the notebook gives the other parameters itself: literals, and the source text of expressions.
-            They are recorded, not passed to runs. Empty in older records.
+        prefix: index of the first cell that each run executes itself; earlier cells are executed once per slot.
+        shared_cells: number of code cells before it.
+        fixed: parameter values of all runs, besides the space.
+        defaults: the notebook's defaults of the other parameters: literals, and the source of expressions. They are
+            recorded, not passed to runs. Empty in older records.
         folder: working directory of its runs; empty means the notebook's.
-        extras: of a pipeline's step.
-        pipeline_run, step: whose step it is; empty where a person started it.
-        service: name of the service that may take it up; empty means any.
-        started_by: name of the service of the account that started it, or whose schedule did; its notebooks' outputs
-            are trusted for that account alone. Empty in older records.
-        mlflow_parent: MLflow run below which its own parent run stands.
-        stop_requested, pause_requested: intents the service has yet to act on.
-        message: one line on how it stands, or why it paused or failed; reason: what of that the program acts on.
-        git_commit: of the notebook's folder, with ``+`` behind it where the work tree was dirty.
+        extras: of a pipeline step.
+        pipeline_run, step: the step that it executes; empty if a user started it.
+        service: name of the service that may run it; empty means any.
+        started_by: name of the service of the account that started or scheduled it; only that account trusts its
+            notebooks' outputs. Empty in older records.
+        mlflow_parent: MLflow run of which its own is a child.
+        stop_requested, pause_requested: requests that the service has not handled yet.
+        message: one line on its progress, or on why it paused or failed; reason: the part that the program acts on.
+        git_commit: of the notebook's folder, followed by ``+`` if there were uncommitted changes.
     """
 
     id: str

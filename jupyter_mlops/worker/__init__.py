@@ -5,6 +5,7 @@ Importing this package imports only the standard library; the first attempt impo
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,20 +14,11 @@ if TYPE_CHECKING:
     from .run import live_attempts, run_attempt, stop_attempt
 
 __all__ = ["ForkServerLostError", "live_attempts", "run_attempt", "stop_attempt", "worker_report"]
+_OTHER_MODULES = {"worker_report": "capabilities", "ForkServerLostError": "fork.client"}
 
 
 def __getattr__(name: str) -> Any:
     # lazy, so that the guardian process stays small
-    if name == "worker_report":
-        from .capabilities import worker_report
-
-        return worker_report
-    if name == "ForkServerLostError":
-        from .fork.client import ForkServerLostError
-
-        return ForkServerLostError
-    if name in __all__:
-        from . import run
-
-        return getattr(run, name)
-    raise AttributeError(name)
+    if name not in __all__:
+        raise AttributeError(name)
+    return getattr(importlib.import_module(f".{_OTHER_MODULES.get(name, 'run')}", __name__), name)

@@ -201,7 +201,7 @@ class Attempt:
         }
         try:
             self._report(event)
-        except Exception as error:  # losing progress is acceptable
+        except (OSError, RuntimeError) as error:  # the connection is closed; losing progress is acceptable
             logger.warning("progress of run %s could not be reported: %s", self.spec.run_id, error)
 
 

@@ -38,6 +38,14 @@ def write_atomically(path: Path, data: bytes) -> None:
     os.replace(temporary, path)
 
 
+def last_line(log: Path) -> str:
+    """Last line of a log, empty if there is none."""
+    try:
+        return log.read_text(errors="replace").strip().rpartition("\n")[2].strip()
+    except OSError:
+        return ""
+
+
 def snapshot(folder: Path, leave_out: Collection[Path] = ()) -> Snapshot:
     """Modification time (ns) and size of the files below a folder, by relative path.
 

@@ -45,13 +45,13 @@ export interface CronRequest {
   zone: string;
 }
 
-/** What every refused request answers. */
+/** The body of every error response. */
 export interface ErrorBody {
   message: string;
   fields: Record<string, string>;
 }
 
-/** What became of one field of a space. */
+/** The result of checking one field of a space. */
 export interface FieldCheck {
   count: number;
   preview: string;
@@ -69,14 +69,14 @@ export interface GraphStep {
   layer: number;
 }
 
-/** A file that a run read; ``sha256`` is empty where it was gone or too large to read twice. */
+/** A file that a run read; ``sha256`` is empty if it was deleted, changed or too large to hash. */
 export interface InputFile {
   path: string;
   sha256: string;
   size: number;
 }
 
-/** How a kernel is started, as the environment that asked for a run resolves it. */
+/** How to start a kernel, resolved in the environment that requested the run. */
 export interface Kernelspec {
   argv: string[];
   env: Record<string, string>;
@@ -94,7 +94,7 @@ export interface LogLine {
   step: string;
 }
 
-/** What is known of one notebook before anything runs. */
+/** What is known about a notebook without running it. */
 export interface NotebookInfo {
   path: string;
   hash: string;
@@ -253,7 +253,7 @@ export interface PipelineText {
   text: string;
 }
 
-/** Which cells at a notebook's beginning give the same whatever the varied parameters are. */
+/** The cells at a notebook's beginning that have the same result whatever the varied parameters are. */
 export interface PrefixCheck {
   end: number;
   cells: string[];
@@ -311,19 +311,9 @@ export interface RetryRequest {
 export interface Run {
   metrics: Record<string, number>;
   not_finite: Record<string, string>;
-  id: string;
-  sweep_id: string;
-  index: number;
-  state: RunState;
-  parameters: Record<string, unknown>;
   error: RunError | null;
-  attempt: number;
   cell: number;
   cells: number;
-  worker: string;
-  queued_at: string;
-  started_at: string | null;
-  ended_at: string | null;
   peak_memory: number | null;
   cpu_seconds: number | null;
   timing: Timing | null;
@@ -333,6 +323,16 @@ export interface Run {
   outputs: Record<string, unknown>;
   inputs: InputFile[];
   code: Record<string, string>;
+  id: string;
+  sweep_id: string;
+  index: number;
+  state: RunState;
+  parameters: Record<string, unknown>;
+  attempt: number;
+  worker: string;
+  queued_at: string;
+  started_at: string | null;
+  ended_at: string | null;
   mlflow_run_id: string | null;
   tracked: boolean;
   stop_requested: boolean;
@@ -349,7 +349,7 @@ export interface RunError {
   traceback: string;
 }
 
-/** What the runs of a pipeline's step have beside those of a person's sweep. */
+/** Additional properties of the runs of a pipeline step. */
 export interface RunExtras {
   outputs: string[];
   files: Record<string, string>;
@@ -389,7 +389,7 @@ export type RunState =
   | 'stopped'
   | 'succeeded';
 
-/** Runs of one sweep that changed after a revision. */
+/** The runs of a sweep that changed after a revision. */
 export interface RunsPage {
   runs: Run[];
   revision: number;
@@ -423,7 +423,7 @@ export interface ScheduleRequest {
   enabled: boolean;
 }
 
-/** Where a secret is found when a step starts; exactly one field is given. It never holds the secret. */
+/** Where to find a secret when a step starts, never the secret itself; exactly one field is set. */
 export interface SecretRef {
   env: string;
   keyring: string;
@@ -445,7 +445,7 @@ export interface ServiceInfo {
   targets: TargetInfo[];
 }
 
-/** Whether the service outlives the login, and who sees to that. */
+/** Whether systemd keeps the service running after logout. */
 export interface ServiceKeep {
   installed: boolean;
   possible: boolean;
@@ -458,7 +458,7 @@ export interface ServiceLog {
   text: string;
 }
 
-/** How many runs a space makes, and what is wrong with it. */
+/** The result of checking a space. */
 export interface SpaceCheck {
   total: number;
   combinations: number;
@@ -467,14 +467,14 @@ export interface SpaceCheck {
   prefix: PrefixCheck;
 }
 
-/** A space to be checked while it is typed. */
+/** A space to check while it is being edited. */
 export interface SpaceRequest {
   path: string;
   space: Record<string, string>;
   sampler: Sampler;
 }
 
-/** How everything stands. */
+/** State of the service, its targets and the store. */
 export interface Status {
   version: string;
   service: ServiceInfo;
@@ -623,7 +623,7 @@ export interface Sweep {
   revision: number;
 }
 
-/** What a person may change of a sweep; a field that is not given stays as it is. */
+/** Changes to a sweep; fields that are not given stay unchanged. */
 export interface SweepChange {
   objective: Objective | null;
   objectives: Objective[];
@@ -633,7 +633,7 @@ export interface SweepChange {
   total: number | null;
 }
 
-/** What a person asks for when starting a sweep; also what is remembered of a notebook's form. */
+/** A request to start a sweep; also the draft of a notebook's form. */
 export interface SweepRequest {
   objective: Objective | null;
   objectives: Objective[];
@@ -678,7 +678,7 @@ export interface TextAnswer {
   text: string;
 }
 
-/** Where an attempt's time went, in seconds. */
+/** Duration of each phase of an attempt, in seconds. */
 export interface Timing {
   queue: number;
   start: number;

@@ -15,7 +15,7 @@ from ...compute import Target, WorkerLostError, spooled_result
 from ...core.errors import ConflictError, UnavailableError
 from ...core.pipelines.records import LogLine
 from ...core.record import now, seconds_between
-from ...core.runs import Run, RunError, RunResult, RunSpec
+from ...core.runs import Outcome, Run, RunError, RunResult, RunSpec
 from ...core.states import RUN_LIVE, RunState
 from ...core.sweeps import Sweep
 from ..context import Context
@@ -24,23 +24,7 @@ from .requests import fresh_attempt
 log = logging.getLogger(__name__)
 
 CELL_SECONDS = 0.3
-# fields copied from a result to its run
-_COPIED = (
-    "metrics",
-    "not_finite",
-    "error",
-    "cell",
-    "cells",
-    "peak_memory",
-    "cpu_seconds",
-    "timing",
-    "kernel_start",
-    "kernel_reason",
-    "warnings",
-    "outputs",
-    "inputs",
-    "code",
-)
+_COPIED = Outcome.__struct_fields__  # from a result to its run
 
 
 class Attempts:

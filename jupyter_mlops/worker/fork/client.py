@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from ..attempt_files import last_line
 from ..processes.groups import ProcessGroup, resident_memory
 from ..processes.guardian import guard
 from . import server as forkserver
@@ -243,7 +244,8 @@ async def start_server(identity: Identity, patience: float) -> ForkServer:
             raise NoForkError(f"the fork server was not ready within {patience:g} s") from None
         except NoForkError as error:
             if server.without is None:
-                raise NoForkError(str(error) + ("" if server.refused else _last_line(log))) from error
+                line = "" if server.refused else last_line(log)[:300]
+                raise NoForkError(f"{error} ({line})" if line else str(error)) from error
             left_out.add(server.without)
         except BaseException:
             server.kill()
@@ -297,11 +299,3 @@ def _clean_up_after(process: subprocess.Popen[bytes], group: ProcessGroup, folde
     process.wait()
     guard.remove(group)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _last_line(log: Path) -> str:
-    with contextlib.suppress(OSError):
-        lines = log.read_text(errors="replace").strip().splitlines()
-        if lines:
-            return f" ({lines[-1].strip()[:300]})"
-    return ""

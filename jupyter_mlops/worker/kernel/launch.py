@@ -27,7 +27,7 @@ from jupyter_client.manager import AsyncKernelManager
 from ...core.errors import InvalidInputError, UnavailableError
 from ...core.messages import Message
 from ...core.runs import Kernelspec, KernelStart
-from ..attempt_files import write_atomically
+from ..attempt_files import last_line, write_atomically
 from ..fork.client import Forked, ForkServer, NoForkError
 from ..processes.groups import ProcessGroup
 from ..processes.guardian import guard
@@ -245,12 +245,11 @@ async def _start(launch: Launch, started: Callable[[ProcessGroup], None]) -> Ker
             # requests are handled in order, so the reply need not be awaited
             kernel.client.execute("", silent=True, store_history=False, user_expressions={"all": _LOSE_NOTHING})
     except RuntimeError as error:
+        why = last_line(log_path) or str(error)
         if warm is not None and forked is not None:
-            why = _last_line(log_path) or str(error)
             warm.release(why)
             await kernel.close()
             raise NoForkError(f"a forked kernel did not start: {why}") from error
-        why = _last_line(log_path) or str(error)
         await kernel.close()
         raise UnavailableError(
             Message("The kernel '{name}' did not start: {why}", name=launch.name, why=why)
@@ -337,14 +336,6 @@ def _keep_log(raw: Path, kept: Path, hide: Callable[[str], str]) -> None:
     text = raw.read_text(errors="replace")
     if text:
         write_atomically(kept, hide(text).encode("utf-8", "replace"))
-
-
-def _last_line(log: Path) -> str:
-    try:
-        lines = log.read_text(errors="replace").strip().splitlines()
-    except OSError:
-        return ""
-    return lines[-1].strip() if lines else ""
 
 
 def log_is_empty(log: Path) -> bool:

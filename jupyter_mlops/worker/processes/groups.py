@@ -1,11 +1,10 @@
-"""Finds, measures and kills a kernel's processes. Standard library only."""
+"""Finds, measures and kills a kernel's processes. Uses only the standard library on Linux."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -74,41 +73,31 @@ def _children(pid: int) -> list[int] | None:
     return found
 
 
-def _seconds(text: str) -> float:
-    days, _, clock = text.rpartition("-")
-    total = 0.0
-    for part in clock.split(":"):
-        total = total * 60 + float(part)
-    return total + 86400 * int(days or 0)
+def _table_of_psutil() -> dict[int, Process]:
+    """The process table on other systems than Linux."""
+    import psutil
 
-
-def _read_ps() -> dict[int, Process]:
-    text = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,pgid=,stat=,rss=,time="],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
     table = {}
-    for line in text.splitlines():
-        pid, parent, group, state, rss, cpu = line.split()[:6]
-        table[int(pid)] = Process(
-            pid=int(pid),
-            parent=int(parent),
-            group=int(group),
-            session=int(group),
-            zombie=state.startswith("Z"),
-            started="",
-            memory=int(rss) * 1024,
-            cpu=_seconds(cpu),
-        )
+    for process in psutil.process_iter(["ppid", "status", "create_time", "memory_info", "cpu_times"]):
+        found, pid = process.info, process.pid
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            table[pid] = Process(
+                pid=pid,
+                parent=found["ppid"] or 0,
+                group=os.getpgid(pid),
+                session=os.getsid(pid),
+                zombie=found["status"] == psutil.STATUS_ZOMBIE,
+                started=str(found["create_time"]),
+                memory=found["memory_info"].rss if found["memory_info"] else 0,
+                cpu=sum(found["cpu_times"][:4]) if found["cpu_times"] else 0.0,
+            )
     return table
 
 
 def process_table() -> dict[int, Process]:
     """All processes that can be seen, by pid."""
     if not _LINUX:
-        return _read_ps()
+        return _table_of_psutil()
     found = (_read_stat(int(name)) for name in os.listdir("/proc") if name.isdigit())
     return {process.pid: process for process in found if process is not None}
 
@@ -122,27 +111,13 @@ def resident_memory(pid: int) -> int:
         return 0
 
 
-def _shared_memory(pid: int) -> int | None:
-    """Proportional set size in bytes, None if the system does not tell."""
+def _memory(pid: int, file: str, label: bytes) -> int | None:
+    """Bytes in the line of a file in /proc that starts with a label; None if the system does not tell."""
     try:
-        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
-            for line in file:
-                if line.startswith(b"Pss:"):
-                    return int(line.split()[1]) * 1024
+        with open(f"/proc/{pid}/{file}", "rb") as lines:
+            return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(label)), None)
     except OSError:
         return None
-    return None
-
-
-def _highest_memory(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/status", "rb") as file:
-            for line in file:
-                if line.startswith(b"VmHWM:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        return 0
-    return 0
 
 
 class ProcessGroup:
@@ -219,9 +194,9 @@ class ProcessGroup:
             memory = sum(process.memory for process in living)
             if len(living) > 1 and _LINUX:
                 # forked processes share pages, which a plain sum would count repeatedly
-                shares = [(_shared_memory(process.pid), process.memory) for process in living]
+                shares = [(_memory(process.pid, "smaps_rollup", b"Pss:"), process.memory) for process in living]
                 memory = sum(plain if share is None else share for share, plain in shares)
-            self.peak_memory = max(self.peak_memory, memory, _highest_memory(self.pid) if _LINUX else 0)
+            self.peak_memory = max(self.peak_memory, memory, _memory(self.pid, "status", b"VmHWM:") or 0)
 
     def kill(self, patience: float = 1.0) -> bool:
         """Kill all members; False if some are left after ``patience`` seconds."""
