@@ -17,6 +17,8 @@ from jupyter_mlops.core.messages import Message
 from jupyter_mlops.core.pipelines.definition import Alerts, Step
 from jupyter_mlops.core.pipelines.records import PipelineRun
 from jupyter_mlops.core.pipelines.requests import PromoteRequest, RunRequest, ScheduleRequest, TriggerChange
+from jupyter_mlops.core.runs import Run
+from jupyter_mlops.core.states import RunState
 from jupyter_mlops.core.sweeps import SweepRequest
 from jupyter_mlops.services.pipelines.pipeline_file import check
 from jupyter_mlops.services.pipelines.requests import Pipelines
@@ -177,6 +179,50 @@ def test_a_notebooks_own_default_is_never_refused(doors: Doors) -> None:
         "y": None,
         "z": 1,
     }
+
+
+def test_every_door_refuses_a_sweep_with_more_runs_than_allowed(doors: Doors) -> None:
+    """``validate`` and promotion let it pass, and the step failed as it began."""
+    doors.pipelines.settings.max_runs = 100
+    text = """\
+parameters: {last: 60}
+steps:
+  job:
+    notebook: job.ipynb
+    sweep:
+      space: {x: "1:${last}", mode: "fast, exact"}
+      objective: {metric: m}
+"""
+    says = "This makes 120 runs, more than the 100 allowed; narrow it, or draw a random sample."
+    found = check(doors.file, text, 100).problems
+    assert [(problem.line, problem.column, problem.message) for problem in found] == [(6, 7, says)]
+    with pytest.raises(InvalidInputError, match=f"line 6, column 7: {says}"):
+        doors._promoted(text)
+    fitting = doors._promoted(text.replace("60", "50"))
+    with pytest.raises(InvalidInputError, match="This makes 200 runs"):
+        doors.pipelines.start(fitting, RunRequest(parameters={"last": 100}))
+
+
+def test_a_promoted_run_keeps_the_kernel_it_had(doors: Doors, tmp_path: Path) -> None:
+    """It ran with the kernel that the notebook names, although ``--kernel`` had chosen another for the run."""
+    specs = {**doors.specs, "other": doors.specs["python3"]}
+    request = SweepRequest(path=str(doors.file), kernel="other")
+    store = doors.pipelines.store
+    sweep = doors.sweeps.create(doors.file, request, specs)
+    store.runs.add(sweep.id, [Run(id="r", sweep_id=sweep.id, index=0)])
+    store.runs.change("r", state=RunState.STARTING)
+    store.runs.change("r", state=RunState.RUNNING)
+    store.runs.change("r", state=RunState.SUCCEEDED)
+    file = doors.file.with_name("job.pipeline.yaml")
+    for asked in (PromoteRequest(run_id="r"), PromoteRequest(path=str(file), kernel="other")):
+        made = doors.pipelines.promote(asked, specs)
+        step = next(iter(made.version.definition.steps.values()))
+        run = PipelineRun(id="r", pipeline_id="p", version=1, parameters={"scheduled_time": "2026-01-01"})
+        place = Place(made.pipeline, made.version, run, "here", tmp_path, tmp_path, doors.pipelines.settings)
+        begun = make_sweep("job", step, place, values={}, outputs={}, data=doors.file.read_bytes())
+        assert begun.kernel == "other" and begun.kernelspec == made.version.kernelspecs["other"]
+    with pytest.raises(InvalidInputError, match="The kernel “none” is not installed here"):
+        doors.pipelines.promote(PromoteRequest(path=str(file), kernel="none"), specs)
 
 
 def test_a_sweep_in_a_text_that_makes_no_sense_is_refused(doors: Doors) -> None:

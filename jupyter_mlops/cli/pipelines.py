@@ -11,7 +11,7 @@ from ..core.messages import Message
 from ..core.pipelines.records import Pipeline
 from ..core.pipelines.requests import PipelineChange
 from . import pipeline_runs, promotion
-from .output import SHORT, console, note, print_json, tell, tell_all
+from .output import SHORT, note, print_json, print_table, tell, tell_all
 from .parser import WHICH_PIPELINE, WHICH_RUN, Noun, whole
 from .pipeline_tables import diff_lines, graph_table, pipeline_details, pipelines_table, triggers_table
 
@@ -61,7 +61,7 @@ def _validate(session: Session, arguments: argparse.Namespace) -> int:
     from ..services.user_files import read_file
 
     file = Path(arguments.file).absolute()
-    found = check(file, read_file(file, "pipeline file").decode(errors="replace"))
+    found = check(file, read_file(file, "pipeline file").decode(errors="replace"), session.settings.max_runs)
     if arguments.json:
         print_json({"check": found})
         return WRONG if found.problems else 0
@@ -72,7 +72,7 @@ def _validate(session: Session, arguments: argparse.Namespace) -> int:
     definition = found.definition
     count = len(definition.steps)
     print(f"“{definition.name or file.name.partition('.')[0]}” has {count} step{'s' * (count != 1)}:")
-    console().print(graph_table(found.graph))
+    print_table(graph_table(found.graph))
     return 0
 
 

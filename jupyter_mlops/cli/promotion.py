@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,6 +55,12 @@ def add_actions(noun: Noun) -> None:
     parser = noun.add("promote", _promote, text, "WHAT", more=_PROMOTE, epilog=_EXAMPLES)
     add = parser.add_argument
     add("--name", default="", help="Name the pipeline (default: as the file).")
+    add(
+        "--kernel",
+        default="",
+        metavar="NAME",
+        help="Run all notebooks with this kernel (default: what the run had, else their own).",
+    )
     add("--note", default="", help="Say what this version is about.")
     add("--pipeline", metavar="PIPELINE", default="", help="Make it a version of this one.")
     add("--retries", type=count, default=0, metavar="N", help="Repeat a notebook's step so often.")
@@ -121,6 +128,7 @@ def _options(arguments: argparse.Namespace) -> PromoteRequest:
     return PromoteRequest(
         name=arguments.name,
         note=arguments.note,
+        kernel=arguments.kernel,
         retries=arguments.retries,
         timeout=arguments.timeout,
         outputs=[name.strip() for words in arguments.output for name in words.split(",") if name.strip()],
@@ -247,8 +255,8 @@ def _of_pipeline(session: Session, arguments: argparse.Namespace, out: Path | No
         )
     version = session.pipelines.version(pipeline.id, pipeline.version)
     place = f"{out.stem}_files"
-    for path, digest in version.files.items():
-        _write(out.parent / place / path, session.store.blobs.get(digest))
+    for path in version.files:
+        _write(out.parent / place / path, _frozen(session, version, path))
     note(f"The files of version {version.number} are in {place}, beside it; put there what else its steps read.")
     return ExportSource(
         definition=version.definition,
@@ -266,9 +274,21 @@ def _notebooks(session: Session, version: Version) -> dict[str, bytes]:
     from ..services.pipelines.steps import notebook_path
 
     return {
-        step.notebook: session.store.blobs.get(version.files[notebook_path(version.folder, step.notebook)])
+        step.notebook: _frozen(session, version, notebook_path(version.folder, step.notebook))
         for step in version.definition.steps.values()
     }
+
+
+def _frozen(session: Session, version: Version, path: str) -> bytes:
+    """A frozen file; a notebook names the kernel that the version runs it with."""
+    from ..core.notebook.reading import inspect, read_notebook
+
+    data = session.store.blobs.get(version.files[path])
+    kernel = version.kernels.get(path)
+    if kernel is None or inspect(notebook := read_notebook(data), path).kernel == kernel:
+        return data
+    notebook["metadata"]["kernelspec"] = {"name": kernel, "display_name": kernel}
+    return json.dumps(notebook, ensure_ascii=False, indent=1).encode()
 
 
 def _write(file: Path, data: bytes) -> None:

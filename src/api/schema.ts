@@ -283,6 +283,7 @@ export interface PromoteRequest {
   commit: string;
   pipeline_id: string;
   name: string;
+  kernel: string;
   note: string;
   schedule: ScheduleRequest | null;
   retries: number;

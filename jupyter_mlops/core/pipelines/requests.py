@@ -68,6 +68,7 @@ class PromoteRequest(Record, frozen=True, kw_only=True):
         commit: that ``files`` are of.
         pipeline_id: make it a version of this one; empty: of the one made from the same file, else a new one.
         name: of a new pipeline; empty means the file's.
+        kernel: kernelspec that runs all its notebooks; empty: what the run had, else each notebook's own.
         alerts, environment, retries, timeout, …: of a notebook's pipeline; a pipeline file says them itself.
         schedule: to begin with.
     """
@@ -79,6 +80,7 @@ class PromoteRequest(Record, frozen=True, kw_only=True):
     commit: Name = ""
     pipeline_id: Id = ""
     name: Name = ""
+    kernel: Name = ""
     note: Text = ""
     schedule: ScheduleRequest | None = None
     retries: Integer = 0

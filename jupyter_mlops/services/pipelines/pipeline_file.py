@@ -23,17 +23,18 @@ from ..user_files import read_file
 from .delivery import wrong_addresses
 
 
-def check(file: Path, text: str) -> PipelineCheck:
+def check(file: Path, text: str, max_runs: int = MAX_COUNT) -> PipelineCheck:
     """Parse a pipeline's text and report its problems.
 
     Args:
         file: its path, existing or not; notebooks are relative to its folder.
+        max_runs: that a step's sweep may make.
     """
 
     def look(definition: PipelineDefinition) -> Iterator[tuple[Place, str]]:
         inspected = cache(_inspected)
         for name, step in definition.steps.items():
-            for place, problem in _look_at(file.parent, step, inspected, definition.parameters):
+            for place, problem in _look_at(file.parent, step, inspected, definition.parameters, max_runs):
                 yield ("steps", name, *place), problem
         yield from wrong_addresses(definition.alerts)
 
@@ -56,6 +57,7 @@ def _look_at(
     step: Step,
     inspected: Callable[[Path], NotebookInfo | MlopsError],
     parameters: Mapping[str, Any],
+    max_runs: int,
 ) -> Iterator[tuple[Place, str]]:
     path = folder / step.notebook
     if not step.notebook or "\0" in step.notebook or Path(step.notebook).is_absolute():
@@ -67,16 +69,19 @@ def _look_at(
     if isinstance(info, MlopsError):
         yield ("notebook",), str(info)
         return
-    yield from wrong_values(info, step, parameters)
+    yield from wrong_values(info, step, parameters, max_runs)
 
 
-def wrong_values(info: NotebookInfo, step: Step, parameters: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+def wrong_values(
+    info: NotebookInfo, step: Step, parameters: Mapping[str, Any], max_runs: int = MAX_COUNT
+) -> Iterator[tuple[Place, str]]:
     """What a notebook does not take of the values that its step gives to it, each with its place in the step.
 
     A value that refers to an earlier step's output is passed over: it is known only when the step runs.
 
     Args:
         parameters: of the pipeline.
+        max_runs: that its sweep may make.
     """
     known = {SCHEDULED_TIME: now(), **parameters}
     values = _resolved(step.parameters, known, resolve)
@@ -91,14 +96,14 @@ def wrong_values(info: NotebookInfo, step: Step, parameters: Mapping[str, Any]) 
     for name, problem in check_values(info, step.notebook, {}, sorted(later))[1].items():
         yield ("sweep", "space", name), str(problem)
     try:
-        built = build_space(space, info.parameters, sampler, open_names=info.open_names, max_runs=MAX_COUNT)
+        built = build_space(space, info.parameters, sampler, open_names=info.open_names, max_runs=max_runs)
         planned_total(make_study(built, sampler), sampler)
     except InvalidInputError as error:
         for name in error.fields.keys() & space.keys():
             yield ("sweep", "space", name), str(error.fields[name])
         # a count that is missing is said of the definition
         if not error.fields.keys() & space.keys() and (sampler.kind != "random" or (sampler.count or 0) > 0):
-            yield ("sweep", "sampler"), str(error)
+            yield ("sweep", "space" if sampler.kind == "grid" else "sampler"), str(error)
 
 
 def _resolved(values: Mapping[str, Any], known: Mapping[str, Any], how: Callable[..., Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ...core.pipelines.records import Version
 from ...core.pipelines.references import SCHEDULED_TIME, STEP_NAME
 from ...core.pipelines.requests import PromoteRequest
 from ...core.record import now
+from ...core.search.space import MAX_COUNT
 from ...core.states import RunState
 from ...core.values import public_defaults
 from ...environments import packages
@@ -41,6 +42,7 @@ class Source:
         said: as the version keeps it.
         project: folder whose code is frozen; None is the file's own project.
         commit: git commit, if the project is no work tree.
+        kernel: kernelspec that a run used; empty means each notebook's own.
         home: permanent path of a file that is read from a temporary folder.
     """
 
@@ -51,6 +53,7 @@ class Source:
     seen: dict[str, str] = field(default_factory=dict)
     project: Path | None = None
     commit: str = ""
+    kernel: str = ""
     home: Path | None = None
 
     @property
@@ -69,22 +72,26 @@ def source_of(requests: RequestsBase, request: PromoteRequest) -> Source:
     given = [name for name in ("run_id", "sweep_id", "path") if getattr(request, name)]
     if len(given) != 1:
         raise InvalidInputError(Message("Name what to promote: a run, a sweep or a file, and only one of them."))
-    return source_of_file(request, requests.root) if request.path else _from_run(requests, request)
+    return (
+        source_of_file(request, requests.root, requests.settings.max_runs)
+        if request.path
+        else _from_run(requests, request)
+    )
 
 
-def source_of_file(request: PromoteRequest, root: Path) -> Source:
+def source_of_file(request: PromoteRequest, root: Path, max_runs: int = MAX_COUNT) -> Source:
     """The file at a request's path, relative to ``root``.
 
     Raises:
         InvalidInputError: it cannot be promoted.
     """
     file = (root / request.path.lstrip("/")).resolve()
-    return _from_text(file) if file.name.endswith(SUFFIXES) else _from_notebook(file, request)
+    return _from_text(file, max_runs) if file.name.endswith(SUFFIXES) else _from_notebook(file, request)
 
 
-def _from_text(file: Path) -> Source:
+def _from_text(file: Path, max_runs: int) -> Source:
     text = read_file(file, "pipeline file").decode(errors="replace")
-    found = check(file, text)
+    found = check(file, text, max_runs)
     if found.problems or found.definition is None:
         first = found.problems[0]
         place = f"{file.name}, line {first.line}, column {first.column}: " if first.line else f"{file.name}: "
@@ -122,7 +129,7 @@ def _from_run(requests: RequestsBase, request: PromoteRequest) -> Source:
     data = requests.store.sweeps.notebook(sweep.id)
     definition = _job(file, data, run.parameters, request, sweep.target)
     said = f"sweep {sweep.id}" if request.sweep_id else f"run {run.id}"
-    return Source(file, definition, said, {file.name: data}, run.code)
+    return Source(file, definition, said, {file.name: data}, run.code, kernel=sweep.kernel)
 
 
 def _job(
@@ -169,7 +176,7 @@ def step_name(stem: str) -> str:
 
 
 def freeze(
-    store: Store, source: Source, root: Path | None, kernelspecs: KernelSpecs, note: str
+    store: Store, source: Source, root: Path | None, kernelspecs: KernelSpecs, request: PromoteRequest
 ) -> tuple[Path, Version]:
     """Freeze the code and environment of a source.
 
@@ -196,7 +203,7 @@ def freeze(
                     Message("The notebook of step “{name}” lies outside the folder that this server serves.", name=name)
                 )
             data = read_file(file, f"notebook of step “{name}”")
-        kernels[path] = _check_step(name, source.definition, data, kernelspecs)
+        kernels[path] = _check_step(name, source.definition, data, kernelspecs, request.kernel or source.kernel)
     resolved = {kernel: resolve_kernel(kernel, kernelspecs) for kernel in set(kernels.values())}
     frozen = collect(
         project,
@@ -225,22 +232,23 @@ def freeze(
         git_commit=source.commit or frozen.git_commit,
         git_diff=frozen.git_diff,
         source=source.said,
-        note=note.strip(),
+        note=request.note.strip(),
         warnings=frozen.warnings,
         created_at=now(),
     )
     return project, version
 
 
-def _check_step(name: str, definition: PipelineDefinition, data: bytes, kernelspecs: KernelSpecs) -> str:
+def _check_step(name: str, definition: PipelineDefinition, data: bytes, kernelspecs: KernelSpecs, kernel: str) -> str:
     """Check that a step's notebook can run with its parameters, and return its kernel."""
     step = definition.steps[name]
     notebook = notebooks.read_notebook(data)
     info = notebooks.inspect(notebook, step.notebook)
-    problem = kernel_problem(info.kernel, kernelspecs)
+    kernel = kernel or info.kernel
+    problem = kernel_problem(kernel, kernelspecs)
     if problem:
         raise InvalidInputError(Message("Step “{name}”: {problem}", name=name, problem=problem))
     notebooks.declared(notebook)
     if problems := [problem for _, problem in wrong_values(info, step, definition.parameters)]:
         raise InvalidInputError(Message("Step “{name}”: {problems}", name=name, problems=" ".join(problems)))
-    return info.kernel
+    return kernel

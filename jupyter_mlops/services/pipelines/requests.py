@@ -37,10 +37,10 @@ class Pipelines(TriggerRequests, RunRequests):
         """
         if request.files or request.commit:
             with uploaded(self, request) as (source, project):
-                _, version = freeze(self.store, source, source.project, kernelspecs, request.note)
+                _, version = freeze(self.store, source, source.project, kernelspecs, request)
         else:
             source = source_of(self, request)
-            project, version = freeze(self.store, source, self.root, kernelspecs, request.note)
+            project, version = freeze(self.store, source, self.root, kernelspecs, request)
         return self._store(request, source, project, version)
 
     def _store(self, request: PromoteRequest, source: Source, project: Path, version: Version) -> PromoteAnswer:

@@ -12,12 +12,12 @@ from ...core.pipelines.order import referring_texts
 from ...core.pipelines.records import Version
 from ...core.pipelines.references import find_references
 from ...core.values import all_wrong, check_overrides, show
-from ...store import Store
+from ..base import RequestsBase
 from .pipeline_file import wrong_values
 from .steps import notebook_path
 
 
-def check_parameters(store: Store, version: Version, parameters: dict[str, Any]) -> None:
+def check_parameters(requests: RequestsBase, version: Version, parameters: dict[str, Any]) -> None:
     """Refuse parameters that a version does not have, or that the notebooks of its steps do not take.
 
     Raises:
@@ -25,6 +25,7 @@ def check_parameters(store: Store, version: Version, parameters: dict[str, Any])
     """
     definition = version.definition
     checked, wrong = check_overrides(parameters, definition.parameters)
+    values = {**definition.parameters, **checked}
     problems = [str(problem) for problem in wrong.values()]
     for name, step in definition.steps.items():
         places = {
@@ -34,8 +35,8 @@ def check_parameters(store: Store, version: Version, parameters: dict[str, Any])
         }
         if not places:
             continue
-        notebook = read_notebook(store.blobs.get(version.files[notebook_path(version.folder, step.notebook)]))
-        found = wrong_values(inspect(notebook, step.notebook), step, {**definition.parameters, **checked})
+        notebook = read_notebook(requests.store.blobs.get(version.files[notebook_path(version.folder, step.notebook)]))
+        found = wrong_values(inspect(notebook, step.notebook), step, values, requests.settings.max_runs)
         # what else is wrong was so before, and these parameters are not to blame
         problems += [f"Step “{name}”: {said}" for at, said in found if any(place[: len(at)] == at for place in places)]
     if problems:

@@ -59,7 +59,7 @@ class RunRequests(RequestsBase):
         if pipeline.deleted_at:
             raise ConflictError(Message("This pipeline is deleted; restore it before running it."))
         number = request.version or pipeline.version
-        check_parameters(self.store, self.store.pipelines.version(pipeline_id, number), request.parameters)
+        check_parameters(self, self.store.pipelines.version(pipeline_id, number), request.parameters)
         at = now()
         return self.store.pipeline_runs.create(
             PipelineRun(

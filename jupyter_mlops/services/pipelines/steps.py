@@ -127,13 +127,14 @@ def make_sweep(name: str, step: Step, place: Place, *, values: dict[str, Any], o
     sampler = step.sweep.sampler if step.sweep else Sampler()
     most = place.settings.max_runs
     built = build_space(space, info.parameters, sampler, open_names=info.open_names, max_runs=most)
+    kernel = place.version.kernels.get(place.notebook(step), info.kernel)
     return Sweep(
         id=uuid4().hex,
         name=f"{place.pipeline.name} · {name}",
         path=str(path),
         notebook_hash=info.hash,
-        kernel=info.kernel,
-        kernelspec=place.version.kernelspecs.get(info.kernel),
+        kernel=kernel,
+        kernelspec=place.version.kernelspecs.get(kernel),
         language=info.language,
         space=space,
         fixed=fixed,

@@ -49,12 +49,12 @@ class TriggerRequests(RequestsBase):
         return ScheduleAnswer(trigger=self._outward(self.store.triggers.create(trigger)), token=token)
 
     def _check_parameters(self, pipeline: Pipeline, parameters: dict[str, Any]) -> None:
-        check_parameters(self.store, self.store.pipelines.version(pipeline.id, pipeline.version), parameters)
+        check_parameters(self, self.store.pipelines.version(pipeline.id, pipeline.version), parameters)
 
     def _check(self, request: ScheduleRequest, folder: Path, pipeline_id: str, version: Version) -> None:
         """Refuse a schedule or trigger that makes no sense; ``pipeline_id`` is empty for a pipeline yet to be made."""
         check_trigger(request, folder)
-        check_parameters(self.store, version, request.parameters)
+        check_parameters(self, version, request.parameters)
         if request.kind == "pipeline":
             self._check_upstream(pipeline_id, self.pipeline(request.upstream))
 
