@@ -19,9 +19,18 @@ from conftest import Service, kernels_of, processes_with, serving, wait_until
 from upgrade_helpers import RELEASES, lay_out
 
 import jupyter_mlops
+from jupyter_mlops.core.errors import UnavailableError
 from jupyter_mlops.core.processes import build_on_disk, is_same_build, own_build
 from jupyter_mlops.core.service import ServiceInfo
-from jupyter_mlops.services.process.launch import ensure_service, info_key, is_running, open_store, service_info
+from jupyter_mlops.services.process.launch import (
+    ensure_service,
+    info_key,
+    is_running,
+    open_store,
+    service_info,
+    take_lock,
+    write_into,
+)
 from jupyter_mlops.services.process.layout import Layout
 from jupyter_mlops.settings import MlopsSettings
 
@@ -160,3 +169,28 @@ def test_a_service_of_an_earlier_release_is_ended_before_its_store_is_migrated(r
         open_store(settings).close()
         assert holder.wait(timeout=60) == 7
     assert not is_running(settings)
+
+
+def schema(data: Path) -> str:
+    with contextlib.closing(sqlite3.connect(data / "store.sqlite")) as connection:
+        (number,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        return str(number)
+
+
+def test_a_store_is_not_migrated_under_a_service_of_another_build_on_another_machine(tmp_path: Path) -> None:
+    """It cannot be ended from here, and went on with a store that it did not know any more."""
+    earlier = lay_out(RELEASES[0], tmp_path)
+    settings = MlopsSettings(data_dir=str(earlier.data))
+    before = schema(earlier.data)
+    elsewhere = ServiceInfo(state="ready", pid=123, host="elsewhere", build="0.0.1+old")
+    lock = take_lock(Layout(settings.data_path).lock)
+    assert lock is not None
+    with lock:
+        write_into(lock, elsewhere)
+        with pytest.raises(UnavailableError, match="The service runs on elsewhere as process 123; end it there"):
+            open_store(settings)
+        assert schema(earlier.data) == before
+        # who only asks for a service has one
+        ensure_service(settings)
+    open_store(settings).close()
+    assert schema(earlier.data) != before

@@ -28,7 +28,7 @@ from jupyter_mlops.services.pipelines import retention as module
 from jupyter_mlops.services.pipelines.retention import apply
 from jupyter_mlops.services.process.layout import Layout
 from jupyter_mlops.settings import MlopsSettings
-from jupyter_mlops.store import Firing, Store
+from jupyter_mlops.store import Firing, Store, health_key
 from jupyter_mlops.tracking import Tracking
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -303,6 +303,24 @@ async def test_what_was_deleted_long_ago_goes_while_the_service_runs(kept: Kept)
     assert [fire.scheduled_at for fire in kept.store.triggers.fired("t")] == [recent]
 
 
+async def test_mlflow_keeps_the_runs_of_a_deleted_sweep_that_a_model_comes_from(kept: Kept) -> None:
+    experiment = kept.tracking._client().create_experiment("sweeps")
+    for name in ("plain", "kept"):
+        sweep = Sweep(id=name, name=name, path="/x/a.ipynb", notebook_hash="", experiment="sweeps", service="here")
+        sweep = msgspec.structs.replace(sweep, mlflow_experiment_id=experiment, state=SweepState.STOPPED)
+        kept.store.sweeps.create(msgspec.structs.replace(sweep, deleted_at="2020-01-01T00:00:00+00:00"), b"{}")
+        runs = [Run(id=f"{name}-{number}", sweep_id=name, index=number) for number in range(2)]
+        children = [kept.tracking.begin_run(sweep, run) for run in runs]
+        runs = [msgspec.structs.replace(run, mlflow_run_id=child) for run, child in zip(runs, children, strict=True)]
+        kept.store.runs.add(name, runs)
+    kept.register(children[0])
+    await apply(kept.context)
+    assert kept.store.sweeps.find(deleted=None) == []
+    found = tagged(kept.tracking._client(), "tags.`mlops.kind` = 'run'")
+    # all of them, as those that lost are what the model was chosen from
+    assert sorted(run.info.run_id for run in found) == sorted(children)
+
+
 async def test_what_stays_is_not_read(kept: Kept) -> None:
     kept.pipeline(Retention(runs=3, days=30))
     for number in range(1, 4):
@@ -381,6 +399,7 @@ async def test_a_pipeline_deleted_long_ago_goes_with_all_that_is_its_own_but_not
     kept.run(2)
     kept.layout.project("p", 1).mkdir(parents=True)
     kept.register(kept.mlflow_run(1))
+    kept.store.infos.put(health_key("p"), (2, 0))
     kept.store.pipelines.change("p", deleted_at=now())
     await apply(kept.context)
     assert kept.left == ["r2", "r1"]
@@ -388,6 +407,7 @@ async def test_a_pipeline_deleted_long_ago_goes_with_all_that_is_its_own_but_not
     await apply(kept.context)
     with pytest.raises(NotFoundError):
         kept.store.pipelines.get("p")
+    assert kept.store.infos.get(health_key("p")) is None
     assert kept.store.sweeps.find() == []
     assert not (kept.layout.data / "pipelines" / "p").exists()
     assert list((kept.layout.data / "runs").iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from conftest import wait_until
 from hostile_helpers import SilentServer
 from pipeline_helpers import PipelineService
 
+from jupyter_mlops.compute import Targets
 from jupyter_mlops.core.cron import iso
 from jupyter_mlops.core.errors import ConflictError, InvalidInputError, NotFoundError
 from jupyter_mlops.core.pipelines.definition import PipelineDefinition, Step
@@ -25,11 +27,15 @@ from jupyter_mlops.core.pipelines.requests import (
 )
 from jupyter_mlops.core.record import now
 from jupyter_mlops.core.states import PipelineRunState
+from jupyter_mlops.services.context import Context
 from jupyter_mlops.services.pipelines.firing import due
 from jupyter_mlops.services.pipelines.new_files import FILES, look
 from jupyter_mlops.services.pipelines.requests import Pipelines
+from jupyter_mlops.services.pipelines.scheduler import BATCH, Scheduler
+from jupyter_mlops.services.process.layout import Layout
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
+from jupyter_mlops.tracking import Tracking
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
@@ -359,6 +365,30 @@ def test_file_patterns_on_a_host_that_never_answers_hold_nothing_up(piped: Pipel
     finally:
         for trigger in triggers:
             piped.pipelines.delete_trigger(trigger.id)
+
+
+async def test_schedules_fire_behind_more_files_than_one_turn_takes(
+    store: Store, settings: MlopsSettings, tmp_path: Path
+) -> None:
+    """Listings that hang stay due, and the first 250 of all that was due hid every schedule behind them."""
+    stored(store, tmp_path)
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    for number in range(BATCH + 1):
+        due_at = iso(at + timedelta(seconds=number))
+        store.triggers.create(Trigger(id=f"f{number}", pipeline_id="p", kind="files", pattern="/x/*", next_at=due_at))
+    store.triggers.create(cron_trigger(id="c", next_at=iso(at + timedelta(days=1))))
+    epoch = store.leases.acquire("service:here", "here")
+    layout, targets = Layout(settings.data_path), Targets(settings.data_path, 1)
+    context = Context(store, "here", epoch, settings, layout, targets, Tracking(settings.data_path))
+    scheduler = Scheduler(context)
+    assert scheduler.turn() == 1
+    assert len(scheduler._looking) == BATCH
+    scheduler.turn()
+    assert len(scheduler._looking) == BATCH + 1
+    looking = list(scheduler._looking.values())
+    for task in looking:
+        task.cancel()
+    await asyncio.gather(*looking, return_exceptions=True)
 
 
 def _with_message(piped: PipelineService, trigger_id: str) -> Trigger | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from .base import Epoch, StaleEpochError, StoreFailedError
 from .firing import Firing
+from .pipeline_rows import health_key
 from .store import Store
 
-__all__ = ["Epoch", "Firing", "StaleEpochError", "Store", "StoreFailedError"]
+__all__ = ["Epoch", "Firing", "StaleEpochError", "Store", "StoreFailedError", "health_key"]

@@ -149,6 +149,11 @@ def state_key(trigger_id: str) -> str:
     return f"trigger:{trigger_id}"
 
 
+def health_key(pipeline_id: str) -> str:
+    """Key in ``infos`` of the numbers of a pipeline's last failed run and of the run that recovered from it."""
+    return f"alerts:health:{pipeline_id}"
+
+
 def pipeline_row(pipeline: Pipeline) -> dict[str, Any]:
     """The columns of a pipeline."""
     names = ("path", "created_at", "deleted_at", "revision")

@@ -19,6 +19,7 @@ from .pipeline_rows import (
     add_version,
     blobs_of,
     follow_triggers,
+    health_key,
     pipeline_row,
     put_pipeline,
     read_pipeline,
@@ -122,6 +123,7 @@ class PipelineStore(Repository):
             next_revision(connection)
             query = select(triggers.c.id).where(triggers.c.pipeline_id.in_(pipeline_ids))
             keys = [state_key(trigger_id) for trigger_id in connection.execute(query).scalars()]
+            keys += [health_key(pipeline_id) for pipeline_id in pipeline_ids]
             connection.execute(delete(infos).where(infos.c.key.in_(keys)))
             frozen = select(version_blobs.c.sha256).where(version_blobs.c.pipeline_id.in_(pipeline_ids)).distinct()
             names = connection.execute(frozen).scalars().all()

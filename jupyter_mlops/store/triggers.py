@@ -47,6 +47,7 @@ class TriggerStore(Repository):
         pipeline_id: str | None = None,
         *,
         due: str | None = None,
+        kind: TriggerKind | None = None,
         limit: int | None = None,
     ) -> list[Trigger]:
         """Triggers, ordered by their next fire.
@@ -54,6 +55,7 @@ class TriggerStore(Repository):
         Args:
             pipeline_id: only those of this pipeline.
             due: only those that fire at this ISO time or earlier.
+            kind: only those of this kind.
             limit: at most so many.
         """
         query = select(triggers.c.record).order_by(triggers.c.next_at.nulls_last(), triggers.c.id).limit(limit)
@@ -61,6 +63,8 @@ class TriggerStore(Repository):
             query = query.where(triggers.c.pipeline_id == pipeline_id)
         if due is not None:
             query = query.where(triggers.c.next_at <= due, _KNOWN)
+        if kind is not None:
+            query = query.where(triggers.c.kind == kind)
         return self._records(query, Trigger)
 
     def next_due(self) -> str | None:

@@ -13,7 +13,7 @@ from ...core.pipelines.definition import AlertKind
 from ...core.pipelines.records import LogLine, PipelineRun, StepRun, Version
 from ...core.record import now
 from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, Reason, StepState
-from ...store import StaleEpochError, StoreFailedError
+from ...store import StaleEpochError, StoreFailedError, health_key
 from ..context import Context
 from .alert_texts import Alert, alert, seconds_of, slow_after
 from .delivery import deliver
@@ -24,7 +24,6 @@ WAIT_SECONDS = 300.0  # after which a step that waits for its target causes an a
 LOST_SECONDS = 60.0  # within which another service normally takes over a lost one's runs
 PAUSES = (5.0, 30.0)  # before delivery is retried
 _LIVE = (PipelineRunState.RUNNING, PipelineRunState.QUEUED)
-_HEALTH = "alerts:health:"
 _TOLD = "alerts:told:"
 
 
@@ -208,20 +207,20 @@ class Alerts:
         failing = any(item.kind == "failure" for item in alerts)
         health = self._health(run, failing=failing)
         if health is not None and failing:
-            self.store.infos.put(f"{_HEALTH}{run.pipeline_id}", health)
+            self.store.infos.put(health_key(run.pipeline_id), health)
         for item in alerts:
             await self._send(run, item)
         if health is not None:
-            self.store.infos.put(f"{_HEALTH}{run.pipeline_id}", health)
+            self.store.infos.put(health_key(run.pipeline_id), health)
 
     def _failed_before(self, run: PipelineRun) -> int:
         """Number of the last failed run if no later run has succeeded since, else 0."""
-        failed, fine = self.store.infos.get(f"{_HEALTH}{run.pipeline_id}") or (0, 0)
+        failed, fine = self.store.infos.get(health_key(run.pipeline_id)) or (0, 0)
         return failed if fine < failed <= run.number else 0
 
     def _health(self, run: PipelineRun, *, failing: bool = False) -> tuple[int, int] | None:
         """The updated numbers of the last failure and recovery; None if the run does not change them."""
-        failed, fine = self.store.infos.get(f"{_HEALTH}{run.pipeline_id}") or (0, 0)
+        failed, fine = self.store.infos.get(health_key(run.pipeline_id)) or (0, 0)
         if failing or run.state is PipelineRunState.FAILED:
             return (run.number, fine) if run.number > max(failed, fine) else None
         if run.state is PipelineRunState.SUCCEEDED and fine < failed <= run.number:

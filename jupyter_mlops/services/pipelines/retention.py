@@ -54,7 +54,7 @@ async def _remove_past_runs(context: Context, pipeline: Pipeline) -> None:
         return
     before = None if retention.days is None else _ago(timedelta(days=retention.days))
     doomed = store.pipeline_runs.surplus(pipeline.id, context.service, MOST, newest=retention.runs, before=before)
-    models = await _with_model(context, doomed)
+    models = await _with_model(context, await asyncio.to_thread(_mlflow_runs, store, doomed))
     doomed = await _not_taken(store, pipeline, [run for run in doomed if run.id not in models])
     for run in doomed:
         await _remove_run(context, run)
@@ -92,22 +92,20 @@ def _untaken(doomed: list[PipelineRun], takers: dict[str, set[str]]) -> list[Pip
     return found
 
 
-async def _with_model(context: Context, runs: list[PipelineRun]) -> set[str]:
-    """Ids of the pipeline runs that a registered model comes from."""
-    owners: dict[str, str] = {}
-    for run in runs:
-        owners |= dict.fromkeys(await asyncio.to_thread(_mlflow_runs, context.store, run), run.id)
-    if not owners:
-        return set()
-    linked = await context.call(context.tracking.linked_to_model, list(owners))
+async def _with_model(context: Context, owners: dict[str, str]) -> set[str]:
+    """The pipeline runs and sweeps among the owners of MLflow runs that a registered model comes from."""
+    linked = await context.call(context.tracking.linked_to_model, list(owners)) if owners else set()
     return {owners[run_id] for run_id in linked}
 
 
-def _mlflow_runs(store: Store, run: PipelineRun) -> list[str]:
-    found = [run.mlflow_run_id]
-    for sweep in _sweeps(store, run):
-        found.append(sweep.mlflow_run_id)
-        found += [each.mlflow_run_id for each in store.runs.of_sweep(sweep.id)]
+def _mlflow_runs(store: Store, runs: list[PipelineRun]) -> dict[str, str]:
+    """The pipeline run by each of its MLflow runs."""
+    own = {run.mlflow_run_id: run.id for run in runs if run.mlflow_run_id}
+    return own | {found: run.id for run in runs for sweep in _sweeps(store, run) for found in _of_sweep(store, sweep)}
+
+
+def _of_sweep(store: Store, sweep: Sweep) -> list[str]:
+    found = [sweep.mlflow_run_id, *(run.mlflow_run_id for run in store.runs.of_sweep(sweep.id))]
     return [run_id for run_id in found if run_id]
 
 
@@ -178,12 +176,17 @@ def _purge_sweep(context: Context, sweep_id: str) -> None:
 
 
 async def _remove_deleted_sweeps(context: Context) -> None:
+    """Purge deleted sweeps; the MLflow runs of one that a registered model comes from stay."""
     before = _ago(timedelta(days=context.settings.keep_deleted_days))
     for sweep_id in context.store.sweeps.purgeable(before, context.service):
         sweep = context.store.sweeps.get(sweep_id)
         # it may have been restored meanwhile
         if sweep.deleted_at is not None:
-            await _remove_sweep(context, sweep)
+            owners = dict.fromkeys(await asyncio.to_thread(_of_sweep, context.store, sweep), sweep_id)
+            models = await _with_model(context, owners)
+            await _remove_sweep(context, sweep, mlflow=not models)
+            if models:
+                log.info("A registered model comes from sweep %s, so MLflow keeps its runs", sweep_id)
 
 
 async def _remove_deleted(context: Context) -> None:
@@ -192,7 +195,7 @@ async def _remove_deleted(context: Context) -> None:
     purged = []
     for pipeline_id in store.pipelines.purgeable(_ago(timedelta(days=context.settings.keep_deleted_days))):
         while ours := store.pipeline_runs.surplus(pipeline_id, context.service, MOST, newest=0):
-            models = await _with_model(context, ours)
+            models = await _with_model(context, await asyncio.to_thread(_mlflow_runs, store, ours))
             for run in ours:
                 await _remove_run(context, run, mlflow=run.id not in models)
         folder: Path = context.layout.project(pipeline_id, 1).parent.parent

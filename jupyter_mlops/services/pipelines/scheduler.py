@@ -49,19 +49,15 @@ class Scheduler:
 
     def turn(self) -> int:
         """Fire all due triggers; how many runs that created."""
-        made = 0
-        while True:
-            moment = datetime.now(UTC)
-            found = self.store.triggers.find(due=moment.isoformat(timespec="microseconds"), limit=BATCH)
-            crons = [trigger for trigger in found if trigger.kind == "cron"]
-            for trigger in found:
-                if trigger.kind == "files":
-                    self._look(trigger)
-            if not crons:
-                return made
-            made += len(
-                self.store.triggers.fire([due(trigger, moment) for trigger in crons], now(), self.context.service)
-            )
+        moment, made = datetime.now(UTC), 0
+        at, find = moment.isoformat(timespec="microseconds"), self.store.triggers.find
+        # those whose files are being listed are still due, and must not hide the others
+        for trigger in find(kind="files", due=at, limit=BATCH + len(self._looking)):
+            self._look(trigger)
+        while found := find(kind="cron", due=at, limit=BATCH):
+            firings = [due(trigger, moment) for trigger in found]
+            made += len(self.store.triggers.fire(firings, now(), self.context.service))
+        return made
 
     def _look(self, trigger: Trigger) -> None:
         if trigger.id in self._looking:

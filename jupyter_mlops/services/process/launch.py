@@ -122,7 +122,7 @@ def ensure_service(settings: MlopsSettings, wait: float = 0.0) -> None:
         return
     if is_running(settings):
         info = _info_of_living(settings)
-        if info is None or not _is_outdated(info):
+        if info is None or not _is_here(info) or not _is_outdated(info):
             return
         end_service(settings, info)
     process = _launch(settings)
@@ -174,7 +174,7 @@ def open_store(settings: MlopsSettings) -> Store:
     A service of another build is ended before the store is migrated; its runs go on.
 
     Raises:
-        UnavailableError: the store cannot be opened, or that service does not end.
+        UnavailableError: the store cannot be opened, or that service does not end or runs on another machine.
     """
     from ...store import Store
 
@@ -215,13 +215,13 @@ def end_service(settings: MlopsSettings, info: ServiceInfo, *, held_back: bool =
 
 
 def _info_of_living(settings: MlopsSettings, said: Mapping[str, Any] | None = None) -> ServiceInfo | None:
-    """What the service that holds the lock said of itself; None where it did not yet, or is on another machine.
+    """What the service that holds the lock said of itself; None where it did not yet.
 
     Args:
         said: what services wrote in the store, by key, where that is at hand.
     """
     layout = Layout(settings.data_path)
-    if (text := layout.lock.read_bytes()) and _is_here(info := decode(msgspec.json.decode(text), ServiceInfo)):
+    if (text := layout.lock.read_bytes()) and _may_live(info := decode(msgspec.json.decode(text), ServiceInfo)):
         return info
     # releases before builds leave the lock empty
     if said is None:
@@ -231,7 +231,12 @@ def _info_of_living(settings: MlopsSettings, said: Mapping[str, Any] | None = No
         finally:
             store.close()
     raw = said.get(info_key(layout))
-    return info if raw and _is_here(info := decode(raw, ServiceInfo)) else None
+    return info if raw and _may_live(info := decode(raw, ServiceInfo)) else None
+
+
+def _may_live(info: ServiceInfo) -> bool:
+    """Whether what was written down may be of a living service; another machine's processes cannot be looked at."""
+    return info.pid is not None and (info.host != socket.gethostname() or _is_here(info))
 
 
 def _is_here(info: ServiceInfo) -> bool:
