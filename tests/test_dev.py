@@ -82,6 +82,25 @@ def test_a_part_that_fails_hides_no_other(
     assert re.fullmatch(rf"=+ {closing} in .*", lines[-1])
 
 
+def test_setup_can_be_repeated_when_the_requirements_have_changed(clone: Path) -> None:
+    """An install wrote install.json through the link into the built frontend, and the next one found it there twice."""
+    built, link = clone / "jupyter_mlops" / "labextension", clone / ".venv/share/jupyter/labextensions/jupyter-mlops"
+    (built / "static").mkdir(parents=True)
+    link.parent.mkdir(parents=True)
+    for written in ("", "# more"):
+        (clone / "pyproject.toml").write_text(written)
+        (built / "install.json").touch()
+        link.symlink_to(built)
+        (clone / "calls").unlink(missing_ok=True)
+        done = run([clone / "dev", "setup"])
+        assert done.returncode == 0, done.stdout
+        calls = (clone / "calls").read_text().splitlines()
+        installs = [call for call in calls if call.startswith("uv pip install") and "-e" in call.split()]
+        # what stands for it makes no link
+        assert len(installs) == 1 and calls.index(installs[0]) < calls.index("jupyter-builder develop . --overwrite")
+        assert not (built / "install.json").exists() and not link.is_symlink()
+
+
 LEAVES = """\
 import pathlib, subprocess
 
