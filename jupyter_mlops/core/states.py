@@ -71,17 +71,17 @@ class StepState(StoredState):
 
 
 class Reason(StoredState):
-    """Why a record's message is what it is, where the program acts on that."""
+    """The part of a record's message that the program acts on."""
 
     NONE = ""
-    UNREACHABLE = "unreachable"  # the target cannot be used now; it is tried again
+    UNREACHABLE = "unreachable"  # the target is not available now; the service retries
     INTERNAL = "internal"  # an unexpected exception ended it
-    UNTRACKED = "untracked"  # MLflow has yet to be told of it
-    STEP = "step"  # a step failed, and says why itself
+    UNTRACKED = "untracked"  # not in MLflow yet
+    STEP = "step"  # a step failed; its own message says why
 
     @classmethod
     def of_text(cls, message: str) -> Reason:
-        """The reason that earlier versions told by a text's first words alone."""
+        """The reason in a message of an earlier version, which stored none."""
         return next((reason for words, reason in _FIRST_WORDS.items() if message.startswith(words)), cls.NONE)
 
 

@@ -30,7 +30,7 @@ BYTES: Mapping[str, float] = {
     **{f"{letter}iB": 1_024**power for power, letter in enumerate("KMGT", 1)},
 }
 _PART = re.compile(r"([0-9.]+) ?([a-zA-Z]+)")
-# texts in source code, each with the name that it is assigned or passed to
+# strings in source code with the name that they are assigned or passed to
 _QUOTED = re.compile(r"""(?:["']?(\w+)["']?\s*[=:]\s*)?["']([^"']*)["']?""")
 _TYPES: dict[type, ParameterType] = {
     type(None): "none",
@@ -54,12 +54,12 @@ _SECRET_VALUE = re.compile(
 
 
 def pattern_of(units: Mapping[str, float]) -> str:
-    """What a text in these units looks like, for JSON Schema, too."""
+    """Regular expression for numbers with these units, valid in JSON Schema too."""
     return rf"^([0-9]+(\.[0-9]+)? ?({'|'.join(units)}) ?)+$"
 
 
 def measured(text: str, units: Mapping[str, float]) -> float | None:
-    """Seconds or bytes that are written in words, such as ``2h30m`` or ``512MiB``; None where a text is no such thing.
+    """Seconds or bytes of a text with units, such as ``2h30m`` or ``512MiB``; None if it is not of this form.
 
     Args:
         units: ``SECONDS`` or ``BYTES``.
@@ -116,11 +116,14 @@ def check_value(parameter: Parameter, value: Any) -> Any:
 def check_values(
     info: NotebookInfo, shown: str, values: Mapping[str, Any], later: Iterable[str] = ()
 ) -> tuple[dict[str, Any], dict[str, Message]]:
-    """Values as a notebook's parameters have them, and by name what is wrong with the others.
+    """Check values for a notebook's parameters.
 
     Args:
-        shown: how sentences call the notebook.
+        shown: name of the notebook in messages.
         later: names whose values are not known yet.
+
+    Returns:
+        the converted values, and a message for each wrong name or value.
     """
     known = {parameter.name: parameter for parameter in info.parameters}
     checked: dict[str, Any] = {}
@@ -138,11 +141,11 @@ def check_values(
 
 
 def check_overrides(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Message]]:
-    """Values for a pipeline's parameters as the types of its defaults have them, and by name what is wrong."""
+    """As :func:`check_values`, for a pipeline's parameters, whose types are those of its defaults."""
     parameters = []
     for name, default in defaults.items():
         kind = "any" if default is None else type_of(default)
-        # 1 as a default does not say that 1.5 is wrong; that the notebook's declaration says
+        # a default of 1 does not exclude 1.5; the notebook's declaration may
         if kind == "int" and type_of(given.get(name)) == "float":
             kind = "any"
         parameters.append(Parameter(name=name, type=kind, optional=True))
@@ -150,13 +153,13 @@ def check_overrides(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> tu
 
 
 def all_wrong(problems: Iterable[Message | str]) -> InvalidInputError:
-    """The error for all that is wrong with some parameters."""
+    """One error for all problems with parameters."""
     sentences = Message.verbatim(" ".join(map(str, problems)))
     return InvalidInputError(sentences, {"parameters": sentences})
 
 
 def unknown_name(shown: str, name: str, known: Iterable[str]) -> Message:
-    """What is wrong with a name that a notebook or pipeline does not declare as a parameter."""
+    """Message for a name that a notebook or pipeline does not declare as a parameter."""
     known = list(known)
     if near := closest(name, known):
         return Message("{shown} has no parameter “{name}”; did you mean “{near}”?", shown=shown, name=name, near=near)
@@ -165,7 +168,7 @@ def unknown_name(shown: str, name: str, known: Iterable[str]) -> Message:
 
 
 def target_problem(name: str) -> Message | None:
-    """Why a name is no target's, None where it is one."""
+    """Why a name is not that of a target, None if it is."""
     if name in ("local", "cuda") or name.startswith(("tcp://", "tls://")):
         return None
     return Message(
@@ -231,7 +234,7 @@ def holds_secret(value: Any) -> bool:
 
 
 def public_defaults(parameters: Iterable[Parameter]) -> dict[str, Any]:
-    """Default values by parameter, as far as they are literals and do not look secret."""
+    """Defaults by parameter that are literals and do not look like secrets."""
     return {
         parameter.name: parameter.default
         for parameter in parameters
@@ -240,15 +243,15 @@ def public_defaults(parameters: Iterable[Parameter]) -> dict[str, Any]:
 
 
 def recorded_defaults(parameters: Iterable[Parameter], given: Iterable[str]) -> dict[str, Any]:
-    """What a sweep records of the parameters that its runs leave at the notebook's default.
+    """The defaults that a sweep records for parameters without values of their own.
 
     Args:
         parameters: that the notebook declares.
-        given: names of those that runs are given values for.
+        given: names of those with values.
 
     Returns:
-        by name the literal, or the source text of an expression; source text where a literal is very long.
-            Defaults that look secret are left out.
+        by name the literal, or the source of an expression or a very long literal. Defaults that look like secrets
+            are left out.
     """
     left = [parameter for parameter in parameters if parameter.name not in set(given)]
     literals = public_defaults(left)

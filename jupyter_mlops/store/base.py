@@ -57,8 +57,8 @@ class Database:
     """The engine, and transactions on it.
 
     Args:
-        url: SQLAlchemy address of a SQLite file or a PostgreSQL database; the file is made where it is missing, and
-            both are migrated where needed.
+        url: SQLAlchemy address of a SQLite file or a PostgreSQL database; a missing file is created, and an older store
+            migrated.
         before_migration: see :func:`~.engine.open_engine`.
     """
 

@@ -50,10 +50,10 @@ def open_engine(address: str, before_migration: BeforeMigration | None = None) -
     """An engine on a migrated database.
 
     Args:
-        before_migration: called with what services said of themselves, by key, before an older store is changed.
+        before_migration: called with all entries of the table ``infos`` by key, before an older store is migrated.
 
     Raises:
-        UnavailableError: it is inaccessible, no store of this package, or written by a newer version.
+        UnavailableError: it is inaccessible, not a store of this package, or written by a newer version.
     """
     url = _parsed(address)
     back_end: BackEnd = Sqlite(url) if url.get_backend_name() == "sqlite" else Postgresql(url)

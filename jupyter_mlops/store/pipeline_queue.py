@@ -1,4 +1,4 @@
-"""The queue of a pipeline's runs, within a transaction of the caller."""
+"""The queue of a pipeline's runs, within the caller's transaction."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ _FIRST_QUEUED = (
 
 
 def first_queued(connection: Connection) -> dict[str, int]:
-    """The id of each pipeline's first queued run, with how many runs of that pipeline go on; the oldest first."""
+    """Number of running runs of its pipeline by id of each pipeline's first queued run, oldest first."""
     return {run_id: running for run_id, running in connection.execute(_FIRST_QUEUED)}  # noqa: C416
 
 
 def has_turn(connection: Connection, run: PipelineRun, concurrency: int) -> bool:
-    """Whether a queued run is its pipeline's first, and fewer than ``concurrency`` others go on."""
+    """Whether a queued run is its pipeline's first, and fewer than ``concurrency`` others are running."""
     running = select(func.count()).where(
         pipeline_runs.c.pipeline_id == run.pipeline_id, pipeline_runs.c.state == PipelineRunState.RUNNING.value
     )

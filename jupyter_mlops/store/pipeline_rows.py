@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ from ..core.errors import NotFoundError
 from ..core.lenient import decode, encode, with_unknown_of
 from ..core.messages import Message
 from ..core.pipelines.records import Pipeline, PipelineRun, RunMark, StepRun, Trigger, Version
+from ..core.record import seconds_between
 from ..core.states import StepState
 from .base import R, next_revision, read_record, update_by_id
 from .tables import pipeline_runs, pipelines, step_runs, triggers, version_blobs, versions
@@ -47,27 +47,27 @@ def _read_stamped(connection: Connection, query: Select[Any], key: str, kind: ty
 
 
 def read_pipeline(connection: Connection, pipeline_id: str) -> Pipeline:
-    """One pipeline; raises :class:`NotFoundError` where there is none of this id."""
+    """One pipeline; raises :class:`NotFoundError` if there is none with this id."""
     return _read_stamped(connection, _PIPELINE, pipeline_id, Pipeline, f"There is no pipeline {pipeline_id}.")
 
 
 def read_pipeline_run(connection: Connection, run_id: str) -> PipelineRun:
-    """One run; raises :class:`NotFoundError` where there is none of this id."""
+    """One run; raises :class:`NotFoundError` if there is none with this id."""
     return _read_stamped(connection, _PIPELINE_RUN, run_id, PipelineRun, f"There is no pipeline run {run_id}.")
 
 
 def read_step(connection: Connection, step_id: str) -> StepRun:
-    """One step of a run; raises :class:`NotFoundError` where there is none of this id."""
+    """One step of a run; raises :class:`NotFoundError` if there is none with this id."""
     return read_record(connection, _STEP, step_id, StepRun, f"There is no step {step_id}.")
 
 
 def read_trigger(connection: Connection, trigger_id: str) -> Trigger:
-    """One trigger; raises :class:`NotFoundError` where there is none of this id."""
+    """One trigger; raises :class:`NotFoundError` if there is none with this id."""
     return read_record(connection, _TRIGGER, trigger_id, Trigger, f"There is no schedule or trigger {trigger_id}.")
 
 
 def add_version(connection: Connection, version: Version) -> None:
-    """Store a version under its number, and which blobs it names."""
+    """Store a version under its number, and the blobs it refers to."""
     key = {"pipeline_id": version.pipeline_id, "number": version.number}
     connection.execute(insert(versions).values(**key, record=encode(version)))
     if names := blobs_of(version):
@@ -80,14 +80,14 @@ def blobs_of(version: Version) -> set[str]:
 
 
 def put_pipeline(connection: Connection, pipeline: Pipeline, number: int | None = None) -> Pipeline:
-    """Write a pipeline, stamped with a revision, which is a new one where none is given."""
+    """Write a pipeline with the given revision, or else a new one."""
     written = msgspec.structs.replace(pipeline, revision=number or next_revision(connection))
     connection.execute(PUT_PIPELINE, pipeline_row(written) | {"key": pipeline.id})
     return written
 
 
 def put_trigger(connection: Connection, trigger: Trigger, number: int) -> Trigger:
-    """Write a trigger, stamped with a revision, and what its pipeline shows of it."""
+    """Write a trigger with a revision, and update its pipeline's summary."""
     written = msgspec.structs.replace(trigger, revision=number)
     pipeline = read_pipeline(connection, trigger.pipeline_id)
     connection.execute(PUT_TRIGGER, trigger_row(written, pipeline) | {"key": trigger.id})
@@ -104,7 +104,7 @@ def follow_triggers(connection: Connection, pipeline: Pipeline, number: int) -> 
 
 
 def put_run(connection: Connection, run: PipelineRun, number: int) -> PipelineRun:
-    """Write a run, stamped with a revision, and what its pipeline shows of it."""
+    """Write a run with a revision, and update its pipeline's summary."""
     written = msgspec.structs.replace(run, revision=number)
     connection.execute(PUT_RUN, run_row(written) | {"key": run.id})
     pipeline = read_pipeline(connection, run.pipeline_id)
@@ -114,11 +114,9 @@ def put_run(connection: Connection, run: PipelineRun, number: int) -> PipelineRu
 
 
 def mark_of(run: PipelineRun) -> RunMark:
-    """What its pipeline shows of a run."""
-    seconds = None
-    if run.started_at and run.ended_at:
-        ended, started = datetime.fromisoformat(run.ended_at), datetime.fromisoformat(run.started_at)
-        seconds = round((ended - started).total_seconds(), 3)
+    """A run in its pipeline's summary."""
+    is_timed = run.started_at and run.ended_at
+    seconds = round(seconds_between(run.started_at or "", run.ended_at or ""), 3) if is_timed else None
     return RunMark(id=run.id, number=run.number, state=run.state, at=run.started_at or run.created_at, seconds=seconds)
 
 
@@ -129,7 +127,7 @@ def count_steps(
     before: StepState | None = None,
     after: StepState | None = None,
 ) -> None:
-    """Write a run's number of steps by state; given the states of the one step that moved, without counting all."""
+    """Update a run's number of steps by state; with the two states of a step that changed, without counting all."""
     run = read_pipeline_run(connection, run_id)
     if before is None or after is None:
         query = select(step_runs.c.state, func.count()).where(step_runs.c.run_id == run_id).group_by(step_runs.c.state)

@@ -44,10 +44,10 @@ class PipelineRunStore(Repository):
             return added
 
     def get(self, run_id: str) -> PipelineRun:
-        """One run of a pipeline.
+        """One pipeline run.
 
         Raises:
-            NotFoundError: there is none of this id.
+            NotFoundError: there is none with this id.
         """
         with self._read() as connection:
             return read_pipeline_run(connection, run_id)
@@ -62,14 +62,14 @@ class PipelineRunStore(Repository):
         stop_requested: bool | None = None,
         limit: int | None = None,
     ) -> list[PipelineRun]:
-        """Runs of one pipeline, newest first, or of all, those first that changed last.
+        """Runs of one pipeline, newest first, or of all pipelines, last changed first.
 
         Args:
-            since: only those changed after this revision, or of which a step changed.
-            states: only those in one of these, and not what a newer version alone can go on with.
-            service: only those that this service has.
-            stop_requested: only those that a person asked to stop, or did not; None for both.
-            limit: at most so many.
+            since: only runs that changed, or whose steps changed, after this revision.
+            states: only runs in one of these that this version supports.
+            service: only runs claimed by this service.
+            stop_requested: only runs with, or without, a request to stop; None for both.
+            limit: maximum number.
         """
         query = select(pipeline_runs.c.record, pipeline_runs.c.revision).limit(limit)
         if service is not None:
@@ -89,19 +89,19 @@ class PipelineRunStore(Repository):
         return found if states is None else [run for run in found if is_supported(run)]
 
     def first_queued(self) -> dict[str, int]:
-        """The id of each pipeline's first queued run, with how many runs of that pipeline go on; the oldest first."""
+        """Number of running runs of its pipeline by id of each pipeline's first queued run, oldest first."""
         with self._read() as connection:
             return first_queued(connection)
 
     def surplus(
         self, pipeline_id: str, service: str, limit: int, *, newest: int | None = None, before: str | None = None
     ) -> list[PipelineRun]:
-        """Runs of a pipeline that are over and not to be kept, newest first.
+        """Finished runs of a pipeline that retention does not keep, newest first.
 
         Args:
-            service: only those that this service ran, or none.
-            limit: at most so many, the oldest ones.
-            newest: how many are kept; skipped runs do not count.
+            service: only runs of this service, or of none.
+            limit: maximum number; the oldest are returned.
+            newest: number of runs to keep; skipped runs do not count.
             before: ISO time; runs that ended earlier are not kept.
         """
         of = pipeline_runs.c.pipeline_id == pipeline_id
@@ -127,7 +127,7 @@ class PipelineRunStore(Repository):
         return [run for run in found if is_supported(run)]
 
     def in_use(self, pipeline_id: str, version: int, since: str) -> bool:
-        """Whether a run of a version goes on, waits, or ended after an ISO time."""
+        """Whether a run of a version is active, or ended after an ISO time."""
         over = pipeline_runs.c.state.in_([state.value for state in PIPELINE_RUN_OVER])
         query = select(
             exists().where(
@@ -148,16 +148,16 @@ class PipelineRunStore(Repository):
         say: Sequence[LogLine] = (),
         **fields: Any,
     ) -> PipelineRun:
-        """Change fields of a run, and what its pipeline shows of it.
+        """Change fields of a run, and update its pipeline's summary.
 
         Args:
             expect: states in which it must be.
-            expect_service: that must have it.
+            expect_service: service that must have claimed it.
             say: lines to add to its log.
-            fields: by the names of :class:`~jupyter_mlops.core.pipelines.records.PipelineRun`.
+            fields: of :class:`~jupyter_mlops.core.pipelines.records.PipelineRun`.
 
         Raises:
-            ConflictError: another service has it, it is in another state, or may not move so.
+            ConflictError: another service has claimed it, it is in another state, or the transition is not allowed.
         """
         with self._write() as connection:
             run = read_pipeline_run(connection, run_id)
@@ -176,7 +176,7 @@ class PipelineRunStore(Repository):
         """Start a queued run if it is its turn, else None.
 
         Args:
-            concurrency: how many runs of its pipeline may go on at once.
+            concurrency: maximum number of running runs of its pipeline.
         """
         with self._write() as connection:
             run = read_pipeline_run(connection, run_id)
@@ -206,16 +206,8 @@ class PipelineRunStore(Repository):
             number = next_revision(connection)
             missing = [msgspec.structs.replace(step, revision=number) for step in new if step.id not in known]
             if missing:
-                rows = [
-                    {
-                        "id": s.id,
-                        "run_id": s.run_id,
-                        "pipeline_id": s.pipeline_id,
-                        "position": s.position,
-                        **step_row(s),
-                    }
-                    for s in missing
-                ]
+                columns = ("id", "run_id", "pipeline_id", "position")
+                rows = [{name: getattr(step, name) for name in columns} | step_row(step) for step in missing]
                 connection.execute(insert(step_runs), rows)
                 count_steps(connection, run_id, number)
 
@@ -225,10 +217,10 @@ class PipelineRunStore(Repository):
         return self._records(query, StepRun)
 
     def step(self, step_id: str) -> StepRun:
-        """One step of one run.
+        """One step of a run.
 
         Raises:
-            NotFoundError: there is none of this id.
+            NotFoundError: there is none with this id.
         """
         with self._read() as connection:
             return read_step(connection, step_id)
@@ -245,10 +237,10 @@ class PipelineRunStore(Repository):
 
         Args:
             expect: states in which it must be.
-            expect_attempt: which the writer believes to be the present one.
+            expect_attempt: number of the writer's attempt.
 
         Raises:
-            ConflictError: another attempt counts, it is in another state, or may not move so.
+            ConflictError: another attempt has started, it is in another state, or the transition is not allowed.
         """
         with self._write() as connection:
             step = read_step(connection, step_id)
@@ -265,13 +257,13 @@ class PipelineRunStore(Repository):
             return written
 
     def reused_steps(self, pipeline_id: str) -> list[StepRun]:
-        """The steps of a pipeline that took an earlier result."""
+        """The steps of a pipeline that reused an earlier result."""
         return self._records(
             select(step_runs.c.record).where(step_runs.c.pipeline_id == pipeline_id, REUSED_STEP), StepRun
         )
 
     def reusable(self, pipeline_id: str, fingerprint: str) -> StepRun | None:
-        """The newest step that succeeded with a fingerprint, None where none did."""
+        """The newest succeeded step with a fingerprint, None if there is none."""
         if not fingerprint:
             return None
         query = (

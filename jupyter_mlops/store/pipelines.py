@@ -60,7 +60,7 @@ class PipelineStore(Repository):
         """One pipeline.
 
         Raises:
-            NotFoundError: there is none of this id.
+            NotFoundError: there is none with this id.
         """
         with self._read() as connection:
             return read_pipeline(connection, pipeline_id)
@@ -73,12 +73,12 @@ class PipelineStore(Repository):
         folder: str | None = None,
         path: str | None = None,
     ) -> list[Pipeline]:
-        """Pipelines, by the time they were made.
+        """Pipelines by creation time.
 
         Args:
-            since: only those changed after this revision, or of which a run changed.
-            deleted: only those that are, or are not; None for both.
-            folder: only those of files below this absolute folder; path: only those of this file.
+            since: only pipelines that changed, or whose runs changed, after this revision.
+            deleted: only pipelines that are deleted, or are not; None for both.
+            folder: only pipelines of files below this absolute folder; path: only those of this file.
         """
         query = (
             select(pipelines.c.record, pipelines.c.revision)
@@ -95,10 +95,10 @@ class PipelineStore(Repository):
             return [stamped(row, Pipeline) for row in connection.execute(query)]
 
     def change(self, pipeline_id: str, **fields: Any) -> Pipeline:
-        """Change fields of a pipeline, by the names of :class:`~jupyter_mlops.core.pipelines.records.Pipeline`.
+        """Change fields of a pipeline (:class:`~jupyter_mlops.core.pipelines.records.Pipeline`).
 
-        No trigger of a paused or deleted pipeline is due. To skip the times that passed, set the triggers' ``next_at``
-        before resuming it.
+        Triggers of paused or deleted pipelines are never due. To skip the times that passed, set the triggers'
+        ``next_at`` before resuming.
         """
         with self._write() as connection:
             number = next_revision(connection)
@@ -134,7 +134,7 @@ class PipelineStore(Repository):
         """One version of a pipeline.
 
         Raises:
-            NotFoundError: there is none of this number.
+            NotFoundError: there is none with this number.
         """
         query = select(versions.c.record).where(versions.c.pipeline_id == pipeline_id, versions.c.number == number)
         found = self._records(query, Version)
@@ -149,7 +149,7 @@ class PipelineStore(Repository):
 
 
 def _check_kept(connection: Connection, version: Version) -> None:
-    """Refuse a version whose files were purged, together with another pipeline, after they were stored."""
+    """Refuse a version whose files were purged with another pipeline after they had been stored."""
     for some in in_batches(sorted(blobs_of(version))):
         query = select(func.count()).select_from(blobs).where(blobs.c.sha256.in_(some))
         if connection.execute(query).scalar() != len(some):

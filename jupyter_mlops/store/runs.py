@@ -54,7 +54,7 @@ class RunStore(Repository):
         """One run.
 
         Raises:
-            NotFoundError: there is none of this id.
+            NotFoundError: there is none with this id.
         """
         with self._read() as connection:
             return _run(connection, run_id)
@@ -71,10 +71,10 @@ class RunStore(Repository):
         """Runs of a sweep by index.
 
         Args:
-            since: only those changed after this revision.
-            states: only those in one of these.
-            tracked: only those that MLflow holds, or does not yet hold; None for both.
-            limit: at most so many.
+            since: only runs that changed after this revision.
+            states: only runs in one of these.
+            tracked: only runs that MLflow has, or lacks; None for both.
+            limit: maximum number.
         """
         query = (
             select(runs.c.record)
@@ -100,11 +100,11 @@ class RunStore(Repository):
 
         Args:
             expect: states in which it must be.
-            expect_attempt: which the writer believes to be the present one.
-            fields: by the names of :class:`~jupyter_mlops.core.record.Run`.
+            expect_attempt: number of the writer's attempt.
+            fields: of :class:`~jupyter_mlops.core.runs.Run`.
 
         Raises:
-            ConflictError: another attempt is running, it is in another state, or may not move so.
+            ConflictError: another attempt has started, it is in another state, or the transition is not allowed.
         """
         with self._write() as connection:
             run = _run(connection, run_id)
@@ -136,7 +136,7 @@ class RunStore(Repository):
             put_sweep(connection, read_sweep(connection, run.sweep_id), number)
 
     def live(self, service: str = "") -> list[Run]:
-        """Runs on a worker, over all sweeps of a service."""
+        """Runs that are executing, in all sweeps of a service."""
         states = [state.value for state in RUN_LIVE]
         query = (
             select(runs.c.record)
@@ -147,7 +147,7 @@ class RunStore(Repository):
         return self._records(query.where(sweeps.c.service.in_(["", service])), Run)
 
     def untracked(self, limit: int, service: str = "") -> list[Run]:
-        """Finished runs not yet fully written to MLflow, over a service's sweeps that are not deleted."""
+        """Finished runs that MLflow lacks, in all sweeps of a service that are not deleted."""
         over = [state.value for state in RUN_OVER]
         query = (
             select(runs.c.record)

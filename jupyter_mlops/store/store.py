@@ -20,9 +20,9 @@ class Store:
     """Sweeps, runs and pipelines, shared by any number of processes and threads.
 
     Args:
-        url: SQLAlchemy address of a SQLite file or a PostgreSQL database; the file is made where it is missing, and
-            both are migrated where needed.
-        before_migration: called with what services said of themselves, by key, before an older store is changed.
+        url: SQLAlchemy address of a SQLite file or a PostgreSQL database; a missing file is created, and an older store
+            migrated.
+        before_migration: see :func:`~.engine.open_engine`.
     """
 
     def __init__(self, url: str, before_migration: BeforeMigration | None = None) -> None:

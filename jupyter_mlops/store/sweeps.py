@@ -49,7 +49,7 @@ class SweepStore(Repository):
         """One sweep.
 
         Raises:
-            NotFoundError: there is none of this id.
+            NotFoundError: there is none with this id.
         """
         with self._read() as connection:
             return read_sweep(connection, sweep_id)
@@ -78,13 +78,13 @@ class SweepStore(Repository):
         """Sweeps, newest first.
 
         Args:
-            steps: only those that are steps of pipelines, or are not; None for both.
-            since: only those changed after this revision.
-            archived, deleted, live: only those that are, or are not; None for both. What a newer version alone
-                can go on with is not live.
-            folder: only those of notebooks below this absolute folder.
-            service: only those of this service, and those of none.
-            limit: at most so many.
+            since: only sweeps that changed after this revision.
+            archived, deleted, live: only sweeps that are, or are not; None for both. Sweeps that only a newer version
+                supports are not live.
+            folder: only sweeps of notebooks below this absolute folder.
+            steps: only sweeps of pipeline steps, or only others; None for both.
+            service: only sweeps of this service, or of none.
+            limit: maximum number.
         """
         query = select(sweeps.c.record).order_by(sweeps.c.created_at.desc(), sweeps.c.id)
         if since:
@@ -115,10 +115,10 @@ class SweepStore(Repository):
 
         Args:
             expect: states in which it must be.
-            fields: by the names of :class:`~jupyter_mlops.core.record.Sweep`.
+            fields: of :class:`~jupyter_mlops.core.sweeps.Sweep`.
 
         Raises:
-            ConflictError: it is in another state, or may not move to the new one.
+            ConflictError: it is in another state, or the transition is not allowed.
         """
         with self._write() as connection:
             sweep = read_sweep(connection, sweep_id)
@@ -163,7 +163,7 @@ class SweepStore(Repository):
             replace(connection, drafts, {"path": path}, {"record": encode(written)})
 
     def draft(self, path: str) -> SweepRequest | None:
-        """The form of a notebook as it was last left, None where there was none."""
+        """The last form of a notebook, None if there is none."""
         found = self._records(select(drafts.c.record).where(drafts.c.path == path), SweepRequest)
         return without_unknown(found[0]) if found else None
 
@@ -185,19 +185,19 @@ class SweepStore(Repository):
         return list(names)
 
     def run_seconds(self, path: str) -> float | None:
-        """How long a run of a notebook took in its last sweep with one that succeeded, None where there is none."""
+        """Average duration of a run in the notebook's last sweep with succeeded runs, None if there is none."""
         recent = select(sweeps.c.record).where(sweeps.c.path == path).order_by(sweeps.c.created_at.desc()).limit(5)
         known = (sweep.run_seconds for sweep in self._records(recent, Sweep))
         return next((seconds for seconds in known if seconds is not None), None)
 
 
 def read_sweep(connection: Connection, sweep_id: str) -> Sweep:
-    """One sweep; raises :class:`NotFoundError` where there is none of this id."""
+    """One sweep; raises :class:`NotFoundError` if there is none with this id."""
     return read_record(connection, _SWEEP, sweep_id, Sweep, f"There is no sweep {sweep_id}.")
 
 
 def put_sweep(connection: Connection, sweep: Sweep, number: int | None = None) -> Sweep:
-    """Write a sweep, stamped with a revision, which is a new one where none is given."""
+    """Write a sweep with the given revision, or else a new one."""
     stamped = msgspec.structs.replace(sweep, revision=number or next_revision(connection))
     connection.execute(_PUT, _sweep_row(stamped) | {"key": sweep.id})
     return stamped

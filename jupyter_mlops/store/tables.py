@@ -137,7 +137,7 @@ infos = Table(
     Column("value", RECORD, nullable=False),
 )
 
-# what has yet to be closed in MLflow, by the service whose MLflow holds it
+# runs still to be closed in a service's MLflow
 unclosed = Table(
     "unclosed",
     metadata,
@@ -173,7 +173,7 @@ versions = Table(
     Column("record", RECORD, nullable=False),
 )
 
-# which blobs a version names
+# the blobs that a version refers to
 version_blobs = Table(
     "version_blobs",
     metadata,
@@ -244,7 +244,7 @@ Index("step_runs_reused", step_runs.c.pipeline_id, sqlite_where=REUSED_STEP)
 
 @event.listens_for(metadata, "before_create")
 def _as_partial(target: MetaData, connection: Connection, **options: Any) -> None:
-    """Give PostgreSQL's indexes the conditions of SQLite's; named above, they would load its dialect at each start."""
+    """Copy SQLite's index conditions for PostgreSQL, whose dialect would otherwise be loaded at each start."""
     if connection.dialect.name == "postgresql":
         for index in (index for table in target.tables.values() for index in table.indexes):
             index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]

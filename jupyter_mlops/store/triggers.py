@@ -37,7 +37,7 @@ class TriggerStore(Repository):
         """One trigger.
 
         Raises:
-            NotFoundError: there is none of this id.
+            NotFoundError: there is none with this id.
         """
         with self._read() as connection:
             return read_trigger(connection, trigger_id)
@@ -53,10 +53,10 @@ class TriggerStore(Repository):
         """Triggers, ordered by their next fire.
 
         Args:
-            pipeline_id: only those of this pipeline.
-            due: only those that fire at this ISO time or earlier.
-            kind: only those of this kind.
-            limit: at most so many.
+            pipeline_id: only triggers of this pipeline.
+            due: only triggers that fire at this ISO time or earlier.
+            kind: only triggers of this kind.
+            limit: maximum number.
         """
         query = select(triggers.c.record).order_by(triggers.c.next_at.nulls_last(), triggers.c.id).limit(limit)
         if pipeline_id is not None:
@@ -73,7 +73,7 @@ class TriggerStore(Repository):
             return connection.execute(select(func.min(triggers.c.next_at)).where(_KNOWN)).scalar()
 
     def change(self, trigger_id: str, **fields: Any) -> Trigger:
-        """Change fields of a trigger, by the names of :class:`~jupyter_mlops.core.pipelines.records.Trigger`."""
+        """Change fields of a trigger (:class:`~jupyter_mlops.core.pipelines.records.Trigger`)."""
         with self._write() as connection:
             number = next_revision(connection)
             trigger = msgspec.structs.replace(read_trigger(connection, trigger_id), **fields)

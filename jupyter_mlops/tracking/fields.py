@@ -25,7 +25,7 @@ def log_values(
         run: with its child run's id.
         result: how it ended.
         data: of the child run in MLflow.
-        defaults: of the parameters that the run was given no value for.
+        defaults: of the parameters without a value.
         environment: hash of the kernel's package list.
     """
     from mlflow.entities import Metric, Param, RunTag
@@ -78,7 +78,7 @@ def log_parameters(client: MlflowClient, run_id: str, parameters: dict[str, Any]
 
 
 def parent_tag(parent: str) -> dict[str, str]:
-    """The tag that makes MLflow show a run below another; none where there is no other."""
+    """The tag that makes MLflow show a run below its parent; empty without one."""
     return {PARENT: parent} if parent else {}
 
 

@@ -217,12 +217,12 @@ class Tracking:
     # -- pipelines ---------------------------------------------------------------------------
 
     def begin_pipeline(self, experiment: str, name: str, tags: dict[str, str], parameters: dict[str, Any]) -> RunKey:
-        """Experiment and run of a pipeline's run, below which its steps stand; made where they are not there.
+        """Experiment and MLflow run of a pipeline run, the parent of its steps; creates what is missing.
 
         Args:
-            experiment: its name.
+            experiment: name of the experiment.
             name: of the run.
-            tags: that it bears; ``mlops.pipeline_run`` tells it from all others.
+            tags: of the run; ``mlops.pipeline_run`` identifies it.
             parameters: of the pipeline.
 
         Raises:
@@ -241,7 +241,7 @@ class Tracking:
             return number, str(made.info.run_id)
 
     def finish_pipeline(self, run_id: str, state: str, ended_at: str) -> None:
-        """Close a pipeline's run.
+        """Close the MLflow run of a pipeline run.
 
         Raises:
             UnavailableError: MLflow does not answer.
@@ -310,9 +310,9 @@ class Tracking:
         Args:
             sweep: of the run.
             run: about to be executed.
-            mlflow_run_id: its child run; None where MLflow did not answer.
-            owns_runs: whether the notebook chooses experiment, server or runs itself; then it gets no run, and
-                the metrics of the runs it starts are read from the kernel.
+            mlflow_run_id: its child run; None if MLflow did not answer.
+            owns_runs: whether the notebook chooses experiment, server or runs itself; then it gets no run, and the
+                metrics of the runs it starts are read from the kernel.
         """
         owner = mlflow_run_id or run.id
         env = {
@@ -338,7 +338,7 @@ class Tracking:
             sweep: of the run.
             run: with its child run's id.
             result: how it ended.
-            directory: of the run, see :class:`~jupyter_mlops.core.record.RunSpec`.
+            directory: of the run, see :class:`~jupyter_mlops.core.runs.RunSpec`.
 
         Returns:
             All metrics by name: those read from the kernel, and those the notebook logged itself.
@@ -373,7 +373,7 @@ class Tracking:
         LocalArtifactRepository(child.info.artifact_uri).log_artifact(str(file))
 
     def _environment(self, client: MlflowClient, sweep: Sweep) -> str:
-        """Short hash of the kernel's package list, which the parent run holds; empty where there is none."""
+        """Short hash of the kernel's package list, which the parent run stores; empty if unknown."""
         kernel, spec = sweep.kernel, sweep.kernelspec
         found = recent_packages(kernel, spec) if sweep.pipeline_run else packages(kernel, sweep.id, spec)
         if found is None or sweep.mlflow_run_id is None:
@@ -403,7 +403,7 @@ def _drop_children(client: MlflowClient, sweep: Sweep, run_id: str, but: str | N
 
 
 def _delete(client: MlflowClient, run: MlflowRun) -> None:
-    """Delete a run; one that was cut off is closed first, as MLflow keeps a deleted run's state."""
+    """Delete a run; an unfinished one is closed first, because MLflow keeps a deleted run's state."""
     if run.info.status in ("RUNNING", "SCHEDULED"):
         client.set_terminated(run.info.run_id, "KILLED")
     client.delete_run(run.info.run_id)

@@ -3,20 +3,20 @@
 /** Of the API; a server that answers with another one is of another version than this page. */
 export const API_VERSION = 1;
 
-/** Who is told of what. */
+/** Recipients of alerts, and the events that trigger them. */
 export interface Alerts {
   to: (string | SecretRef)[];
   on: ('drift' | 'failure' | 'recovery' | 'slow' | 'success')[];
   slow: number | null;
 }
 
-/** The times of a backfill, and how many of them had been fired already. */
+/** The times of a backfill, and the number of times that had already been fired. */
 export interface BackfillAnswer {
   times: string[];
   known: number;
 }
 
-/** Runs for the times of a schedule that lie in a range; those it has fired already are not repeated. */
+/** A request for runs at the times of a schedule within a range, except for times that it has already fired. */
 export interface BackfillRequest {
   start: string;
   end: string;
@@ -24,14 +24,14 @@ export interface BackfillRequest {
   dry_run: boolean;
 }
 
-/** Sweeps and pipelines that changed after a revision, and the revision to ask from next time. */
+/** Sweeps and pipelines that changed after a revision, and the revision for the next request. */
 export interface Changes {
   sweeps: Sweep[];
   revision: number;
   pipelines: Pipeline[];
 }
 
-/** What a cron line means. */
+/** The result of checking a cron line. */
 export interface CronCheck {
   words: string;
   next: string[];
@@ -39,7 +39,7 @@ export interface CronCheck {
   field: '' | 'cron' | 'zone';
 }
 
-/** A schedule while it is typed. */
+/** A cron line to check while it is being edited. */
 export interface CronRequest {
   cron: string;
   zone: string;
@@ -58,7 +58,7 @@ export interface FieldCheck {
   error: string;
 }
 
-/** One step as a graph draws it. */
+/** A node of the graph of steps. */
 export interface GraphStep {
   name: string;
   notebook: string;
@@ -161,21 +161,21 @@ export interface Pipeline {
   revision: number;
 }
 
-/** What a person may change of a pipeline; None leaves a field as it is. */
+/** Changes to a pipeline; None leaves a field unchanged. */
 export interface PipelineChange {
   name: string | null;
   paused: boolean | null;
   version: number | null;
 }
 
-/** What a pipeline's text says, and what is wrong with it. */
+/** The result of checking a pipeline's text. */
 export interface PipelineCheck {
   problems: Problem[];
   definition: PipelineDefinition | null;
   graph: GraphStep[];
 }
 
-/** A pipeline as its file says it. */
+/** A pipeline as defined in its file. */
 export interface PipelineDefinition {
   name: string;
   description: string;
@@ -191,7 +191,7 @@ export interface PipelineDefinition {
   retention: Retention;
 }
 
-/** A pipeline with its triggers, its versions and the graph of the one that fires. */
+/** A pipeline with its triggers, its versions and the graph of the active one. */
 export interface PipelineDetails {
   pipeline: Pipeline;
   triggers: Trigger[];
@@ -230,7 +230,7 @@ export interface PipelineRun {
   revision: number;
 }
 
-/** A run with its steps and their graph. */
+/** A pipeline run with its steps and their graph. */
 export interface PipelineRunDetails {
   run: PipelineRun;
   steps: StepRun[];
@@ -241,13 +241,13 @@ export interface PipelineRunDetails {
 export type PipelineRunState =
   'failed' | 'queued' | 'running' | 'skipped' | 'stopped' | 'succeeded';
 
-/** Runs of a pipeline that changed after a revision, newest first. */
+/** The runs of a pipeline that changed after a revision, newest first. */
 export interface PipelineRunsPage {
   runs: PipelineRun[];
   revision: number;
 }
 
-/** A pipeline's text to be checked. */
+/** A pipeline's text to check. */
 export interface PipelineText {
   path: string;
   text: string;
@@ -260,21 +260,21 @@ export interface PrefixCheck {
   reason: string;
 }
 
-/** What is wrong with a pipeline's text; line and column count from 1, 0 where no place is to blame. */
+/** An error in a pipeline's text; line and column count from 1, and are 0 if it concerns the text as a whole. */
 export interface Problem {
   message: string;
   line: number;
   column: number;
 }
 
-/** What became of it. */
+/** The new version. */
 export interface PromoteAnswer {
   pipeline: Pipeline;
   version: Version;
   trigger: Trigger | null;
 }
 
-/** What is to become a pipeline's next version; exactly one of ``run_id``, ``sweep_id`` and ``path`` is given. */
+/** A request for a new version of a pipeline; exactly one of ``run_id``, ``sweep_id`` and ``path`` is set. */
 export interface PromoteRequest {
   run_id: string;
   sweep_id: string;
@@ -294,16 +294,16 @@ export interface PromoteRequest {
   retention: Retention;
 }
 
-/** Why a record's message is what it is, where the program acts on that. */
+/** The part of a record's message that the program acts on. */
 export type Reason = '' | 'internal' | 'step' | 'unreachable' | 'untracked';
 
-/** Which past runs are kept; what a registered model comes from always is. None keeps all. */
+/** Which past runs are kept; None keeps all. Runs that registered models come from are always kept. */
 export interface Retention {
   runs: number | null;
   days: number | null;
 }
 
-/** A repetition of a run's failed steps, and of all behind them. */
+/** A request to repeat steps of a run, and all steps that depend on them. */
 export interface RetryRequest {
   step: string;
 }
@@ -364,7 +364,7 @@ export interface RunExtras {
   live: string;
 }
 
-/** One past run as a strip shows it. */
+/** A past run in the pipeline's strip of recent runs. */
 export interface RunMark {
   id: string;
   number: number;
@@ -373,7 +373,7 @@ export interface RunMark {
   seconds: number | null;
 }
 
-/** A run by hand. */
+/** A request to run a pipeline now. */
 export interface RunRequest {
   parameters: Record<string, unknown>;
   version: number | null;
@@ -403,13 +403,13 @@ export interface Sampler {
   seed: number;
 }
 
-/** A new trigger; the token of one of kind ``http`` is shown this once. */
+/** A new trigger; for kind ``http`` with its token, which cannot be retrieved later. */
 export interface ScheduleAnswer {
   trigger: Trigger;
   token: string;
 }
 
-/** A trigger as a person asks for it; see :class:`Trigger`. */
+/** A request for a new trigger; see :class:`Trigger`. */
 export interface ScheduleRequest {
   kind: 'cron' | 'files' | 'http' | 'pipeline';
   cron: string;
@@ -512,7 +512,7 @@ export interface Step {
   secrets: Record<string, SecretRef>;
 }
 
-/** A step to be written into a pipeline's text. */
+/** A step to add to a pipeline's text. */
 export interface StepAdd {
   path: string;
   text: string;
@@ -557,7 +557,7 @@ export type StepState =
   | 'succeeded'
   | 'waiting';
 
-/** Makes a step a sweep; it hands on the parameters, metrics and outputs of its best run. */
+/** Makes a step a sweep; its outputs are the parameters, metrics and outputs of its best run. */
 export interface StepSweep {
   space: Record<string, string>;
   objective: Objective;
@@ -674,7 +674,7 @@ export interface TargetInfo {
   message: string;
 }
 
-/** A text. */
+/** A response that is a text. */
 export interface TextAnswer {
   text: string;
 }
@@ -687,7 +687,7 @@ export interface Timing {
   finish: number;
 }
 
-/** What starts a pipeline: a schedule, new files, another pipeline's end, a call. */
+/** Starts a pipeline on a schedule, for new files, after another pipeline, or on request. */
 export interface Trigger {
   id: string;
   pipeline_id: string;
@@ -710,7 +710,7 @@ export interface Trigger {
   revision: number;
 }
 
-/** What a person may change of a trigger; None leaves a field as it is. */
+/** Changes to a trigger; None leaves a field unchanged. */
 export interface TriggerChange {
   enabled: boolean | null;
   cron: string | null;
@@ -741,7 +741,7 @@ export interface Version {
   created_at: string;
 }
 
-/** What is different between two versions, as texts to show. */
+/** The differences between two versions. */
 export interface VersionDiff {
   older: number;
   newer: number;

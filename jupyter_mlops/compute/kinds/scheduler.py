@@ -39,25 +39,20 @@ class SchedulerTarget(Target):
             reports = await self._client.run(worker_report, kernel, paths, urls)
         # a foreign environment may raise anything while it loads the function
         except Exception as error:
-            # Dask sends an error that it cannot pickle as its text
+            said = f"{type(error).__name__}: {error}"
+            # Dask sends the text of errors that it cannot pickle
             if isinstance(error, ImportError) or "ImportError(" in str(error) or "ModuleNotFoundError(" in str(error):
                 raise InvalidInputError(
                     Message(
                         "The workers at {name} cannot load jupyter-mlops {version}; install it in their "
-                        "environment. ({name2}: {error})",
+                        "environment. ({said})",
                         name=self.name,
                         version=__version__,
-                        name2=type(error).__name__,
-                        error=error,
+                        said=said,
                     )
                 ) from error
             raise InvalidInputError(
-                Message(
-                    "The workers at {name} cannot say what they have ({name2}: {error}).",
-                    name=self.name,
-                    name2=type(error).__name__,
-                    error=error,
-                )
+                Message("The workers at {name} cannot say what they have ({said}).", name=self.name, said=said)
             ) from error
         if not reports:
             raise self._no_workers()

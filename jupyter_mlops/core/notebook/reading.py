@@ -1,4 +1,4 @@
-"""Reading a notebook without running it."""
+"""Reads notebooks without running them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..record import Record
 from ..sweeps import SweepRequest
 from ..values import show
 from .declared import assigned_names, read_parameters
-from .python_source import parse_python
+from .python_source import tree_of
 
 Notebook = dict[str, Any]
 _MLFLOW_OWN = ("set_experiment", "set_tracking_uri")
@@ -30,9 +30,8 @@ class MlflowUsage(Record, frozen=True, kw_only=True):
     """How a notebook uses MLflow.
 
     Attributes:
-        uses_mlflow: whether it imports it.
-        owns_runs: whether it chooses experiment, server or runs itself, so that one given run would be
-            in its way.
+        uses_mlflow: whether it imports MLflow.
+        owns_runs: whether it chooses experiment, server or runs itself, so that a run prepared for it would interfere.
     """
 
     uses_mlflow: bool = False
@@ -40,18 +39,18 @@ class MlflowUsage(Record, frozen=True, kw_only=True):
 
 
 def read_notebook(data: bytes) -> Notebook:
-    """A notebook from the bytes of its file: the one reader of all doors, which refuses what Jupyter's own cannot open.
+    """Parse a notebook; refuses what Jupyter cannot open. All of the package reads notebooks with this function.
 
     Returns:
-        each cell with its source as one text, and tags that are a list.
+        the notebook; each cell's source is one string, and its tags are a list.
 
     Raises:
-        InvalidInputError: not JSON in UTF-8, not a notebook, or not of nbformat 4; says what to do.
+        InvalidInputError: not JSON in UTF-8, not a notebook, or not nbformat 4; the message says what to do.
     """
     try:
         loaded = json.loads(data.decode())
         if b"\\ud" in data or b"\\uD" in data:
-            # half characters can be neither stored nor sent
+            # lone surrogates can be neither stored nor sent
             json.dumps(loaded, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         if data.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -96,9 +95,9 @@ def read_notebook(data: bytes) -> Notebook:
 
 
 def _flaw(cell: dict[str, Any]) -> str:
-    """What keeps nbformat, or what is written over it, from reading a cell; empty where nothing does.
+    """Why nbformat, or the code that uses it, cannot read a cell; empty if it can.
 
-    nbformat itself takes longer to import than the command line to start.
+    nbformat itself takes longer to import than the whole command line.
     """
     outputs, attachments = cell.get("outputs", []), cell.get("attachments", {})
     if not isinstance(cell.get("metadata"), dict):
@@ -123,7 +122,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_prose(data: bytes) -> bool:
-    """Whether a file that is no JSON is a text, such as a script."""
+    """Whether a file that is not JSON is plain text, such as a script."""
     try:
         return bool(data.decode().strip()) and not data.lstrip().startswith((b"{", b"["))
     except UnicodeDecodeError:
@@ -143,7 +142,7 @@ def tags_of(cell: dict[str, Any]) -> list[Any]:
 
 
 def _metadata(holder: dict[str, Any], *names: str) -> dict[str, Any]:
-    """A mapping inside a notebook's or cell's metadata; empty where there is none, or something else."""
+    """A mapping inside a notebook's or cell's metadata; empty if it is missing or not a mapping."""
     found: Any = holder.get("metadata")
     for name in names:
         found = found.get(name) if isinstance(found, dict) else None
@@ -151,19 +150,19 @@ def _metadata(holder: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def notebook_hash(notebook: Notebook) -> str:
-    """sha256 over the types and sources of the cells alone; outputs and metadata do not count."""
+    """sha256 of the cells' types and sources, without outputs and metadata."""
     cells = [[cell.get("cell_type", ""), source_of(cell)] for cell in notebook["cells"]]
     return hashlib.sha256(json.dumps(cells, ensure_ascii=False).encode()).hexdigest()
 
 
 def language_of(notebook: Notebook) -> str:
-    """Language of its kernel, lower case; Python where nothing tells."""
+    """Language of its kernel in lower case; Python if not specified."""
     language = _metadata(notebook, "kernelspec").get("language") or _metadata(notebook, "language_info").get("name")
     return str(language or "python").lower()
 
 
 def inspect(notebook: Notebook, path: str) -> NotebookInfo:
-    """What a notebook's own bytes tell of it; the rest of the record keeps its defaults."""
+    """What the notebook's content tells; other fields of the record keep their defaults."""
     language = language_of(notebook)
     parameters: list[Parameter] = []
     problem = ""
@@ -194,11 +193,11 @@ def inspect(notebook: Notebook, path: str) -> NotebookInfo:
 
 
 def declared(notebook: Notebook) -> list[Parameter]:
-    """Parameters of the cell tagged so; none where no cell is.
+    """Parameters of the tagged cell; empty if no cell is tagged.
 
     Raises:
-        InvalidInputError: the cell does not parse, the sentence names the line; or a later cell with the same tag
-            would replace the values given to it.
+        InvalidInputError: the cell is not valid Python (the message names the line), or a later cell with the same tag
+            would overwrite the parameters.
     """
     index = parameters_cell(notebook)
     if index is None:
@@ -222,7 +221,7 @@ def declared(notebook: Notebook) -> list[Parameter]:
 
 
 def parameters_cell(notebook: Notebook) -> int | None:
-    """Index of the first code cell tagged ``parameters``, None where there is none."""
+    """Index of the first code cell tagged ``parameters``, None if there is none."""
     return next((index for index, cell in enumerate(notebook["cells"]) if _is_parameters(cell)), None)
 
 
@@ -248,14 +247,14 @@ def _is_parameters(cell: dict[str, Any]) -> bool:
 
 
 def is_injected(cell: dict[str, Any]) -> bool:
-    """Whether an earlier execution put a cell in; a run drops it for its own, see :mod:`..worker.execution`."""
+    """Whether an earlier execution inserted a cell, which a run replaces; see :mod:`..worker.notebook.execute`."""
     return cell.get("cell_type") == "code" and "injected-parameters" in tags_of(cell) and not _is_parameters(cell)
 
 
 def suggest_metrics(notebook: Notebook) -> list[str]:
-    """Variables that a Python notebook assigns at top level and that are named as metrics are, last first.
+    """Variables that a Python notebook assigns at top level and that are named like metrics, last first.
 
-    The parameters cell does not count: what stands there is given, not found.
+    Parameters are left out.
     """
     if language_of(notebook) != "python":
         return []
@@ -264,11 +263,8 @@ def suggest_metrics(notebook: Notebook) -> list[str]:
     for index, cell in enumerate(notebook["cells"]):
         if cell.get("cell_type") != "code" or index == skipped:
             continue
-        try:
-            body = parse_python(source_of(cell))[0].body
-        except SyntaxError:
-            continue  # what it is in error about is said when it runs
-        for name in (target.id for node in body for target in _assigned(node)):
+        tree = tree_of(source_of(cell))
+        for name in (target.id for node in (tree.body if tree else ()) for target in _assigned(node)):
             if _METRIC.search(name.lower()):
                 names.pop(name, None)
                 names[name] = None
@@ -284,12 +280,12 @@ def _saved(notebook: Notebook, path: str) -> SweepRequest | None:
     kept = _metadata(notebook, "mlops")
     if not kept:
         return None
-    # where it was written by a newer version or by hand, the form may start empty; the metadata stays as it is
+    # metadata of a newer version, or edited by hand, may yield an empty form; it is not changed
     return without_unknown(decode(kept | {"path": path}, SweepRequest))
 
 
 def mlflow_usage(notebook: Notebook) -> MlflowUsage:
-    """How a notebook uses MLflow, by the names it calls; other languages are taken not to use it."""
+    """How a notebook uses MLflow, judged by the names it calls; only Python is analysed."""
     if language_of(notebook) != "python":
         return MlflowUsage()
     uses, own, starts = False, False, 0
@@ -297,9 +293,8 @@ def mlflow_usage(notebook: Notebook) -> MlflowUsage:
         if cell.get("cell_type") != "code":
             continue
         source = source_of(cell)
-        try:
-            tree, _ = parse_python(source)
-        except SyntaxError:
+        tree = tree_of(source)
+        if tree is None:
             uses = uses or "mlflow" in source
             own = own or any(name in source for name in _MLFLOW_OWN)
             continue
@@ -321,7 +316,7 @@ def _imports_mlflow(tree: ast.AST) -> bool:
 
 
 class _Calls(ast.NodeVisitor):
-    """Counts ``start_run`` calls; one that may run more than once counts twice."""
+    """Counts ``start_run`` calls; a call that may be repeated counts twice."""
 
     def __init__(self) -> None:
         self.own = False

@@ -69,6 +69,7 @@ class Condition:
 
     Attributes:
         references: in order, without duplicates.
+        tree: the parsed expression; each name in it is a placeholder for :meth:`reference`.
 
     Raises:
         InvalidInputError: it cannot be parsed, or uses syntax that conditions do not allow.
@@ -88,16 +89,16 @@ class Condition:
         source = _TOKEN.sub(self._placeholder, self.text)
         self.references = list(dict.fromkeys(self._by_name.values()))
         try:
-            self._tree = ast.parse(source, mode="eval").body
+            self.tree = ast.parse(source, mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             hint = _hint(self.text)
             raise InvalidInputError(
                 Message("The condition {text} cannot be read; {hint}.", text=show(self.text), hint=hint)
             ) from None
-        self._check(self._tree, 0)
+        self._check(self.tree, 0)
 
     def holds(self, outputs: Outputs, parameters: Mapping[str, Any], step: str = "") -> bool:
-        """Whether it is true; arguments as for :func:`~.references.resolve`.
+        """Whether the condition is true; arguments as for :func:`~.references.resolve`.
 
         Operands are looked up only when needed: ``prepare.empty or train.auc > 0.7`` needs no ``train`` if ``prepare``
         was empty.
@@ -105,16 +106,11 @@ class Condition:
         Raises:
             InvalidInputError: an operand is missing, or the operands cannot be compared.
         """
-        return bool(_Evaluation(self, outputs, parameters, step).value(self._tree))
+        return bool(_Evaluation(self, outputs, parameters, step).value(self.tree))
 
     def reference(self, name: str) -> Reference:
         """The reference that a name in :attr:`tree` stands for."""
         return self._by_name[name]
-
-    @property
-    def tree(self) -> ast.expr:
-        """The parsed expression; each name in it is a placeholder for :meth:`reference`."""
-        return self._tree
 
     def _placeholder(self, match: re.Match[str]) -> str:
         if match["odd"]:

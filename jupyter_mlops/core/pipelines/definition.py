@@ -1,7 +1,4 @@
-"""The frozen records of what a person writes as a pipeline: its definition, its steps, its file.
-
-See :mod:`.records` for how times, durations and sizes are written.
-"""
+"""Records of a pipeline file."""
 
 from __future__ import annotations
 
@@ -17,12 +14,12 @@ AlertKind = Literal["failure", "success", "slow", "recovery", "drift"]
 
 
 class StepSweep(Record, frozen=True, kw_only=True):
-    """Makes a step a sweep; it hands on the parameters, metrics and outputs of its best run.
+    """Makes a step a sweep; its outputs are the parameters, metrics and outputs of its best run.
 
     Attributes:
-        space: as in :class:`~.records.SweepRequest`; fields may hold references.
-        objective: by which the best run is known.
-        slots: how many runs at once at most; None lets cores and memory decide.
+        space: as in :class:`~.records.SweepRequest`; fields may contain references.
+        objective: determines the best run.
+        slots: maximum number of parallel runs; None lets cores and memory decide.
     """
 
     space: dict[str, str]
@@ -35,34 +32,34 @@ class StepSweep(Record, frozen=True, kw_only=True):
 class Step(Record, frozen=True, kw_only=True):
     """One notebook or sweep of a pipeline.
 
-    A *reference* is ``${NAME}`` for a parameter of the pipeline or ``${STEP.OUTPUT}`` for what an earlier
-    step hands on; a text that is one reference and nothing else takes the value's own type.
+    A *reference* is ``${NAME}`` for a parameter of the pipeline, or ``${STEP.OUTPUT}`` for an output of an earlier
+    step. A text that consists of one reference takes the type of its value.
 
     Attributes:
         notebook: path relative to the pipeline file's folder.
         sweep: makes it a sweep of that notebook.
-        parameters: values for the notebook; texts may hold references.
-        after: names of steps to wait for, beside those it refers to.
-        when: condition on outputs of earlier steps, such as ``evaluate.auc > 0.7``; where it is false the step is
+        parameters: values for the notebook; texts may contain references.
+        after: names of steps to wait for, in addition to those it refers to.
+        when: condition on outputs of earlier steps, such as ``evaluate.auc > 0.7``; if it is false, the step is
             skipped.
-        run_if: whether it runs when all it waits for succeeded, when something before it failed, or always once that
-            is over. Where what it waits for was skipped, it is skipped, too, unless it runs always.
-        outputs: names of the notebook's variables that are handed on (numbers, texts, booleans, paths, lists of these).
-        files: files that it leaves in ``MLOPS_RUN_DIR``, handed on by name as absolute paths.
-        inputs: patterns of files that it reads, relative to the notebook's folder; recorded by hash at each run, beside
-            those that are seen to be opened.
-        reuse: whether an earlier result is taken where notebook, parameters, inputs and environment are the same.
-        retries: how often it is repeated after a failure.
-        retry_delay: seconds, or a time such as ``5m``, before the first repetition; ``retry_backoff`` times as long
-            before each next one.
-        repeat_lost: whether it is repeated when the process or machine that executed it was lost in its middle.
+        run_if: whether it runs if all steps it waits for succeeded, if one of them failed, or always. If one was
+            skipped, it is skipped too, unless it runs always.
+        outputs: names of output variables (numbers, texts, booleans, paths, lists of these).
+        files: output files in ``MLOPS_RUN_DIR`` by name; later steps get their absolute paths.
+        inputs: patterns of files that it reads, relative to the notebook's folder; each run records their hashes, and
+            those of the files it was seen to open.
+        reuse: whether to take an earlier result if notebook, parameters, inputs and environment are the same.
+        retries: number of repetitions after a failure.
+        retry_delay: seconds, or a time such as ``5m``, before the first repetition; the delay grows by the factor
+            ``retry_backoff`` with each further one.
+        repeat_lost: whether to repeat it if the process or machine that executed it was lost.
         timeout, cell_timeout: seconds, or a time such as ``2h30m``; None for no limit.
-        cpus: threads of one run's libraries, None for what the target gives.
-        gpus: CUDA devices of one run, 0 or 1; with 1, a step that names no target runs on ``cuda``.
-        memory: bytes that one run may take, or a size such as ``4GB`` or ``512MiB``; None for no limit.
-        target: where it runs; empty means the pipeline's.
-        env: variables of its kernel's environment.
-        secrets: variables of its kernel's environment, by where their values are found.
+        cpus: threads per library, None for the target's default.
+        gpus: CUDA devices per run, 0 or 1; with 1, a step without a target runs on ``cuda``.
+        memory: limit per run in bytes, or a size such as ``4GB`` or ``512MiB``; None for no limit.
+        target: name of the target that executes it; empty means the pipeline's.
+        env: environment variables for the kernel.
+        secrets: environment variables for the kernel, by the place of their value.
     """
 
     notebook: str
@@ -90,11 +87,11 @@ class Step(Record, frozen=True, kw_only=True):
 
 
 class Alerts(Record, frozen=True, kw_only=True):
-    """Who is told of what.
+    """Recipients of alerts, and the events that trigger them.
 
     Attributes:
-        to: addresses as apprise has them (``mailto://…``, ``slack://…``, ``json://…``), or where they are found.
-        on: of what. ``recovery`` is the first success after a failure, ``drift`` a changed environment.
+        to: addresses in apprise's syntax (``mailto://…``, ``slack://…``, ``json://…``), or where to find them.
+        on: events. ``recovery`` is the first success after a failure, ``drift`` a changed environment.
         slow: seconds, or a time such as ``1h``, after which a run is slow; None means three times the median of the
             last runs.
     """
@@ -105,24 +102,25 @@ class Alerts(Record, frozen=True, kw_only=True):
 
 
 class Retention(Record, frozen=True, kw_only=True):
-    """Which past runs are kept; what a registered model comes from always is. None keeps all."""
+    """Which past runs are kept; None keeps all. Runs that registered models come from are always kept."""
 
     runs: int | None = None
     days: float | None = None
 
 
 class PipelineDefinition(Record, frozen=True, kw_only=True):
-    """A pipeline as its file says it.
+    """A pipeline as defined in its file.
 
     Attributes:
-        name: shown to people.
-        parameters: defaults, which a run, a trigger or a backfill may override; ``${scheduled_time}`` is always there.
+        name: display name.
+        parameters: defaults, which a run, a trigger or a backfill may override; ``${scheduled_time}`` is always
+            available.
         steps: by name, in the order of the file.
-        target: of steps that name none.
-        concurrency: how many runs at once; ``deadline``: seconds one run may take, or a time such as ``6h``.
-        environment: what to do where installed packages differ from those at promotion.
+        target: of steps without a target.
+        concurrency: maximum number of parallel runs; ``deadline``: seconds one run may take, or a time such as ``6h``.
+        environment: what to do if installed packages differ from those at promotion.
         frozen: patterns of data files to freeze with the code, relative to the file's folder.
-        experiment: of MLflow; empty means the pipeline's name.
+        experiment: MLflow experiment; empty means the pipeline's name.
     """
 
     name: str = ""
@@ -140,7 +138,7 @@ class PipelineDefinition(Record, frozen=True, kw_only=True):
 
 
 class Problem(Record, frozen=True, kw_only=True):
-    """What is wrong with a pipeline's text; line and column count from 1, 0 where no place is to blame."""
+    """An error in a pipeline's text; line and column count from 1, and are 0 if it concerns the text as a whole."""
 
     message: str
     line: int = 0
@@ -148,11 +146,11 @@ class Problem(Record, frozen=True, kw_only=True):
 
 
 class GraphStep(Record, frozen=True, kw_only=True):
-    """One step as a graph draws it.
+    """A node of the graph of steps.
 
     Attributes:
-        after: all it waits for: named, referred to, or asked for in its condition.
-        layer: 0 for those that wait for nothing, else one more than the last it waits for.
+        after: all steps it waits for: listed in ``after``, referred to, or used in its condition.
+        layer: 0 if it waits for nothing, else one more than the highest layer it waits for.
     """
 
     name: str
@@ -165,7 +163,7 @@ class GraphStep(Record, frozen=True, kw_only=True):
 
 
 class PipelineText(Record, frozen=True, kw_only=True):
-    """A pipeline's text to be checked.
+    """A pipeline's text to check.
 
     Attributes:
         path: of its file, relative to the server's root.
@@ -176,7 +174,7 @@ class PipelineText(Record, frozen=True, kw_only=True):
 
 
 class PipelineCheck(Record, frozen=True, kw_only=True):
-    """What a pipeline's text says, and what is wrong with it."""
+    """The result of checking a pipeline's text."""
 
     problems: list[Problem] = []
     definition: PipelineDefinition | None = None
@@ -184,7 +182,7 @@ class PipelineCheck(Record, frozen=True, kw_only=True):
 
 
 class StepAdd(Record, frozen=True, kw_only=True):
-    """A step to be written into a pipeline's text."""
+    """A step to add to a pipeline's text."""
 
     path: FilePath
     text: str
@@ -193,6 +191,6 @@ class StepAdd(Record, frozen=True, kw_only=True):
 
 
 class TextAnswer(Record, frozen=True, kw_only=True):
-    """A text."""
+    """A response that is a text."""
 
     text: str

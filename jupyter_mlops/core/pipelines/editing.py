@@ -19,22 +19,22 @@ from .references import STEP_NAME
 from .yaml_reader import Document, plain, read
 
 _WIDTH = 120
-# what other readers of YAML take for something else than text: words, times, sexagesimal numbers, dates
+# strings that other YAML parsers read as other types: words, times, sexagesimal numbers, dates
 _OTHERWISE = re.compile(
     r"y|n|yes|no|on|off|=|<<|[-+]?[0-9][0-9_,.]*(:[0-5]?[0-9])*(\.[0-9_]*)?|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*",
     re.IGNORECASE | re.DOTALL,
 )
 _SHORT = re.compile(r"[\w./+-][\w./*+-]*")
-# control characters, ends of lines that only some readers count as such, and a mark that some take away
+# control characters, line ends that only some parsers recognise, and the byte order mark, which some remove
 _ODD = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 
 
 def add_step(text: str, name: str, step: Step) -> str:
-    """A pipeline's text with one step more behind its last one; all else stays as it is written.
+    """A pipeline's text with a step added after the last one; the rest stays as written.
 
     Raises:
-        InvalidInputError: the text cannot be read, or the name names no step.
-        ConflictError: there is a step of this name.
+        InvalidInputError: the text or the step's name is invalid.
+        ConflictError: a step of this name exists.
     """
     if not STEP_NAME.fullmatch(name):
         raise InvalidInputError(
@@ -48,7 +48,7 @@ def add_step(text: str, name: str, step: Step) -> str:
     if name in steps:
         raise ConflictError(Message("There is a step “{name}” already.", name=name))
     wanted = {**(before.value or {}), "steps": {**steps, name: read(_yaml(_record(step))).value}}
-    # lines are counted as YAML does, to which these end one, too
+    # YAML counts some control characters as line ends
     ways = (_rewritten,) if _ODD.search(text.replace("\r\n", "\n")) else (_inserted, _rewritten)
     for write in ways:
         changed = write(text, before, name, step)
@@ -77,7 +77,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _inserted(text: str, document: Document, name: str, step: Step) -> str:
-    """With lines put in, so that nothing else changes."""
+    """The text with lines inserted, so that nothing else changes."""
     end = "\r\n" if "\r\n" in text else "\n"
     lines = text.split(end)
     while lines and not lines[-1].strip():
@@ -88,13 +88,13 @@ def _inserted(text: str, document: Document, name: str, step: Step) -> str:
     if key is None:
         return end.join([*lines, *([""] if lines else []), "steps:", *_indented(written, 2), ""])
     if not steps:
-        # “steps:” or “steps: {}”, with or without a comment
+        # “steps:” or “steps: {}”, possibly with a comment
         lines[key[0] - 1] = re.sub(r":\s*(\{\s*\}|null|~)?\s*(#.*)?$", r": \2", lines[key[0] - 1]).rstrip()
         return end.join([*lines[: key[0]], *_indented(written, 2), *lines[key[0] :], ""])
     places = [document.keys["steps", other] for other in steps if ("steps", other) in document.keys]
     following = [place[0] for path, place in document.keys.items() if len(path) == 1 and place[0] > key[0]]
     stop = min(following, default=len(lines) + 1) - 1
-    # free lines and comments before the next key belong to that key
+    # blank lines and comments before the next key belong to that key
     while re.match(r"\s*$|#|---|\.\.\.", lines[stop - 1]):
         stop -= 1
     free = any(not line.strip() for line in lines[places[0][0] : places[-1][0]])
@@ -107,7 +107,7 @@ def _indented(lines: list[str], columns: int) -> list[str]:
 
 
 def _rewritten(text: str, document: Document, name: str, step: Step) -> str:
-    """Written anew: where steps stand in braces there are no lines to put it between."""
+    """The text written by the YAML library, for steps in braces, where no lines can be inserted."""
     yaml = _writer()
     yaml.preserve_quotes = True
     stream = io.StringIO()
@@ -116,7 +116,7 @@ def _rewritten(text: str, document: Document, name: str, step: Step) -> str:
         data["steps"][name] = _record(step)
         yaml.dump(data, stream)
     except (YAMLError, LookupError, TypeError):
-        # said by who asked: what is written differs from what was wanted
+        # the caller notices that the step is missing
         return text
     return stream.getvalue()
 
@@ -136,7 +136,7 @@ def _yaml(value: Any) -> str:
 
 
 def _record(record: msgspec.Struct) -> CommentedMap:
-    """A record without the fields that have their default."""
+    """A record without fields that equal their default."""
     written = CommentedMap()
     for field in msgspec.structs.fields(type(record)):
         value = getattr(record, field.name)
@@ -154,7 +154,7 @@ def _value(value: Any) -> Any:
             return CommentedMap({_key(str(key)): _value(item) for key, item in value.items()})
         case list():
             items = CommentedSeq([_value(item) for item in value])
-            # what cannot stand in brackets without quotes stands in lines of its own
+            # items that need quotes in brackets are written on separate lines
             if all(_SHORT.fullmatch(str(item)) for item in items) and len(str(list(value))) < 90:
                 items.fa.set_flow_style()
             return items
@@ -171,7 +171,7 @@ def _key(text: str) -> Any:
 def _text(text: str) -> Any:
     if not plain(text) or _OTHERWISE.fullmatch(text) or _ODD.search(text):
         return DoubleQuotedScalarString(text)
-    # lines that neither begin with a space nor are empty: else a block needs marks that nobody reads
+    # blank lines, and lines that begin with a space, would need unusual block indicators
     if re.fullmatch(r"(\S.*\n)+\S.*", text):
         return LiteralScalarString(text)
     return text

@@ -1,4 +1,4 @@
-"""What is wrong with a pipeline's definition, beyond the types of its fields."""
+"""Finds errors in a pipeline's definition, beyond the types of its fields."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from .order import cycle_sentence, edges, find_cycle, references_of, referring_t
 from .references import NAME, SCHEDULED_TIME, STEP_NAME, Path, Reference, find_references, suggestion
 
 Found = Iterator[tuple[Path, str]]
-_OutputsOf = Callable[[str], Collection[str]]  # what a step hands on, by its name
+_OutputsOf = Callable[[str], Collection[str]]  # names of a step's outputs
 
 
 def problems_of(
     definition: PipelineDefinition, most: int | None = None, unclear: Collection[str] = ()
 ) -> list[tuple[Path, str]]:
-    """What is wrong, each with its place: keys and positions from the definition's top, and one sentence.
+    """Errors, each with its path from the definition's root (keys and positions) and one sentence.
 
     Args:
-        most: after so many nothing more is looked for.
-        unclear: steps of which it is not known what they hand on and wait for; "" for the pipeline's parameters.
+        most: maximum number of errors; None for all.
+        unclear: steps whose outputs and dependencies are unknown because of other errors; "" stands for the pipeline's
+            parameters.
     """
     return list(islice(_problems(definition, unclear), most))
 
@@ -256,7 +257,7 @@ def _condition(step: str, text: str, definition: PipelineDefinition, unclear: Co
     except InvalidInputError as error:
         yield ("when",), str(error)
         return
-    # any name may be a metric there, and which there are shows when it runs
+    # an output may be any metric, which is known only at run time
     for reference in (one for one in references if one.step not in unclear):
         sentence = _unknown_reference(step, reference, f"“{reference.bare}” in its condition", definition)
         if sentence:
@@ -284,7 +285,7 @@ def _step_suggestion(name: str, definition: PipelineDefinition) -> str:
 
 
 def declared_outputs(step: Step) -> list[str]:
-    """Names that a step is known to hand on before it ever ran."""
+    """Names of a step's outputs as far as they are known before it runs."""
     found = [*step.outputs, *step.files]
     if step.sweep is not None:
         found += [*step.sweep.space, step.sweep.objective.metric]

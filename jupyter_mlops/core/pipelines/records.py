@@ -1,7 +1,4 @@
-"""The frozen records of what is kept of pipelines: versions, what fires them, what became of it.
-
-See :mod:`.records` for how times, durations and sizes are written.
-"""
+"""Records of promoted pipelines: versions, triggers, runs."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ Cause = Literal["hand", "cron", "files", "pipeline", "http", "backfill"]
 
 
 class RunMark(Record, frozen=True, kw_only=True):
-    """One past run as a strip shows it."""
+    """A past run in the pipeline's strip of recent runs."""
 
     id: str
     number: int
@@ -34,18 +31,17 @@ class Pipeline(Record, frozen=True, kw_only=True):
     """A promoted pipeline.
 
     Attributes:
-        path: of the pipeline file, or of the notebook that was promoted: absolute in the store, relative to the
-            server's root on the wire.
-        project: folder whose code was frozen; as ``path``.
-        version: number of the version that fires; ``versions``: of the newest one.
-        paused: whether nothing fires it but a person.
-        runs: how many runs there were.
+        path: of the pipeline file or the promoted notebook; absolute in the store, relative to the server's root on
+            the wire.
+        project: folder whose code was frozen; absolute or relative as ``path``.
+        version: number of the active version; ``versions``: of the newest one.
+        paused: whether only users can start runs.
+        runs: number of runs so far.
         recent: the last runs, oldest first.
-        triggers: how many of its schedules and triggers are switched on.
-        next_at: when a schedule fires it next, None where none does.
-        message: one line on what a person should know (a target that is gone, an environment that drifted).
-        service: name of the service on whose machine it was made; another one takes its runs where that
-            is gone or busy.
+        triggers: number of enabled schedules and triggers.
+        next_at: time of the next scheduled run, None if there is none.
+        message: one line on a problem, such as a missing target or a drifted environment.
+        service: name of the service on whose machine it was promoted; others take its runs if that one is gone or busy.
     """
 
     id: str
@@ -73,17 +69,16 @@ class Version(Record, frozen=True, kw_only=True):
 
     Attributes:
         definition: with notebooks relative to ``folder``.
-        folder: of the pipeline file, relative to the project; empty where it is the project's own.
+        folder: of the pipeline file, relative to the project; empty for the project's root.
         files: sha256 by path relative to the project: notebooks, code, frozen data.
-        data: which of these are frozen data.
+        data: paths of the frozen data.
         kernels: kernelspec names by notebook.
-        kernelspecs: what these are started by, by name.
+        kernelspecs: resolved kernelspecs by name.
         lock: sha256 of the list of installed packages, by kernelspec name.
-        git_commit: with ``+`` behind it where the work tree was dirty; git_diff: sha256 of the
-            difference, empty where there is none.
+        git_commit: followed by ``+`` if there were uncommitted changes; git_diff: sha256 of these, empty if none.
         source: what was promoted: ``run <id>``, ``sweep <id>``, ``file``, ``commit <id>``, ``version <n>``.
-        note: what a person said of it.
-        warnings: what could not be frozen.
+        note: the user's comment.
+        warnings: files that could not be frozen.
     """
 
     pipeline_id: str
@@ -104,20 +99,20 @@ class Version(Record, frozen=True, kw_only=True):
 
 
 class Trigger(Record, frozen=True, kw_only=True):
-    """What starts a pipeline: a schedule, new files, another pipeline's end, a call.
+    """Starts a pipeline on a schedule, for new files, after another pipeline, or on request.
 
     Attributes:
-        cron, zone: of kind ``cron``: five fields, and a zone of the IANA database.
-        pattern: of kind ``files``: any address that fsspec understands, with wildcards.
-        upstream, on: of kind ``pipeline``: the other pipeline's id, and which end of it counts.
-        token_hash: of kind ``http``: sha256 of the token; on the wire always empty.
-        overlap: what becomes of a fire while an earlier run goes on.
-        missed, grace: what becomes of times that passed while no service lived: none, the last, or all of those not
-            longer than ``grace`` seconds ago.
+        cron, zone: for kind ``cron``: five fields, and a zone of the IANA database.
+        pattern: for kind ``files``: any address that fsspec understands, with wildcards.
+        upstream, on: for kind ``pipeline``: the other pipeline's id, and the outcomes that count.
+        token_hash: for kind ``http``: sha256 of the token; always empty on the wire.
+        overlap: what to do with a fire while an earlier run is active.
+        missed, grace: which times to make up for that passed while no service was running: none, the last, or all of
+            the last ``grace`` seconds.
         parameters: override the pipeline's.
-        next_at: when it fires next; of kind ``files`` when it looks next.
-        last_at: scheduled time of its last fire.
-        message: one line on why it does not work, empty where it does.
+        next_at: time of the next fire; for kind ``files`` of the next poll.
+        last_at: scheduled time of the last fire.
+        message: one line on why it does not work, empty if it does.
     """
 
     id: str
@@ -142,12 +137,12 @@ class Trigger(Record, frozen=True, kw_only=True):
 
 
 class Fire(Record, frozen=True, kw_only=True):
-    """One firing of a trigger; a trigger has one at a scheduled time, however many services look.
+    """One firing of a trigger, unique by trigger and scheduled time.
 
     Attributes:
-        scheduled_at: when it should fire; fired_at: when it did.
+        scheduled_at: when it was due; fired_at: when it fired.
         service: that fired it.
-        run_id: what it started, empty where it was skipped; ``reason`` says why.
+        run_id: the new run, empty if it was skipped; ``reason`` says why.
     """
 
     trigger_id: str
@@ -170,16 +165,16 @@ class PipelineRun(Record, frozen=True, kw_only=True):
     """One run of a pipeline's version.
 
     Attributes:
-        number: counts within the pipeline, from 1.
-        cause, trigger_id, scheduled_at: what started it, and the time it was meant for.
-        parameters: all the pipeline's, as they are in this run.
-        service: name of the service that has it, empty where none took it yet.
+        number: within the pipeline, from 1.
+        cause, trigger_id, scheduled_at: what started it, and its scheduled time.
+        parameters: values of all the pipeline's parameters.
+        service: name of the service that claimed it, empty before.
         started_by: see :class:`~jupyter_mlops.core.sweeps.Sweep`.
-        steps: how many steps are in which state.
-        drift: what is installed otherwise than at promotion, empty where nothing is.
-        log: what a person should know of its way: repetitions, losses, skips.
-        alerted: of what was told by alerts.
-        message: one line on what it waits for or why it ended; reason: what of that the program acts on.
+        steps: number of steps by state.
+        drift: packages that differ from those at promotion, empty if none do.
+        log: its history: repetitions, losses, skips.
+        alerted: kinds of alerts already sent.
+        message: one line on why it waits or ended; reason: the part of it that the program acts on.
     """
 
     id: str
@@ -213,17 +208,18 @@ class StepRun(Record, frozen=True, kw_only=True):
     """One step in one pipeline run.
 
     Attributes:
-        attempt: from 1; it grows with each repetition.
-        sweeps: of each attempt, oldest first: the sweep that executed it; one of one run where the step is no sweep.
-        notebook_run: run whose notebook shows best what it did: its only one, or its sweep's best.
-        parameters: as its references were resolved.
+        attempt: from 1; each repetition increases it.
+        sweeps: the sweep that executed each attempt, oldest first; for a notebook step it has one run.
+        notebook_run: the run whose notebook to show: the only one, or the sweep's best.
+        parameters: with references resolved.
         defaults: of the notebook's other parameters, see :class:`~jupyter_mlops.core.sweeps.Sweep`.
-        outputs: by name, what later steps can refer to.
+        outputs: values that later steps can refer to, by name.
         inputs: files it read.
-        fingerprint: equal for equal notebook, code, parameters, inputs and environment; empty where it is not reused.
+        fingerprint: equal for equal notebook, code, parameters, inputs and environment; empty if results are not
+            reused.
         reused: pipeline run that the result was taken from.
-        retry_at: when it is repeated, None where it is not.
-        message: one line on what it waits for or why it ended so; reason: what of that the program acts on.
+        retry_at: time of the next repetition, None if there is none.
+        message: one line on why it waits or ended; reason: the part of it that the program acts on.
     """
 
     id: str

@@ -1,11 +1,11 @@
-"""References in a pipeline: ``${NAME}`` for its parameter, ``${STEP.OUTPUT}`` for what an earlier step hands on.
+"""References in a pipeline: ``${NAME}`` for a parameter, ``${STEP.OUTPUT}`` for an output of an earlier step.
 
 ::
 
-    ${month}              alone: the parameter's value with its own type
-    data/${month}.csv     among text: its text, JSON's where it is none (true, null, [1, 2])
+    ${month}              alone: the parameter's value with its type
+    data/${month}.csv     within text: its text, or as JSON if it is not a string (true, null, [1, 2])
     ${prepare.rows}       an output of the step “prepare”
-    ${train.val/auc}      a metric may be named as MLflow allows it
+    ${train.val/auc}      metrics may have any name that MLflow allows
     $${x}                 the text “${x}”
 """
 
@@ -20,11 +20,11 @@ from ..errors import InvalidInputError
 from ..messages import Message
 from ..values import closest
 
-# a dash is no minus where a dot and an output follow; see core.conditions
+# a dash before a dot and an output is not a minus; see .conditions
 STEP_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
 # of a parameter or an output
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# given by what fires a run
+# set by the trigger of a run
 SCHEDULED_TIME = "scheduled_time"
 
 _PATTERN = re.compile(r"\$\$\{|\$\{(?:([^{}]*)\})?")
@@ -35,13 +35,13 @@ Path = tuple[str | int, ...]
 
 
 class NotFinite(NamedTuple):
-    """Stands among a step's outputs for a metric that is no number to go on with: NaN, Infinity or -Infinity."""
+    """A metric among a step's outputs that is NaN, Infinity or -Infinity."""
 
     value: str
 
 
 class Reference(NamedTuple):
-    """What a text refers to; ``step`` is empty for a parameter of the pipeline."""
+    """A reference to an output, or to a parameter of the pipeline if ``step`` is empty."""
 
     step: str
     name: str
@@ -51,15 +51,18 @@ class Reference(NamedTuple):
 
     @property
     def bare(self) -> str:
-        """As conditions write it."""
+        """Its notation in conditions."""
         return f"{self.step}.{self.name}" if self.step else self.name
 
 
 def read_reference(inside: str | None) -> Reference:
-    """The reference that stands between ``${`` and ``}``, None where the brace is never closed.
+    """Parse a reference.
+
+    Args:
+        inside: the text between ``${`` and ``}``, None if the brace is not closed.
 
     Raises:
-        InvalidInputError: it is none.
+        InvalidInputError: it is malformed.
     """
     found = _INSIDE.fullmatch(inside.strip()) if inside is not None else None
     if found is None or (not found[1] and not NAME.fullmatch(found[2])):
@@ -75,20 +78,20 @@ def read_reference(inside: str | None) -> Reference:
 
 
 def find_references(text: str) -> list[Reference]:
-    """References in one text, in order, without doubles.
+    """The references in a text, in order, without duplicates.
 
     Raises:
-        InvalidInputError: one of them is none.
+        InvalidInputError: one of them is malformed.
     """
     found = (read_reference(match[1]) for match in _PATTERN.finditer(text) if match[0] != "$${")
     return list(dict.fromkeys(found))
 
 
 def split(text: str) -> list[str | Reference]:
-    """A text as what stands in it by itself and what is referred to, in order.
+    """A text split into plain text and references, in order.
 
     Raises:
-        InvalidInputError: a reference is none.
+        InvalidInputError: a reference is malformed.
     """
     parts: list[str | Reference] = []
     end = 0
@@ -99,7 +102,7 @@ def split(text: str) -> list[str | Reference]:
 
 
 def texts(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Every text in a JSON value, with its place; keys of mappings are none."""
+    """All strings in a JSON value with their paths, except for keys."""
     match value:
         case str():
             yield path, value
@@ -114,16 +117,16 @@ def texts(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
 def resolve(value: Any, parameters: Mapping[str, Any], outputs: Outputs, step: str = "") -> Any:
     """A JSON value with all references replaced.
 
-    A text that is one reference and nothing else becomes what it refers to, with its own type.
+    A text that consists of one reference becomes the referenced value with its type.
 
     Args:
-        value: with references in its texts.
-        parameters: of the pipeline's run, with ``scheduled_time``.
-        outputs: by step, what it handed on.
-        step: whose value it is, for the sentence of an error.
+        value: whose strings may contain references.
+        parameters: of the pipeline run, including ``scheduled_time``.
+        outputs: by step and name.
+        step: that the value belongs to, for error messages.
 
     Raises:
-        InvalidInputError: something it refers to is not there.
+        InvalidInputError: a referenced value is missing.
     """
     match value:
         case str():
@@ -140,7 +143,7 @@ def resolve(value: Any, parameters: Mapping[str, Any], outputs: Outputs, step: s
 
 
 def resolve_text(text: str, parameters: Mapping[str, Any], outputs: Outputs, step: str = "") -> str:
-    """As :func:`resolve`, and always a text: for variables of an environment and fields of a space."""
+    """As :func:`resolve`, but always a string: for environment variables and fields of a space."""
 
     def replacement(match: re.Match[str]) -> str:
         if match[0] == "$${":
@@ -152,10 +155,10 @@ def resolve_text(text: str, parameters: Mapping[str, Any], outputs: Outputs, ste
 
 
 def look_up(reference: Reference, parameters: Mapping[str, Any], outputs: Outputs, step: str = "") -> Any:
-    """What a reference refers to; arguments as for :func:`resolve`.
+    """The value of a reference; arguments as for :func:`resolve`.
 
     Raises:
-        InvalidInputError: it is not there.
+        InvalidInputError: it is missing.
     """
     who = f"Step “{step}” refers to “{reference}”, but" if step else f"“{reference}” is referred to, but"
     source, name = reference
@@ -192,7 +195,7 @@ def look_up(reference: Reference, parameters: Mapping[str, Any], outputs: Output
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence that tells which known name may have been meant."""
+    """The end of a sentence that suggests the known name that was probably meant."""
     known = list(known)
     if near := closest(name, known):
         return f"; did you mean “{near}”?"

@@ -1,7 +1,4 @@
-"""The frozen records of what people ask of pipelines, and of what is answered.
-
-See :mod:`.records` for how times, durations and sizes are written.
-"""
+"""Records of requests about pipelines, and of the responses."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ Number = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
 
 
 class ScheduleRequest(Record, frozen=True, kw_only=True):
-    """A trigger as a person asks for it; see :class:`Trigger`."""
+    """A request for a new trigger; see :class:`Trigger`."""
 
     kind: TriggerKind = "cron"
     cron: Name = ""
@@ -36,14 +33,14 @@ class ScheduleRequest(Record, frozen=True, kw_only=True):
 
 
 class ScheduleAnswer(Record, frozen=True, kw_only=True):
-    """A new trigger; the token of one of kind ``http`` is shown this once."""
+    """A new trigger; for kind ``http`` with its token, which cannot be retrieved later."""
 
     trigger: Trigger
     token: str = ""
 
 
 class TriggerChange(Record, frozen=True, kw_only=True):
-    """What a person may change of a trigger; None leaves a field as it is."""
+    """Changes to a trigger; None leaves a field unchanged."""
 
     enabled: bool | None = None
     cron: Name | None = None
@@ -56,21 +53,21 @@ class TriggerChange(Record, frozen=True, kw_only=True):
 
 
 class PromoteRequest(Record, frozen=True, kw_only=True):
-    """What is to become a pipeline's next version; exactly one of ``run_id``, ``sweep_id`` and ``path`` is given.
+    """A request for a new version of a pipeline; exactly one of ``run_id``, ``sweep_id`` and ``path`` is set.
 
     Attributes:
-        run_id: a finished run: its notebook with its values.
-        sweep_id: the sweep's best run.
-        path: a pipeline file, or a notebook as it stands.
-        files: contents, by path relative to the project, of all that is frozen: so a commit is promoted that is
-            checked out nowhere. ``path`` ends with one of these paths, and says where the project is; it is made where
-            it is not there yet.
-        commit: that ``files`` are of.
-        pipeline_id: make it a version of this one; empty: of the one made from the same file, else a new one.
+        run_id: promote a finished run: its notebook with its values.
+        sweep_id: promote the sweep's best run.
+        path: promote a pipeline file or a notebook.
+        files: contents of all files to freeze, by path relative to the project, for a commit that is not checked out.
+            ``path`` must end with one of these paths, and thereby says where the project is; a missing folder is
+            created.
+        commit: of ``files``.
+        pipeline_id: the pipeline to extend; empty means the one made from the same file, or else a new one.
         name: of a new pipeline; empty means the file's.
-        kernel: kernelspec that runs all its notebooks; empty: what the run had, else each notebook's own.
-        alerts, environment, retries, timeout, …: of a notebook's pipeline; a pipeline file says them itself.
-        schedule: to begin with.
+        kernel: name of the kernelspec for all its notebooks; empty means the run's, or else each notebook's own.
+        alerts, environment, retries, timeout, …: for a notebook or run; a pipeline file defines them itself.
+        schedule: first trigger.
     """
 
     run_id: Id = ""
@@ -92,7 +89,7 @@ class PromoteRequest(Record, frozen=True, kw_only=True):
 
 
 class PromoteAnswer(Record, frozen=True, kw_only=True):
-    """What became of it."""
+    """The new version."""
 
     pipeline: Pipeline
     version: Version
@@ -100,7 +97,7 @@ class PromoteAnswer(Record, frozen=True, kw_only=True):
 
 
 class PipelineChange(Record, frozen=True, kw_only=True):
-    """What a person may change of a pipeline; None leaves a field as it is."""
+    """Changes to a pipeline; None leaves a field unchanged."""
 
     name: Name | None = None
     paused: bool | None = None
@@ -108,12 +105,12 @@ class PipelineChange(Record, frozen=True, kw_only=True):
 
 
 class RunRequest(Record, frozen=True, kw_only=True):
-    """A run by hand.
+    """A request to run a pipeline now.
 
     Attributes:
         parameters: override the pipeline's.
-        version: None for the one that fires.
-        scheduled_time: the time it is meant for, ISO; empty means now.
+        version: None for the active one.
+        scheduled_time: value of the parameter ``scheduled_time``, ISO; empty means now.
     """
 
     parameters: Values = {}
@@ -122,21 +119,21 @@ class RunRequest(Record, frozen=True, kw_only=True):
 
 
 class RetryRequest(Record, frozen=True, kw_only=True):
-    """A repetition of a run's failed steps, and of all behind them.
+    """A request to repeat steps of a run, and all steps that depend on them.
 
     Attributes:
-        step: from here on; empty means those that failed.
+        step: the first one; empty means all that failed.
     """
 
     step: Name = ""
 
 
 class BackfillRequest(Record, frozen=True, kw_only=True):
-    """Runs for the times of a schedule that lie in a range; those it has fired already are not repeated.
+    """A request for runs at the times of a schedule within a range, except for times that it has already fired.
 
     Attributes:
         trigger_id: the schedule; empty means the pipeline's only one.
-        start, end: ISO dates or times, both included; without a zone they are the schedule's.
+        start, end: ISO dates or times, both included; without an offset they are in the schedule's zone.
         dry_run: only count.
     """
 
@@ -147,26 +144,26 @@ class BackfillRequest(Record, frozen=True, kw_only=True):
 
 
 class BackfillAnswer(Record, frozen=True, kw_only=True):
-    """The times of a backfill, and how many of them had been fired already."""
+    """The times of a backfill, and the number of times that had already been fired."""
 
     times: list[str] = []
     known: int = 0
 
 
 class CronRequest(Record, frozen=True, kw_only=True):
-    """A schedule while it is typed."""
+    """A cron line to check while it is being edited."""
 
     cron: Text
     zone: Name = "UTC"
 
 
 class CronCheck(Record, frozen=True, kw_only=True):
-    """What a cron line means.
+    """The result of checking a cron line.
 
     Attributes:
-        words: in plain words.
+        words: description in English.
         next: the next five times, ISO with the zone's offset.
-        error: what is wrong with it, empty where nothing is; ``field`` says whether with cron or zone.
+        error: one sentence, empty if it is valid; ``field`` says which of the two is wrong.
     """
 
     words: str = ""
@@ -176,7 +173,7 @@ class CronCheck(Record, frozen=True, kw_only=True):
 
 
 class Changes(Record, frozen=True, kw_only=True):
-    """Sweeps and pipelines that changed after a revision, and the revision to ask from next time."""
+    """Sweeps and pipelines that changed after a revision, and the revision for the next request."""
 
     sweeps: list[Sweep]
     revision: int
@@ -184,7 +181,7 @@ class Changes(Record, frozen=True, kw_only=True):
 
 
 class PipelineRunDetails(Record, frozen=True, kw_only=True):
-    """A run with its steps and their graph."""
+    """A pipeline run with its steps and their graph."""
 
     run: PipelineRun
     steps: list[StepRun]
@@ -192,17 +189,17 @@ class PipelineRunDetails(Record, frozen=True, kw_only=True):
 
 
 class PipelineRunsPage(Record, frozen=True, kw_only=True):
-    """Runs of a pipeline that changed after a revision, newest first."""
+    """The runs of a pipeline that changed after a revision, newest first."""
 
     runs: list[PipelineRun]
     revision: int
 
 
 class PipelineDetails(Record, frozen=True, kw_only=True):
-    """A pipeline with its triggers, its versions and the graph of the one that fires.
+    """A pipeline with its triggers, its versions and the graph of the active one.
 
     Attributes:
-        keeper: which process fires it, in one sentence; ``keeper_ends``: whether that ends with the login, so that a
+        keeper: one sentence on which process fires it; ``keeper_ends``: whether that process ends at logout, so that a
             permanent service should be offered.
     """
 
@@ -215,14 +212,14 @@ class PipelineDetails(Record, frozen=True, kw_only=True):
 
 
 class VersionDiff(Record, frozen=True, kw_only=True):
-    """What is different between two versions, as texts to show.
+    """The differences between two versions.
 
     Attributes:
-        parameters: one line each: ``step.name: old → new``.
-        environment: one line each: ``package old → new``.
+        parameters: one line each, ``step.name: old → new``.
+        environment: one line each, ``package old → new``.
         files: one line each.
-        notebooks: by path, what nbdime says.
-        code: by path, unified differences.
+        notebooks: nbdime's output by path.
+        code: unified diffs by path.
     """
 
     older: int

@@ -1,4 +1,4 @@
-"""Prints ``pipeline.schema.json``, by which editors complete and check pipeline files, from the records.
+"""Prints ``pipeline.schema.json``, with which editors complete and check pipeline files, from the records.
 
 ``python -m jupyter_mlops.core.pipelines.schema > jupyter_mlops/core/pipeline.schema.json``
 """
@@ -23,7 +23,7 @@ _SECOND = re.compile(r"; ``(\w+)``: ")
 
 
 def schema() -> dict[str, Any]:
-    """The JSON schema of a pipeline file, which takes what :func:`~.pipeline_text.check_text` takes."""
+    """The JSON schema of a pipeline file; it accepts what :func:`~.text.check_text` accepts."""
     (reference,), records = msgspec.json.schema_components([PipelineDefinition], ref_template="#/$defs/{name}")
     for record in records.values():
         _describe(record)
@@ -33,7 +33,7 @@ def schema() -> dict[str, Any]:
     pipeline["parameters"]["propertyNames"] = {"pattern": _whole(NAME)}
     step["notebook"]["pattern"] = r"\.ipynb$"
     records["SecretRef"] |= {"minProperties": 1, "maxProperties": 1}
-    # numbers and lists are taken as they are written
+    # numbers and lists are converted to text as written
     step["env"]["additionalProperties"] = step["files"]["additionalProperties"] = {
         "type": ["string", "number", "boolean"]
     }
@@ -47,14 +47,14 @@ def schema() -> dict[str, Any]:
 
 
 def _describe(record: dict[str, Any]) -> None:
-    """Put what its docstring says of each attribute beside that."""
+    """Add the descriptions of attributes from the record's docstring."""
     whole, _, attributes = inspect.cleandoc(record.get("description", "")).partition("\n\nAttributes:\n")
     record["description"] = _plain(_text(whole))
     said: dict[str, str] = {}
     for names, text in _ITEM.findall(attributes):
         first, *others = _SECOND.split(_text(text))
         said |= dict.fromkeys(names.split(", "), first) | dict(zip(others[::2], others[1::2], strict=True))
-    # of one that is only spoken of with another, the same is said
+    # an attribute without its own description has that of the attribute whose description mentions it
     spoken = {name: text for text in said.values() for name in re.findall(r"``(\w+)``", text)}
     for name, field in record["properties"].items():
         if name in MEASURED:
@@ -77,10 +77,5 @@ def _whole(pattern: re.Pattern[str]) -> str:
     return f"^{pattern.pattern}$"
 
 
-def main() -> None:
-    """Print it."""
-    print(json.dumps(schema(), indent=2, ensure_ascii=False))
-
-
 if __name__ == "__main__":
-    main()
+    print(json.dumps(schema(), indent=2, ensure_ascii=False))

@@ -15,7 +15,7 @@ from .type_checker import TypeChecker
 from .yaml_reader import Document, read
 
 MAX_PROBLEMS = 100
-# fields of a step that tie it to others
+# fields of a step that refer to other steps, or that these refer to
 _JOINS = ("sweep", "parameters", "after", "when", "outputs", "files", "env")
 
 
@@ -53,7 +53,7 @@ def check_text(
 
 
 def _unclear(checker: TypeChecker) -> set[str]:
-    """Steps of which it is not known what they hand on and wait for; "" for the pipeline's own parameters."""
+    """Steps whose outputs and dependencies are unknown because of errors; "" stands for the pipeline's parameters."""
     found = set()
     for path, _, of_key in checker.problems:
         if path[:1] != ("steps",):

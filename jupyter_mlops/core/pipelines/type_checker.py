@@ -1,4 +1,4 @@
-"""Whether a JSON value is what a record says; everything that is not, with its place, and not only the first."""
+"""Compares a JSON value with a record's types and reports all errors with their paths, not only the first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .references import Path
 
 _KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
-# of any record: numbers that may be written in words, too
+# fields of any record: numbers that may also be written with units
 MEASURED = {
     "deadline": SECONDS,
     "timeout": SECONDS,
@@ -26,14 +26,14 @@ MEASURED = {
 
 
 class TypeChecker:
-    """A value while it is compared with records.
+    """Compares a value with records.
 
     Args:
-        written: scalars by place as they are written, for what becomes a text.
+        written: source text of scalars by path, for values that are converted to strings.
 
     Attributes:
-        problems: place, sentence, and whether the key at that place is to blame.
-        blanks: places whose value is missing or does not fit, and was replaced by an empty one of the right kind.
+        problems: path, sentence, and whether the error is in the key at that path.
+        blanks: paths of missing or wrong values, which were replaced by empty ones of the right type.
     """
 
     def __init__(self, written: dict[Path, str]) -> None:
@@ -42,7 +42,7 @@ class TypeChecker:
         self.blanks: set[Path] = set()
 
     def check(self, value: Any, kind: Any, path: Path = ()) -> Any:
-        """A value as its kind has it; what does not fit becomes an empty one, so that the rest can be judged."""
+        """The value converted to a type; wrong parts become empty values, so that the rest can be checked."""
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             return self._record(value, kind, path)
         origin, arguments = get_origin(kind), get_args(kind)
@@ -101,7 +101,7 @@ class TypeChecker:
         return self.check(value, kinds[0], path)
 
     def _text(self, value: Any, path: Path) -> Any:
-        """A number as it is written where a text is wanted; a list of values to try as the grammar of spaces has it."""
+        """A scalar as written in the file, if a string is expected; a list of values to try in a space's grammar."""
         if isinstance(value, bool | int | float):
             return self.written.get(path) or json.dumps(value)
         if isinstance(value, list) and path[-2] == "space":
@@ -110,7 +110,7 @@ class TypeChecker:
 
 
 def _blank(kind: Any) -> Any:
-    """An empty value of a kind; of a record its required fields."""
+    """An empty value of a type; for a record a mapping with its required fields."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         hints = _hints(kind)
         return {field.name: _blank(hints[field.name]) for field in msgspec.structs.fields(kind) if field.required}
@@ -119,7 +119,7 @@ def _blank(kind: Any) -> Any:
 
 @cache
 def _hints(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    # what its annotations mean is looked up by their module
+    # annotations are strings, to be resolved in their module
     return get_type_hints(kind)
 
 

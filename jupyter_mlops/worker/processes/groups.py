@@ -13,6 +13,8 @@ from dataclasses import dataclass
 _LINUX = sys.platform.startswith("linux")
 _TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+_NICENESS = 10
+_OOM_SCORE = 700  # of 1,000: ended first
 
 
 @dataclass(frozen=True)
@@ -214,13 +216,13 @@ class ProcessGroup:
                 time.sleep(0.01)
             return True
 
-    def step_back(self, niceness: int = 10, oom_score: int = 700) -> None:
+    def step_back(self) -> None:
         """Lower the group's priority, and make it the first victim when memory runs out."""
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PGRP, self.pid, niceness)
+            os.setpriority(os.PRIO_PGRP, self.pid, _NICENESS)
         if _LINUX:
             with (
                 contextlib.suppress(OSError),
                 open(f"/proc/{self.pid}/oom_score_adj", "w") as file,
             ):
-                file.write(str(oom_score))
+                file.write(str(_OOM_SCORE))

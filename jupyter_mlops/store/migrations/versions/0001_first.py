@@ -66,9 +66,3 @@ def upgrade() -> None:
         sa.Column("key", sa.String, primary_key=True),
         sa.Column("value", RECORD, nullable=False),
     )
-
-
-def downgrade() -> None:
-    """Drop everything."""
-    for table in ("infos", "leases", "drafts", "runs", "sweeps", "revisions"):
-        op.drop_table(table)

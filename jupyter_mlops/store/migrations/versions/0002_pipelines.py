@@ -94,15 +94,3 @@ def _runs() -> None:
     )
     op.create_index("step_runs_run", "step_runs", ["run_id", "position"])
     op.create_index("step_runs_fingerprint", "step_runs", ["fingerprint"])
-
-
-def downgrade() -> None:
-    """Drop them."""
-    for table in ("step_runs", "pipeline_runs", "fires", "triggers", "versions", "pipelines", "blobs"):
-        op.drop_table(table)
-    with op.batch_alter_table("sweeps") as batch:
-        batch.drop_index("sweeps_pipeline_run")
-        batch.drop_column("service")
-        batch.drop_column("pipeline_run")
-    with op.batch_alter_table("leases") as batch:
-        batch.drop_column("beat")
