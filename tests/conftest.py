@@ -264,7 +264,7 @@ class Service:
         if pid is not None:
             process = psutil.Process(pid)
             process.terminate()
-            psutil.wait_procs([process], timeout=90)
+            psutil.wait_procs([process], timeout=180)
         end_all_of(self.settings.data_path)
 
     def wait(self, sweep_id: str, until: Callable[[Sweep], bool] | None = None, seconds: float = PATIENCE) -> Sweep:

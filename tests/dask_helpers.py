@@ -40,7 +40,7 @@ class Scheduler:
         if "--nthreads" not in options:
             words += ("--nthreads", "1")
         self.workers.append(self._launch(*words, env=env, within=within))
-        wait_until(lambda: self.present > before, 60, lambda: self.log)
+        wait_until(lambda: self.present > before, 180, lambda: self.log)
 
     @property
     def present(self) -> int:

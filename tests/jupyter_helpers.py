@@ -44,7 +44,7 @@ class Jupyter:
         ]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(words, stdout=log, stderr=log, env=os.environ | places)
-        wait_until(self._answers, 60, self.log.read_text)
+        wait_until(self._answers, 180, self.log.read_text)
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError, http.client.HTTPException):
@@ -52,7 +52,7 @@ class Jupyter:
         return False
 
     def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=180)
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         with contextlib.closing(self.connect()) as connection:

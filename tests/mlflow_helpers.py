@@ -57,7 +57,7 @@ def status_of(url: str, token: str = "") -> int:
     """How a server answers, 0 where it does not."""
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
     try:
-        with urllib.request.urlopen(request, timeout=90) as answer:
+        with urllib.request.urlopen(request, timeout=180) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -87,7 +87,7 @@ class MlflowServer:
         command = [sys.executable, "-m", "uvicorn", "mlflow.server.fastapi_app:app", "--port", str(self.port)]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, env=env, cwd=self.folder, stdout=log, stderr=log)
-        wait_until(lambda: status_of(f"{self.uri}/health") == 200, 60, (self.folder / "log").read_text)
+        wait_until(lambda: status_of(f"{self.uri}/health") == 200, 180, (self.folder / "log").read_text)
 
     def kill(self) -> None:
         if self._process is not None:

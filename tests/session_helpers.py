@@ -81,4 +81,4 @@ def kill(*processes: psutil.Process) -> None:
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(processes, timeout=90)
+    psutil.wait_procs(processes, timeout=180)

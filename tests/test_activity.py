@@ -159,7 +159,7 @@ def test_a_server_that_starts_has_schedules_fired_with_nobody_asking(places: Pat
     server = Jupyter(places, data)
     store = Store(MlopsSettings(data_dir=str(data)).store_url)
     try:
-        wait_until(lambda: store.triggers.fired("t"), 60, server.log.read_text)
+        wait_until(lambda: store.triggers.fired("t"), 180, server.log.read_text)
         assert is_running(MlopsSettings(data_dir=str(data)))
     finally:
         server.kill()

@@ -79,6 +79,6 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_request_makes_the_server_fail(case: Any, target: Target) -> None:
     target.name(case)
-    answer = case.call_and_validate(base_url=target.base, headers=SIGNED_IN, checks=CHECKS, timeout=90)
+    answer = case.call_and_validate(base_url=target.base, headers=SIGNED_IN, checks=CHECKS, timeout=180)
     if case.method == "DELETE" and answer.status_code == 204:
         target.make()

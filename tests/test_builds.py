@@ -167,7 +167,7 @@ def test_a_service_of_an_earlier_release_is_ended_before_its_store_is_migrated(r
             )
             connection.commit()
         open_store(settings).close()
-        assert holder.wait(timeout=60) == 7
+        assert holder.wait(timeout=180) == 7
     assert not is_running(settings)
 
 

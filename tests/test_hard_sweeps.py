@@ -112,7 +112,7 @@ def test_a_full_disk_holds_a_sweep_up_and_ends_nothing(small_disk: Path, noteboo
             "    open('full', 'w').close()\n    while not os.path.exists('freed'): time.sleep(0.1)\nscore = a"
         )
         sweep_id = service.sweep(notebook, "a = 1", cell, space={"a": "1:6"}, metrics=["score"])
-        wait_until((notebook.parent / "full").exists, 60)
+        wait_until((notebook.parent / "full").exists)
         # neighbours end meanwhile, and cannot say so
         time.sleep(8)
         assert service.pid == pid

@@ -46,7 +46,7 @@ def as_nobody() -> Iterator[None]:
 
 
 def connect(port: int) -> http.client.HTTPConnection:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=90)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=180)
     connection.connect()
     return connection
 

@@ -257,7 +257,7 @@ def test_running_a_file_makes_a_version_first(quick: Quick, chain: Any) -> None:
     assert "“slow” has version 1, of this file as it is now." in quick.said
     run = re.match(r"(\w{8}-1) is asked for", started)
     assert run
-    wait_until(lambda: _state(quick, run[1], "slow") is StepState.RUNNING, 60)
+    wait_until(lambda: _state(quick, run[1], "slow") is StepState.RUNNING)
     assert quick("pipeline", "stop", run[1]) == f"{run[1]} is stopped.\n"
     quick("pipeline", "wait", run[1], code=1)
 

@@ -477,7 +477,7 @@ def test_nothing_is_lost_while_one_step_writes_and_others_end(case: Case) -> Non
         ending = [pool.submit(end_steps) for _ in range(2)]
         try:
             # files come in the midst of it
-            wait_until(lambda: len(set(rounds)) > 1, 60, lambda: rounds[-3:])
+            wait_until(lambda: len(set(rounds)) > 1, 180, lambda: rounds[-3:])
             _, errors = writer.communicate(b"\n", timeout=120)
         finally:
             over.set()

@@ -211,7 +211,7 @@ def test_what_rests_or_is_over_needs_no_service(
 def test_a_service_that_starts_while_somebody_says_stop_ends(settings: MlopsSettings, waiting: str) -> None:
     suspend_service(settings)
     env = os.environ | {"JUPYTER_MLOPS_SETTINGS": json.dumps(settings.values())}
-    done = subprocess.run([sys.executable, "-m", "jupyter_mlops.service"], env=env, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-m", "jupyter_mlops.service"], env=env, timeout=180, check=False)
     assert done.returncode == 0
     store = Store(settings.store_url)
     assert store.sweeps.get(waiting).state is SweepState.QUEUED

@@ -21,7 +21,7 @@ def test_a_paused_sweep_keeps_no_service_and_goes_on_with_the_next(data_dir: Pat
         service.wait(sweep_id, lambda sweep: sweep.counts.get("running", 0) == 1)
         service.sweeps.pause(sweep_id)
         service.wait(sweep_id, lambda sweep: sweep.state is SweepState.PAUSED)
-        wait_until(lambda: service.pid is None, 60)
+        wait_until(lambda: service.pid is None)
         assert service.store.sweeps.get(sweep_id).counts["succeeded"] >= 1
         service.sweeps.resume(sweep_id)
         service.start()

@@ -105,7 +105,7 @@ def test_stop_ends_kernels(service: Service, notebook: Path) -> None:
     kernels = kernels_of(sweep_id)
     assert kernels
     service.sweeps.stop(sweep_id)
-    _, alive = psutil.wait_procs(kernels, timeout=90)
+    _, alive = psutil.wait_procs(kernels, timeout=180)
     assert not alive
     sweep = service.wait(sweep_id)
     assert sweep.state is SweepState.STOPPED
@@ -121,7 +121,7 @@ def test_one_run_stops_and_its_neighbours_go_on(service: Service, notebook: Path
     run = wait_until(running)[0]
     kernels = kernels_of(sweep_id)
     service.sweeps.stop_run(run.id)
-    psutil.wait_procs(kernels, timeout=90)
+    psutil.wait_procs(kernels, timeout=180)
     assert not [kernel for kernel in kernels if kernel.is_running() and kernel in kernels_of(sweep_id)]
     sweep = service.wait(sweep_id)
     assert sweep.counts == {"succeeded": 3, "stopped": 1}

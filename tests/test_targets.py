@@ -94,7 +94,7 @@ def test_slots_follow_the_workers_of_a_scheduler(service: Service, foreign: Sche
     service.wait(sweep_id, lambda sweep: sweep.slots_open == 2 and sweep.counts.get("running", 0) == 2)
     kernels = kernels_of(sweep_id)
     service.sweeps.stop(sweep_id)
-    _, alive = psutil.wait_procs(kernels, timeout=90)
+    _, alive = psutil.wait_procs(kernels, timeout=180)
     assert not alive
     assert service.wait(sweep_id).state is SweepState.STOPPED
 
@@ -254,7 +254,7 @@ def test_workers_and_service_end_by_themselves_when_idle(data_dir: Path, noteboo
 
 @pytest.mark.slow
 def speaks_http(port: int) -> bool:
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=180) as connection:
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
         try:
             return connection.recv(100).startswith(b"HTTP/")
@@ -265,7 +265,7 @@ def speaks_http(port: int) -> bool:
 def asks_for_a_certificate(port: int) -> bool:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=180) as connection:
         try:
             # with TLS 1.3 the refusal comes after the handshake
             with context.wrap_socket(connection) as wrapped:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 FILES = sorted(Path(__file__).parent.glob("*.py"))
-LEAST = 60  # s
+LEAST = 120  # s
 # by the name of what waits: its named limits, and where a limit stands among its arguments
 _NAMED = {"timeout", "wait", "within"}
 _PLACES = {"wait_until": 1, "wait_procs": 1, "wait_for": 1, "wait": 0, "join": 0}

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # fail fast: what could not be written is written later. No retries: a slow server would create the run twice
 _CLIENT_TIMEOUTS = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+# a sweep cannot begin without its parent run, and a busy machine's MLflow may take long for the first answer
+_BEGIN_TIMEOUTS = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
 # kernels inherit this process's environment, but may wait minutes for a server to come back
 _KERNEL_TIMEOUTS = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "120", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "7"}
 # pause after an unanswered call, as a multiple of the time it took
@@ -98,7 +100,6 @@ class Tracking:
     def _client(self) -> MlflowClient:
         with self._lock:
             if self._opened is None:
-                os.environ.update(_CLIENT_TIMEOUTS)
                 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
                 from mlflow import MlflowClient
 
@@ -119,7 +120,7 @@ class Tracking:
         After a call timed out, further calls fail at once for a while, so that runs do not each wait for the timeout.
 
         Args:
-            insist: call even then.
+            insist: call even then, and wait longer for an answer.
         """
         if time.monotonic() < self._retry_at and not insist:
             raise UnavailableError(self._failure)
@@ -128,6 +129,7 @@ class Tracking:
 
         with self._lock:
             begun = time.monotonic()
+            os.environ.update(_CLIENT_TIMEOUTS | (_BEGIN_TIMEOUTS if insist else {}))
             try:
                 yield client
             except (MlflowException, OSError) as error:
