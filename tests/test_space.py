@@ -177,6 +177,7 @@ def test_what_a_field_stands_for(name: str, text: str, values: Any) -> None:
         ("b", "[1]", "true or false"),
         ("l", "3", "must be a list"),
         ("l", "[[1], 2", "not valid JSON"),
+        ("l", "[64,32], [128]", "put brackets around them: [[64,32], [128]]"),
         ("d", "{a: 1}", "not valid JSON (Expecting property name"),
         ("d", "[1]", "must be a mapping"),
         ("s", "[a]", "not valid JSON"),

@@ -64,8 +64,8 @@ def shared_cells(prefix: PrefixCheck) -> list[str]:
 
 
 def finished(sweep: Sweep) -> int:
-    """How many of its runs are over."""
-    return sum(sweep.counts.get(state, 0) for state in RUN_OVER)
+    """How many of its runs came to an end of their own; those that were stopped did not."""
+    return sum(sweep.counts.get(state, 0) for state in RUN_OVER - {RunState.STOPPED})
 
 
 def state_text(record: Sweep | Run) -> str:

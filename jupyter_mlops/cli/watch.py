@@ -181,7 +181,7 @@ def _more(sweep: Sweep) -> str:
     ]
     if sweep.best_value is not None:
         parts.append(f"best {best_text(sweep)}")
-    left = sweep.total - finished(sweep)
+    left = sweep.total - finished(sweep) - sweep.counts.get(RunState.STOPPED, 0)
     if sweep.state is SweepState.RUNNING and sweep.run_seconds and sweep.slots_open and left:
         parts.append(f"about {duration_text(sweep.run_seconds * left / sweep.slots_open)} left")
     return " · ".join(parts)

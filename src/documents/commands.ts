@@ -8,7 +8,7 @@ import { notebookIcon } from '@jupyterlab/ui-components';
 import type { IMlopsModel } from '../model';
 import { CommandIDs } from '../model/commandIds';
 import { isOver } from '../model/states';
-import { textArg } from '../ui/commandArguments';
+import { runArg, textArg } from '../ui/commandArguments';
 import { frozenPath, runPath } from './drive';
 import { openExecuted } from './executedNotebooks';
 
@@ -33,7 +33,7 @@ export function addNotebookCommands(
       }
     },
     execute: async args => {
-      const id = textArg(args, 'id');
+      const id = runArg(app, args);
       const run = model.run(id) ?? (await model.client.run(id));
       const sweep =
         model.sweep(run.sweep_id) ?? (await model.client.sweep(run.sweep_id));

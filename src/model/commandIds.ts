@@ -19,15 +19,17 @@ export namespace CommandIDs {
   export const openRun = 'mlops:open-run';
   /** The notebook as the sweep was started with it. Args: `id` (of the sweep). */
   export const openFrozen = 'mlops:open-frozen-notebook';
-  /** Args: `id` (of the run). */
+  /** Args: `id` (of the run), where no run's menu is open. So does the next one. */
   export const stopRun = 'mlops:stop-run';
+  export const copyParameters = 'mlops:copy-parameters';
   /** Args: `experimentId?`, `runId?`. */
   export const openMlflow = 'mlops:open-mlflow';
   export const showPanel = 'mlops:show-panel';
   export const showServiceLog = 'mlops:show-service-log';
   /**
    * Make a pipeline of a finished run, a sweep's best run, a notebook or a pipeline file: asks for name
-   * and schedule. Args: `runId?`, `sweepId?`, `path?`; without any, of the notebook in front.
+   * and schedule. Args: `runId?`, `sweepId?`, `path?`, `pointed?` (the run whose menu is open); without any, of the
+   * notebook in front.
    */
   export const promote = 'mlops:promote';
   /** Args: `id`. So do all that act on a pipeline. */
@@ -53,12 +55,14 @@ export namespace CommandIDs {
   export const resumeTrigger = 'mlops:resume-trigger';
   /** Run a schedule's past times; asks for which. Args: `id`, `trigger?`. */
   export const backfillPipeline = 'mlops:backfill-pipeline';
-  /** Args: `id` (of the pipeline), `run` (id of the run). */
+  /** Args: `id` (of the pipeline), `run` (id of the run); by default those whose menu is open. */
   export const openPipelineRun = 'mlops:open-pipeline-run';
   /** Args: `id` (of the run); in a pipeline's context menu its latest one is meant. */
   export const stopPipelineRun = 'mlops:stop-pipeline-run';
   /** Repeat what failed, or all from a step on. Args: `id` (of the run), `step?`. */
   export const retryPipelineRun = 'mlops:retry-pipeline-run';
+  /** Write a pipeline of two notebooks and open it. Args: `cwd?`, `inMenu?` (a shorter label). */
+  export const newPipelineFile = 'mlops:new-pipeline-file';
   /** Let the service outlive the login. */
   export const installService = 'mlops:install-service';
   /** Tag the active cell of the current notebook as its parameters. */
@@ -68,5 +72,11 @@ export namespace CommandIDs {
 /** CSS class of everything that is a sweep and has its context menu; carries `data-sweep-id`. */
 export const SWEEP_CLASS = 'jp-MlopsSweepItem';
 
+/** CSS class of everything that is a run of a sweep and has its context menu; carries `data-run-id`. */
+export const RUN_CLASS = 'jp-MlopsRunItem';
+
 /** CSS class of everything that is a pipeline and has its context menu; carries `data-pipeline-id`. */
 export const PIPELINE_CLASS = 'jp-MlopsPipelineItem';
+
+/** CSS class of everything that is a run of a pipeline and has its context menu; carries `data-run`. */
+export const PIPELINE_RUN_CLASS = 'jp-MlopsPipelineRunItem';

@@ -21,8 +21,8 @@ export function isOver(state: AnyState): boolean {
   return OVER.has(state);
 }
 
-/** Runs of a sweep that are over. */
+/** Runs of a sweep that came to an end of their own; one that was stopped did not. */
 export function finishedRuns(sweep: Sweep): number {
-  const { succeeded = 0, failed = 0, stopped = 0 } = sweep.counts;
-  return succeeded + failed + stopped;
+  const { succeeded = 0, failed = 0, pruned = 0 } = sweep.counts;
+  return succeeded + failed + pruned;
 }

@@ -5,7 +5,12 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { Pipeline } from '../api/schema';
 import { CommandIDs } from '../model/commandIds';
 import { isOver } from '../model/states';
-import { argsSchema, pipelineArg, textArg } from '../ui/commandArguments';
+import {
+  argsSchema,
+  pipelineArg,
+  pointed,
+  textArg
+} from '../ui/commandArguments';
 import { notifying } from '../ui/notifyErrors';
 import { pipelineCommandAdder } from '../ui/pipelineCommand';
 import {
@@ -86,10 +91,17 @@ function addRunCommands(options: IPipelineCommandOptions): void {
       });
     }
   });
-  /** The run named, else the live one of the pipeline whose menu is open. */
+  /** The run named or whose menu is open, else the live one of the pipeline whose menu is open. */
   const runArg = (args: Args): string => {
-    const id = textArg(args, 'id');
-    return id || (liveRun(model.pipeline(pipelineArg(app, {}))) ?? '');
+    const pipeline = model.pipeline(pipelineArg(app, {}));
+    const run = pointed(app, 'run');
+    const over = !pipeline?.recent.some(
+      ({ id, state }) => id === run && !isOver(state)
+    );
+    return (
+      textArg(args, 'id') ||
+      (run ? (over ? '' : run) : (liveRun(pipeline) ?? ''))
+    );
   };
   app.commands.addCommand(CommandIDs.stopPipelineRun, {
     label: trans.__('Stop Run'),
@@ -111,7 +123,7 @@ function addRunCommands(options: IPipelineCommandOptions): void {
     describedBy: { args: argsSchema({ id: 'string', step: 'string' }) },
     execute: args =>
       notifying(async () => {
-        const id = textArg(args, 'id');
+        const id = textArg(args, 'id') || pointed(app, 'run');
         await client.retryPipelineRun(id, textArg(args, 'step'));
         await model.refresh();
       })

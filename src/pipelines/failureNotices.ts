@@ -1,31 +1,23 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
-import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IMlopsModel } from '../model';
 import { CommandIDs } from '../model/commandIds';
+import { isUnread, tellFailure, withdrawFailure } from '../ui/failureSummary';
 
-/** What a person was told of a pipeline, and may not have seen yet. */
-interface ITold {
-  /** Id of the notification. */
-  notice: string;
-  /** Ids of the runs that failed, the last one last. */
-  runs: readonly string[];
-}
-
-/** Tell a person that runs of a pipeline failed; one notification a pipeline, however many did and however long. */
+/** Tell a person that runs of a pipeline failed. */
 export function announceFailures(
   app: JupyterFrontEnd,
   model: IMlopsModel,
   trans: TranslationBundle,
   wanted: () => boolean
 ): void {
-  const told = new Map<string, ITold>();
+  /** By pipeline, ids of the runs that a person was told of; the last one last. */
+  const told = new Map<string, readonly string[]>();
   model.changed.connect((_, { pipelinesEnded }) => {
     for (const { pipeline, run } of pipelinesEnded) {
-      const before = told.get(pipeline);
       // it went on after it was mended
-      if (run.state === 'succeeded' && before?.runs.at(-1) === run.id) {
-        Notification.dismiss(before.notice);
+      if (run.state === 'succeeded' && told.get(pipeline)?.at(-1) === run.id) {
+        withdrawFailure(pipeline, trans);
         told.delete(pipeline);
       }
     }
@@ -39,32 +31,25 @@ export function announceFailures(
       if (!pipeline || pipeline.deleted_at || !last) {
         continue;
       }
-      const before = told.get(id);
-      const unread =
-        before && Notification.manager.has(before.notice) ? before.runs : [];
+      const unread = isUnread(id) ? (told.get(id) ?? []) : [];
       const all = [...new Set([...unread, ...runs.map(({ run }) => run.id)])];
-      if (before) {
-        Notification.dismiss(before.notice);
-      }
-      const notice = Notification.warning(
-        all.length === 1
-          ? trans.__('Run %1 of “%2” failed.', last.number, pipeline.name)
-          : trans.__('%1 runs of “%2” failed.', all.length, pipeline.name),
+      tellFailure(
         {
-          autoClose: false,
-          actions: [
-            {
-              label: trans.__('Open'),
-              callback: () =>
-                void app.commands.execute(CommandIDs.openPipelineRun, {
-                  id,
-                  run: last.id
-                })
-            }
-          ]
-        }
+          id,
+          name: pipeline.name,
+          text:
+            all.length === 1
+              ? trans.__('Run %1 of “%2” failed.', last.number, pipeline.name)
+              : trans.__('%1 runs of “%2” failed.', all.length, pipeline.name),
+          open: () =>
+            void app.commands.execute(CommandIDs.openPipelineRun, {
+              id,
+              run: last.id
+            })
+        },
+        trans
       );
-      told.set(id, { notice, runs: all });
+      told.set(id, all);
     }
   });
 }

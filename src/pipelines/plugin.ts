@@ -15,7 +15,7 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IMlopsModel } from '../model';
 import { CommandIDs } from '../model/commandIds';
 import { localPaths } from '../model/paths';
-import { textArg } from '../ui/commandArguments';
+import { pipelineArg, pointed, textArg } from '../ui/commandArguments';
 import { pipelineIcon } from '../ui/icons';
 import { notificationSetting } from '../ui/notificationSetting';
 import { addPipelineCommands } from './commands';
@@ -110,10 +110,6 @@ export const pipelinePlugin: JupyterFrontEndPlugin<void> = {
       app.shell.activateById(widget.id);
       return widget;
     };
-    const pointed = () =>
-      app.contextMenuHitTest(({ dataset }) => !!dataset['pipelineId'])?.dataset[
-        'pipelineId'
-      ] ?? '';
     app.commands.addCommand(CommandIDs.openPipeline, {
       label: trans.__('Open Pipeline'),
       icon: pipelineIcon,
@@ -121,7 +117,7 @@ export const pipelinePlugin: JupyterFrontEndPlugin<void> = {
         args: { type: 'object', properties: { id: { type: 'string' } } }
       },
       execute: args => {
-        const id = textArg(args, 'id') || pointed();
+        const id = pipelineArg(app, args);
         return id ? open(id) : undefined;
       }
     });
@@ -135,8 +131,9 @@ export const pipelinePlugin: JupyterFrontEndPlugin<void> = {
         }
       },
       execute: args => {
-        const widget = open(textArg(args, 'id'));
-        widget.content.showRun(textArg(args, 'run') || null);
+        const widget = open(pipelineArg(app, args));
+        const run = textArg(args, 'run') || pointed(app, 'run');
+        widget.content.showRun(run || null);
         return widget;
       }
     });

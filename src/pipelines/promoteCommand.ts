@@ -9,7 +9,7 @@ import type { Widget } from '@lumino/widgets';
 import type { IMlopsModel } from '../model';
 import { CommandIDs } from '../model/commandIds';
 import { PIPELINE_SUFFIX } from '../model/paths';
-import { argsSchema, textArg } from '../ui/commandArguments';
+import { argsSchema, pointed, textArg } from '../ui/commandArguments';
 import { promoteIcon } from '../ui/icons';
 import { starting } from '../ui/notifyErrors';
 import { saveEdits } from '../ui/saveEdits';
@@ -35,7 +35,12 @@ export function addPromoteCommand(options: IPromoteCommandOptions): void {
     // in the menu of files of any kind, most of which it is not for
     isVisible: args => promotedOf(options, args) !== null,
     describedBy: {
-      args: argsSchema({ runId: 'string', sweepId: 'string', path: 'string' })
+      args: argsSchema({
+        runId: 'string',
+        sweepId: 'string',
+        path: 'string',
+        pointed: 'boolean'
+      })
     },
     execute: async args => {
       const promoted = promotedOf(options, args);
@@ -69,7 +74,13 @@ function promotedOf(
       return { [name]: value };
     }
   }
-  const { app, browser, localPath } = options;
+  const { app, browser, localPath, model } = options;
+  if (args['pointed']) {
+    const run = model.run(pointed(app, 'runId'));
+    // one of a step is in a pipeline already
+    const free = run && !model.sweep(run.sweep_id)?.pipeline_run;
+    return free && run.state === 'succeeded' ? { runId: run.id } : null;
+  }
   const file = app.contextMenuHitTest(node =>
     node.classList.contains('jp-DirListing-item')
   );

@@ -3,14 +3,14 @@ import { InputDialog, Notification } from '@jupyterlab/apputils';
 import type { IFileBrowserFactory } from '@jupyterlab/filebrowser';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { stopIcon, tagIcon } from '@jupyterlab/ui-components';
+import { copyIcon, stopIcon, tagIcon } from '@jupyterlab/ui-components';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { SweepAction } from '../api/client';
 import type { Sweep, SweepRequest } from '../api/schema';
 import type { IMlopsModel } from '../model';
 import { CommandIDs } from '../model/commandIds';
 import { isOver } from '../model/states';
-import { argsSchema, sweepArg, textArg } from '../ui/commandArguments';
+import { argsSchema, runArg, sweepArg } from '../ui/commandArguments';
 import { formatBytes } from '../ui/format';
 import { sweepIcon } from '../ui/icons';
 import { notifying, starting } from '../ui/notifyErrors';
@@ -190,11 +190,28 @@ function addSweepCommands(options: ICommandOptions): void {
   commands.addCommand(CommandIDs.stopRun, {
     label: trans.__('Stop Run'),
     icon: stopIcon,
+    isVisible: args => {
+      const run = model.run(runArg(app, args));
+      return !run || !isOver(run.state);
+    },
     describedBy: { args: argsSchema({ id: 'string' }) },
     execute: args =>
       notifying(async () => {
-        await model.client.stopRun(textArg(args, 'id'));
+        await model.client.stopRun(runArg(app, args));
         await model.refresh();
+      })
+  });
+  commands.addCommand(CommandIDs.copyParameters, {
+    label: trans.__('Copy Parameters'),
+    caption: trans.__('Copy the values of this run as JSON'),
+    icon: copyIcon,
+    isEnabled: args => !!model.run(runArg(app, args)),
+    describedBy: { args: argsSchema({ id: 'string' }) },
+    execute: args =>
+      notifying(async () => {
+        const run = model.run(runArg(app, args));
+        const values = { ...run?.parameters };
+        await navigator.clipboard.writeText(JSON.stringify(values, null, 2));
       })
   });
 }

@@ -4,6 +4,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IMlopsModel } from '../model';
 import { CommandIDs } from '../model/commandIds';
 import { finishedRuns } from '../model/states';
+import { tellFailure } from '../ui/failureSummary';
 
 /** Tell a person at a sweep's end. */
 export function announceEnds(
@@ -18,13 +19,8 @@ export function announceEnds(
       if (!sweep || sweep.deleted_at || sweep.state === 'stopped') {
         continue;
       }
-      const actions = [
-        {
-          label: trans.__('Open'),
-          callback: () =>
-            void app.commands.execute(CommandIDs.openSweep, { id })
-        }
-      ];
+      const open = () =>
+        void app.commands.execute(CommandIDs.openSweep, { id });
       if (sweep.state === 'succeeded') {
         Notification.success(
           trans._n(
@@ -33,21 +29,24 @@ export function announceEnds(
             sweep.total,
             sweep.name
           ),
-          { autoClose: 8000, actions }
+          {
+            autoClose: 8000,
+            actions: [{ label: trans.__('Open'), callback: open }]
+          }
         );
       } else {
         const failed = sweep.counts['failed'] ?? 0;
-        Notification.warning(
+        const { name } = sweep;
+        const text =
           failed > 0
             ? trans.__(
                 '“%1” is over: %2 of %3 runs failed.',
-                sweep.name,
+                name,
                 failed,
                 finishedRuns(sweep)
               )
-            : trans.__('“%1” failed. %2', sweep.name, sweep.message),
-          { autoClose: false, actions }
-        );
+            : trans.__('“%1” failed. %2', name, sweep.message);
+        tellFailure({ id, name, text, open }, trans);
       }
     }
   });

@@ -7,24 +7,37 @@ export function textArg(args: ReadonlyPartialJSONObject, name: string): string {
   return typeof value === 'string' ? value : '';
 }
 
+/** What the thing whose menu was opened last carries in this attribute; empty where there is none. */
+export function pointed(
+  app: JupyterFrontEnd,
+  attribute: 'sweepId' | 'runId' | 'pipelineId' | 'run'
+): string {
+  const node = app.contextMenuHitTest(({ dataset }) => !!dataset[attribute]);
+  return node?.dataset[attribute] ?? '';
+}
+
 /** The sweep that a command is about: the one named, else the one whose menu is open; empty for neither. */
 export function sweepArg(
   app: JupyterFrontEnd,
   args: ReadonlyPartialJSONObject
 ): string {
-  const pointed = () =>
-    app.contextMenuHitTest(({ dataset }) => !!dataset['sweepId']);
-  return textArg(args, 'id') || (pointed()?.dataset['sweepId'] ?? '');
+  return textArg(args, 'id') || pointed(app, 'sweepId');
 }
 
-/** The pipeline that a command is about: the one named, else the one whose menu is open; empty for neither. */
+/** As `sweepArg`, of a run of a sweep. */
+export function runArg(
+  app: JupyterFrontEnd,
+  args: ReadonlyPartialJSONObject
+): string {
+  return textArg(args, 'id') || pointed(app, 'runId');
+}
+
+/** As `sweepArg`, of a pipeline. */
 export function pipelineArg(
   app: JupyterFrontEnd,
   args: ReadonlyPartialJSONObject
 ): string {
-  const pointed = () =>
-    app.contextMenuHitTest(({ dataset }) => !!dataset['pipelineId']);
-  return textArg(args, 'id') || (pointed()?.dataset['pipelineId'] ?? '');
+  return textArg(args, 'id') || pointed(app, 'pipelineId');
 }
 
 /** What a command says of its arguments. */

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatNumber, formatSpan, formatTime } from './format';
+import {
+  decimalsOf,
+  formatBytes,
+  formatNumber,
+  formatSpan,
+  formatTime,
+  fullTime
+} from './format';
 
 describe('formatNumber', () => {
   it.each([
@@ -60,5 +67,32 @@ describe('formatTime', () => {
     const text = formatTime(new Date(2026, 10, 23, 14, 2).toISOString(), now);
     expect(text).toContain('23');
     expect(text).not.toContain(':');
+  });
+});
+
+describe('a column of numbers', () => {
+  it.each<[number[], string]>([
+    [[0.9, 0.85, 0.8125], '0.9000 0.8500 0.8125'],
+    [[123.4, 98.76], '123.40 98.76'],
+    [[10.5, 20], '10.5 20.0'],
+    [[2.3, 0.0123], '2.3000 0.0123'],
+    [[3, 12, 0], '3 12 0'],
+    [[0, 0.25], '0.00 0.25'],
+    // an exponent says more than zeros
+    [[0.5, 2e-7, Infinity], '0.5 2.000e-7 Infinity'],
+    [[2e-7], '2.000e-7']
+  ])('has its points below each other: %j', (values, texts) => {
+    const decimals = decimalsOf(values);
+    const shown = values.map(value => formatNumber(value, decimals));
+    expect(shown.join(' ')).toBe(texts);
+  });
+});
+
+describe('fullTime', () => {
+  it('names the zone', () => {
+    const zone = new Intl.DateTimeFormat([], { timeZoneName: 'short' })
+      .formatToParts(new Date('2026-01-01T12:00:00Z'))
+      .find(({ type }) => type === 'timeZoneName')?.value;
+    expect(fullTime('2026-01-01T12:00:00Z')).toContain(zone);
   });
 });

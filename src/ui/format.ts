@@ -1,18 +1,45 @@
 /** How numbers, sizes and times are shown to a person. */
 
-/** Four significant digits, so that columns of metrics can be read beside each other. */
-export function formatNumber(value: number): string {
+/**
+ * Four significant digits.
+ *
+ * @param decimals how many digits stand behind the point, where the number is one of a column
+ */
+export function formatNumber(value: number, decimals?: number): string {
   if (!Number.isFinite(value)) {
     return String(value);
   }
+  if (isShort(value)) {
+    return decimals === undefined
+      ? String(Number(value.toPrecision(Number.isInteger(value) ? 7 : 4)))
+      : value.toFixed(decimals);
+  }
+  return value.toExponential(3);
+}
+
+/** Whether a number is written without an exponent. */
+function isShort(value: number): boolean {
   const size = Math.abs(value);
-  if (Number.isInteger(value) && size < 1e7) {
-    return String(value);
+  return size === 0 || (size >= 1e-3 && size < 1e7);
+}
+
+/** Digits behind the point that the numbers of a column need, so that each shows its four significant ones. */
+export function decimalsOf(values: readonly number[]): number {
+  const short = values.filter(isShort);
+  const smallest = short.reduce(
+    (least, value) => (value === 0 ? least : Math.min(least, Math.abs(value))),
+    1e7
+  );
+  const most = Math.max(0, 3 - Math.floor(Math.log10(smallest)));
+  let decimals = 0;
+  for (const value of short) {
+    const [, behind = ''] = formatNumber(value).split('.');
+    decimals = Math.max(decimals, behind.length);
+    if (decimals >= most) {
+      break;
+    }
   }
-  if (size !== 0 && (size < 1e-3 || size >= 1e7)) {
-    return value.toExponential(3);
-  }
-  return String(Number(value.toPrecision(4)));
+  return decimals;
 }
 
 export function formatBytes(bytes: number): string {
@@ -34,12 +61,12 @@ export function formatTime(iso: string, now = new Date()): string {
     : time.toLocaleDateString([], { month: 'short', day: 'numeric' });
 }
 
-/** Date and time of day, to the second. */
+/** Date and time of day, to the second, with the zone. */
 export function fullTime(iso: string | null): string {
   return iso
     ? new Date(iso).toLocaleString([], {
         dateStyle: 'medium',
-        timeStyle: 'medium'
+        timeStyle: 'long'
       })
     : '';
 }

@@ -167,6 +167,14 @@ test.describe('a sweep', () => {
     await expect(lab.row(2)).toContainText('Stopped');
     await expect(lab.row(4)).toContainText('Running');
     await expect(lab.row(4)).toContainText('4/6');
+    await lab.row(2).click({ button: 'right' });
+    const items = page.getByRole('menu').getByRole('menuitem');
+    await expect(
+      items.filter({ hasText: 'Open Executed Notebook' })
+    ).toBeVisible();
+    await expect(items.filter({ hasText: 'Copy Parameters' })).toBeVisible();
+    await expect(items.filter({ hasText: 'Delete Sweep' })).toHaveCount(0);
+    await page.keyboard.press('Escape');
     await lab.sweepPage
       .getByRole('button', { name: 'Stop', exact: true })
       .click();

@@ -124,6 +124,11 @@ def _load(text: str) -> Any:
         # reject lone surrogates and infinities, which cannot be stored or sent
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
+        if error.msg == "Extra data" and text.startswith("[") and re.match(r",\s*\S", text[error.pos :]):
+            lists = text if len(text) <= 100 else "[1, 2], [3]"
+            raise InvalidInputError(
+                Message("To try several lists, put brackets around them: [{lists}].", lists=lists)
+            ) from None
         raise InvalidInputError(
             Message("This is not valid JSON ({msg} at character {pos}).", msg=error.msg, pos=error.pos + 1)
         ) from None

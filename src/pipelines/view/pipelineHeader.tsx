@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import type { Pipeline, PipelineDetails } from '../../api/schema';
-import { CommandIDs } from '../../model/commandIds';
+import { CommandIDs, PIPELINE_CLASS } from '../../model/commandIds';
 import { CommandButton } from '../../ui/commandButton';
 import { fullTime } from '../../ui/format';
 import { useNow } from '../../ui/useNow';
@@ -30,7 +30,7 @@ export function Header(props: IHeaderProps): JSX.Element {
     />
   );
   return (
-    <div className="jp-MlopsHead">
+    <div className={`jp-MlopsHead ${PIPELINE_CLASS}`}>
       <div className="jp-MlopsHead-line">
         <h1 className="jp-MlopsHead-state">{pipeline.name}</h1>
         <span className="jp-MlopsHead-count">

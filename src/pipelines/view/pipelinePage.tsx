@@ -6,7 +6,7 @@ import type {
   PipelineRun,
   PipelineRunDetails
 } from '../../api/schema';
-import { CommandIDs, PIPELINE_CLASS } from '../../model/commandIds';
+import { CommandIDs } from '../../model/commandIds';
 import { CommandButton } from '../../ui/commandButton';
 import type { IPipelineActions } from './pipelineActions';
 import { Details } from './pipelineDetails';
@@ -57,10 +57,7 @@ export function PipelinePage(props: IPipelinePageProps): JSX.Element {
     </button>
   );
   return (
-    <div
-      className={`jp-MlopsPage ${PIPELINE_CLASS}`}
-      data-pipeline-id={pipeline.id}
-    >
+    <div className="jp-MlopsPage" data-pipeline-id={pipeline.id}>
       <Header {...props} />
       {error && (
         <div className="jp-MlopsProblem" role="alert">

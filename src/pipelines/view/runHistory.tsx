@@ -1,6 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import type { PipelineRun } from '../../api/schema';
+import { PIPELINE_RUN_CLASS } from '../../model/commandIds';
 import { formatDuration, fullTime } from '../../ui/format';
 import {
   causeWord,
@@ -177,7 +178,7 @@ function Option(
       aria-selected={run.id === selected}
       aria-label={words}
       title={words}
-      className="jp-MlopsHistory-run"
+      className={`jp-MlopsHistory-run ${PIPELINE_RUN_CLASS}`}
       data-run={run.id}
       data-state={run.state}
       onClick={() => props.onSelect(run.id)}

@@ -236,11 +236,12 @@ describe('noteInstead', () => {
 
 describe('texts', () => {
   it('shows values as they are meant', () => {
-    expect(valueText(0.1 + 0.2)).toBe('0.3');
-    expect(valueText(null)).toBe('None');
-    expect(valueText(undefined)).toBe('');
-    expect(valueText(true)).toBe('true');
-    expect(valueText([1, 'a'])).toBe('[1,"a"]');
+    expect(valueText(0.1 + 0.2, 'python')).toBe('0.3');
+    expect(valueText(null, 'python')).toBe('None');
+    expect(valueText(undefined, 'python')).toBe('');
+    expect(valueText(true, 'python')).toBe('True');
+    expect(valueText(true, 'r')).toBe('true');
+    expect(valueText([1, 'a'], 'python')).toBe('[1, "a"]');
   });
 
   it('guesses which way a metric is meant', () => {

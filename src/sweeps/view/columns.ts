@@ -1,7 +1,7 @@
 /** What the table of runs shows, in which order. */
 import type { Run, RunState, Sweep } from '../../api/schema';
 import { isOver } from '../../model/states';
-import { formatNumber } from '../../ui/format';
+import { decimalsOf, formatNumber } from '../../ui/format';
 import { runSeconds } from './timing';
 
 export type ColumnKind =
@@ -22,6 +22,8 @@ export interface IColumn {
   readonly name: string;
   /** Pixels. */
   readonly width: number;
+  /** Digits behind the point; of a metric. */
+  readonly decimals: number;
   /** Whether it is the metric that runs are compared by. */
   readonly compared: boolean;
 }
@@ -80,13 +82,28 @@ export function buildColumns(
   before: readonly IColumn[] = []
 ): readonly IColumn[] {
   const known = new Map(before.map(column => [column.id, column]));
-  const make = (kind: ColumnKind, name: string, width: number): IColumn => {
+  const make = (
+    kind: ColumnKind,
+    name: string,
+    width: number,
+    decimals = 0
+  ): IColumn => {
     const id = name ? `${kind}:${name}` : kind;
     const old = known.get(id);
     const compared = kind === 'metric' && name === sweep.objective?.metric;
-    return old && old.width >= width && old.compared === compared
+    return old &&
+      old.width >= width &&
+      old.decimals >= decimals &&
+      old.compared === compared
       ? old
-      : { id, kind, name, width: Math.max(width, old?.width ?? 0), compared };
+      : {
+          id,
+          kind,
+          name,
+          width: Math.max(width, old?.width ?? 0),
+          decimals: Math.max(decimals, old?.decimals ?? 0),
+          compared
+        };
   };
   const columns = [
     make('index', '', 62),
@@ -94,10 +111,15 @@ export function buildColumns(
     make('cell', '', 72),
     make('duration', '', 84),
     ...sweep.varied.map(name =>
-      make('parameter', name, parameterWidth(name, runs))
+      make('parameter', name, parameterWidth(name, sweep, runs))
     ),
     ...metricNames(sweep, runs).map(name =>
-      make('metric', name, widthOf(Math.max(name.length + 2, 9)))
+      make(
+        'metric',
+        name,
+        widthOf(Math.max(name.length + 2, 9)),
+        decimalsOf(runs.flatMap(({ metrics }) => metrics[name] ?? []))
+      )
     ),
     make('note', '', 130),
     make('worker', '', workerWidth(runs))
@@ -108,13 +130,18 @@ export function buildColumns(
     : columns;
 }
 
-function parameterWidth(name: string, runs: readonly Run[]): number {
+function parameterWidth(
+  name: string,
+  sweep: Sweep,
+  runs: readonly Run[]
+): number {
   let characters = Math.max(name.length + 2, 6);
   for (const run of runs) {
     if (characters >= WIDEST) {
       break;
     }
-    characters = Math.max(characters, valueText(run.parameters[name]).length);
+    const text = valueText(run.parameters[name], sweep.language);
+    characters = Math.max(characters, text.length);
   }
   return widthOf(characters);
 }
@@ -131,8 +158,12 @@ function widthOf(characters: number): number {
   return Math.round(Math.min(characters, WIDEST) * CHARACTER) + PADDING;
 }
 
-/** A parameter's value as a person reads it. */
-export function valueText(value: unknown): string {
+/**
+ * A parameter's value as a person reads it.
+ *
+ * @param language of the kernel, lower case: Python's words are written as Python writes them
+ */
+export function valueText(value: unknown, language: string): string {
   switch (typeof value) {
     case 'undefined':
       return '';
@@ -141,12 +172,37 @@ export function valueText(value: unknown): string {
     case 'string':
       return value;
     default:
-      return value === null ? 'None' : JSON.stringify(value);
+      return literal(value, language === 'python' || language === '');
   }
 }
 
-export function metricText(value: number | undefined): string {
-  return value === undefined ? '' : formatNumber(value);
+const PYTHON_WORDS = new Map<unknown, string>([
+  [true, 'True'],
+  [false, 'False'],
+  [null, 'None']
+]);
+
+function literal(value: unknown, python: boolean): string {
+  if (!python) {
+    return JSON.stringify(value);
+  }
+  if (Array.isArray(value)) {
+    return `[${value.map(item => literal(item, python)).join(', ')}]`;
+  }
+  if (value !== null && typeof value === 'object') {
+    const items = Object.entries(value).map(
+      ([key, item]) => `${JSON.stringify(key)}: ${literal(item, python)}`
+    );
+    return `{${items.join(', ')}}`;
+  }
+  return PYTHON_WORDS.get(value) ?? JSON.stringify(value);
+}
+
+export function metricText(
+  value: number | undefined,
+  decimals?: number
+): string {
+  return value === undefined ? '' : formatNumber(value, decimals);
 }
 
 /** One line on why a run failed, what it waits for, or what to know of it. */
@@ -179,7 +235,7 @@ export function sortValue(
       return STATE_RANK.get(run.state) ?? null;
     case 'parameter': {
       const value = run.parameters[column.name];
-      return typeof value === 'number' ? value : valueText(value) || null;
+      return typeof value === 'number' ? value : valueText(value, '') || null;
     }
     case 'metric': {
       const value = run.metrics[column.name];

@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { notebookIcon, stopIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import type { Run } from '../../api/schema';
+import { RUN_CLASS } from '../../model/commandIds';
 import { isOver } from '../../model/states';
 import { formatDuration } from '../../ui/format';
 import { mlopsIcon, promoteIcon } from '../../ui/icons';
@@ -39,6 +40,8 @@ export interface IRunRowProps {
   /** Among the rows shown, from 0. */
   position: number;
   columns: readonly IColumn[];
+  /** Of the kernel, lower case. */
+  language: string;
   best: boolean;
   selected: boolean;
   actions: IRunActions;
@@ -57,7 +60,7 @@ export const RunRow = React.memo(function RunRow(
   return (
     <div
       id={props.id}
-      className="jp-MlopsRun-row"
+      className={`jp-MlopsRun-row ${RUN_CLASS}`}
       role="row"
       aria-rowindex={props.position + 2}
       aria-selected={selected}
@@ -139,7 +142,7 @@ function Cell(
       );
     case 'parameter': {
       const value = run.parameters[column.name];
-      const text = valueText(value);
+      const text = valueText(value, props.language);
       return cell(
         text,
         typeof value === 'number' ? String(value) : text,
@@ -149,7 +152,7 @@ function Cell(
     case 'metric': {
       const value = run.metrics[column.name];
       return cell(
-        run.not_finite[column.name] ?? metricText(value),
+        run.not_finite[column.name] ?? metricText(value, column.decimals),
         value === undefined ? undefined : String(value),
         true
       );

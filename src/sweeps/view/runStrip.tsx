@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import type { Run, Sweep } from '../../api/schema';
+import { RUN_CLASS } from '../../model/commandIds';
 import { isOver } from '../../model/states';
 import { Facts } from '../../ui/facts';
 import { formatBytes, formatDuration, fullTime } from '../../ui/format';
@@ -23,7 +24,7 @@ export function RunStrip(props: IRunStripProps): JSX.Element {
   const { run, sweep, trans } = props;
   return (
     <section
-      className="jp-MlopsStrip"
+      className={`jp-MlopsStrip ${RUN_CLASS}`}
       data-run-id={run.id}
       aria-label={trans.__('Run %1', run.index + 1)}
     >
@@ -52,10 +53,10 @@ export function RunStrip(props: IRunStripProps): JSX.Element {
                 data-varied={sweep.varied.includes(name)}
               >
                 {name in run.parameters ? (
-                  valueText(value)
+                  valueText(value, sweep.language)
                 ) : (
                   <span className="jp-MlopsHint">
-                    {trans.__('%1 (default)', valueText(value))}
+                    {trans.__('%1 (default)', valueText(value, sweep.language))}
                   </span>
                 )}
               </span>

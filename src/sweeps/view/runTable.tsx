@@ -81,6 +81,7 @@ export function RunTable(props: IRunTableProps): JSX.Element {
                   top={item.start}
                   position={item.index}
                   columns={columns}
+                  language={sweep.language}
                   best={run.id === sweep.best_run_id}
                   selected={run.id === selected}
                   actions={props.actions}

@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import type { Run, Sweep } from '../../api/schema';
-import { CommandIDs } from '../../model/commandIds';
+import { CommandIDs, SWEEP_CLASS } from '../../model/commandIds';
 import { finishedRuns, isOver } from '../../model/states';
 import { CommandButton } from '../../ui/commandButton';
 import {
@@ -38,7 +38,7 @@ export function Header(props: IHeaderProps): JSX.Element {
     />
   );
   return (
-    <div className="jp-MlopsHead">
+    <div className={`jp-MlopsHead ${SWEEP_CLASS}`}>
       <div className="jp-MlopsHead-line">
         <span className="jp-MlopsHead-state" data-state={sweep.state}>
           <span
@@ -107,7 +107,7 @@ export function Header(props: IHeaderProps): JSX.Element {
 function Progress(props: IHeaderProps): JSX.Element {
   const { sweep, trans } = props;
   const done = finishedRuns(sweep);
-  const failed = sweep.counts['failed'] ?? 0;
+  const { failed = 0, stopped = 0 } = sweep.counts;
   return (
     <span className="jp-MlopsHead-progress">
       <SweepBar sweep={sweep} trans={trans} />
@@ -117,6 +117,11 @@ function Progress(props: IHeaderProps): JSX.Element {
       {failed > 0 && (
         <span className="jp-MlopsHead-failed">
           {trans.__('%1 failed', formatCount(failed))}
+        </span>
+      )}
+      {stopped > 0 && (
+        <span className="jp-MlopsHead-time">
+          {trans.__('%1 stopped', formatCount(stopped))}
         </span>
       )}
       <Time {...props} />

@@ -1,7 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import type { Run, Sweep } from '../../api/schema';
-import { SWEEP_CLASS } from '../../model/commandIds';
 import { isOver } from '../../model/states';
 import { formatCount } from '../../ui/format';
 import {
@@ -55,7 +54,7 @@ export function SweepPage(props: ISweepPageProps): JSX.Element {
     </button>
   );
   return (
-    <div className={`jp-MlopsPage ${SWEEP_CLASS}`} data-sweep-id={sweep.id}>
+    <div className="jp-MlopsPage" data-sweep-id={sweep.id}>
       <Header {...props} />
       {error && (
         <div className="jp-MlopsProblem" role="alert">
@@ -109,15 +108,21 @@ function Runs(
     () => buildColumns(sweep, runs, last.current),
     [sweep, runs]
   ));
-  const shown = React.useMemo(
+  const never = React.useMemo(
     () =>
-      sortRuns(
-        filter ? runs.filter(run => filterOf(run) === filter) : runs,
-        columns,
-        sort
-      ),
-    [runs, filter, columns, sort]
+      runs.filter(run => run.state === 'stopped' && run.started_at === null),
+    [runs]
   );
+  // one line instead of rows that all say the same; filtered by their state they are shown
+  const together = never.length > 1 && filter === null;
+  const shown = React.useMemo(() => {
+    const left = together ? new Set(never) : null;
+    return sortRuns(
+      runs.filter(run => (filter ? filterOf(run) === filter : !left?.has(run))),
+      columns,
+      sort
+    );
+  }, [runs, never, together, filter, columns, sort]);
   const run = React.useMemo(
     () => runs.find(({ id }) => id === selected),
     [runs, selected]
@@ -149,6 +154,21 @@ function Runs(
               onClick={() => props.onFilter(null)}
             >
               {trans.__('Show all')}
+            </button>
+          </p>
+        )}
+        {together && (
+          <p className="jp-MlopsRunsPane-note">
+            {trans.__(
+              '%1 runs were stopped before they started.',
+              never.length
+            )}{' '}
+            <button
+              type="button"
+              className="jp-MlopsLink"
+              onClick={() => props.onFilter('stopped')}
+            >
+              {trans.__('Show them')}
             </button>
           </p>
         )}

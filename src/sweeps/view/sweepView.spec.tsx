@@ -3,7 +3,7 @@ import { CommandRegistry } from '@lumino/commands';
 import { Widget } from '@lumino/widgets';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { IMlopsModel } from '../../model';
-import { CommandIDs } from '../../model/commandIds';
+import { CommandIDs, RUN_CLASS, SWEEP_CLASS } from '../../model/commandIds';
 import { modelOf } from '../../testing/real';
 import { allByRole, byRole, pick, press, text } from '../../testing/render';
 import { FakeServer } from '../../testing/server';
@@ -132,6 +132,60 @@ describe('SweepView', () => {
     ).not.toContain('parameter:fixed');
   });
 
+  it('writes values as the notebook’s language does', async () => {
+    server.put({ id: 's', varied: ['early', 'layers'], language: 'python' });
+    server.putRun({
+      id: 's-0',
+      sweep_id: 's',
+      parameters: { early: true, layers: [64, null] }
+    });
+    await open();
+    const value = async (name: string) =>
+      (await row('s-0')).querySelector(`[data-column="parameter:${name}"]`)
+        ?.textContent;
+    expect(await value('early')).toBe('True');
+    expect(await value('layers')).toBe('[64, None]');
+    server.put({ id: 's', language: 'r' });
+    await model.refresh();
+    await vi.waitFor(async () => expect(await value('early')).toBe('true'));
+  });
+
+  it('counts and lists what finished; what never started is one line', async () => {
+    server.put({
+      id: 's',
+      state: 'stopped',
+      total: 24,
+      planned: 24,
+      counts: { succeeded: 2, failed: 1, stopped: 21 }
+    });
+    for (let index = 3; index < 24; index++) {
+      server.putRun({
+        id: `s-${index}`,
+        sweep_id: 's',
+        index,
+        state: 'stopped'
+      });
+    }
+    await open();
+    await text(/3\/24.*1 failed.*21 stopped/);
+    await row('s-2');
+    expect(rows()).toEqual(['s-0', 's-1', 's-2']);
+    await text('21 runs were stopped before they started.');
+    (await byRole('button', 'Show them')).click();
+    await row('s-23');
+  });
+
+  it('has the sweep’s menu on its head alone, and a run’s menu on each run', async () => {
+    await open();
+    const cell = (await row('s-1')).querySelector('[role=gridcell]');
+    expect(cell?.closest(`.${RUN_CLASS}`)).toBe(await row('s-1'));
+    expect(cell?.closest(`.${SWEEP_CLASS}`)).toBeNull();
+    expect(document.querySelector(`.${SWEEP_CLASS}`)?.textContent).toContain(
+      'train.ipynb'
+    );
+    expect(document.querySelector(`.${SWEEP_CLASS} [role=grid]`)).toBeNull();
+  });
+
   it('says in the row why a run failed', async () => {
     await open();
     expect((await row('s-2')).textContent).toContain('too deep');
@@ -187,7 +241,7 @@ describe('SweepView', () => {
     server.put({ id: 's', defaults: { fixed: 'y', layers: [64, 32] } });
     await open();
     (await row('s-2')).click();
-    await text('[64,32] (default)');
+    await text('[64, 32] (default)');
     expect(document.body.textContent).not.toContain('y (default)');
   });
 

@@ -34,7 +34,8 @@ export function timeLeft(
   const live = runs
     .filter(({ state }) => state === 'running' || state === 'starting')
     .map(run => Math.max(0, each - (runSeconds(run, now) ?? 0)));
-  const waiting = Math.max(0, sweep.total - finishedRuns(sweep) - live.length);
+  const over = finishedRuns(sweep) + (sweep.counts['stopped'] ?? 0);
+  const waiting = Math.max(0, sweep.total - over - live.length);
   const work = live.reduce((sum, part) => sum + part, waiting * each);
   // the last ones do not share slots: it takes at least as long as the longest of them
   return Math.max(work / slots, waiting > 0 ? each : 0, ...live);
