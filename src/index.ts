@@ -1,5 +1,9 @@
 import { computePlugin } from './compute/plugin';
-import { notebooksPlugin, pipelineFilePlugin } from './documents/plugin';
+import {
+  newPipelineFilePlugin,
+  notebooksPlugin,
+  pipelineFilePlugin
+} from './documents/plugin';
 import { modelPlugin } from './model/plugin';
 import { panelPlugin } from './panel/plugin';
 import { pipelineCommandsPlugin, pipelinePlugin } from './pipelines/plugin';
@@ -15,6 +19,7 @@ export default [
   sweepPlugin,
   pipelinePlugin,
   pipelineFilePlugin,
+  newPipelineFilePlugin,
   notebooksPlugin,
   computePlugin
 ];

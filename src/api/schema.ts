@@ -63,6 +63,7 @@ export interface GraphStep {
   name: string;
   notebook: string;
   sweep: boolean;
+  outputs: string[];
   after: string[];
   when: string;
   run_if: string;

@@ -107,8 +107,25 @@ export class NewStep extends Questions<string> {
     if (!this.isDisposed && notebook === this._draft.notebook) {
       this._info = info;
       this._missing = missing;
+      this._draft.parameters = this._proposed(info);
       this.update();
     }
+  }
+
+  /** What was typed for parameters that the notebook has, and references to what one step alone hands on by their names. */
+  private _proposed(info: NotebookInfo | null): IStepDraft['parameters'] {
+    const entries = (info?.parameters ?? []).flatMap(({ name }) => {
+      const [source, ...more] = this._asked.graph.filter(({ outputs }) =>
+        outputs.includes(name)
+      );
+      const typed = this._draft.parameters[name];
+      return typed !== undefined
+        ? [[name, typed]]
+        : source && more.length === 0
+          ? [[name, `\${${source.name}.${name}}`]]
+          : [];
+    });
+    return Object.fromEntries(entries) as IStepDraft['parameters'];
   }
 
   private _draft: IStepDraft;

@@ -3,12 +3,15 @@ import {
   type JupyterFrontEndPlugin,
   IRouter
 } from '@jupyterlab/application';
-import { WidgetTracker } from '@jupyterlab/apputils';
+import { ICommandPalette, WidgetTracker } from '@jupyterlab/apputils';
 import { IEditorServices } from '@jupyterlab/codeeditor';
 import { IDocumentManager } from '@jupyterlab/docmanager';
+import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
+import { ILauncher } from '@jupyterlab/launcher';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { IMlopsModel } from '../model';
+import { CommandIDs } from '../model/commandIds';
 import { localPaths, PIPELINE_SUFFIX, DRIVE } from '../model/paths';
 import { ask } from '../ui/formDialog';
 import { pipelineIcon } from '../ui/icons';
@@ -16,6 +19,7 @@ import { NewStep } from './addStepDialog';
 import { addNotebookCommands } from './commands';
 import { MlopsDrive } from './drive';
 import { addRoute, follow, NO_KERNEL } from './executedNotebooks';
+import { addNewFileCommand } from './newPipelineFile';
 import {
   PipelineFileFactory,
   type PipelineDocument
@@ -87,6 +91,27 @@ export const pipelineFilePlugin: JupyterFrontEndPlugin<void> = {
       args: widget => ({ path: widget.context.path, factory: FACTORY }),
       name: widget => widget.context.path
     });
+  }
+};
+
+/** A new pipeline file from the launcher, the menu File → New and the command palette. */
+export const newPipelineFilePlugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-mlops:new-pipeline-file',
+  description: 'Creates pipeline files with two steps to begin with.',
+  autoStart: true,
+  optional: [IDefaultFileBrowser, ITranslator, ILauncher, ICommandPalette],
+  activate: (
+    app,
+    browser: IDefaultFileBrowser | null,
+    translator: ITranslator | null,
+    launcher: ILauncher | null,
+    palette: ICommandPalette | null
+  ) => {
+    const trans = (translator ?? nullTranslator).load('jupyter_mlops');
+    const command = CommandIDs.newPipelineFile;
+    addNewFileCommand(app, browser, trans);
+    launcher?.add({ command, category: trans.__('Other'), rank: 10 });
+    palette?.addItem({ command, category: trans.__('MLOps') });
   }
 };
 

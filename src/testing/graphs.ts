@@ -18,6 +18,7 @@ export function graphOf(
       name,
       notebook: `${name}.ipynb`,
       sweep: false,
+      outputs: [],
       after: [...new Set(before)],
       when: '',
       run_if: 'succeeded',

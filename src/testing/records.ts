@@ -121,6 +121,7 @@ export function graphStepOf(
     name,
     notebook: `${name}.ipynb`,
     sweep: false,
+    outputs: [],
     after: [],
     when: '',
     run_if: 'succeeded',

@@ -292,6 +292,41 @@ test.describe('a pipeline', () => {
     await expect(pipelines.listed('report')).toContainText('no run yet');
   });
 
+  test('begins as a file of two steps that run; a step more is offered what an earlier one hands on', async ({
+    lab,
+    page,
+    pipelines
+  }) => {
+    await page.goto(`tree/${lab.folder}?reset`);
+    await page.sidebar.openTab('filebrowser');
+    await expect(page.getByText('New Pipeline File')).toBeVisible();
+    await page.menu.clickMenuItem('File>New>Pipeline');
+    await expect(pipelines.step('report')).toHaveAccessibleName(
+      /after collect/
+    );
+    await expect(page.getByRole('region', { name: 'Problems' })).toContainText(
+      'No problems'
+    );
+
+    const { dialog } = pipelines;
+    await page.getByRole('button', { name: 'Add Step…' }).click();
+    await dialog
+      .getByLabel('Notebook')
+      .fill(`${lab.folder}/pipeline-report.ipynb`);
+    await expect(dialog.getByLabel('total', { exact: true })).toHaveValue(
+      '${collect.total}'
+    );
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+
+    const { id } = await pipelines.promote('pipeline.pipeline.yaml');
+    await lab.api(`mlops/pipelines/${id}/runs`, 'POST');
+    await expect
+      .poll(async () => (await pipelines.run(id, 1)).run.state)
+      .toBe('succeeded');
+    const [{ outputs }] = (await pipelines.run(id, 1)).steps;
+    expect(outputs).toMatchObject({ total: 55 });
+  });
+
   test('is scheduled in words, paused, and run for past times', async ({
     lab,
     pipelines

@@ -149,6 +149,7 @@ class GraphStep(Record, frozen=True, kw_only=True):
     """A node of the graph of steps.
 
     Attributes:
+        outputs: names of its listed output values and files.
         after: all steps it waits for: listed in ``after``, referred to, or used in its condition.
         layer: 0 if it waits for nothing, else one more than the highest layer it waits for.
     """
@@ -156,6 +157,7 @@ class GraphStep(Record, frozen=True, kw_only=True):
     name: str
     notebook: str
     sweep: bool = False
+    outputs: list[str] = []
     after: list[str] = []
     when: str = ""
     run_if: str = "succeeded"

@@ -90,6 +90,7 @@ def graph(definition: PipelineDefinition) -> list[GraphStep]:
             name=name,
             notebook=step.notebook,
             sweep=step.sweep is not None,
+            outputs=[*step.outputs, *step.files],
             after=waits[name],
             when=step.when,
             run_if=step.run_if,
