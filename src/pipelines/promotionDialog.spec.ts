@@ -90,7 +90,7 @@ describe('promote', () => {
 
   it('names the run or sweep whose best one is promoted', async () => {
     server.put({ id: 's', name: 'night', path: 'train.ipynb' });
-    server.putRun({ id: 'r', sweep_id: 's', index: 4 });
+    server.putRun({ id: 'r', sweep_id: 's', index: 4, metrics: { auc: 0.9 } });
     let done = begin({ runId: 'r' });
     await text('Run 5 of “night”');
     await press('Promote');
@@ -99,6 +99,17 @@ describe('promote', () => {
     // it is the second version of what was made from that notebook, or would be
     done = begin({ sweepId: 's' });
     await text('The best run of “night”');
+    await press('Cancel');
+    await done;
+    server.put({
+      id: 's',
+      best_run_id: 'r',
+      objective: { metric: 'auc', direction: 'maximize' }
+    });
+    await model.refresh();
+    done = begin({ sweepId: 's' });
+    await text('Run 5 of “night”');
+    await text('It is the best run: auc is 0.9.');
     await press('Promote');
     await done;
     expect(asked()).toMatchObject([{ run_id: 'r' }, { sweep_id: 's' }]);
@@ -244,6 +255,40 @@ describe('promote', () => {
         }
       }
     ]);
+  });
+
+  it('shows the run’s values beside those of the version that fires, and no other notebook’s pipeline', async () => {
+    for (const [id, path] of [
+      ['p', 'train.ipynb'],
+      ['other', 'other.ipynb']
+    ] as const) {
+      server.pipelines.put({ id, name: id, path, versions: 1 });
+    }
+    const version = versionOf('p', 1);
+    server.pipelines.versions.push({
+      ...version,
+      definition: {
+        ...version.definition,
+        parameters: { depth: 3, early: true, old: 1 }
+      }
+    });
+    server.put({
+      id: 's',
+      name: 'night',
+      path: 'train.ipynb',
+      language: 'python',
+      defaults: { early: true, rate: 0.1 }
+    });
+    server.putRun({ id: 'r', sweep_id: 's', parameters: { depth: 5 } });
+    await model.refresh();
+    const done = begin({ runId: 'r' });
+    await text(/depth5.*version 1 has 3/);
+    await text(/earlyTrue\s*rate0\.1/);
+    await text('version 1 does not have it');
+    const becomes = await byRole('combobox', 'Becomes');
+    expect(becomes.textContent).toBe('version 2 of “p”');
+    await press('Cancel');
+    await done;
   });
 
   it('says what fires it, and installs the service where none outlives the login', async () => {

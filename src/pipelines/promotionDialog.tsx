@@ -3,11 +3,13 @@ import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { PromoteAnswer } from '../api/schema';
+import type { PipelineDetails, PromoteAnswer } from '../api/schema';
 import type { IMlopsModel } from '../model';
 import { CommandIDs } from '../model/commandIds';
 import { PIPELINE_SUFFIX } from '../model/paths';
+import { formatNumber, literalText } from '../ui/format';
 import { ask, Questions } from '../ui/formDialog';
+import { parametersOf } from '../ui/parameterFields';
 import { newSchedule } from '../ui/schedule/scheduleForm';
 import {
   inherited,
@@ -17,7 +19,7 @@ import {
   type IPromoted,
   type IPromotion
 } from './view/promotion';
-import { PromoteForm, sameFile } from './view/promotionForm';
+import { PromoteForm, sameFile, type ILiveVersion } from './view/promotionForm';
 import { MORE_FIELDS } from './view/promotionOptions';
 
 export interface IPromoteOptions {
@@ -57,6 +59,10 @@ interface ISubject {
   text: string;
   /** Of its notebook or file. */
   path: string;
+  /** Values of the run's parameters as its notebook writes them; empty where it is not a run that is promoted. */
+  values: ReadonlyMap<string, string>;
+  /** Of the kernel, lower case. */
+  language: string;
 }
 
 async function subjectOf(
@@ -65,26 +71,45 @@ async function subjectOf(
 ): Promise<ISubject> {
   const sweepOf = async (id: string) =>
     model.sweep(id) ?? (await model.client.sweep(id));
-  if (runId) {
-    const run = model.run(runId) ?? (await model.client.run(runId));
-    const sweep = await sweepOf(run.sweep_id);
+  const best = sweepId ? (await sweepOf(sweepId)).best_run_id : null;
+  const id = runId ?? best;
+  if (id) {
+    const run = model.run(id) ?? (await model.client.run(id));
+    const { name, objective, ...sweep } = await sweepOf(run.sweep_id);
+    const { path, language } = sweep;
+    const value = objective ? run.metrics[objective.metric] : undefined;
+    const what = trans.__(
+      'Run %1 of “%2”: its notebook and code as they were, with its parameter values.',
+      run.index + 1,
+      name
+    );
+    const result =
+      objective && value !== undefined
+        ? run.id === sweep.best_run_id
+          ? trans.__(
+              'It is the best run: %1 is %2.',
+              objective.metric,
+              formatNumber(value)
+            )
+          : trans.__('Its %1 is %2.', objective.metric, formatNumber(value))
+        : '';
     return {
-      text: trans.__(
-        'Run %1 of “%2”: its notebook and code as they were, with its parameter values.',
-        run.index + 1,
-        sweep.name
-      ),
-      path: sweep.path
+      text: [what, result].join(' ').trim(),
+      path,
+      language,
+      values: valuesOf({ ...sweep.defaults, ...run.parameters }, language)
     };
   }
   if (sweepId) {
-    const sweep = await sweepOf(sweepId);
+    const { name, path: notebook, language } = await sweepOf(sweepId);
     return {
       text: trans.__(
         'The best run of “%1”: its notebook and code as they were, with its parameter values.',
-        sweep.name
+        name
       ),
-      path: sweep.path
+      path: notebook,
+      language,
+      values: new Map()
     };
   }
   const file = path ?? '';
@@ -92,8 +117,22 @@ async function subjectOf(
     text: file.endsWith(PIPELINE_SUFFIX)
       ? trans.__('%1 with its notebooks and their code, as they are now.', file)
       : trans.__('%1 and the code it imports, as they are now.', file),
-    path: file
+    path: file,
+    language: '',
+    values: new Map()
   };
+}
+
+function valuesOf(
+  values: Readonly<Record<string, unknown>>,
+  language: string
+): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(values).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? value : literalText(value, language)
+    ])
+  );
 }
 
 class Promotion extends Questions<PromoteAnswer> {
@@ -137,6 +176,8 @@ class Promotion extends Questions<PromoteAnswer> {
       <PromoteForm
         said={this._said}
         subject={this._subject.text}
+        values={this._subject.values}
+        live={this._live}
         path={this._subject.path}
         isFile={this._isFile}
         pipelines={model.pipelines()}
@@ -158,23 +199,29 @@ class Promotion extends Questions<PromoteAnswer> {
   /** Begin with what the version before says. */
   private async _inherit(): Promise<void> {
     const { pipelineId: id } = this._said;
+    this._live = null;
     if (!id || this._isFile) {
       return;
     }
-    let said: Partial<IPromotion>;
+    let details: PipelineDetails;
     try {
-      said = inherited(await this._options.model.client.pipeline(id));
+      details = await this._options.model.client.pipeline(id);
     } catch (error) {
       this.refuse(error);
       return;
     }
     // another one may have been chosen meanwhile
     if (this._said.pipelineId === id && !this.isDisposed) {
-      this._said = { ...this._said, ...said };
+      this._said = { ...this._said, ...inherited(details) };
+      this._live = {
+        version: details.pipeline.version,
+        values: valuesOf(parametersOf(details), this._subject.language)
+      };
       this.update();
     }
   }
 
   private readonly _isFile: boolean;
   private _said: IPromotion;
+  private _live: ILiveVersion | null = null;
 }

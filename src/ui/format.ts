@@ -141,3 +141,30 @@ function pad(value: number): string {
 export function valueText(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
+
+const PYTHON_WORDS = new Map<unknown, string>([
+  [true, 'True'],
+  [false, 'False'],
+  [null, 'None']
+]);
+
+/**
+ * A value as a notebook writes it.
+ *
+ * @param language of its kernel, lower case: as JSON where it is not Python; empty where it is not known
+ */
+export function literalText(value: unknown, language: string): string {
+  if (language !== 'python' && language !== '') {
+    return JSON.stringify(value);
+  }
+  if (Array.isArray(value)) {
+    return `[${value.map(item => literalText(item, language)).join(', ')}]`;
+  }
+  if (value !== null && typeof value === 'object') {
+    const items = Object.entries(value).map(
+      ([key, item]) => `${JSON.stringify(key)}: ${literalText(item, language)}`
+    );
+    return `{${items.join(', ')}}`;
+  }
+  return PYTHON_WORDS.get(value) ?? JSON.stringify(value);
+}

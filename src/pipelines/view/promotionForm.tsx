@@ -4,16 +4,28 @@ import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 import type { Client } from '../../api/client';
 import type { Pipeline } from '../../api/schema';
+import { Facts } from '../../ui/facts';
 import { Field } from '../../ui/field';
-import { newSchedule, ScheduleForm } from '../../ui/schedule/scheduleForm';
+import { ScheduleForm } from '../../ui/schedule/scheduleForm';
 import { Keeper } from '../../ui/schedule/serviceNotice';
 import type { IPromotion } from './promotion';
 import { More, MORE_FIELDS } from './promotionOptions';
+
+/** The version of the chosen pipeline that fires now. */
+export interface ILiveVersion {
+  version: number;
+  /** Of its parameters, as their notebook writes them. */
+  values: ReadonlyMap<string, string>;
+}
 
 export interface IPromoteFormProps {
   said: IPromotion;
   /** What is promoted, in words. */
   subject: string;
+  /** Values of the run that is promoted, by parameter. */
+  values: ReadonlyMap<string, string>;
+  /** Null where it becomes a new pipeline, or is not known yet. */
+  live: ILiveVersion | null;
   /** Of its notebook or file. */
   path: string;
   isFile: boolean;
@@ -51,6 +63,7 @@ export function PromoteForm(props: IPromoteFormProps): JSX.Element {
     <div className="jp-MlopsAsk">
       <p className="jp-MlopsAsk-subject">{props.subject}</p>
       <Becomes {...props} />
+      <RunValues {...props} />
       {!said.pipelineId && (
         <Field label={trans.__('Name')} error={errors['name']}>
           {input => (
@@ -99,18 +112,55 @@ export function PromoteForm(props: IPromoteFormProps): JSX.Element {
   );
 }
 
-/** Whether it becomes a pipeline of its own or a version of one. */
-function Becomes(props: IPromoteFormProps): JSX.Element | null {
-  const { said, pipelines, path, trans, onChange } = props;
-  if (pipelines.length === 0) {
+/** What the run was given, with what the version that fires now has instead. */
+function RunValues(props: IPromoteFormProps): JSX.Element | null {
+  const { values, live, trans } = props;
+  if (values.size === 0) {
     return null;
   }
-  const own = sameFile(pipelines, path);
-  const others = pipelines.filter(pipeline => !own.includes(pipeline));
-  const version = ({ id, name, versions }: Pipeline) => ({
-    value: id,
-    label: trans.__('version %1 of “%2”', versions + 1, name)
+  const facts = [...values].map(([name, value]): [string, JSX.Element] => {
+    const before = live?.values.get(name);
+    const changed = live !== null && before !== value;
+    return [
+      name,
+      <>
+        <code>{value}</code>{' '}
+        {changed && (
+          <span className="jp-MlopsHint">
+            {before === undefined
+              ? trans.__('version %1 does not have it', live.version)
+              : trans.__('version %1 has %2', live.version, before)}
+          </span>
+        )}
+      </>
+    ];
   });
+  const same =
+    live &&
+    [...values].every(([name, value]) => live.values.get(name) === value);
+  return (
+    <fieldset className="jp-MlopsAsk-group jp-MlopsAsk-values">
+      <legend>{trans.__('Parameters of the run')}</legend>
+      <Facts facts={facts} />
+      {same && (
+        <p className="jp-MlopsAsk-help">
+          {trans.__(
+            'Version %1, which runs now, has the same values.',
+            live.version
+          )}
+        </p>
+      )}
+    </fieldset>
+  );
+}
+
+/** Which version of which pipeline it becomes, where there is one of the same file already. */
+function Becomes(props: IPromoteFormProps): JSX.Element | null {
+  const { said, pipelines, path, trans, onChange } = props;
+  const own = sameFile(pipelines, path);
+  if (own.length === 0) {
+    return null;
+  }
   return (
     <Field label={trans.__('Becomes')} error={props.errors['pipeline_id']}>
       {input => (
@@ -118,22 +168,14 @@ function Becomes(props: IPromoteFormProps): JSX.Element | null {
           {...input}
           className="jp-MlopsSelect"
           value={said.pipelineId}
-          options={[
-            ...own.map(version),
-            // from one file there is one pipeline
-            ...(own.length === 0
-              ? [{ value: '', label: trans.__('a new pipeline') }]
-              : []),
-            ...others.map(version)
-          ]}
-          onChange={event => {
-            const pipelineId = event.target.value;
-            onChange({
-              pipelineId,
-              // another version changes nothing about when it fires, unless it is said
-              schedule: pipelineId ? null : (said.schedule ?? newSchedule())
-            });
-          }}
+          options={own.map(({ id, name, versions }) => ({
+            value: id,
+            label: trans.__('version %1 of “%2”', versions + 1, name)
+          }))}
+          // another version changes nothing about when it fires, unless it is said
+          onChange={event =>
+            onChange({ pipelineId: event.target.value, schedule: null })
+          }
         />
       )}
     </Field>

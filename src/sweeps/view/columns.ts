@@ -1,7 +1,7 @@
 /** What the table of runs shows, in which order. */
 import type { Run, RunState, Sweep } from '../../api/schema';
 import { isOver } from '../../model/states';
-import { decimalsOf, formatNumber } from '../../ui/format';
+import { decimalsOf, formatNumber, literalText } from '../../ui/format';
 import { runSeconds } from './timing';
 
 export type ColumnKind =
@@ -172,30 +172,8 @@ export function valueText(value: unknown, language: string): string {
     case 'string':
       return value;
     default:
-      return literal(value, language === 'python' || language === '');
+      return literalText(value, language);
   }
-}
-
-const PYTHON_WORDS = new Map<unknown, string>([
-  [true, 'True'],
-  [false, 'False'],
-  [null, 'None']
-]);
-
-function literal(value: unknown, python: boolean): string {
-  if (!python) {
-    return JSON.stringify(value);
-  }
-  if (Array.isArray(value)) {
-    return `[${value.map(item => literal(item, python)).join(', ')}]`;
-  }
-  if (value !== null && typeof value === 'object') {
-    const items = Object.entries(value).map(
-      ([key, item]) => `${JSON.stringify(key)}: ${literal(item, python)}`
-    );
-    return `{${items.join(', ')}}`;
-  }
-  return PYTHON_WORDS.get(value) ?? JSON.stringify(value);
 }
 
 export function metricText(
