@@ -19,14 +19,17 @@ from conftest import PATIENCE, wait_until
 from pipeline_helpers import PipelineService
 
 from jupyter_mlops.compute import Targets
-from jupyter_mlops.core.pipelines.definition import AlertKind, PipelineDefinition, Step
+from jupyter_mlops.core.errors import ConflictError, InvalidInputError
+from jupyter_mlops.core.pipelines.definition import AlertKind, PipelineDefinition, Retention, Step
 from jupyter_mlops.core.pipelines.definition import Alerts as Wanted
 from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, StepRun, Version
+from jupyter_mlops.core.pipelines.requests import PipelineChange
 from jupyter_mlops.core.runs import RunError, SecretRef
 from jupyter_mlops.core.states import PipelineRunState, StepState
 from jupyter_mlops.services.context import Context
 from jupyter_mlops.services.pipelines import alerts as module
 from jupyter_mlops.services.pipelines.alerts import Alerts
+from jupyter_mlops.services.pipelines.requests import Pipelines
 from jupyter_mlops.services.process.layout import Layout
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
@@ -523,3 +526,35 @@ def test_a_service_that_is_killed_before_it_could_tell_is_followed_by_one_that_d
     assert receiver.titles == ["delays · run 1 failed"]
     assert receiver.told[0]["message"].startswith("Step train: Cell 2 of 2 raised ValueError: no flights in January\n")
     wait_until(lambda: own_piped.store.pipeline_runs.get(run.id).alerted == ["failure"])
+
+
+def test_a_test_alert_reaches_its_addresses_and_says_which_it_does_not(
+    watched: Watched, receiver: Receiver, store: Store, settings: MlopsSettings
+) -> None:
+    watched.pipeline([receiver.address, "json://127.0.0.1:1/"], ["failure"])
+    test = Pipelines(store, settings).test_alert("p")
+    assert (test.addresses, test.problems) == (2, ["Address 2: json:// did not take it."])
+    assert receiver.titles == ["delays · a test alert"]
+
+
+def test_policies_of_a_notebooks_pipeline_are_changed_in_a_version_of_their_own(
+    watched: Watched, receiver: Receiver, store: Store, settings: MlopsSettings
+) -> None:
+    made = Pipeline(id="n", name="train", path="/home/ada/train.ipynb", project="/home/ada")
+    store.pipelines.create(made, Version(pipeline_id="n", number=1, definition=watched.definition, note="first"))
+    pipelines = Pipelines(store, settings)
+    with pytest.raises(ConflictError, match="no address"):
+        pipelines.test_alert("n")
+    wanted = Wanted(to=[receiver.address], on=["success"])
+    assert pipelines.change("n", PipelineChange(alerts=wanted, retention=Retention(runs=7))).version == 2
+    version = store.pipelines.version("n", 2)
+    assert (version.definition.alerts, version.definition.retention) == (wanted, Retention(runs=7))
+    assert (version.definition.steps, version.source, version.note) == (watched.definition.steps, "version 1", "")
+    with pytest.raises(InvalidInputError, match="apprise") as refused:
+        pipelines.change("n", PipelineChange(alerts=Wanted(to=["nowhere"])))
+    assert list(refused.value.fields) == ["alerts.to"]
+    assert store.pipelines.get("n").version == 2
+    # a file says them itself
+    watched.pipeline(receiver.address, ["failure"])
+    with pytest.raises(ConflictError, match=r"said in .*delays\.pipeline\.yaml"):
+        pipelines.change("p", PipelineChange(retention=Retention(days=1)))

@@ -94,6 +94,11 @@ async def test_every_route_of_pipelines(api: Api, project: Path, store: Store) -
     await api.done("DELETE", place)
     assert (await api.done("POST", f"{place}/restore"))["deleted_at"] is None
 
+    told = {"path": "sub/train.ipynb", "name": "told", "alerts": {"to": ["json://127.0.0.1:1/"]}}
+    told_id = (await api.done("POST", "pipelines", told))["pipeline"]["id"]
+    tried = await api.done("POST", f"pipelines/{told_id}/test-alert")
+    assert tried == {"addresses": 1, "problems": ["Address 1: json:// did not take it."]}
+
     assert api.succeeded >= PIPELINE_OPERATIONS
 
 

@@ -10,6 +10,7 @@ from ..core.messages import Message
 from ..core.pipelines.definition import PipelineCheck, PipelineText, StepAdd, TextAnswer
 from ..core.pipelines.records import Pipeline, PipelineRun, Trigger, Version
 from ..core.pipelines.requests import (
+    AlertTest,
     BackfillAnswer,
     BackfillRequest,
     CronCheck,
@@ -71,6 +72,15 @@ class PipelineRestoreHandler(Boundary):
     async def post(self, pipeline_id: str) -> None:
         """Restore a deleted pipeline."""
         await self.from_pipelines(lambda pipelines: pipelines.restore(pipeline_id), wake=True)
+
+
+class AlertTestHandler(Boundary):
+    """Trying a pipeline's alerts."""
+
+    @operation("write", AlertTest)
+    async def post(self, pipeline_id: str) -> None:
+        """Send a test alert to a pipeline's addresses."""
+        await self.from_pipelines(lambda pipelines: pipelines.test_alert(pipeline_id))
 
 
 class PipelineRunsHandler(Boundary):
@@ -241,6 +251,7 @@ PIPELINE_ROUTES = (
     Route("pipelines", PipelinesHandler),
     Route("pipelines/{pipeline_id}", PipelineHandler),
     Route("pipelines/{pipeline_id}/restore", PipelineRestoreHandler),
+    Route("pipelines/{pipeline_id}/test-alert", AlertTestHandler),
     Route("pipelines/{pipeline_id}/runs", PipelineRunsHandler),
     Route("pipelines/{pipeline_id}/backfill", BackfillHandler),
     Route("pipelines/{pipeline_id}/versions/{number}", VersionHandler),

@@ -46,6 +46,9 @@ def add_actions(noun: Noun) -> None:
         ("restore", _restore, "Bring a deleted pipeline back."),
     ):
         noun.add(name, run, text, "PIPELINE", epilog=WHICH_PIPELINE)
+    noun.add(
+        "test-alert", _test_alert, "Send a test to a pipeline's alert addresses.", "PIPELINE", epilog=WHICH_PIPELINE
+    )
     noun.add("rename", _rename, "Give a pipeline another name.", "PIPELINE", "NAME", epilog=WHICH_PIPELINE)
     text = "Let another version fire: VERSION, or the one before the one that fires now."
     parser = noun.add("rollback", _rollback, text, "PIPELINE", epilog=WHICH_PIPELINE)
@@ -125,6 +128,13 @@ def _rollback(session: Session, arguments: argparse.Namespace) -> int:
             )
         )
     return _changed(session, arguments, PipelineChange(version=number), f"fires version {number} from now on")
+
+
+def _test_alert(session: Session, arguments: argparse.Namespace) -> int:
+    test = session.pipelines.test_alert(session.find_pipeline(arguments.pipeline).id)
+    reached = test.addresses - len(test.problems)
+    tell(arguments, {"test": test}, *test.problems, f"The test alert reached {reached} of {test.addresses} addresses.")
+    return 1 if test.problems else 0
 
 
 def _changed(session: Session, arguments: argparse.Namespace, change: PipelineChange, what: str) -> int:

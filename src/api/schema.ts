@@ -3,6 +3,12 @@
 /** Of the API; a server that answers with another one is of another version than this page. */
 export const API_VERSION = 1;
 
+/** What came of a test alert. */
+export interface AlertTest {
+  addresses: number;
+  problems: string[];
+}
+
 /** Recipients of alerts, and the events that trigger them. */
 export interface Alerts {
   to: (string | SecretRef)[];
@@ -167,6 +173,8 @@ export interface PipelineChange {
   name: string | null;
   paused: boolean | null;
   version: number | null;
+  alerts: Alerts | null;
+  retention: Retention | null;
 }
 
 /** The result of checking a pipeline's text. */

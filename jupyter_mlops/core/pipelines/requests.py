@@ -97,11 +97,30 @@ class PromoteAnswer(Record, frozen=True, kw_only=True):
 
 
 class PipelineChange(Record, frozen=True, kw_only=True):
-    """Changes to a pipeline; None leaves a field unchanged."""
+    """Changes to a pipeline; None leaves a field unchanged.
+
+    Attributes:
+        version: the version to make current.
+        alerts, retention: for a notebook's pipeline; they make a version that is otherwise the current one.
+    """
 
     name: Name | None = None
     paused: bool | None = None
     version: Number | None = None
+    alerts: Alerts | None = None
+    retention: Retention | None = None
+
+
+class AlertTest(Record, frozen=True, kw_only=True):
+    """What came of a test alert.
+
+    Attributes:
+        addresses: how many it was sent to.
+        problems: one sentence for each address that it could not be delivered to; addresses count from 1.
+    """
+
+    addresses: int
+    problems: list[str] = []
 
 
 class RunRequest(Record, frozen=True, kw_only=True):

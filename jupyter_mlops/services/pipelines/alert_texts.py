@@ -64,6 +64,12 @@ def alert(kind: AlertKind, pipeline: Pipeline, run: PipelineRun, steps: Sequence
     return Alert(kind, f"{pipeline.name} · run {run.number} {title}", body, _TONES[kind])
 
 
+def trial(pipeline: Pipeline) -> Alert:
+    """An alert that shows that its address is right."""
+    body = f"Alerts on this pipeline reach you. Nothing happened.\nPipeline: {pipeline.path}"
+    return Alert("success", f"{pipeline.name} · a test alert", body, "info")
+
+
 def _standing(run: PipelineRun, over: bool) -> str:
     meant = f", for {run.scheduled_at}" if run.scheduled_at else ""
     if run.started_at is None:

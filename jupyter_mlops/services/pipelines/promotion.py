@@ -161,12 +161,20 @@ def _job(
         alerts=request.alerts,
         retention=request.retention,
     )
+    check_policies(definition)
+    return definition
+
+
+def check_policies(definition: PipelineDefinition) -> None:
+    """Check all but the values of a notebook's pipeline, which are the notebook's own and were run.
+
+    Raises:
+        InvalidInputError: for the first problem, by its field.
+    """
     for path, sentence in (*problems_of(definition), *wrong_addresses(definition.alerts)):
-        # values are the notebook's own, and were run
         if "parameters" not in path:
             field = path[-1] if isinstance(path[-1], str) else ".".join(map(str, path[:-1]))
             raise InvalidInputError(Message.verbatim(sentence), {field: Message.verbatim(sentence)})
-    return definition
 
 
 def step_name(stem: str) -> str:

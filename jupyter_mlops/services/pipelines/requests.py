@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,12 +13,21 @@ from ...core.errors import ConflictError, InvalidInputError
 from ...core.messages import Message
 from ...core.pipelines.order import graph
 from ...core.pipelines.records import Pipeline, Version
-from ...core.pipelines.requests import PipelineChange, PipelineDetails, PromoteAnswer, PromoteRequest, VersionDiff
+from ...core.pipelines.requests import (
+    AlertTest,
+    PipelineChange,
+    PipelineDetails,
+    PromoteAnswer,
+    PromoteRequest,
+    VersionDiff,
+)
 from ...core.record import now
 from ...core.states import PipelineRunState
 from ..user_files import KernelSpecs
+from .alert_texts import trial
+from .delivery import deliver
 from .firing import next_at
-from .promotion import Source, freeze, source_of
+from .promotion import Source, check_policies, freeze, source_of
 from .run_requests import RunRequests
 from .trigger_requests import TriggerRequests
 from .uploads import uploaded
@@ -131,7 +141,41 @@ class Pipelines(TriggerRequests, RunRequests):
         pipeline = self.store.pipelines.change(pipeline_id, **fields)
         if "paused" in fields:
             self._set_triggers(pipeline)
+        self._change_policies(pipeline, change)
         return self.store.pipelines.get(pipeline_id)
+
+    def _change_policies(self, pipeline: Pipeline, change: PipelineChange) -> None:
+        """Make a version that differs from the live one in its alerts and in what is kept."""
+        policies = {name: value for name in ("alerts", "retention") if (value := getattr(change, name)) is not None}
+        if not policies:
+            return
+        if not pipeline.path.endswith(".ipynb"):
+            raise ConflictError(
+                Message(
+                    "Alerts and retention are said in {path}: change them there, and promote it.", path=pipeline.path
+                )
+            )
+        live = self.store.pipelines.version(pipeline.id, pipeline.version)
+        definition = msgspec.structs.replace(live.definition, **policies)
+        check_policies(definition)
+        version = msgspec.structs.replace(
+            live, definition=definition, source=f"version {live.number}", note="", warnings=[], created_at=now()
+        )
+        self.store.pipelines.add_version(pipeline.id, version)
+
+    def test_alert(self, pipeline_id: str) -> AlertTest:
+        """Send a test alert to the addresses of the live version, from this process.
+
+        Raises:
+            ConflictError: it has none.
+        """
+        pipeline = self.pipeline(pipeline_id)
+        to = self.store.pipelines.version(pipeline_id, pipeline.version).definition.alerts.to
+        if not to:
+            raise ConflictError(Message("“{name}” has no address to send alerts to.", name=pipeline.name))
+        problems = asyncio.run(deliver(trial(pipeline), list(enumerate(to))))
+        told = [f"Address {number + 1}: {why}" for number, why in sorted(problems.items())]
+        return AlertTest(addresses=len(to), problems=told)
 
     def delete(self, pipeline_id: str) -> None:
         """Delete a pipeline; it can be restored, and nothing fires it until then."""
