@@ -130,18 +130,18 @@ class Runtime:
 
     def _turn(self) -> float:
         """One turn of work; returns the seconds until the next."""
-        self.drivers.reap()
-        ended = self.pipeline_runs.reap()
-        self.scheduler.turn()
+        ended = self.drivers.reap() | self.pipeline_runs.reap()
+        more = self.scheduler.turn()
         revision = self.context.store.revision()
-        if revision != self._seen or self.drivers.changed or ended or self.pipeline_runs.waiting:
-            self.drivers.changed = False
+        if revision != self._seen or ended or self.pipeline_runs.waiting:
             self.drivers.take_up()
             self.pipeline_runs.take_up()
             self._seen = revision
         self._run_periodically("upkeep", UPKEEP_SECONDS, self._upkeep)
         self._run_periodically("retention", TIDY_SECONDS, lambda: retention.apply(self.context))
         self._publish_info()
+        if more:
+            return 0.0
         due = self.scheduler.next_due
         # what is overdue is in progress, such as listing files
         return min(POLL_SECONDS, due) if due is not None and due > 0 else POLL_SECONDS

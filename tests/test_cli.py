@@ -28,6 +28,7 @@ from jupyter_mlops.cli.sweep_tables import runs_table
 from jupyter_mlops.cli.sweeps import sweep_request
 from jupyter_mlops.core.errors import InvalidInputError
 from jupyter_mlops.core.notebook.declared import read_parameters
+from jupyter_mlops.core.parameters import NotebookInfo
 from jupyter_mlops.core.runs import Run
 from jupyter_mlops.core.search.space import build_space
 from jupyter_mlops.core.states import RunState, SweepState
@@ -195,8 +196,8 @@ def test_what_a_param_must_not_be(words: str, sentence: str) -> None:
 
 def _values(words: str) -> list[Any]:
     request = sweep_request(parse(["sweep", "x.ipynb", "--param", words]), "/x.ipynb")
-    parameters = read_parameters(PARAMETERS, "python")
-    space = build_space(request.space, parameters, request.sampler, open_names=False, max_runs=100)
+    known = NotebookInfo(path="", hash="", kernel="", parameters=read_parameters(PARAMETERS, "python"))
+    space = build_space(request.space, known, request.sampler, 100)
     return space.values[words.partition("=")[0]]
 
 

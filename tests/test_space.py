@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from jupyter_mlops.core.errors import InvalidInputError
-from jupyter_mlops.core.parameters import Parameter
+from jupyter_mlops.core.parameters import NotebookInfo, Parameter
 from jupyter_mlops.core.search.grid import GridStudy, RandomStudy
 from jupyter_mlops.core.search.samplers import make_study
 from jupyter_mlops.core.search.space import MAX_COUNT, Space, build_space, check_space, parse_field
@@ -256,7 +256,7 @@ def test_no_space_breaks_the_check(seed: int) -> None:
     generator = random.Random(seed)
     for text in texts(seed + 100)[:400]:
         space = {generator.choice([*KNOWN, text, ""]): text for _ in range(3)}
-        check = check_space(space, PARAMETERS, Sampler(), open_names=generator.random() < 0.5, max_runs=100)
+        check = check_space(space, known(PARAMETERS, open_names=generator.random() < 0.5), Sampler(), 100)
         assert set(check.fields) == set(space)
         assert bool(check.error) >= any(entry.error for entry in check.fields.values())
 
@@ -268,9 +268,12 @@ def test_a_long_text_is_refused_at_once() -> None:
             parsed("f", text)
 
 
+def known(parameters: list[Parameter], **fields: Any) -> NotebookInfo:
+    return NotebookInfo(path="", hash="", kernel="", parameters=parameters, **fields)
+
+
 def check(space: dict[str, str], sampler: Sampler | None = None, **options: Any) -> Any:
-    settings = {"open_names": False, "max_runs": 100_000} | options
-    return check_space(space, PARAMETERS, sampler or Sampler(), **settings)
+    return check_space(space, known(PARAMETERS, **options), sampler or Sampler(), 100_000)
 
 
 def test_a_space_is_counted() -> None:
@@ -297,23 +300,23 @@ def test_a_million_runs_show_their_number_and_what_to_do() -> None:
 
 def test_a_space_beyond_all_counting_is_answered_at_once() -> None:
     names = {f"p{number}": "0:999" for number in range(1600)}
-    found = check_space(names, [], Sampler(), open_names=True, max_runs=100_000)
+    found = check_space(names, known([], open_names=True), Sampler(), 100_000)
     # 10 ** 4800 combinations: making them, or writing their number, would end the test
     assert found.total == found.combinations == MAX_COUNT
     assert "more than 1,000,000,000,000,000 runs" in found.error
     sampled = Sampler(kind="random", count=3)
-    space = build_space(names, [], sampled, open_names=True, max_runs=100_000)
+    space = build_space(names, known([], open_names=True), sampled, 100_000)
     assert len(make_study(space, sampled).ask(3)) == 3
 
 
 def test_an_unknown_name_suggests_a_near_one() -> None:
     parameters = [Parameter(name="max_depth", type="int")]
-    found = check_space({"maxdepth": "1"}, parameters, Sampler(), open_names=False, max_runs=10)
+    found = check_space({"maxdepth": "1"}, known(parameters), Sampler(), 10)
     assert found.fields["maxdepth"].error == "The notebook has no parameter “maxdepth”; did you mean “max_depth”?"
-    found = check_space({"zzz": "1"}, parameters, Sampler(), open_names=False, max_runs=10)
+    found = check_space({"zzz": "1"}, known(parameters), Sampler(), 10)
     assert found.fields["zzz"].error == "The notebook has no parameter “zzz”; it has max_depth."
     assert found.error == "Mend zzz first."
-    assert check_space({"zzz": "1"}, parameters, Sampler(), open_names=True, max_runs=10).error == ""
+    assert check_space({"zzz": "1"}, known(parameters, open_names=True), Sampler(), 10).error == ""
 
 
 @pytest.mark.parametrize("count", [None, 0, -3])
@@ -323,10 +326,10 @@ def test_a_random_sample_needs_a_count(count: int | None) -> None:
 
 def test_build_refuses_with_the_sentences_by_field() -> None:
     with pytest.raises(InvalidInputError) as caught:
-        build_space({"i": "a", "f": "0:1", "s": "ok"}, PARAMETERS, Sampler(), open_names=False, max_runs=10)
+        build_space({"i": "a", "f": "0:1", "s": "ok"}, known(PARAMETERS), Sampler(), 10)
     assert set(caught.value.fields) == {"i", "f"}
     with pytest.raises(InvalidInputError, match="12 runs, more than the 10 allowed"):
-        build_space({"i": "1:12"}, PARAMETERS, Sampler(), open_names=False, max_runs=10)
+        build_space({"i": "1:12"}, known(PARAMETERS), Sampler(), 10)
 
 
 @pytest.mark.parametrize(
@@ -343,7 +346,7 @@ def test_build_refuses_with_the_sentences_by_field() -> None:
     ],
 )
 def test_secrets_are_no_parameters(name: str, kind: Any, text: str, refused: bool) -> None:
-    found = check_space({name: text}, [Parameter(name=name, type=kind)], Sampler(), open_names=False, max_runs=10)
+    found = check_space({name: text}, known([Parameter(name=name, type=kind)]), Sampler(), 10)
     assert ("looks like a secret" in found.fields[name].error) is refused
     assert bool(found.error) is refused
     assert "ghp_" not in json.dumps(msgspec.to_builtins(found))

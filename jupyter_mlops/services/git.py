@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 _TIMEOUT = 10.0  # s
 # git hooks set these; they would name another repository
@@ -55,16 +57,7 @@ def check_out(folder: Path, commit: str, destination: Path) -> str:
     destination.mkdir(parents=True, exist_ok=True)
     try:
         for arguments in (["read-tree", commit], ["checkout-index", "--all", "--force", f"--prefix={destination}/"]):
-            done = subprocess.run(
-                ["git", *arguments],
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-                env=_env() | {"GIT_INDEX_FILE": str(index)},
-            )
+            done = _run(folder, arguments, errors="replace", env=_env() | {"GIT_INDEX_FILE": str(index)})
             if done.returncode:
                 return done.stderr.strip().removeprefix("fatal: ") or f"git {arguments[0]} failed"
     finally:
@@ -74,20 +67,15 @@ def check_out(folder: Path, commit: str, destination: Path) -> str:
 
 def _ask(folder: Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            timeout=_TIMEOUT,
-            check=False,
-            env=_env(),
-        )
+        done = _run(folder, arguments, errors="surrogateescape", env=_env(), timeout=_TIMEOUT)
     except (FileNotFoundError, NotADirectoryError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _run(folder: Path, arguments: Iterable[str], **options: Any) -> subprocess.CompletedProcess[str]:
+    command, nothing = ["git", *arguments], subprocess.DEVNULL
+    return subprocess.run(command, cwd=folder, stdin=nothing, capture_output=True, text=True, check=False, **options)
 
 
 def _env() -> dict[str, str]:

@@ -26,7 +26,7 @@ from typing import Any
 
 from ..errors import InvalidInputError
 from ..messages import Message
-from ..parameters import Parameter
+from ..parameters import NotebookInfo, Parameter
 from ..sweeps import FieldCheck, Sampler, SpaceCheck
 from ..values import MAX_DEPTH, check_value, looks_secret, nests_too_deep, unknown_name
 from .ranges import RANGE, number, values_of_range
@@ -165,21 +165,19 @@ def _unique(values: list[Any]) -> list[Any]:
     return list(kept.values())
 
 
-def _parse_all(
-    space: dict[str, str], parameters: list[Parameter], open_names: bool
-) -> tuple[dict[str, list[Any]], dict[str, FieldCheck]]:
+def _parse_all(space: dict[str, str], info: NotebookInfo) -> tuple[dict[str, list[Any]], dict[str, FieldCheck]]:
     if sum(map(len, space.values())) > MAX_TEXT:
         raise InvalidInputError(
             Message(
                 "All fields together may have {max_text:,} characters; take ranges or fewer values.", max_text=MAX_TEXT
             )
         )
-    known = {parameter.name: parameter for parameter in parameters}
+    known = {parameter.name: parameter for parameter in info.parameters}
     values: dict[str, list[Any]] = {}
     fields: dict[str, FieldCheck] = {}
     for name, text in space.items():
         try:
-            if name not in known and not open_names:
+            if name not in known and not info.open_names:
                 raise InvalidInputError(unknown_name("The notebook", name, known))
             values[name] = parse_field(text, known.get(name))
             if any(looks_secret(name, value) for value in values[name] if not isinstance(value, int | float)):
@@ -202,24 +200,16 @@ def _short(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def check_space(
-    space: dict[str, str],
-    parameters: list[Parameter],
-    sampler: Sampler,
-    *,
-    open_names: bool,
-    max_runs: int,
-) -> SpaceCheck:
+def check_space(space: dict[str, str], info: NotebookInfo, sampler: Sampler, max_runs: int) -> SpaceCheck:
     """Count the runs of a space; errors are returned, not raised.
 
     Args:
         space: field text by parameter name.
-        parameters: that the notebook declares.
+        info: the notebook's parameters.
         sampler: how combinations are chosen.
-        open_names: accept undeclared names.
         max_runs: limit on the number of runs.
     """
-    values, fields = _parse_all(space, parameters, open_names)
+    values, fields = _parse_all(space, info)
     return _checked(values, fields, sampler, max_runs)
 
 
@@ -244,20 +234,13 @@ def _checked(
     )
 
 
-def build_space(
-    space: dict[str, str],
-    parameters: list[Parameter],
-    sampler: Sampler,
-    *,
-    open_names: bool,
-    max_runs: int,
-) -> Space:
+def build_space(space: dict[str, str], info: NotebookInfo, sampler: Sampler, max_runs: int) -> Space:
     """The space that fields describe; arguments as for :func:`check_space`.
 
     Raises:
         InvalidInputError: the space is invalid; ``fields`` has messages by parameter.
     """
-    values, fields = _parse_all(space, parameters, open_names)
+    values, fields = _parse_all(space, info)
     check = _checked(values, fields, sampler, max_runs)
     if check.error:
         sentences = {name: entry.error for name, entry in fields.items() if entry.error}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from datetime import UTC, datetime
@@ -12,8 +11,8 @@ from ...core.errors import ConflictError, MlopsError, NotFoundError
 from ...core.pipelines.records import LogLine, Pipeline, PipelineRun
 from ...core.record import now
 from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
-from ...store import StaleEpochError, StoreFailedError
 from ..context import Context
+from ..driver_tasks import DriverTasks
 from ..ending import internal_error
 from ..sweeps.manager import Drivers
 from .driver import PipelineDriver
@@ -31,7 +30,7 @@ BEATS = 6  # heartbeats within the time after which a service counts as lost
 PATIENCE_SECONDS = 3.0
 
 
-class PipelineRuns:
+class PipelineRuns(DriverTasks[PipelineDriver]):
     """The drivers of all pipeline runs of this service.
 
     Args:
@@ -39,6 +38,7 @@ class PipelineRuns:
     """
 
     def __init__(self, context: Context, drivers: Drivers) -> None:
+        super().__init__()
         self.context = context
         self.store = context.store
         self.drivers = drivers
@@ -46,7 +46,6 @@ class PipelineRuns:
         self.lost: set[str] = set()  # services without heartbeat
         self.beat_seconds = context.settings.service_lost_after / BEATS
         self.waiting = False  # whether to look again even if the store does not change
-        self._drivers: dict[str, tuple[PipelineDriver, asyncio.Task[None]]] = {}
         self._looked_at = 0.0
         self._concurrency: dict[str, int] = {}  # by the id of a queued run
         self._not_before: dict[str, float] = {}  # by run id: when to look at another service's queued run again
@@ -141,24 +140,9 @@ class PipelineRuns:
 
     def _drive(self, run: PipelineRun) -> None:
         driver = PipelineDriver(self.context, self.drivers, self.environments, run)
-        task = asyncio.create_task(driver.drive(), name=f"pipeline-run-{run.id}")
-        self._drivers[run.id] = (driver, task)
-
-    def reap(self) -> bool:
-        """Remove finished drivers and handle their errors; whether there were any."""
-        ended = [(run_id, task) for run_id, (_, task) in self._drivers.items() if task.done()]
-        for run_id, task in ended:
-            del self._drivers[run_id]
-            error = None if task.cancelled() else task.exception()
-            if error is not None:
-                self._failed(run_id, error)
-        return bool(ended)
+        self._start("pipeline-run", run.id, driver, driver.drive())
 
     def _failed(self, run_id: str, error: BaseException) -> None:
-        """Fail a run whose driver crashed, so that it does not hang for ever."""
-        if isinstance(error, StaleEpochError | StoreFailedError):
-            raise error
-        log.error("Pipeline run %s could not be driven", run_id, exc_info=error)
         run = self.store.pipeline_runs.get(run_id)
         if run.state in PIPELINE_RUN_OVER or run.service != self.context.service:
             return
@@ -171,13 +155,6 @@ class PipelineRuns:
         if run.mlflow_run_id is not None:
             self.context.finish_later(run)
         self.store.pipeline_runs.change(run_id, state=PipelineRunState.FAILED, **said, ended_at=now())
-
-    async def close(self) -> None:
-        """Cancel all drivers; the next service takes the runs up."""
-        tasks = [task for _, task in self._drivers.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     # -- runs of lost services ---------------------------------------------------------------------
 

@@ -96,7 +96,7 @@ def wrong_values(
     for name, problem in check_values(info, step.notebook, {}, sorted(later))[1].items():
         yield ("sweep", "space", name), str(problem)
     try:
-        built = build_space(space, info.parameters, sampler, open_names=info.open_names, max_runs=max_runs)
+        built = build_space(space, info, sampler, max_runs)
         planned_total(make_study(built, sampler), sampler)
     except InvalidInputError as error:
         for name in error.fields.keys() & space.keys():

@@ -125,8 +125,7 @@ def make_sweep(name: str, step: Step, place: Place, *, values: dict[str, Any], o
         if key not in space and not (key in parameters and is_own_tuple(parameters[key], value))
     }
     sampler = step.sweep.sampler if step.sweep else Sampler()
-    most = place.settings.max_runs
-    built = build_space(space, info.parameters, sampler, open_names=info.open_names, max_runs=most)
+    built = build_space(space, info, sampler, place.settings.max_runs)
     kernel = place.version.kernels.get(place.notebook(step), info.kernel)
     return Sweep(
         id=uuid4().hex,

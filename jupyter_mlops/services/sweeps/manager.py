@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 
 from ...core.errors import ConflictError, MlopsError, NotFoundError
 from ...core.states import SWEEP_OVER
 from ...core.sweeps import Sweep
-from ...store import StaleEpochError, StoreFailedError
+from ...store import StoreFailedError
 from ..context import Context
+from ..driver_tasks import DriverTasks
 from ..ending import internal_error
 from .driver import SweepDriver
 
-log = logging.getLogger(__name__)
 
-
-class Drivers:
+class Drivers(DriverTasks[SweepDriver]):
     """The drivers of all live sweeps of this service."""
 
     def __init__(self, context: Context) -> None:
+        super().__init__()
         self.context = context
-        self.changed = False  # whether a driver ended; its sweep may have been requeued meanwhile
-        self._drivers: dict[str, tuple[SweepDriver, asyncio.Task[None]]] = {}
 
     def take_up(self) -> None:
         """Start drivers for this service's live sweeps, and wake those whose sweep changed."""
@@ -45,9 +42,7 @@ class Drivers:
             # stored by an incompatible version, or edited by hand
             self.context.settle(sweep.id, str(error))
             return None
-        task = asyncio.create_task(driver.drive(), name=f"sweep-{sweep.id}")
-        self._drivers[sweep.id] = (driver, task)
-        return task
+        return self._start("sweep", sweep.id, driver, driver.drive())
 
     def wake(self, sweep_id: str) -> None:
         """Wake a sweep's driver to act on a request at once."""
@@ -60,37 +55,15 @@ class Drivers:
             self.context.store.sweeps.request_stop(sweep_id)
         self.wake(sweep_id)
 
-    def reap(self) -> None:
-        """Remove finished drivers and handle their errors."""
-        for sweep_id, (driver, task) in list(self._drivers.items()):
-            if not task.done():
-                continue
-            del self._drivers[sweep_id]
-            self.changed = True
-            error = None if task.cancelled() else task.exception()
-            if error is not None:
-                driver.attempts.forget()
-                self._failed(sweep_id, error)
-
     @property
     def working(self) -> int:
         """Number of sweeps with work to do."""
         return sum(not driver.resting for driver, _ in self._drivers.values())
 
-    async def close(self) -> None:
-        """Cancel all drivers; runs on workers go on."""
-        tasks = [task for _, task in self._drivers.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for driver, _ in self._drivers.values():
-            driver.attempts.forget()
+    def _let_go(self, driver: SweepDriver) -> None:
+        driver.attempts.forget()
 
     def _failed(self, sweep_id: str, error: BaseException) -> None:
-        """Stop a sweep whose driver crashed, so that it does not hang for ever."""
-        if isinstance(error, StaleEpochError | StoreFailedError):
-            raise error
-        log.error("Sweep %s could not be driven", sweep_id, exc_info=error)
         store = self.context.store
         if store.sweeps.get(sweep_id).state in SWEEP_OVER:
             return

@@ -28,13 +28,7 @@ def study_of(store: Store, settings: MlopsSettings, sweep: Sweep, total: int = 0
         InvalidInputError: its space or sampler cannot be used here.
     """
     info = inspect(read_notebook(store.sweeps.notebook(sweep.id)), sweep.path)
-    space = build_space(
-        sweep.space,
-        info.parameters,
-        sweep.sampler,
-        open_names=info.open_names,
-        max_runs=max(sweep.total, total, settings.max_runs),
-    )
+    space = build_space(sweep.space, info, sweep.sampler, max(sweep.total, total, settings.max_runs))
     return make_study(
         space,
         sweep.sampler,

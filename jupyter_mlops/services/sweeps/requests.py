@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import msgspec
 
-from ...core.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
+from ...core.errors import ConflictError, InvalidInputError, NotFoundError
 from ...core.lenient import check_supported
 from ...core.messages import Message
 from ...core.notebook import reading as notebooks
@@ -61,13 +61,7 @@ class Sweeps(RequestsBase):
         """Count a space's runs and report the problems of its fields, without raising."""
         notebook = notebooks.read_notebook(read_file(file))
         info = notebooks.inspect(notebook, str(file))
-        found = check_space(
-            request.space,
-            info.parameters,
-            request.sampler,
-            open_names=info.open_names,
-            max_runs=self.settings.max_runs,
-        )
+        found = check_space(request.space, info, request.sampler, self.settings.max_runs)
         if found.error:
             return found
         varied = [name for name, field in found.fields.items() if field.count > 1]
@@ -99,13 +93,7 @@ class Sweeps(RequestsBase):
         if info.problem and not info.open_names and request.space:
             raise InvalidInputError(Message.verbatim(info.problem))
         _check_numbers(request)
-        space = build_space(
-            request.space,
-            info.parameters,
-            request.sampler,
-            open_names=info.open_names,
-            max_runs=self.settings.max_runs,
-        )
+        space = build_space(request.space, info, request.sampler, self.settings.max_runs)
         shared = _prefix(notebook, space.varied) if request.shared_prefix else PrefixCheck()
         sweep = Sweep(
             id=uuid4().hex,
@@ -136,25 +124,9 @@ class Sweeps(RequestsBase):
             started_by=self.layout.service,
             message="Waiting for the service",
         )
-        self._freeze(sweep.id, data)
         created = self.store.sweeps.create(sweep, data)
         self.save_draft(file, request)
         return created
-
-    def _freeze(self, sweep_id: str, data: bytes) -> None:
-        frozen = self.layout.frozen(sweep_id)
-        try:
-            frozen.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            frozen.write_bytes(data)
-        except OSError as error:
-            raise UnavailableError(
-                Message(
-                    "The notebook cannot be stored in {data_path} ({strerror}); free disk space, or make "
-                    "that folder writable.",
-                    data_path=self.settings.data_path,
-                    strerror=error.strerror,
-                )
-            ) from error
 
     def listed(self, *, archived: bool | None = None, deleted: bool | None = False) -> list[Sweep]:
         """Sweeps of notebooks below the root, newest first."""
