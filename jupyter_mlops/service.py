@@ -9,12 +9,15 @@ import os
 import signal
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .core.processes import own_build, proxy_bypass
 from .services.process.launch import ensure_service, is_suspended, own_info, suspend_service, take_lock, write_into
 from .services.process.layout import Layout
 from .settings import MlopsSettings
+
+if TYPE_CHECKING:
+    from .runtime import Runtime
 
 LOCK_SECONDS = 2.0
 REPLACED = 1  # systemd starts again what ends so
@@ -44,24 +47,25 @@ def main(settings: MlopsSettings) -> int:
             # the user stopped the service while this one was starting
             return 0
         write_into(lock, own_info())
-        is_outdated = asyncio.run(_serve(settings))
+        # slow, so before the event loop runs, and only by whom it will run
+        from .runtime import Runtime
+
+        is_outdated = asyncio.run(_serve(Runtime(settings)))
     if is_outdated and not is_suspended(settings):
         ensure_service(settings)
         return REPLACED
     return 0
 
 
-async def _serve(settings: MlopsSettings) -> bool:
+async def _serve(runtime: Runtime) -> bool:
     """Whether it ended because the package on disk is another than the one that runs."""
-    from .runtime import Runtime
-
-    async with Runtime(settings) as runtime:
+    async with runtime:
         loop = asyncio.get_running_loop()
 
         def interrupt() -> None:
             # Ctrl-C is a user's wish; SIGTERM may just be a shutdown
             runtime.end()
-            suspend_service(settings)
+            suspend_service(runtime.settings)
 
         loop.add_signal_handler(signal.SIGTERM, runtime.end)
         loop.add_signal_handler(signal.SIGINT, interrupt)

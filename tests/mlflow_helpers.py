@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -63,6 +65,34 @@ def status_of(url: str, token: str = "") -> int:
         return error.code
     except OSError:
         return 0
+
+
+class Stalling:
+    """Stands before a server on this machine; while it is stalled it takes what comes, and passes nothing on."""
+
+    def __init__(self, port: int) -> None:
+        self.stalled = False
+        self.unanswered = 0
+        self._port = port
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.uri = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            client, _ = self._listening.accept()
+            server = socket.create_connection(("127.0.0.1", self._port))
+            for ends in ((client, server), (server, client)):
+                threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if self.stalled:
+                    self.unanswered += 1
+                else:
+                    sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
 
 
 class MlflowServer:

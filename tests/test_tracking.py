@@ -14,14 +14,19 @@ from typing import Any
 import pytest
 from conftest import Service, serving, wait_until
 from hostile_helpers import SilentServer
-from mlflow_helpers import MlflowServer, embedded, free_port, mlflow_client, mlflow_runs, status_of, tagged
+from mlflow_helpers import MlflowServer, Stalling, embedded, free_port, mlflow_client, mlflow_runs, status_of, tagged
 
 from jupyter_mlops.cli.sweep_tables import run_details
+from jupyter_mlops.compute import Targets
 from jupyter_mlops.core.errors import UnavailableError
 from jupyter_mlops.core.runs import Run
 from jupyter_mlops.core.states import SweepState
 from jupyter_mlops.core.sweeps import Objective, Sweep
+from jupyter_mlops.services.context import Context
+from jupyter_mlops.services.process.launch import service_info
+from jupyter_mlops.services.process.layout import Layout
 from jupyter_mlops.settings import MlopsSettings
+from jupyter_mlops.store import Store
 from jupyter_mlops.tracking import runs
 
 
@@ -331,6 +336,59 @@ def test_an_external_mlflow_that_never_answers_is_left_alone_for_a_while(
     monkeypatch.setattr(tracking, "_retry_at", time.monotonic())
     tracking.drop_runs(["one"])
     assert silent.requests > asked
+
+
+async def test_no_run_waits_while_an_mlflow_that_never_answers_is_tried_again(
+    store: Store, settings: MlopsSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first run after each pause waited until the attempt had failed, and those behind it, too."""
+    silent = SilentServer()
+    tracking = runs.Tracking(settings.data_path, silent.uri)
+    epoch, data = store.leases.acquire("service:here", "here"), settings.data_path
+    context = Context(store, "here", epoch, settings, Layout(data), Targets(data, 1), tracking)
+    with pytest.raises(UnavailableError):
+        await context.call(tracking.drop_runs, ["one"])
+    assert tracking.info()[0] == "failed"
+    assert "takes requests and does not answer them. Runs go on" in tracking.info()[1]
+    monkeypatch.setattr(tracking, "_retry_at", time.monotonic())
+    asked = silent.requests
+    with pytest.raises(UnavailableError, match="does not answer"):
+        await context.call(tracking.drop_runs, ["one"])
+    assert silent.requests == asked
+    await context.catch_up()
+    assert silent.requests > asked and tracking.outage
+    silent.answers = True
+    monkeypatch.setattr(tracking, "_retry_at", time.monotonic())
+    await context.catch_up()
+    assert tracking.info() == ("ready", silent.uri)
+    await context.call(tracking.drop_runs, ["one"])
+    context.thread.shutdown()
+
+
+@pytest.mark.slow
+def test_an_mlflow_that_stops_answering_holds_no_run_up_and_lacks_nothing_afterwards(
+    server: MlflowServer, data_dir: Path, notebook: Path
+) -> None:
+    front = Stalling(server.port)
+    settings = MlopsSettings(data_dir=str(data_dir), mlflow_tracking_uri=front.uri, local_slots=1)
+    with serving(settings) as service:
+        sweep_id = service.sweep(notebook, "a = 1", "score = a", space={"a": "1:20"})
+        service.wait(sweep_id, lambda sweep: sweep.counts.get("succeeded", 0) >= 2)
+        front.stalled = True
+        sweep = service.wait(sweep_id)
+        assert sweep.counts == {"succeeded": 20}
+        # two were told of when it began, and no other run was held up by an attempt
+        assert front.unanswered < 10
+        info = service_info(service.store, settings)
+        assert (info.mlflow, "does not answer" in info.mlflow_message) == ("failed", True)
+        front.stalled = False
+        wait_until(lambda: not service.store.runs.of_sweep(sweep_id, tracked=False))
+        found = service.store.runs.of_sweep(sweep_id)
+        children = {run.data.tags["mlops.run_id"]: run for run in mlflow_runs(service, sweep_id, uri=server.uri)}
+        assert len(mlflow_runs(service, sweep_id, uri=server.uri)) == 20
+        assert {run.id: run.metrics for run in found} == {name: run.data.metrics for name, run in children.items()}
+        wait_until(lambda: mlflow_runs(service, sweep_id, "sweep", server.uri)[0].info.status == "FINISHED")
+        wait_until(lambda: service_info(service.store, settings).mlflow == "ready")
 
 
 def test_an_external_mlflow_that_went_down_before_the_sweep_began(data_dir: Path, notebook: Path) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -81,6 +82,7 @@ class Target:
                 if not self.connected:
                     await self._let_go()
                     self.state, self.message = "starting", ""
+                    await asyncio.to_thread(_import_slow_modules)
                     self._client = await self._connect(progress)
                     self._client.subscribe_topic(TOPIC, self._on_event)
                 with self._told():
@@ -333,6 +335,12 @@ def spooled_result(spec: RunSpec) -> RunResult | None:
     except FileNotFoundError:
         return None
     return decode(msgspec.json.decode(data), RunResult)
+
+
+def _import_slow_modules() -> None:
+    """Import what a run needs; it takes seconds, in which the event loop must go on."""
+    for name in ("distributed", f"{__package__.rpartition('.')[0]}.worker.run"):
+        import_module(name)
 
 
 async def connect(address: str, security: Any) -> Client:

@@ -59,8 +59,17 @@ class Context:
     def __post_init__(self) -> None:
         self.store = self.store.under(self.epoch)
 
-    async def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Call an MLflow function in the tracking thread."""
+    async def call(self, function: Callable[..., T], *arguments: Any, insist: bool = False) -> T:
+        """Call an MLflow function in the tracking thread.
+
+        Args:
+            insist: call it even during an outage. Otherwise runs would wait for each attempt to reach MLflow again.
+
+        Raises:
+            UnavailableError: MLflow did not answer, now or when it was last called.
+        """
+        if self.tracking.outage and not insist:
+            raise UnavailableError(self.tracking.outage)
         return await asyncio.get_running_loop().run_in_executor(self.thread, function, *arguments)
 
     async def begin_run(self, sweep: Sweep, run: Run, usage: MlflowUsage) -> tuple[str | None, dict[str, str]]:
@@ -181,6 +190,11 @@ class Context:
 
     async def catch_up(self) -> None:
         """Report to MLflow what could not be reported before."""
+        if self.tracking.outage:
+            try:
+                await self.call(self.tracking.ask_again, insist=True)
+            except UnavailableError:
+                return
         if not self.behind:
             return
         self.behind = False

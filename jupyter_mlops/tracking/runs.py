@@ -45,6 +45,9 @@ class Tracking:
     Args:
         data_dir: of the embedded MLflow.
         uri: another MLflow; empty means MLFLOW_TRACKING_URI, else the embedded one.
+
+    Attributes:
+        outage: why the last call to an external MLflow got no answer; None since one did.
     """
 
     def __init__(self, data_dir: Path, uri: str = "") -> None:
@@ -54,8 +57,8 @@ class Tracking:
         self._opened: MlflowClient | None = None
         self._lock = threading.RLock()
         self._registry = Registry()
+        self.outage: Message | None = None
         self._retry_at = 0.0
-        self._failure = Message("")
         self._logged: set[tuple[str, str]] = set()
         self._patience = {name: os.environ.get(name, value) for name, value in _KERNEL_TIMEOUTS.items()}
 
@@ -87,6 +90,8 @@ class Tracking:
     def info(self) -> tuple[State, str]:
         """State of the server, and a message."""
         if self.external:
+            if self.outage:
+                return "failed", f"{self.outage} Runs go on; what it could not be told follows when it answers."
             return "ready", self.external
         return self.server.state, self.server.message
 
@@ -117,13 +122,13 @@ class Tracking:
     def _mlflow(self, insist: bool = False) -> Iterator[MlflowClient]:
         """The client, with its errors raised as UnavailableError.
 
-        After a call timed out, further calls fail at once for a while, so that runs do not each wait for the timeout.
+        After a call timed out, further calls fail at once for ten times as long as it took.
 
         Args:
             insist: call even then, and wait longer for an answer.
         """
-        if time.monotonic() < self._retry_at and not insist:
-            raise UnavailableError(self._failure)
+        if self.outage and time.monotonic() < self._retry_at and not insist:
+            raise UnavailableError(self.outage)
         client = self._client()
         from mlflow.exceptions import MlflowException
 
@@ -132,16 +137,30 @@ class Tracking:
             os.environ.update(_CLIENT_TIMEOUTS | (_BEGIN_TIMEOUTS if insist else {}))
             try:
                 yield client
+                self.outage = None
             except (MlflowException, OSError) as error:
-                try:
-                    if self.external:
-                        check_answers(self.external)
+                if not self.external or not _is_unanswered(error):
+                    self.outage = None
                     raise UnavailableError(Message("MLflow refused: {error}", error=error)) from error
-                except UnavailableError as failure:
-                    if self.external and _is_unanswered(error):
-                        self._failure = failure.message
-                        self._retry_at = time.monotonic() + _BACKOFF * (time.monotonic() - begun)
-                    raise
+                self.outage = self._silence()
+                self._retry_at = time.monotonic() + _BACKOFF * (time.monotonic() - begun)
+                raise UnavailableError(self.outage) from error
+
+    def _silence(self) -> Message:
+        try:
+            check_answers(self.external)
+        except UnavailableError as error:
+            return error.message
+        return Message("MLflow at {uri} takes requests and does not answer them.", uri=self.external)
+
+    def ask_again(self) -> None:
+        """End an outage if MLflow answers again.
+
+        Raises:
+            UnavailableError: it does not, or was asked too short a time ago.
+        """
+        with self._mlflow() as client:
+            client.search_experiments(max_results=1)
 
     # -- sweeps ------------------------------------------------------------------------------
 

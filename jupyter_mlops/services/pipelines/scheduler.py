@@ -20,7 +20,7 @@ from .new_files import look
 
 log = logging.getLogger(__name__)
 
-BATCH = 250
+BATCH = 25  # schedules fired, and listings begun, per turn, so that a turn stays short
 FILES_SECONDS = 10.0
 LOOK_SECONDS = 30.0  # s within which files must be listed
 _SELDOM = 600.0  # s, the longest pause after repeated failures
@@ -47,17 +47,17 @@ class Scheduler:
             return None
         return (datetime.fromisoformat(at) - datetime.now(UTC)).total_seconds()
 
-    def turn(self) -> int:
-        """Fire all due triggers; how many runs that created."""
-        moment, made = datetime.now(UTC), 0
+    def turn(self) -> bool:
+        """Fire due triggers; whether more of them may be due."""
+        moment = datetime.now(UTC)
         at, find = moment.isoformat(timespec="microseconds"), self.store.triggers.find
         # those whose files are being listed are still due, and must not hide the others
         for trigger in find(kind="files", due=at, limit=BATCH + len(self._looking)):
             self._look(trigger)
-        while found := find(kind="cron", due=at, limit=BATCH):
-            firings = [due(trigger, moment) for trigger in found]
-            made += len(self.store.triggers.fire(firings, now(), self.context.service))
-        return made
+        found = find(kind="cron", due=at, limit=BATCH)
+        if found:
+            self.store.triggers.fire([due(trigger, moment) for trigger in found], now(), self.context.service)
+        return len(found) == BATCH
 
     def _look(self, trigger: Trigger) -> None:
         if trigger.id in self._looking:

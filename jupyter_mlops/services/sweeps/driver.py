@@ -108,7 +108,9 @@ class SweepDriver:
         await self._check_target(frozen)
         experiment, parent = sweep.mlflow_experiment_id, sweep.mlflow_run_id
         if parent is None:
-            experiment, parent = await self.context.call(self.context.tracking.begin_sweep, self.sweep)
+            experiment, parent = await self.context.call(
+                self.context.tracking.begin_sweep, self.sweep, insist=not sweep.pipeline_run
+            )
         self._set(
             message="",
             mlflow_experiment_id=experiment,
