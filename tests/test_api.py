@@ -19,6 +19,7 @@ import pytest
 from api_helpers import DOCUMENT, OPERATIONS, PIPELINE_OPERATIONS, Api
 from conftest import write_notebook
 from jupyter_server.auth.authorizer import Authorizer
+from prometheus_client.parser import text_string_to_metric_families
 
 from jupyter_mlops import __version__
 from jupyter_mlops.api.handlers import ROUTES
@@ -91,6 +92,7 @@ async def test_every_route(api: Api, train: Path, store: Store, data_dir: Path) 
     assert (status["version"], status["service"]["state"], status["store_path"]) == (__version__, "off", str(data_dir))
     assert (status["confirm_runs"], status["warnings"]) == (100, [])
     assert {target["name"]: target["state"] for target in status["targets"]}["local"] == "idle"
+    assert (await api.done("GET", "health")) == {"healthy": True, "problems": []}
     await api.done("POST", "service")
     assert (await api.done("GET", "service/log")) == {"text": ""}
     assert (await api.done("GET", "service/keep"))["installed"] is False
@@ -124,6 +126,15 @@ async def test_every_route(api: Api, train: Path, store: Store, data_dir: Path) 
 
     run = Run(id="run0", sweep_id=sweep_id, index=0, parameters={"depth": 1})
     store.runs.add(sweep_id, [run])
+    (problem,) = (await api.done("GET", "health"))["problems"]
+    assert problem == "Sweeps or pipeline runs wait, and no service is running."
+    families = {
+        family.name: family.samples for family in text_string_to_metric_families(await api.done("GET", "metrics"))
+    }
+    samples = {(name, *each.labels.values()): each.value for name, found in families.items() for each in found}
+    assert samples["mlops_up", "service"] == 0
+    assert samples["mlops_sweeps", "queued"] == samples["mlops_runs", "queued"] == 1
+    assert samples["mlops_target_slots", "local"] >= 1
     page = await api.done("GET", f"sweeps/{sweep_id}/runs")
     assert [found["id"] for found in page["runs"]] == ["run0"]
     assert (await api.done("GET", f"sweeps/{sweep_id}/runs", params={"since": page["revision"]}))["runs"] == []

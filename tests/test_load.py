@@ -44,7 +44,7 @@ def ask(method, path, body=None):
     try:
         with urllib.request.urlopen(request, timeout=90) as answer:
             text = answer.read()
-            return json.loads(text) if text else None
+            return json.loads(text) if text.startswith((b"{", b"[")) else None
     except urllib.error.HTTPError as error:
         assert error.code < 500 or path == "mlflow/", (error.code, path)
         return {"code": error.code}

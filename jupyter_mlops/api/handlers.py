@@ -8,7 +8,7 @@ from .. import __version__
 from ..core.parameters import NotebookInfo
 from ..core.pipelines.requests import Changes
 from ..core.runs import Run, RunsPage
-from ..core.service import ServiceKeep, ServiceLog, Status
+from ..core.service import Health, ServiceKeep, ServiceLog, Status
 from ..core.sweeps import SpaceCheck, SpaceRequest, Sweep, SweepChange, SweepRequest
 from .boundary import Boundary, UnknownHandler
 from .mlflow_proxy import MlflowProxyHandler
@@ -27,27 +27,51 @@ class StatusHandler(Boundary):
     @operation("read", Status)
     async def get(self) -> None:
         """How everything stands."""
-        await self.from_sweeps(self._status)
+        await self.from_sweeps(status_of)
 
-    def _status(self, sweeps: Sweeps) -> Status:
-        from ..compute.catalog import merge
-        from ..services.process.disk import store_bytes, store_warnings
-        from ..services.process.launch import service_info
 
-        settings = self.backend.settings
-        info = service_info(sweeps.store, settings)
-        targets = merge(
-            {target.name: target for target in info.targets}, settings.local_slots, settings.slots_per_device
-        )
-        return Status(
-            version=__version__,
-            service=info,
-            targets=list(targets.values()),
-            store_path=str(settings.data_path),
-            store_bytes=store_bytes(settings.data_path),
-            confirm_runs=settings.confirm_runs,
-            warnings=store_warnings(settings.data_path),
-        )
+def status_of(sweeps: Sweeps) -> Status:
+    """State of the service, its targets and the store."""
+    from ..compute.catalog import merge
+    from ..services.process.disk import store_bytes, store_warnings
+    from ..services.process.launch import service_info
+
+    settings = sweeps.settings
+    info = service_info(sweeps.store, settings)
+    targets = merge({target.name: target for target in info.targets}, settings.local_slots, settings.slots_per_device)
+    return Status(
+        version=__version__,
+        service=info,
+        targets=list(targets.values()),
+        store_path=str(settings.data_path),
+        store_bytes=store_bytes(settings.data_path),
+        confirm_runs=settings.confirm_runs,
+        warnings=store_warnings(settings.data_path),
+    )
+
+
+class HealthHandler(Boundary):
+    """Health, for monitoring."""
+
+    @operation("read", Health)
+    async def get(self) -> None:
+        """Whether everything works."""
+        from .monitoring import health
+
+        await self.from_sweeps(lambda sweeps: health(sweeps, status_of(sweeps)))
+
+
+class MetricsHandler(Boundary):
+    """Metrics, for Prometheus."""
+
+    @operation("read", str)
+    async def get(self) -> None:
+        """Service, targets, sweeps and runs in Prometheus' text format."""
+        from .monitoring import CONTENT_TYPE, metrics
+
+        sweeps, pipelines = await self.call(self.backend.open), await self.call(self.backend.open_pipelines)
+        text = await self.call(lambda: metrics(sweeps, pipelines, status_of(sweeps)))
+        self.finish(text, set_content_type=CONTENT_TYPE)
 
 
 class ServiceHandler(Boundary):
@@ -247,6 +271,8 @@ class OpenApiHandler(Boundary):
 
 ROUTES = (
     Route("status", StatusHandler),
+    Route("health", HealthHandler),
+    Route("metrics", MetricsHandler),
     Route("service", ServiceHandler),
     Route("service/log", ServiceLogHandler),
     Route("service/keep", ServiceKeepHandler),

@@ -33,7 +33,7 @@ def document() -> dict[str, Any]:
     records = {ErrorBody}
     for route in ROUTES:
         for operation in route.operations.values():
-            records |= {kind for kind in (operation.answers, operation.takes) if kind not in (None, dict)}
+            records |= {kind for kind in (operation.answers, operation.takes) if kind not in (None, dict, str)}
     ordered = sorted(records, key=lambda kind: str(kind.__name__))
     _, components = msgspec.json.schema_components(ordered, ref_template=_REFERENCE)
     return {
@@ -83,6 +83,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 
 def _json(kind: Any) -> dict[str, Any]:
+    if kind is str:
+        return {"text/plain": {"schema": {"type": "string"}}}
     schema = {"type": "object"} if kind is dict else {"$ref": _REFERENCE.format(name=kind.__name__)}
     return {"application/json": {"schema": schema}}
 

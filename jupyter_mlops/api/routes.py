@@ -34,7 +34,7 @@ def operation(
 
     Args:
         action: what the signed-in user must be allowed to do; ``anyone`` leaves the check to the method.
-        answers: record of the response's body, ``dict`` for any JSON object, None for no body.
+        answers: record of the response's body, ``dict`` for any JSON object, ``str`` for text, None for no body.
         takes: record of the request's body.
         described: further fields of :class:`Operation`.
     """

@@ -70,6 +70,17 @@ class Status(Record, frozen=True, kw_only=True):
     warnings: list[str] = []
 
 
+class Health(Record, frozen=True, kw_only=True):
+    """Whether the service, MLflow, the targets and the store work.
+
+    Attributes:
+        problems: one sentence each on what a person should look at; empty if healthy.
+    """
+
+    healthy: bool
+    problems: list[str] = []
+
+
 class ServiceKeep(Record, frozen=True, kw_only=True):
     """Whether systemd keeps the service running after logout.
 

@@ -76,6 +76,12 @@ export interface GraphStep {
   layer: number;
 }
 
+/** Whether the service, MLflow, the targets and the store work. */
+export interface Health {
+  healthy: boolean;
+  problems: string[];
+}
+
 /** A file that a run read; ``sha256`` is empty if it was deleted, changed or too large to hash. */
 export interface InputFile {
   path: string;
