@@ -255,14 +255,14 @@ def test_a_unit_that_ends_with_the_login_says_what_to_do(systemd: Systemd, setti
 
 def test_the_process_that_fires_is_named(systemd: Systemd, settings: MlopsSettings) -> None:
     assert keeper(settings) == (
-        "No service runs; one starts with the next Jupyter server, or with the next thing that is asked for.",
+        "No service runs; one starts with the next Jupyter server, or with the next request.",
         True,
     )
     settings.start_service = False
     assert keeper(settings)[0] == "No service runs: nothing fires it until “jupyter mlops service” starts one."
     settings.start_service = True
     suspend_service(settings)
-    sentence = "No service runs, as somebody stopped it: nothing fires it until “jupyter mlops service” starts one."
+    sentence = "The service was stopped: nothing fires it until “jupyter mlops service” starts it again."
     assert keeper(settings) == (sentence, True)
     ensure_service(settings, wait=120)
     process = wait_until(lambda: info(settings))

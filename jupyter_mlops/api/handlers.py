@@ -26,7 +26,7 @@ class StatusHandler(Boundary):
 
     @operation("read", Status)
     async def get(self) -> None:
-        """How everything stands."""
+        """State of the service, its targets and the store."""
         await self.from_sweeps(status_of)
 
 

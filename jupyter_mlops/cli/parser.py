@@ -87,12 +87,12 @@ class Noun:
 
         Args:
             name: what a person types.
-            run: does it; its result is the exit code.
-            text: one sentence that says what it does.
-            words: what is typed behind it, such as ``SWEEP``; the attribute has the name in lower case.
-            more: what else its help says.
-            epilog: what its help says at the end.
-            json: whether it prints a document where that is asked for.
+            run: called with session and arguments; returns the exit code.
+            text: summary in one sentence.
+            words: positional arguments, such as ``SWEEP``; their attributes are in lower case.
+            more: further text of the description.
+            epilog: end of the help.
+            json: whether it takes ``--json``, and then prints one document.
 
         Returns:
             its parser, for further options.

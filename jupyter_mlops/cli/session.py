@@ -159,7 +159,7 @@ class Session:
             if time.monotonic() > deadline:
                 raise UnavailableError(
                     Message(
-                        "It is asked for, but {name} is still {state}; see “jupyter mlops service log”.",
+                        "The request is stored, but {name} is still {state}; see “jupyter mlops service log”.",
                         name=name,
                         state=found.state,
                     )

@@ -196,7 +196,7 @@ class Alerts:
             except (NotFoundError, ConflictError):
                 log.info("Run %s is gone, or went on", run.id, exc_info=True)
             except MlopsError as error:
-                log.error("Nobody could be told of run %s: %s", run.id, error.message)
+                log.error("Alerts on run %s could not be sent: %s", run.id, error.message)
 
     async def _tell(self, run: PipelineRun, alerts: list[Alert]) -> None:
         over = run.state in PIPELINE_RUN_OVER

@@ -389,7 +389,7 @@ class PipelineDriver:
         for name, task in list(self._tasks.items()):
             if task.done():
                 del self._tasks[name]
-                # a defect of ours, or the store's end: both are this driver's end
+                # raises what a step did not expect; that ends this driver, too
                 task.result()
 
     async def _nap(self) -> None:

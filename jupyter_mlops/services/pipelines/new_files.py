@@ -73,7 +73,7 @@ def _signature(info: dict[str, Any]) -> str:
 def look(trigger: Trigger, state: Any) -> tuple[dict[str, Any], PipelineRun | None]:
     """Compare the matching files with the last look.
 
-    A file counts when it was the same in two consecutive looks, so that nobody is still writing it. Files present at
+    A file counts when it was the same in two consecutive looks, so that it is complete. Files present at
     the first look do not fire.
 
     Args:

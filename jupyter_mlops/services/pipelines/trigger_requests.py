@@ -97,7 +97,7 @@ class TriggerRequests(RequestsBase):
 
     def _outward(self, trigger: Trigger) -> Trigger:
         folder = Path(self.store.pipelines.get(trigger.pipeline_id).path).parent
-        # a hash, too, is nobody's business
+        # not even the hash of a token leaves the server
         return msgspec.structs.replace(trigger, token_hash="", pattern=short_pattern(trigger.pattern, folder))
 
     def delete_trigger(self, trigger_id: str) -> None:
@@ -105,7 +105,7 @@ class TriggerRequests(RequestsBase):
         self.store.triggers.delete(self.trigger(trigger_id).id)
 
     def checked_trigger(self, trigger_id: str, token: str) -> Trigger:
-        """A trigger for whoever has its token.
+        """The trigger, if the token is its own.
 
         Raises:
             NotFoundError: there is none, or the token is another.

@@ -116,12 +116,12 @@ def keeper(settings: MlopsSettings, store: Store | None = None) -> tuple[str, bo
 
 def _absent(settings: MlopsSettings, unit: Path) -> str:
     if is_suspended(settings):
-        return "No service runs, as somebody stopped it: nothing fires it until “jupyter mlops service” starts one."
+        return "The service was stopped: nothing fires it until “jupyter mlops service” starts it again."
     if unit.exists():
         return f"No service runs; “systemctl --user start {unit.name}” starts it."
     if not settings.start_service:
         return "No service runs: nothing fires it until “jupyter mlops service” starts one."
-    return "No service runs; one starts with the next Jupyter server, or with the next thing that is asked for."
+    return "No service runs; one starts with the next Jupyter server, or with the next request."
 
 
 def _info(settings: MlopsSettings, store: Store | None) -> ServiceInfo:

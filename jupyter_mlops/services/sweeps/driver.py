@@ -84,7 +84,7 @@ class SweepDriver:
         if sweep.state is SweepState.QUEUED:
             self._set(state=SweepState.STARTING, message="Starting")
         if sweep.pipeline_run:
-            # nobody watches who would start it again
+            # no person watches a step and would start it again
             while not await self._reached():
                 if self.store.sweeps.get(self.id).stop_requested:
                     return
