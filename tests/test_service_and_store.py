@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import nbformat
 import pytest
 from sqlalchemy import event
 
@@ -22,8 +24,10 @@ from jupyter_mlops.core.runs import Run
 from jupyter_mlops.core.states import PipelineRunState
 from jupyter_mlops.core.sweeps import Sweep, SweepRequest
 from jupyter_mlops.services.context import Context
+from jupyter_mlops.services.pipelines.driver import PipelineDriver
 from jupyter_mlops.services.pipelines.manager import MOST_BEGUN, PipelineRuns
 from jupyter_mlops.services.process.layout import Layout
+from jupyter_mlops.services.sweeps.driver import SweepDriver
 from jupyter_mlops.services.sweeps.manager import Drivers
 from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import StaleEpochError, Store
@@ -238,3 +242,31 @@ def test_what_is_to_be_closed_is_remembered_by_many_at_once(
     assert set(any_store.infos.unclosed("there")) == {sweep.id for sweep in sweeps}
     assert any_store.infos.unclosed("here") == []
     other.thread.shutdown()
+
+
+async def test_what_a_crashed_driver_drove_does_not_hang(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = context.store
+
+    async def crash(driver: object) -> None:
+        raise KeyError("x")
+
+    for kind in (SweepDriver, PipelineDriver):
+        monkeypatch.setattr(kind, "drive", crash)
+    new_pipeline(store, "p")
+    (run_id,) = new_runs(store, "p")
+    notebook = nbformat.writes(nbformat.v4.new_notebook()).encode()
+    store.sweeps.create(Sweep(id="s", name="s", path="/a.ipynb", notebook_hash="", service="here"), notebook)
+    sweeps = Drivers(context)
+    runs = PipelineRuns(context, sweeps)
+    sweeps.take_up()
+    runs.take_up()
+    assert not sweeps.reap() and not runs.reap()
+    await asyncio.sleep(0)
+    assert sweeps.reap() and runs.reap()
+    sweep, run = store.sweeps.get("s"), store.pipeline_runs.get(run_id)
+    says = "An internal error ended it (KeyError: 'x'); see the service's log"
+    assert (sweep.stop_requested, sweep.message) == (True, says)
+    assert (run.state, run.message) == (PipelineRunState.FAILED, says)
+    assert not sweeps.reap() and not runs.reap()
+    await sweeps.close()
+    await runs.close()
