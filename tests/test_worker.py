@@ -20,6 +20,7 @@ from worker_helpers import alive, make_spec, output, run, text_of
 from jupyter_mlops.core.runs import RunResult
 from jupyter_mlops.core.states import RunState
 from jupyter_mlops.worker import live_attempts, run_attempt, stop_attempt
+from jupyter_mlops.worker.attempt_files import last_line
 from jupyter_mlops.worker.fork.pool import fork_servers
 from jupyter_mlops.worker.processes import groups
 
@@ -51,6 +52,14 @@ def test_descendants_are_found_and_ended_without_proc(monkeypatch: pytest.Monkey
         assert group.peak_memory > 1e6
         assert group.kill(30)
     assert not alive(child)
+
+
+def test_the_last_line_of_a_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    assert last_line(log) == ""
+    for text, last in (("", ""), (" \n", ""), ("a\n b \n\n", "b"), ("10%\r20%\rno space left\n", "no space left")):
+        log.write_text(text)
+        assert last_line(log) == last
 
 
 def test_a_run_with_parameters_metrics_progress_and_files(tmp_path: Path) -> None:

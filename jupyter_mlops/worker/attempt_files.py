@@ -41,7 +41,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 def last_line(log: Path) -> str:
     """Last line of a log, empty if there is none."""
     try:
-        return log.read_text(errors="replace").strip().rpartition("\n")[2].strip()
+        return (log.read_text(errors="replace").strip().splitlines() or [""])[-1].strip()
     except OSError:
         return ""
 

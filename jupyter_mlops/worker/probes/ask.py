@@ -40,7 +40,7 @@ async def ask(
         answers: dict[str, Any] = (reply or {})["content"]["user_expressions"]
     except TimeoutError:
         attempt.warn(f"{what} could not be read within {patience:.0f} s.")
-    except Exception as error:
+    except Exception as error:  # a notebook may have changed its interpreter in any way
         attempt.warn(f"{what} could not be read: {first_line(error)}.")
     else:
         return answers
