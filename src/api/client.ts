@@ -2,6 +2,7 @@ import type { INotebookContent } from '@jupyterlab/nbformat';
 import { URLExt } from '@jupyterlab/coreutils';
 import type { Connection } from './request';
 import type {
+  AlertTest,
   BackfillAnswer,
   BackfillRequest,
   Changes,
@@ -173,6 +174,12 @@ export class Client {
     return this.connection.request(['pipelines', id], {
       method: 'PATCH',
       body: change
+    });
+  }
+
+  testAlert(id: string): Promise<AlertTest> {
+    return this.connection.request(['pipelines', id, 'test-alert'], {
+      method: 'POST'
     });
   }
 

@@ -45,6 +45,10 @@ export namespace CommandIDs {
   export const renamePipeline = 'mlops:rename-pipeline';
   export const deletePipeline = 'mlops:delete-pipeline';
   export const restorePipeline = 'mlops:restore-pipeline';
+  /** Change alerts and retention of a notebook's pipeline; asks for them. */
+  export const changePolicies = 'mlops:change-policies';
+  /** Send a test to its alert addresses. */
+  export const testAlert = 'mlops:test-alert';
   /** Let another version fire. Args: `id`, `version` (its number). */
   export const rollbackPipeline = 'mlops:rollback-pipeline';
   /** Add a schedule or trigger, or change one. Args: `id`, `trigger?` (its id). */

@@ -162,6 +162,31 @@ describe('commands on pipelines', () => {
     ]);
   });
 
+  it('changes alerts and retention in place, and tries the addresses', async () => {
+    const done = commands.execute(CommandIDs.changePolicies, { id: 'p' });
+    type(await byRole('textbox', 'Alerts to'), 'json://here');
+    await vi.waitFor(() => byRole('group', 'Alert on'));
+    type(await byRole('spinbutton', 'Keep runs'), '7');
+    (await byRole('button', 'Save')).click();
+    await done;
+    expect(bodies('pipelines/p', 'PATCH')).toEqual([
+      {
+        alerts: {
+          to: ['json://here'],
+          on: ['failure', 'recovery'],
+          slow: null
+        },
+        retention: { runs: 7, days: null }
+      }
+    ]);
+    server.refuse = ({ path }) =>
+      path === 'pipelines/p/test-alert'
+        ? { status: 200, body: { addresses: 2, problems: ['Address 2: no.'] } }
+        : undefined;
+    await commands.execute(CommandIDs.testAlert, { id: 'p' });
+    expect(said()).toEqual(['Address 2: no.']);
+  });
+
   it('does not take an empty name without a word', async () => {
     const done = commands.execute(CommandIDs.renamePipeline, { id: 'p' });
     const input = (await byRole('textbox')) as HTMLInputElement;

@@ -13,6 +13,7 @@ import {
 } from '../ui/commandArguments';
 import { notifying } from '../ui/notifyErrors';
 import { pipelineCommandAdder } from '../ui/pipelineCommand';
+import { changePolicies } from './policiesDialog';
 import {
   addPromoteCommand,
   type IPromoteCommandOptions
@@ -59,6 +60,15 @@ function addOwnCommands(options: IPipelineCommandOptions): void {
     label: trans.__('Restore Pipeline'),
     enabled: pipeline => !!pipeline.deleted_at,
     execute: ({ id }) => client.restorePipeline(id)
+  });
+  add(CommandIDs.changePolicies, {
+    label: trans.__('Change Alerts and Retention…'),
+    enabled: ({ path, deleted_at }) => !deleted_at && path.endsWith('.ipynb'),
+    execute: ({ id }) => changePolicies(model, id, trans)
+  });
+  add(CommandIDs.testAlert, {
+    label: trans.__('Send a Test Alert'),
+    execute: ({ id }) => testAlert(options, id)
   });
   add(CommandIDs.rollbackPipeline, {
     label: trans.__('Let Another Version Run'),
@@ -141,6 +151,24 @@ function objectArg(args: Args, name: string): Record<string, unknown> | null {
 function liveRun(pipeline: Pipeline | undefined): string | null {
   const live = pipeline?.recent.filter(({ state }) => !isOver(state));
   return live?.at(-1)?.id ?? null;
+}
+
+async function testAlert(
+  { model, trans }: IPipelineCommandOptions,
+  id: string
+): Promise<void> {
+  const { addresses, problems } = await model.client.testAlert(id);
+  if (problems.length > 0) {
+    throw new Error(problems.join(' '));
+  }
+  Notification.success(
+    trans._n(
+      'The test alert reached its address.',
+      'The test alert reached all %1 addresses.',
+      addresses
+    ),
+    { autoClose: 8000 }
+  );
 }
 
 async function rename(

@@ -80,11 +80,9 @@ export function text(
 
 /** Type into an input, as React hears it. */
 export function type(input: HTMLElement, value: string): void {
-  const set = Object.getOwnPropertyDescriptor(
-    HTMLInputElement.prototype,
-    'value'
-  )?.set;
-  set?.call(input, value);
+  // of an input or a text area
+  const prototype = Object.getPrototypeOf(input) as object;
+  Object.getOwnPropertyDescriptor(prototype, 'value')?.set?.call(input, value);
   input.dispatchEvent(new Event('input', { bubbles: true }));
 }
 

@@ -72,6 +72,19 @@ export function Details(props: IPipelineDetailsProps): JSX.Element {
             <section>
               <h3>{trans.__('How it runs')}</h3>
               <Facts facts={ruleFacts(version.definition, trans)} />
+              <div className="jp-MlopsDetails-tools">
+                {button(CommandIDs.changePolicies)}
+                {version.definition.alerts.to.length > 0 &&
+                  button(CommandIDs.testAlert)}
+              </div>
+              {!pipeline.path.endsWith('.ipynb') && (
+                <p className="jp-MlopsHint">
+                  {trans.__(
+                    'Change alerts and what is kept in %1, and promote it.',
+                    pipeline.path
+                  )}
+                </p>
+              )}
             </section>
             <section>
               <h3>{trans.__('Parameters')}</h3>

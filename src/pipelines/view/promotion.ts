@@ -1,6 +1,7 @@
 /** What a person says of a promotion, and the request that it is. */
 import type {
   Alerts,
+  PipelineDefinition,
   PipelineDetails,
   PromoteRequest,
   ScheduleRequest,
@@ -82,18 +83,37 @@ export function requestOf(
     timeout: said.timeout === null ? null : said.timeout * 60,
     environment: said.environment,
     outputs: said.outputs.split(/[\s,]+/).filter(Boolean),
+    ...policiesOf(said)
+  };
+}
+
+/** Who is told, and which runs are kept. */
+export function policiesOf(
+  said: IPromotion
+): Pick<PromoteRequest, 'alerts' | 'retention'> {
+  const addresses = said.addresses.split('\n').map(line => line.trim());
+  return {
     alerts: {
-      to: [
-        ...said.addresses
-          .split('\n')
-          .map(line => line.trim())
-          .filter(Boolean),
-        ...said.secretAddresses
-      ],
+      to: [...addresses.filter(Boolean), ...said.secretAddresses],
       on: said.alerts,
       slow: said.slow
     },
     retention: { runs: said.keepRuns, days: said.keepDays }
+  };
+}
+
+/** As `policiesOf`, the other way round. */
+export function policiesIn({
+  alerts,
+  retention
+}: PipelineDefinition): Partial<IPromotion> {
+  return {
+    addresses: alerts.to.filter(to => typeof to === 'string').join('\n'),
+    secretAddresses: alerts.to.filter(to => typeof to !== 'string'),
+    alerts: alerts.on,
+    slow: alerts.slow,
+    keepRuns: retention.runs,
+    keepDays: retention.days
   };
 }
 
@@ -107,19 +127,12 @@ export function inherited(details: PipelineDetails): Partial<IPromotion> {
   if (!definition || !step || more.length > 0) {
     return {};
   }
-  const { alerts, retention, environment } = definition;
-  const addresses = alerts.to.filter(to => typeof to === 'string');
   return {
     retries: step.retries,
     timeout: step.timeout === null ? null : step.timeout / 60,
     outputs: step.outputs.join(', '),
-    environment,
-    addresses: addresses.join('\n'),
-    secretAddresses: alerts.to.filter(to => typeof to !== 'string'),
-    alerts: alerts.on,
-    slow: alerts.slow,
-    keepRuns: retention.runs,
-    keepDays: retention.days
+    environment: definition.environment,
+    ...policiesIn(definition)
   };
 }
 

@@ -139,7 +139,7 @@ function RunValues(props: IPromoteFormProps): JSX.Element | null {
     live &&
     [...values].every(([name, value]) => live.values.get(name) === value);
   return (
-    <fieldset className="jp-MlopsAsk-group jp-MlopsAsk-values">
+    <fieldset className="jp-MlopsAsk-group">
       <legend>{trans.__('Parameters of the run')}</legend>
       <Facts facts={facts} />
       {same && (

@@ -6,13 +6,16 @@ import { Field } from '../../ui/field';
 import { Policies } from '../../ui/schedule/policies';
 import type { IPromotion } from './promotion';
 
-export interface IMoreProps {
+interface IFieldsProps {
   said: IPromotion;
-  /** Whether a pipeline file is promoted, which says most of it itself. */
-  isFile: boolean;
   errors: Readonly<Record<string, string>>;
   trans: TranslationBundle;
   onChange(change: Partial<IPromotion>): void;
+}
+
+export interface IMoreProps extends IFieldsProps {
+  /** Whether a pipeline file is promoted, which says most of it itself. */
+  isFile: boolean;
 }
 
 /** Fields of this part, so that what is wrong in it is not hidden. */
@@ -108,7 +111,7 @@ function NumberField(props: {
   );
 }
 
-function Execution(props: IMoreProps): JSX.Element {
+function Execution(props: IFieldsProps): JSX.Element {
   const { said, errors, trans, onChange } = props;
   return (
     <>
@@ -167,7 +170,8 @@ function Execution(props: IMoreProps): JSX.Element {
   );
 }
 
-function AlertFields(props: IMoreProps): JSX.Element {
+/** Who is told of what. */
+export function AlertFields(props: IFieldsProps): JSX.Element {
   const { said, errors, trans, onChange } = props;
   const kinds: [Alerts['on'][number], string][] = [
     ['failure', trans.__('failure')],
@@ -226,7 +230,8 @@ function AlertFields(props: IMoreProps): JSX.Element {
   );
 }
 
-function RetentionFields(props: IMoreProps): JSX.Element {
+/** Which past runs are kept. */
+export function RetentionFields(props: IFieldsProps): JSX.Element {
   const { said, errors, trans, onChange } = props;
   return (
     <>
