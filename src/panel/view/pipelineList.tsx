@@ -13,7 +13,12 @@ import type { IMlopsModel } from '../../model';
 import { CommandIDs, PIPELINE_CLASS } from '../../model/commandIds';
 import { isOver } from '../../model/states';
 import { BusyButton } from '../../ui/commandButton';
-import { formatDuration, formatMoment, formatTime } from '../../ui/format';
+import {
+  formatDuration,
+  formatMoment,
+  formatTime,
+  fullTime
+} from '../../ui/format';
 import { stateWord } from '../../ui/pipelineStates';
 import { StateIcon } from '../../ui/stateIcon';
 
@@ -166,7 +171,7 @@ function markWords(mark: RunMark, trans: TranslationBundle): string {
   return [
     trans.__('Run %1', mark.number),
     stateWord(mark.state, trans).toLowerCase(),
-    formatMoment(mark.at),
+    fullTime(mark.at),
     mark.seconds === null ? '' : formatDuration(mark.seconds)
   ]
     .filter(Boolean)
@@ -190,11 +195,13 @@ function nextOf(pipeline: Pipeline, trans: TranslationBundle): string {
 
 function tooltip(pipeline: Pipeline, trans: TranslationBundle): string {
   const { name, path, version, versions, runs, message } = pipeline;
+  const { next_at, paused } = pipeline;
   return [
     name,
     path,
     trans.__('version %1 of %2', version, versions),
     trans._n('%1 run', '%1 runs', runs),
+    next_at && !paused && trans.__('next %1', fullTime(next_at)),
     message
   ]
     .filter(Boolean)

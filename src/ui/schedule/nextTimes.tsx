@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import type { Client } from '../../api/client';
 import type { CronCheck } from '../../api/schema';
+import { fullTime } from '../format';
 import { ownZone, wallTime } from './cronPresets';
 
 /** Milliseconds of silence after which what was typed is looked at. */
@@ -74,11 +75,7 @@ export function Preview(props: {
             {check.next.map(iso => (
               <li
                 key={iso}
-                title={
-                  away
-                    ? trans.__('%1 here', new Date(iso).toLocaleString())
-                    : iso
-                }
+                title={away ? trans.__('%1 here', fullTime(iso)) : iso}
               >
                 <time dateTime={iso}>{wallTime(iso)}</time>
               </li>
