@@ -170,14 +170,15 @@ def measured_sweep(running: Server, work: Work, runs: int, **fields: Any) -> Mea
         runs,
         OURS_AFTER,
         {kind: seconds / rest for kind, seconds in used.items()},
-        _how(done, running.get(f"/mlops/sweeps/{sweep_id}")["prefix"]),
+        _how(running, done, running.get(f"/mlops/sweeps/{sweep_id}")["prefix"]),
     )
 
 
-def _how(runs: list[dict[str, Any]], prefix: int) -> str:
+def _how(running: Server, runs: list[dict[str, Any]], prefix: int) -> str:
     made = Counter(run["kernel_start"] or "unknown" for run in runs)
     parts = [f"{count} {how}" for how, count in made.most_common()]
-    reasons = Counter(run["kernel_reason"] for run in runs if run["kernel_reason"])
+    details = [running.get(f"/mlops/runs/{run['id']}") for run in runs]
+    reasons = Counter(run["kernel_reason"] for run in details if run["kernel_reason"])
     parts += [f"“{reason}”" for reason, _ in reasons.most_common(1)]
     return ", ".join(parts) + (f"; cells before cell {prefix} of the notebook shared" if made["shared"] else "")
 

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from api_helpers import DOCUMENT, OPERATIONS, PIPELINE_OPERATIONS, Api
 from conftest import write_notebook
@@ -27,7 +28,7 @@ from jupyter_mlops.core.pipelines.definition import PipelineDefinition, Step
 from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, Trigger, Version
 from jupyter_mlops.core.pipelines.requests import ScheduleRequest
 from jupyter_mlops.core.record import now
-from jupyter_mlops.core.runs import Run
+from jupyter_mlops.core.runs import Run, RunError
 from jupyter_mlops.core.service import API_HEADER, API_VERSION
 from jupyter_mlops.core.states import RunState, SweepState
 from jupyter_mlops.services.process.layout import Layout
@@ -77,6 +78,30 @@ async def test_every_answer_names_the_version_of_the_api(jp_fetch: Any, api: Api
         answer = await jp_fetch("mlops", path, raise_error=False)
         assert (answer.code, answer.headers[API_HEADER]) == (code, str(API_VERSION))
     assert (await api.done("POST", "sweeps", REQUEST, headers={API_HEADER: str(API_VERSION)}))["total"] == 3
+
+
+async def test_runs_are_listed_in_pages_of_what_a_table_shows(
+    api: Api, train: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_mlops.services.sweeps.requests.PAGE_LENGTH", 2)
+    sweep_id = (await api.done("POST", "sweeps", REQUEST))["id"]
+    error = RunError(name="ValueError", message="too deep", cell=1, traceback="line 1: too deep")
+    runs = [Run(id=f"{sweep_id}-{index + 1}", sweep_id=sweep_id, index=index) for index in range(3)]
+    failed = {"error": error, "message": "Repeated", "code": {"a.py": "0"}}
+    store.runs.add(sweep_id, [msgspec.structs.replace(runs[0], **failed), *runs[1:]])
+    place = f"sweeps/{sweep_id}/runs"
+    page = await api.done("GET", place)
+    assert ([run["index"] for run in page["runs"]], page["next"]) == ([0, 1], 2)
+    assert page["runs"][0]["message"] == "too deep"
+    assert not {"error", "code", "timing", "warnings"} & set(page["runs"][0])
+    # what changes between two pages comes with the look after them
+    store.runs.change(runs[0].id, message="Changed", error=None)
+    rest = await api.done("GET", place, params={"first": page["next"]})
+    assert ([run["index"] for run in rest["runs"]], rest["next"]) == ([2], None)
+    changed = await api.done("GET", place, params={"since": page["revision"]})
+    assert [(run["index"], run["message"]) for run in changed["runs"]] == [(0, "Changed")]
+    details = await api.done("GET", f"runs/{runs[0].id}")
+    assert (details["message"], details["code"], details["error"]) == ("Changed", {"a.py": "0"}, None)
 
 
 async def test_what_is_of_another_version_of_the_api_is_refused(api: Api, train: Path) -> None:

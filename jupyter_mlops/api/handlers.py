@@ -217,11 +217,11 @@ class SweepActionHandler(Boundary):
 class RunsHandler(Boundary):
     """Runs of a sweep."""
 
-    @operation("read", RunsPage, query=("since",))
+    @operation("read", RunsPage, query=("since", "first"))
     async def get(self, sweep_id: str) -> None:
-        """Runs that changed."""
-        since = self.number("since")
-        await self.from_sweeps(lambda sweeps: sweeps.runs(sweep_id, since))
+        """A page of the runs that changed."""
+        since, first = self.number("since"), self.number("first", 9)
+        await self.from_sweeps(lambda sweeps: sweeps.runs_page(sweep_id, since, first))
 
 
 class SweepNotebookHandler(Boundary):

@@ -193,7 +193,7 @@ class Session:
                 )
             )
         sweep = self.find_sweep(of_sweep)
-        for run in self.sweeps.runs(sweep.id).runs:
+        for run in self.sweeps.runs(sweep.id):
             if run.index + 1 == int(number):
                 return run
         raise NotFoundError(

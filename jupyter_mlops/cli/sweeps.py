@@ -240,7 +240,7 @@ def _see_through(session: Session, sweep: Sweep, arguments: argparse.Namespace) 
             f"“jupyter mlops sweep stop {which}” ends it."
         )
         raise
-    runs = session.sweeps.runs(sweep.id).runs
+    runs = session.sweeps.runs(sweep.id)
     never = never_started(runs)
     begun = [run for run in best_first(sweep, runs) if run not in never]
     left = len(begun) - _MOST_ROWS
@@ -278,7 +278,7 @@ def _list(session: Session, arguments: argparse.Namespace) -> int:
 
 def _runs(session: Session, arguments: argparse.Namespace) -> int:
     sweep = session.find_sweep(arguments.sweep)
-    runs = session.sweeps.runs(sweep.id).runs
+    runs = session.sweeps.runs(sweep.id)
     shown = runs_table(sweep, runs) if runs else "No run is planned yet."
     return tell(arguments, {"sweep": sweep, "runs": runs}, shown)
 
@@ -287,7 +287,7 @@ def _show(session: Session, arguments: argparse.Namespace) -> int:
     found = session.find(arguments.sweep)
     layout = session.sweeps.layout
     if isinstance(found, Sweep):
-        runs = session.sweeps.runs(found.id).runs
+        runs = session.sweeps.runs(found.id)
         document: dict[str, Any] = {"sweep": found, "runs": runs}
         return tell(arguments, document, sweep_details(found, layout), "", *last_word(found, runs))
     output = layout.output(found.id, found.attempt)

@@ -196,11 +196,52 @@ class Run(Outcome, frozen=True, kw_only=True):
             msgspec.structs.force_setattr(self, "reason", Reason.of_text(self.message))
 
 
-class RunsPage(Record, frozen=True, kw_only=True):
-    """The runs of a sweep that changed after a revision."""
+class RunSummary(Record, frozen=True, kw_only=True):
+    """A row of a table of runs.
 
-    runs: list[Run]
+    Attributes:
+        message: one line on why the run failed, waits or ended, or its first warning; for the rest see :class:`Run`.
+    """
+
+    id: str
+    sweep_id: str
+    index: int
+    state: RunState
+    parameters: dict[str, Any]
+    metrics: dict[str, float]
+    not_finite: dict[str, str]
+    attempt: int
+    cell: int
+    cells: int
+    worker: str
+    started_at: str | None
+    ended_at: str | None
+    kernel_start: KernelStart
+    mlflow_run_id: str | None
+    tracked: bool
+    stop_requested: bool
+    message: str
     revision: int
+
+    @classmethod
+    def of(cls, run: Run) -> RunSummary:
+        """The row of a run."""
+        message = (run.error and run.error.message) or run.message or next(iter(run.warnings), "")
+        fields = {name: getattr(run, name) for name in cls.__struct_fields__}
+        return cls(**fields | {"message": message})
+
+
+class RunsPage(Record, frozen=True, kw_only=True):
+    """Some of the runs of a sweep that changed after a revision, by index.
+
+    Attributes:
+        revision: of the store before they were read.
+        next: index at which the next page begins, None with the last one.
+    """
+
+    runs: list[RunSummary]
+    revision: int
+    next: int | None = None
 
 
 class Kernelspec(Record, frozen=True, kw_only=True):

@@ -64,6 +64,7 @@ class RunStore(Repository):
         sweep_id: str,
         *,
         since: int = 0,
+        first: int = 0,
         states: Collection[RunState] | None = None,
         tracked: bool | None = None,
         limit: int | None = None,
@@ -72,13 +73,14 @@ class RunStore(Repository):
 
         Args:
             since: only runs that changed after this revision.
+            first: only runs from this index on.
             states: only runs in one of these.
             tracked: only runs that MLflow has, or lacks; None for both.
             limit: maximum number.
         """
         query = (
             select(runs.c.record)
-            .where(runs.c.sweep_id == sweep_id, runs.c.revision > since)
+            .where(runs.c.sweep_id == sweep_id, runs.c.revision > since, runs.c.number >= first)
             .order_by(runs.c.number)
             .limit(limit)
         )

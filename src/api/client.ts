@@ -137,9 +137,10 @@ export class Client {
     return this.connection.request(['sweeps', id, 'notebook']);
   }
 
-  runs(sweepId: string, since = 0): Promise<RunsPage> {
+  /** Runs from an index on that are newer than a revision, as many as one answer lists. */
+  runs(sweepId: string, since = 0, first = 0): Promise<RunsPage> {
     return this.connection.request(['sweeps', sweepId, 'runs'], {
-      query: { since }
+      query: { since, first }
     });
   }
 

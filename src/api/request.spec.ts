@@ -112,7 +112,7 @@ describe('Client', () => {
     await client.deleteSweep('s');
     await client.sweepAction('s', 'retry');
     await client.sweepNotebook('s');
-    await client.runs('s', 7);
+    await client.runs('s', 7, 1000);
     await client.run('r');
     await client.stopRun('r');
     await client.runNotebook('r');
@@ -131,7 +131,7 @@ describe('Client', () => {
       'DELETE sweeps/s',
       'POST sweeps/s/retry',
       'GET sweeps/s/notebook',
-      'GET sweeps/s/runs?since=7',
+      'GET sweeps/s/runs?since=7&first=1000',
       'GET runs/r',
       'POST runs/r/stop',
       'GET runs/r/notebook'

@@ -405,10 +405,34 @@ export type RunState =
   | 'stopped'
   | 'succeeded';
 
-/** The runs of a sweep that changed after a revision. */
-export interface RunsPage {
-  runs: Run[];
+/** A row of a table of runs. */
+export interface RunSummary {
+  id: string;
+  sweep_id: string;
+  index: number;
+  state: RunState;
+  parameters: Record<string, unknown>;
+  metrics: Record<string, number>;
+  not_finite: Record<string, string>;
+  attempt: number;
+  cell: number;
+  cells: number;
+  worker: string;
+  started_at: string | null;
+  ended_at: string | null;
+  kernel_start: '' | 'fresh' | 'shared' | 'warm';
+  mlflow_run_id: string | null;
+  tracked: boolean;
+  stop_requested: boolean;
+  message: string;
   revision: number;
+}
+
+/** Some of the runs of a sweep that changed after a revision, by index. */
+export interface RunsPage {
+  runs: RunSummary[];
+  revision: number;
+  next: number | null;
 }
 
 /** How combinations are chosen from a space. */

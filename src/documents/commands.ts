@@ -34,7 +34,7 @@ export function addNotebookCommands(
     },
     execute: async args => {
       const id = runArg(app, args);
-      const run = model.run(id) ?? (await model.client.run(id));
+      const run = model.runDetails(id) ?? (await model.client.run(id));
       const sweep =
         model.sweep(run.sweep_id) ?? (await model.client.sweep(run.sweep_id));
       if (run.started_at === null && isOver(run.state)) {

@@ -10,10 +10,12 @@ import type {
   PipelineRunDetails,
   Run,
   RunMark,
+  RunSummary,
   Status,
   Sweep
 } from '../api/schema';
 import type { IWatch } from './resource';
+import type { Selection } from './selection';
 
 /** What a change touched; listeners look up the present values in the model. */
 export interface IModelChange {
@@ -49,8 +51,8 @@ export type SweepShelf = 'current' | 'archived' | 'deleted';
  *
  * Runs are kept only of sweeps that a view watches: it calls `const watch = model.watchRuns(id)`, reads
  * `model.runs(id)` on each `changed` whose `change.runs` has the id, and disposes the watch with itself. Only what
- * a view in sight watches is fetched (`watch.active`); the rest is marked stale. Before the first page has arrived
- * `model.runsLoaded(id)` is false; `watch.missing` and `watch.error` say why there is none. A sweep that executes a
+ * a view in sight watches is fetched (`watch.active`); the rest is marked stale. Many runs arrive page by page, with a
+ * `changed` each. Before the first page has arrived `model.runsLoaded(id)` is false; `watch.missing` and `watch.error` say why there is none. A sweep that executes a
  * pipeline's step is not among `sweeps()`; while it is watched it is `model.sweep(id)`.
  *
  * All pipelines are known. Triggers, versions and runs are kept only of those that a view watches
@@ -75,11 +77,17 @@ export interface IMlopsModel extends IDisposable {
   /** One sweep, whatever its shelf; of a pipeline's step only while it is watched. */
   sweep(id: string): Sweep | undefined;
   /** Known runs of a watched sweep, by index. */
-  runs(sweepId: string): readonly Run[];
+  runs(sweepId: string): readonly RunSummary[];
   /** Whether the runs of a watched sweep have been fetched once. */
   runsLoaded(sweepId: string): boolean;
-  /** One run of any watched sweep. */
-  run(id: string): Run | undefined;
+  /** One run of any watched sweep, as a table shows it. */
+  run(id: string): RunSummary | undefined;
+  /** All that is known of a watched run; null before it was fetched. */
+  runDetails(id: string): Run | null;
+  /** Keep the details of a run current until disposed; they change with the runs of its sweep. */
+  watchRun(id: string): IWatch;
+  /** Which of its runs are selected, in every view; the same object for as long as the page lives. */
+  selection(sweepId: string): Selection;
   /** Keep the runs of a sweep current until disposed. */
   watchRuns(sweepId: string): IWatch;
   /** Pipelines by name; the deleted ones where these are asked for. */

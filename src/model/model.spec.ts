@@ -227,6 +227,59 @@ describe('MlopsModel', () => {
       );
     });
 
+    it('shows many runs page by page, and misses no change meanwhile', async () => {
+      server.pageLength = 2;
+      server.put({ id: 'a' });
+      for (let index = 0; index < 5; index += 1) {
+        server.putRun({ id: `r${index}`, sweep_id: 'a', index });
+      }
+      const shown: number[] = [];
+      model.changed.connect(() => shown.push(model.runs('a').length));
+      server.hold = ({ query }) => query.get('first') === '2';
+      model.watchRuns('a');
+      await vi.waitFor(() => expect(server.waiting).toBe(1));
+      expect([model.runsLoaded('a'), model.runs('a').length]).toEqual([
+        true,
+        2
+      ]);
+      // of the page that is there already
+      server.putRun({ id: 'r0', sweep_id: 'a', state: 'running' });
+      server.hold = () => false;
+      server.release();
+      await vi.waitFor(() => expect(model.runs('a')).toHaveLength(5));
+      expect(shown).toEqual(expect.arrayContaining([2, 4, 5]));
+      await model.refresh();
+      expect(model.runs('a')[0]?.state).toBe('running');
+      const asked = server.askedFor('sweeps/a/runs').length;
+      await model.refresh();
+      expect(server.askedFor('sweeps/a/runs')).toHaveLength(asked);
+    });
+
+    it('fetches the details of a watched run alone, and again when it changes', async () => {
+      server.put({ id: 'a' });
+      server.putRun({ id: 'r0', sweep_id: 'a', kernel_reason: 'first' });
+      server.putRun({ id: 'r1', sweep_id: 'a', index: 1 });
+      model.watchRuns('a');
+      const watch = model.watchRun('r0');
+      await model.refresh();
+      expect(model.run('r0')).not.toHaveProperty('kernel_reason');
+      expect(model.runDetails('r0')?.kernel_reason).toBe('first');
+      expect(changes.at(-1)?.runs).toEqual(new Set(['a']));
+      await model.refresh();
+      server.putRun({ id: 'r1', sweep_id: 'a', cell: 1 });
+      await model.refresh();
+      expect(server.askedFor('runs/')).toHaveLength(1);
+      server.putRun({ id: 'r0', sweep_id: 'a', kernel_reason: 'second' });
+      await model.refresh();
+      expect(model.runDetails('r0')?.kernel_reason).toBe('second');
+      expect(server.askedFor('runs/').map(({ path }) => path)).toEqual([
+        'runs/r0',
+        'runs/r0'
+      ]);
+      watch.dispose();
+      expect(model.runDetails('r0')).toBeNull();
+    });
+
     it('does not ask for sweeps that nobody watches', async () => {
       server.put({ id: 'a' });
       server.put({ id: 'b' });

@@ -7,6 +7,7 @@ import type {
   PipelineRun,
   PipelineRunDetails,
   Run,
+  RunSummary,
   Status,
   Sweep
 } from '../api/schema';
@@ -14,6 +15,7 @@ import type { IMlopsModel, IModelChange, SweepShelf } from '.';
 import { Changes, type EventStream } from './changes';
 import { newChange, PipelineModel } from './pipelines';
 import { Records, Watched, WatchedSet, type IWatch } from './resource';
+import { Selection } from './selection';
 import { isOver } from './states';
 
 export interface IModelOptions {
@@ -26,7 +28,7 @@ export interface IModelOptions {
   eager?: number;
 }
 
-const byIndex = (a: Run, b: Run) => a.index - b.index;
+const byIndex = (a: RunSummary, b: RunSummary) => a.index - b.index;
 
 /** See `IMlopsModel`. */
 export class MlopsModel implements IMlopsModel {
@@ -34,9 +36,14 @@ export class MlopsModel implements IMlopsModel {
     this.client = options.client;
     const wanted = () => void this.refresh();
     this._pipelines = new PipelineModel(options.client, wanted);
-    this._runs = new WatchedSet<Records<Run>>({
+    this._runs = new WatchedSet<Records<RunSummary>>({
       fetch: (id, known) => this._fetchRuns(id, known),
       revisionOf: runs => runs.revision,
+      wanted
+    });
+    this._details = new WatchedSet<Run>({
+      fetch: id => options.client.run(id),
+      revisionOf: run => run.revision,
       wanted
     });
     this._changes = new Changes({
@@ -108,7 +115,7 @@ export class MlopsModel implements IMlopsModel {
     return this._sweeps.get(id);
   }
 
-  runs(sweepId: string): readonly Run[] {
+  runs(sweepId: string): readonly RunSummary[] {
     return this._runs.get(sweepId)?.value?.sorted ?? [];
   }
 
@@ -117,7 +124,7 @@ export class MlopsModel implements IMlopsModel {
     return !!watched && (watched.value !== null || watched.missing);
   }
 
-  run(id: string): Run | undefined {
+  run(id: string): RunSummary | undefined {
     for (const [, { value }] of this._runs) {
       const run = value?.byId.get(id);
       if (run) {
@@ -129,6 +136,20 @@ export class MlopsModel implements IMlopsModel {
 
   watchRuns(sweepId: string): IWatch {
     return this._runs.watch(sweepId);
+  }
+
+  runDetails(id: string): Run | null {
+    return this._details.get(id)?.value ?? null;
+  }
+
+  watchRun(id: string): IWatch {
+    return this._details.watch(id);
+  }
+
+  selection(sweepId: string): Selection {
+    const selection = this._selections.get(sweepId) ?? new Selection();
+    this._selections.set(sweepId, selection);
+    return selection;
   }
 
   pipelines(deleted = false): readonly Pipeline[] {
@@ -204,11 +225,42 @@ export class MlopsModel implements IMlopsModel {
       for (const id of runs) {
         this._change.runs.add(id);
       }
+      await this._updateDetails();
       for (const id of pipelines) {
         this._change.pipelines.add(id);
       }
     }
     this._emit();
+    this._goOn();
+  }
+
+  /** Fetch the details of watched runs that are newer than what is known of them. */
+  private async _updateDetails(): Promise<void> {
+    for (const [id, watched] of this._details) {
+      const { value } = watched;
+      watched.stale ||=
+        value !== null && (this.run(id)?.revision ?? 0) > value.revision;
+    }
+    for (const id of await this._details.update()) {
+      const sweepId = this.runDetails(id)?.sweep_id ?? this.run(id)?.sweep_id;
+      if (sweepId) {
+        this._change.runs.add(sweepId);
+      }
+    }
+  }
+
+  /** Fetch the next page of runs, after those so far were told of. */
+  private _goOn(): void {
+    let wanted = false;
+    for (const [, watched] of this._runs) {
+      if (watched.value?.cursor) {
+        watched.stale = true;
+        wanted ||= watched.isActive && !watched.error;
+      }
+    }
+    if (wanted) {
+      void this.refresh();
+    }
   }
 
   private _emit(): void {
@@ -259,6 +311,10 @@ export class MlopsModel implements IMlopsModel {
     }
     this._sweeps.clear();
     this._runs.reset();
+    this._details.reset();
+    for (const selection of this._selections.values()) {
+      selection.select();
+    }
     this._pipelines.forget(this._change);
   }
 
@@ -282,16 +338,20 @@ export class MlopsModel implements IMlopsModel {
 
   private async _fetchRuns(
     sweepId: string,
-    known: Records<Run> | null
-  ): Promise<Records<Run>> {
+    known: Records<RunSummary> | null
+  ): Promise<Records<RunSummary>> {
     // a sweep that executes a pipeline's step is not among the changes
     const sweep = this._sweeps.get(sweepId);
     if (!sweep || (sweep.pipeline_run && !isOver(sweep.state))) {
       this._take(await this.client.sweep(sweepId));
     }
-    const before = known ?? new Records<Run>(byIndex);
-    const page = await this.client.runs(sweepId, before.revision);
-    return before.with(page.runs, page.revision);
+    const before = known ?? new Records<RunSummary>(byIndex);
+    const page = await this.client.runs(
+      sweepId,
+      before.revision,
+      before.cursor?.next
+    );
+    return before.with(page.runs, page.revision, page.next);
   }
 
   private async _fetchStatus(known: Status | null): Promise<Status> {
@@ -325,7 +385,9 @@ export class MlopsModel implements IMlopsModel {
   }
 
   private readonly _pipelines: PipelineModel;
-  private readonly _runs: WatchedSet<Records<Run>>;
+  private readonly _runs: WatchedSet<Records<RunSummary>>;
+  private readonly _details: WatchedSet<Run>;
+  private readonly _selections = new Map<string, Selection>();
   private readonly _changes: Changes;
   private readonly _status: Watched<Status>;
   private readonly _statusPoll: Poll<void>;

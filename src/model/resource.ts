@@ -237,22 +237,47 @@ interface IRecord {
   readonly revision: number;
 }
 
-/** Records of which only those newer than the last look are fetched. Immutable, but for the revision of that look. */
+/** Where a look at records of which there are several pages goes on. */
+interface ICursor {
+  /** What the next page begins with; 0 for another look. */
+  readonly next: number;
+  /** Revision of the store at the first page. */
+  readonly revision: number;
+}
+
+/** Records of which only those newer than the last look are fetched. Immutable, but for how far that look has come. */
 export class Records<T extends IRecord> {
   constructor(
     private readonly _compare: (a: T, b: T) => number,
     readonly byId: ReadonlyMap<string, T> = new Map<string, T>(),
-    /** Revision of the store at the last look. */
-    public revision = 0
+    /** Revision of the store at the last look that saw all pages. */
+    public revision = 0,
+    /** Null while there is nothing more to fetch. */
+    public cursor: ICursor | null = null
   ) {
     this.sorted = [...byId.values()].sort(_compare);
   }
 
   readonly sorted: readonly T[];
 
-  /** With these besides; itself where it has them all, or newer ones. */
-  with(records: readonly T[], revision: number): Records<T> {
-    this.revision = Math.max(this.revision, revision);
+  /**
+   * With these besides; itself where it has them all, or newer ones.
+   *
+   * @param next what the next page begins with; null for the last one.
+   */
+  with(
+    records: readonly T[],
+    revision: number,
+    next: number | null = null
+  ): Records<T> {
+    const begun = this.cursor?.next ? this.cursor.revision : revision;
+    if (next === null) {
+      this.revision = Math.max(this.revision, begun);
+      // what changed between two pages is left for another look
+      this.cursor = begun < revision ? { next: 0, revision } : null;
+    } else {
+      this.cursor = { next, revision: begun };
+    }
     const newer = records.filter(
       record => (this.byId.get(record.id)?.revision ?? -1) < record.revision
     );
@@ -264,7 +289,8 @@ export class Records<T extends IRecord> {
             ...this.byId,
             ...newer.map(record => [record.id, record] as const)
           ]),
-          this.revision
+          this.revision,
+          this.cursor
         );
   }
 }

@@ -8,6 +8,8 @@ import {
   type Parameter,
   type PrefixCheck,
   type Run,
+  type RunsPage,
+  type RunSummary,
   type SpaceCheck,
   type SpaceRequest,
   type Status,
@@ -26,6 +28,8 @@ export class FakeServer {
   readonly notebooks = new Map<string, NotebookInfo>();
   readonly pipelines = new FakePipelines(() => ++this.revision);
   revision = 0;
+  /** Runs that one answer lists. */
+  pageLength = 1_000;
   /** Of its API. */
   version: number = API_VERSION;
   status: Status = statusOf();
@@ -136,10 +140,7 @@ export class FakeServer {
     if (runs) {
       const id = runs[1] ?? '';
       return this.sweeps.has(id)
-        ? ok({
-            runs: newer(this.runs.values()).filter(run => run.sweep_id === id),
-            revision: this.revision
-          })
+        ? ok(this._page(id, newer(this.runs.values()), query))
         : { status: 404, body: { message: `There is no sweep ${id}.` } };
     }
     const [, kind, id = ''] = /^(sweeps|runs)\/([^/]+)$/.exec(path) ?? [];
@@ -193,11 +194,55 @@ export class FakeServer {
     }
   }
 
+  private _page(
+    sweepId: string,
+    runs: readonly Run[],
+    query: URLSearchParams
+  ): RunsPage {
+    const found = runs
+      .filter(
+        ({ sweep_id, index }) =>
+          sweep_id === sweepId && index >= Number(query.get('first'))
+      )
+      .sort((a, b) => a.index - b.index);
+    const page = found.slice(0, this.pageLength);
+    return {
+      runs: page.map(summaryOf),
+      revision: this.revision,
+      next: page.length < found.length ? page.at(-1)!.index + 1 : null
+    };
+  }
+
   private readonly _held: (() => void)[] = [];
 }
 
 function ok(body: unknown): IAnswer {
   return { status: 200, body };
+}
+
+/** What a page of runs leaves out. */
+const DETAILS: ReadonlySet<string> = new Set<
+  Exclude<keyof Run, keyof RunSummary>
+>([
+  'error',
+  'queued_at',
+  'peak_memory',
+  'cpu_seconds',
+  'timing',
+  'kernel_reason',
+  'warnings',
+  'reason',
+  'outputs',
+  'inputs',
+  'code'
+]);
+
+function summaryOf(run: Run): RunSummary {
+  const message = run.error?.message || run.message || run.warnings[0] || '';
+  const fields = Object.entries({ ...run, message });
+  return Object.fromEntries(
+    fields.filter(([name]) => !DETAILS.has(name))
+  ) as unknown as RunSummary;
 }
 
 /** Lists alone, and “nonsense” as the one thing that is wrong: the grammar is the real server's. */

@@ -21,7 +21,7 @@ from ...core.notebook.shared_cells import shared_prefix
 from ...core.parameters import NotebookInfo
 from ...core.pipelines.requests import Changes
 from ...core.record import now
-from ...core.runs import Run, RunsPage
+from ...core.runs import Run, RunsPage, RunSummary
 from ...core.search.samplers import make_study, planned_total
 from ...core.search.space import build_space, check_space
 from ...core.states import RUN_OVER, SWEEP_LIVE, SWEEP_OVER, RunState, SweepState
@@ -32,6 +32,9 @@ from ..base import RequestsBase
 from ..git import commit_of
 from ..user_files import KernelSpecs, kernel_problem, read_file, resolve_kernel
 from .planner import best_run, study_of
+
+# runs that one answer lists: some 500 kB
+PAGE_LENGTH = 1_000
 
 
 class Sweeps(RequestsBase):
@@ -237,11 +240,20 @@ class Sweeps(RequestsBase):
 
     # -- runs --------------------------------------------------------------------------------
 
-    def runs(self, sweep_id: str, since: int = 0) -> RunsPage:
-        """Runs of a sweep that changed after a revision."""
+    def runs(self, sweep_id: str) -> list[Run]:
+        """All runs of a sweep."""
+        return self.store.runs.of_sweep(self.sweep(sweep_id).id)
+
+    def runs_page(self, sweep_id: str, since: int = 0, first: int = 0) -> RunsPage:
+        """Summaries of a sweep's runs from an index on that changed after a revision, at most ``PAGE_LENGTH``."""
         self.sweep(sweep_id)
         revision = self.store.revision()
-        return RunsPage(runs=self.store.runs.of_sweep(sweep_id, since=since), revision=revision)
+        found = self.store.runs.of_sweep(sweep_id, since=since, first=first, limit=PAGE_LENGTH)
+        return RunsPage(
+            runs=[RunSummary.of(run) for run in found],
+            revision=revision,
+            next=found[-1].index + 1 if len(found) == PAGE_LENGTH else None,
+        )
 
     def stop_run(self, run_id: str) -> Run:
         """Request the stop of one run."""

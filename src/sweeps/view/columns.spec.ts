@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Run, Sweep } from '../../api/schema';
+import type { Run, RunSummary, Sweep } from '../../api/schema';
 import { runOf, sweepOf } from '../../testing/server';
 import {
   buildColumns,
@@ -26,7 +26,7 @@ const sweep = (fields: Partial<Sweep> = {}): Sweep => ({
   metrics: [],
   ...fields
 });
-const order = (runs: readonly Run[]) => runs.map(({ index }) => index);
+const order = (runs: readonly RunSummary[]) => runs.map(({ index }) => index);
 const column = (columns: readonly IColumn[], id: string): IColumn =>
   columns.find(one => one.id === id)!;
 
@@ -221,12 +221,12 @@ describe('countRuns', () => {
 });
 
 describe('noteInstead', () => {
-  const error = { name: 'ValueError', message: 'no', cell: 1, traceback: '' };
+  const message = 'no';
 
   it('puts the error where a failed run has no metrics', () => {
-    expect(noteInstead(run(0, { state: 'failed', error }))).toBe(true);
+    expect(noteInstead(run(0, { state: 'failed', message }))).toBe(true);
     expect(
-      noteInstead(run(0, { state: 'failed', error, metrics: { auc: 1 } }))
+      noteInstead(run(0, { state: 'failed', message, metrics: { auc: 1 } }))
     ).toBe(false);
     expect(noteInstead(run(0, { state: 'running', message: 'waits' }))).toBe(
       false

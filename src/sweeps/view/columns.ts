@@ -1,5 +1,5 @@
 /** What the table of runs shows, in which order. */
-import type { Run, RunState, Sweep } from '../../api/schema';
+import type { RunSummary, RunState, Sweep } from '../../api/schema';
 import { isOver } from '../../model/states';
 import { decimalsOf, formatNumber, literalText } from '../../ui/format';
 import { runSeconds } from './timing';
@@ -53,7 +53,10 @@ const PADDING = 22;
 const WIDEST = 26;
 
 /** Names of all metrics that runs have or that were asked for: the objective first. */
-export function metricNames(sweep: Sweep, runs: readonly Run[]): string[] {
+export function metricNames(
+  sweep: Sweep,
+  runs: readonly RunSummary[]
+): string[] {
   const seen = new Set<string>();
   for (const run of runs) {
     for (const name in { ...run.metrics, ...run.not_finite }) {
@@ -78,7 +81,7 @@ export function metricNames(sweep: Sweep, runs: readonly Run[]): string[] {
  */
 export function buildColumns(
   sweep: Sweep,
-  runs: readonly Run[],
+  runs: readonly RunSummary[],
   before: readonly IColumn[] = []
 ): readonly IColumn[] {
   const known = new Map(before.map(column => [column.id, column]));
@@ -133,7 +136,7 @@ export function buildColumns(
 function parameterWidth(
   name: string,
   sweep: Sweep,
-  runs: readonly Run[]
+  runs: readonly RunSummary[]
 ): number {
   let characters = Math.max(name.length + 2, 6);
   for (const run of runs) {
@@ -146,7 +149,7 @@ function parameterWidth(
   return widthOf(characters);
 }
 
-function workerWidth(runs: readonly Run[]): number {
+function workerWidth(runs: readonly RunSummary[]): number {
   const longest = runs.reduce(
     (length, { worker }) => Math.max(length, worker.length),
     8
@@ -184,15 +187,15 @@ export function metricText(
 }
 
 /** One line on why a run failed, what it waits for, or what to know of it. */
-export function noteOf(run: Run): string {
-  return run.error?.message || run.message || (run.warnings[0] ?? '');
+export function noteOf(run: RunSummary): string {
+  return run.message;
 }
 
 /**
  * Whether a run has no metrics, will get none, and has something to say: its note takes the place
  * of the metrics then, where it can be read.
  */
-export function noteInstead(run: Run): boolean {
+export function noteInstead(run: RunSummary): boolean {
   return (
     isOver(run.state) &&
     noteOf(run) !== '' &&
@@ -203,7 +206,7 @@ export function noteInstead(run: Run): boolean {
 /** What a column sorts by; null where the cell is empty. */
 export function sortValue(
   column: IColumn,
-  run: Run,
+  run: RunSummary,
   now: number
 ): number | string | null {
   switch (column.kind) {
@@ -242,11 +245,11 @@ function compare(a: number | string, b: number | string): number {
 
 /** Sorted copy: stable, and runs without a value come last whichever way it is sorted. */
 export function sortRuns(
-  runs: readonly Run[],
+  runs: readonly RunSummary[],
   columns: readonly IColumn[],
   sort: ISort,
   now = Date.now()
-): readonly Run[] {
+): readonly RunSummary[] {
   const column = columns.find(({ id }) => id === sort.column);
   if (!column || (column.kind === 'index' && !sort.descending)) {
     return runs;
@@ -288,7 +291,7 @@ const FILTERS: readonly RunFilter[] = [
   'succeeded'
 ];
 
-export function filterOf(run: Run): RunFilter {
+export function filterOf(run: RunSummary): RunFilter {
   return run.state === 'starting' ? 'running' : run.state;
 }
 
@@ -297,7 +300,7 @@ export function filterOf(run: Run): RunFilter {
  * go all the time while a sweep is live.
  */
 export function countRuns(
-  runs: readonly Run[],
+  runs: readonly RunSummary[],
   live: boolean
 ): [RunFilter, number][] {
   const counts = new Map<RunFilter, number>(

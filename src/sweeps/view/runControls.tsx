@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { HTMLSelect } from '@jupyterlab/ui-components';
 import * as React from 'react';
-import type { Run, Sweep } from '../../api/schema';
+import type { RunSummary, Sweep } from '../../api/schema';
 import { isOver } from '../../model/states';
 import { formatCount } from '../../ui/format';
 import {
@@ -18,7 +18,7 @@ const SETTLED = 500;
 
 export interface IControlsProps {
   sweep: Sweep;
-  runs: readonly Run[];
+  runs: readonly RunSummary[];
   actions: IPageActions;
   trans: TranslationBundle;
 }
@@ -26,7 +26,7 @@ export interface IControlsProps {
 /** Which runs are listed. */
 export function StateFilter(props: {
   sweep: Sweep;
-  runs: readonly Run[];
+  runs: readonly RunSummary[];
   filter: RunFilter | null;
   trans: TranslationBundle;
   onFilter(filter: RunFilter | null): void;

@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { notebookIcon, stopIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
-import type { Run } from '../../api/schema';
+import type { RunSummary } from '../../api/schema';
 import { RUN_CLASS } from '../../model/commandIds';
 import { isOver } from '../../model/states';
 import { formatDuration } from '../../ui/format';
@@ -19,22 +19,22 @@ import { runSeconds } from './timing';
 
 /** What can be done with a run; the same object for as long as the view lives. */
 export interface IRunActions {
-  open(run: Run): void;
-  stop(run: Run): void;
-  mlflow(run: Run): void;
+  open(run: RunSummary): void;
+  stop(run: RunSummary): void;
+  mlflow(run: RunSummary): void;
   /** Whether it can become a pipeline. */
-  canPromote(run: Run): boolean;
-  promote(run: Run): void;
+  canPromote(run: RunSummary): boolean;
+  promote(run: RunSummary): void;
 }
 
 /** Whether there is an executed notebook to open, or one is on its way. */
-export function canOpen(run: Run): boolean {
+export function canOpen(run: RunSummary): boolean {
   return run.started_at !== null || run.state === 'starting';
 }
 
 export interface IRunRowProps {
   id: string;
-  run: Run;
+  run: RunSummary;
   /** Pixels from the first row's top. */
   top: number;
   /** Among the rows shown, from 0. */
@@ -169,7 +169,7 @@ function Cell(
 }
 
 function Progress(props: {
-  run: Run;
+  run: RunSummary;
   trans: TranslationBundle;
 }): JSX.Element | null {
   const { run, trans } = props;
@@ -201,7 +201,7 @@ function Progress(props: {
 }
 
 /** Ticks while the run is live. */
-export function Duration(props: { run: Run }): JSX.Element {
+export function Duration(props: { run: RunSummary }): JSX.Element {
   const { run } = props;
   const now = useNow(run.started_at !== null && !isOver(run.state));
   const seconds = runSeconds(run, now);
@@ -213,7 +213,7 @@ export function Duration(props: { run: Run }): JSX.Element {
 }
 
 function RowActions(props: {
-  run: Run;
+  run: RunSummary;
   actions: IRunActions;
   trans: TranslationBundle;
 }): JSX.Element {

@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
-import type { Run, Sweep } from '../../api/schema';
+import type { Run, RunError, RunSummary, Sweep } from '../../api/schema';
 import { RUN_CLASS } from '../../model/commandIds';
 import { isOver } from '../../model/states';
 import { Facts } from '../../ui/facts';
@@ -13,7 +13,9 @@ import { KernelStart, TimeSpent } from './timeSpent';
 
 export interface IRunStripProps {
   sweep: Sweep;
-  run: Run;
+  run: RunSummary;
+  /** Null while they are being fetched. */
+  details: Run | null;
   actions: IRunActions;
   trans: TranslationBundle;
   onClose(): void;
@@ -21,7 +23,7 @@ export interface IRunStripProps {
 
 /** All that is known of the selected run. */
 export function RunStrip(props: IRunStripProps): JSX.Element {
-  const { run, sweep, trans } = props;
+  const { run, details, sweep, trans } = props;
   return (
     <section
       className={`jp-MlopsStrip ${RUN_CLASS}`}
@@ -30,9 +32,12 @@ export function RunStrip(props: IRunStripProps): JSX.Element {
     >
       <StripHead {...props} />
       <div className="jp-MlopsStrip-body" tabIndex={0}>
-        {run.error && <Failure run={run} trans={trans} />}
-        {!run.error && run.message && <p>{run.message}</p>}
-        {run.warnings.map(warning => (
+        {details?.error ? (
+          <Failure error={details.error} trans={trans} />
+        ) : (
+          (details ?? run).message && <p>{(details ?? run).message}</p>
+        )}
+        {details?.warnings.map(warning => (
           <div key={warning} className="jp-MlopsProblem jp-mod-warning">
             {warning}
           </div>
@@ -90,7 +95,7 @@ export function RunStrip(props: IRunStripProps): JSX.Element {
           <Group
             title={trans.__('Execution')}
             empty=""
-            facts={execution(run, trans)}
+            facts={execution(run, details, trans)}
           />
         </div>
       </div>
@@ -158,14 +163,11 @@ function StripHead(props: IRunStripProps): JSX.Element {
 }
 
 function Failure(props: {
-  run: Run;
+  error: RunError;
   trans: TranslationBundle;
-}): JSX.Element | null {
-  const { run, trans } = props;
-  if (!run.error) {
-    return null;
-  }
-  const { name, message, traceback } = run.error;
+}): JSX.Element {
+  const { trans } = props;
+  const { name, message, traceback } = props.error;
   return (
     <>
       <div className="jp-MlopsProblem" role="alert">
@@ -203,7 +205,8 @@ function Group(props: {
 }
 
 function execution(
-  run: Run,
+  run: RunSummary,
+  details: Run | null,
   trans: TranslationBundle
 ): (readonly [string, React.ReactNode])[] {
   return [
@@ -213,21 +216,21 @@ function execution(
     ],
     [
       trans.__('Time spent'),
-      run.timing ? (
-        <TimeSpent key="spent" timing={run.timing} trans={trans} />
+      details?.timing ? (
+        <TimeSpent key="spent" timing={details.timing} trans={trans} />
       ) : (
         ''
       )
     ],
     [
       trans.__('Kernel'),
-      run.kernel_start ? (
-        <KernelStart key="kernel" run={run} trans={trans} />
+      details?.kernel_start ? (
+        <KernelStart key="kernel" run={details} trans={trans} />
       ) : (
         ''
       )
     ],
-    [trans.__('Queued'), fullTime(run.queued_at)],
+    [trans.__('Queued'), fullTime(details?.queued_at ?? null)],
     [trans.__('Started'), fullTime(run.started_at)],
     [trans.__('Ended'), fullTime(run.ended_at)],
     [
@@ -236,13 +239,15 @@ function execution(
     ],
     [
       trans.__('Memory'),
-      run.peak_memory === null
-        ? ''
-        : trans.__('%1 at most', formatBytes(run.peak_memory))
+      details && details.peak_memory !== null
+        ? trans.__('%1 at most', formatBytes(details.peak_memory))
+        : ''
     ],
     [
       trans.__('CPU'),
-      run.cpu_seconds === null ? '' : formatDuration(run.cpu_seconds)
+      details && details.cpu_seconds !== null
+        ? formatDuration(details.cpu_seconds)
+        : ''
     ],
     [trans.__('Attempt'), String(run.attempt)],
     [trans.__('Worker'), run.worker],

@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import * as React from 'react';
-import type { Run, Sweep } from '../../api/schema';
+import type { RunSummary, Sweep } from '../../api/schema';
 import { nextSort, type IColumn, type ISort } from './columns';
 import { RunRow, type IRunActions } from './runRow';
 
@@ -11,7 +11,7 @@ const HEAD = 29;
 export interface IRunTableProps {
   sweep: Sweep;
   /** As filtered and sorted. */
-  runs: readonly Run[];
+  runs: readonly RunSummary[];
   columns: readonly IColumn[];
   sort: ISort;
   selected: string | null;

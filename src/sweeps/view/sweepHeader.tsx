@@ -1,6 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { Run, Sweep } from '../../api/schema';
+import type { RunSummary, Sweep } from '../../api/schema';
 import { CommandIDs, SWEEP_CLASS } from '../../model/commandIds';
 import { finishedRuns, isOver } from '../../model/states';
 import { CommandButton } from '../../ui/commandButton';
@@ -20,7 +20,7 @@ import { timeLeft } from './timing';
 
 export interface IHeaderProps {
   sweep: Sweep;
-  runs: readonly Run[];
+  runs: readonly RunSummary[];
   actions: IPageActions;
   trans: TranslationBundle;
 }

@@ -1,6 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { Run, Sweep } from '../../api/schema';
+import type { RunSummary, Sweep } from '../../api/schema';
 import { CommandIDs } from '../../model/commandIds';
 import { CommandButton } from '../../ui/commandButton';
 import {
@@ -14,7 +14,7 @@ import { sharedSentence } from './sweepStates';
 
 export interface INoteProps {
   sweep: Sweep;
-  runs: readonly Run[];
+  runs: readonly RunSummary[];
   actions: IPageActions;
   trans: TranslationBundle;
 }

@@ -1,6 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { Run, Sweep } from '../../api/schema';
+import type { Run, RunSummary, Sweep } from '../../api/schema';
+import type { Selection } from '../../model/selection';
 import { isOver } from '../../model/states';
 import { formatCount } from '../../ui/format';
 import {
@@ -23,8 +24,11 @@ import { runWord } from './sweepStates';
 
 export interface ISweepPageProps {
   sweep: Sweep;
-  runs: readonly Run[];
+  runs: readonly RunSummary[];
   loaded: boolean;
+  /** Of the run that is selected; null where none is, or while they are being fetched. */
+  details: Run | null;
+  selection: Selection;
   /** What was refused or could not be fetched; empty while all is well. */
   error: string;
   actions: IPageActions;
@@ -84,7 +88,7 @@ export function SweepPage(props: ISweepPageProps): JSX.Element {
         id={`${id}-panel`}
         aria-labelledby={`${id}-${tab}`}
       >
-        {/* kept, so that order, selection and place are the same afterwards */}
+        {/* kept, so that order and place are the same afterwards */}
         <div className="jp-MlopsPage-runs" hidden={tab !== 'runs'}>
           <Runs {...props} filter={filter} onFilter={setFilter} />
         </div>
@@ -100,9 +104,9 @@ function Runs(
     onFilter(filter: RunFilter | null): void;
   }
 ): JSX.Element {
-  const { sweep, runs, filter, trans } = props;
+  const { sweep, runs, filter, selection, trans } = props;
+  const selected = selection.current;
   const [sort, setSort] = React.useState<ISort>(PLANNED_ORDER);
-  const [selected, setSelected] = React.useState<string | null>(null);
   const last = React.useRef<readonly IColumn[]>([]);
   const columns = (last.current = React.useMemo(
     () => buildColumns(sweep, runs, last.current),
@@ -143,7 +147,7 @@ function Runs(
           actions={props.runActions}
           trans={trans}
           onSort={setSort}
-          onSelect={setSelected}
+          onSelect={id => selection.select(id)}
         />
         {filter && shown.length === 0 && (
           <p className="jp-MlopsRunsPane-note">
@@ -188,9 +192,10 @@ function Runs(
         <RunStrip
           sweep={sweep}
           run={run}
+          details={props.details}
           actions={props.runActions}
           trans={trans}
-          onClose={() => setSelected(null)}
+          onClose={() => selection.select()}
         />
       )}
     </div>

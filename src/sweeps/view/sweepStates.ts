@@ -1,6 +1,6 @@
 /** States and times in words. */
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { Run, RunState, Sweep } from '../../api/schema';
+import type { RunSummary, RunState, Sweep } from '../../api/schema';
 import { isOver } from '../../model/states';
 import { formatCount } from '../../ui/format';
 
@@ -60,7 +60,7 @@ export function sweepWord(sweep: Sweep, trans: TranslationBundle): string {
 /** Which cells run once per slot, and how many runs could not go on from there; empty where none do. */
 export function sharedSentence(
   sweep: Sweep,
-  runs: readonly Run[],
+  runs: readonly RunSummary[],
   trans: TranslationBundle
 ): string {
   if (sweep.prefix === 0) {

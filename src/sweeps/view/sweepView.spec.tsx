@@ -345,6 +345,27 @@ describe('SweepView', () => {
     expect(rows()).toEqual(['s-0', 's-1', 's-2']);
   });
 
+  it('has one selection for all that shows the sweep, also after it was closed', async () => {
+    await open();
+    (await row('s-1')).click();
+    await text('Run 2');
+    expect(model.selection('s').runs).toEqual(['s-1']);
+    (await byRole('tab', 'Details')).click();
+    await text('How it runs');
+    model.selection('s').select('s-2');
+    (await byRole('tab', 'Runs')).click();
+    await text('line 1: too deep');
+    expect((await row('s-2')).getAttribute('aria-selected')).toBe('true');
+    view.dispose();
+    await open();
+    await text('line 1: too deep');
+    (await byRole('button', 'Close these details')).click();
+    await vi.waitFor(() =>
+      expect(document.body.textContent).not.toContain('line 1: too deep')
+    );
+    expect(model.selection('s').current).toBeNull();
+  });
+
   it('lets the metric be chosen while it runs', async () => {
     await open();
     pick(await byRole('combobox', 'Metric by which runs are compared'), 'auc');

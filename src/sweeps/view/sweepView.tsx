@@ -1,8 +1,9 @@
 import * as React from 'react';
-import type { Run, SweepChange } from '../../api/schema';
+import type { RunSummary, SweepChange } from '../../api/schema';
 import type { IModelChange } from '../../model';
 import { CommandIDs } from '../../model/commandIds';
 import type { IWatch } from '../../model/resource';
+import type { Selection } from '../../model/selection';
 import { type IModelViewOptions, ModelView } from '../../ui/modelView';
 import { canOpen, type IRunActions } from './runRow';
 import type { IPageActions } from './sweepActions';
@@ -20,7 +21,23 @@ export class SweepView
   constructor(options: ISweepViewOptions) {
     super(options);
     this.addClass('jp-MlopsSweepView');
-    this._runs = this.watch(options.model.watchRuns(options.sweepId));
+    const { model, sweepId } = options;
+    this._runs = this.watch(model.watchRuns(sweepId));
+    this._selection = model.selection(sweepId);
+    this._selection.changed.connect(this._follow, this);
+    this._follow();
+  }
+
+  /** Watch the details of the run that is selected. */
+  private _follow(): void {
+    const before = this._details;
+    const id = this._selection.current;
+    this._details =
+      id === null ? null : this.watch(this.options.model.watchRun(id));
+    if (before) {
+      this.leave(before);
+    }
+    this.redraw();
   }
 
   change(change: Partial<SweepChange>): void {
@@ -31,7 +48,7 @@ export class SweepView
     });
   }
 
-  open(run: Run): void {
+  open(run: RunSummary): void {
     // a failed one opens at the failing cell: the command knows which
     if (canOpen(run)) {
       this.execute(CommandIDs.openRun, {
@@ -41,11 +58,11 @@ export class SweepView
     }
   }
 
-  stop(run: Run): void {
+  stop(run: RunSummary): void {
     this.execute(CommandIDs.stopRun, { id: run.id });
   }
 
-  mlflow(run: Run): void {
+  mlflow(run: RunSummary): void {
     const { model, sweepId } = this.options;
     this.execute(CommandIDs.openMlflow, {
       experimentId: model.sweep(sweepId)?.mlflow_experiment_id ?? '',
@@ -53,13 +70,13 @@ export class SweepView
     });
   }
 
-  canPromote(run: Run): boolean {
+  canPromote(run: RunSummary): boolean {
     const sweep = this.options.model.sweep(run.sweep_id);
     // one of a step is in a pipeline already
     return run.state === 'succeeded' && !!sweep && !sweep.pipeline_run;
   }
 
-  promote(run: Run): void {
+  promote(run: RunSummary): void {
     this.execute(CommandIDs.promote, { runId: run.id });
   }
 
@@ -83,6 +100,8 @@ export class SweepView
         sweep={sweep}
         runs={model.runs(sweepId)}
         loaded={model.runsLoaded(sweepId)}
+        details={model.runDetails(this._selection.current ?? '')}
+        selection={this._selection}
         error={this.problem}
         actions={this}
         runActions={this}
@@ -97,4 +116,6 @@ export class SweepView
   }
 
   private readonly _runs: IWatch;
+  private readonly _selection: Selection;
+  private _details: IWatch | null = null;
 }

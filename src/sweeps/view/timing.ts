@@ -1,9 +1,9 @@
 /** How long runs take and how long a sweep still needs. */
-import type { Run, Sweep } from '../../api/schema';
+import type { RunSummary, Sweep } from '../../api/schema';
 import { finishedRuns } from '../../model/states';
 
 /** Seconds a run has taken so far or took in all; null where it has not started. */
-export function runSeconds(run: Run, now: number): number | null {
+export function runSeconds(run: RunSummary, now: number): number | null {
   if (!run.started_at) {
     return null;
   }
@@ -18,7 +18,7 @@ export function runSeconds(run: Run, now: number): number | null {
  */
 export function timeLeft(
   sweep: Sweep,
-  runs: readonly Run[],
+  runs: readonly RunSummary[],
   now: number
 ): number | null {
   const { run_seconds: each, slots_open: slots } = sweep;
