@@ -97,7 +97,9 @@ describe('Graph', () => {
       })
     ]);
     const step = async (name: RegExp) =>
-      (await byRole('option', name)).textContent;
+      [...(await byRole('option', name)).querySelectorAll('[aria-hidden=true]')]
+        .map(({ textContent }) => textContent)
+        .join('');
     expect(await step(/^collect/)).toBe('collectcollect.ipynbSucceeded3.2 s');
     expect(await step(/^clean.*Reused/)).toBe('cleanclean.ipynbReused');
     expect(await step(/^weather/)).toBe(

@@ -35,7 +35,6 @@ export const StepNode = React.memo(function StepNode(
       id={props.id}
       role="option"
       aria-selected={selected}
-      aria-label={spoken(props)}
       className="jp-MlopsNode"
       data-step={step.name}
       data-state={run?.state}
@@ -44,15 +43,18 @@ export const StepNode = React.memo(function StepNode(
       onClick={() => props.onSelect(step.name)}
       onDoubleClick={() => props.onOpen(step.name)}
     >
-      <span className="jp-MlopsNode-name">
+      <span className="jp-MlopsHidden">{spoken(props)}</span>
+      <span className="jp-MlopsNode-name" aria-hidden="true">
         <span>{step.name}</span>
         {step.sweep && (
           <span className="jp-MlopsBadge">{trans.__('sweep')}</span>
         )}
       </span>
-      <span className="jp-MlopsNode-notebook">{file}</span>
+      <span className="jp-MlopsNode-notebook" aria-hidden="true">
+        {file}
+      </span>
       {run && (
-        <span className="jp-MlopsNode-state">
+        <span className="jp-MlopsNode-state" aria-hidden="true">
           <StateIcon state={run.state} />
           <span>{stepWord(run.state, trans)}</span>
           {run.attempt > 1 && (

@@ -208,9 +208,9 @@ export class MlopsModel implements IMlopsModel {
       return;
     }
     const before = this._error;
-    this._change.status ||= !this._ready;
     try {
       await this._fetchChanges();
+      this._change.status ||= !this._ready;
       this._ready = true;
       this._error = '';
     } catch (error) {

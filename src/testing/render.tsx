@@ -119,7 +119,15 @@ export function nameOf(node: HTMLElement): string {
       ? document.querySelector(`label[for="${node.id}"]`)?.textContent
       : null) ??
     node.closest('label')?.textContent ??
-    node.textContent ??
+    withoutHidden(node).textContent ??
     '';
   return label.trim().replace(/\s+/g, ' ');
+}
+
+function withoutHidden(node: HTMLElement): Node {
+  const copy = node.cloneNode(true) as HTMLElement;
+  for (const hidden of copy.querySelectorAll('[aria-hidden=true]')) {
+    hidden.remove();
+  }
+  return copy;
 }

@@ -148,7 +148,7 @@ test.describe('the form of the notebook in front', () => {
         await save.click();
       }
       await expect(
-        lab.panel.getByText('Open a notebook: the parameters it declares')
+        lab.panel.getByText('Open a notebook to sweep it.')
       ).toBeVisible({ timeout: 1000 });
     }).toPass();
   });

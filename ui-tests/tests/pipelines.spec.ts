@@ -38,7 +38,7 @@ test.describe('a pipeline', () => {
     const { id } = await lab.start('nightly.ipynb', { x: '3,4' });
     await lab.load();
     await expect(
-      lab.panel.getByText('Promote a finished run: open its sweep')
+      lab.panel.getByText('No pipelines yet: promote a run.')
     ).toBeVisible();
     await lab.openSweep('nightly');
     await lab.reaches(id, 'succeeded');
@@ -239,7 +239,7 @@ test.describe('a pipeline', () => {
     await page.keyboard.type('    retrys: 3');
     await expect(problems).toContainText('1 problem');
     await expect(problems.getByRole('listitem')).toContainText(/^10:5.*retrys/);
-    await expect(page.locator('.jp-MlopsMark')).toHaveCount(1);
+    await expect(page.locator('.cm-lintRange-error')).toHaveCount(1);
     await page.keyboard.press('Home');
     await problems.getByRole('button', { name: '10:5' }).click();
     await expect(editor).toBeFocused();

@@ -9,8 +9,13 @@ import {
   type DocumentRegistry
 } from '@jupyterlab/docregistry';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { ReactWidget, ToolbarButton } from '@jupyterlab/ui-components';
-import type { EditorView } from '@codemirror/view';
+import {
+  addToolbarButtonClass,
+  ReactWidget,
+  ToolbarButtonComponent
+} from '@jupyterlab/ui-components';
+import { setDiagnostics } from '@codemirror/lint';
+import { EditorView } from '@codemirror/view';
 import type { CommandRegistry } from '@lumino/commands';
 import type { MimeData } from '@lumino/coreutils';
 import type { Message } from '@lumino/messaging';
@@ -19,10 +24,10 @@ import * as React from 'react';
 import type { Client } from '../../api/client';
 import type { GraphStep, Problem } from '../../api/schema';
 import { CommandIDs } from '../../model/commandIds';
+import { diagnosticMarks, diagnosticsOf } from './diagnostics';
 import { Side } from './graphPane';
 import { placeOf, replaceText, stepLine } from './pipelineText';
 import { Checker } from './pipelineTextCheck';
-import { problemMarks } from './problemMarks';
 import { undoKeys } from './undoKeys';
 
 export interface IPipelineFileOptions {
@@ -72,8 +77,11 @@ export class PipelineFile extends SplitPanel {
     });
     this._editor.addClass('jp-MlopsPipelineFile-editor');
     this._editor.editor.injectExtension([
-      this._marks.extension,
-      undoKeys(() => this._editor.editor)
+      diagnosticMarks,
+      undoKeys(() => this._editor.editor),
+      EditorView.contentAttributes.of({
+        'aria-label': trans.__('Text of the pipeline')
+      })
     ]);
     this._side = new SideWidget(
       () => (
@@ -140,7 +148,8 @@ export class PipelineFile extends SplitPanel {
     // JupyterLab's own editor is CodeMirror; where it is another, the list says it all
     const view = (editor as { editor?: EditorView }).editor;
     if (view) {
-      this._marks.show(view, this.checker.problems);
+      const marks = diagnosticsOf(view.state.doc, this.checker.problems);
+      view.dispatch(setDiagnostics(view.state, marks));
     }
   }
 
@@ -179,7 +188,6 @@ export class PipelineFile extends SplitPanel {
   }
 
   private readonly _editor: CodeEditorWrapper;
-  private readonly _marks = problemMarks();
   private readonly _side: ReactWidget;
 }
 
@@ -264,25 +272,27 @@ export class PipelineFileFactory extends ABCWidgetFactory<
     const { commands, localPath, trans } = this._file;
     const content = new PipelineFile(context, this._file);
     const widget = new DocumentWidget({ content, context });
-    widget.toolbar.addItem(
-      'addStep',
-      new ToolbarButton({
-        label: trans.__('Add Step…'),
-        tooltip: trans.__('Write a notebook or a sweep into the pipeline'),
-        onClick: () => void content.addStep()
-      })
-    );
-    widget.toolbar.addItem(
-      'promote',
-      new ToolbarButton({
-        label: trans.__('Promote…'),
-        tooltip: trans.__('Make a pipeline of it that runs by itself'),
-        onClick: () =>
-          void commands.execute(CommandIDs.promote, {
-            path: localPath(context.path)
-          })
-      })
-    );
+    // without the pressed state that a ToolbarButton says of everything
+    const add = (name: string, props: ToolbarButtonComponent.IProps) =>
+      widget.toolbar.addItem(
+        name,
+        addToolbarButtonClass(
+          ReactWidget.create(<ToolbarButtonComponent {...props} />)
+        )
+      );
+    add('addStep', {
+      label: trans.__('Add Step…'),
+      tooltip: trans.__('Write a notebook or a sweep into the pipeline'),
+      onClick: () => void content.addStep()
+    });
+    add('promote', {
+      label: trans.__('Promote…'),
+      tooltip: trans.__('Make a pipeline of it that runs by itself'),
+      onClick: () =>
+        void commands.execute(CommandIDs.promote, {
+          path: localPath(context.path)
+        })
+    });
     return widget;
   }
 }

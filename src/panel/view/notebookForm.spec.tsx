@@ -7,7 +7,6 @@ import {
   allByRole,
   byRole,
   descriptionOf,
-  nameOf,
   pick,
   press,
   render,
@@ -463,9 +462,9 @@ describe('NotebookFormView', () => {
       expect(allByRole('checkbox')).toHaveLength(0);
       type(await depth(), '1,5,20');
       expect((await box()).checked).toBe(false);
-      expect(nameOf(await box())).toBe(
-        'Run the first 2 code cells once per slot'
-      );
+      expect(
+        await byRole('checkbox', 'Run the first 2 code cells once per slot')
+      ).toBe(await box());
       expect(descriptionOf(await box())).toContain(
         'They use nothing that varies.'
       );

@@ -76,10 +76,13 @@ export class NotebookSection extends ReactWidget {
     const panel = this._panel;
     if (!panel) {
       return (
-        <p className="jp-MlopsHint">
-          {trans.__(
-            'Open a notebook: the parameters it declares appear here, each with a field for what to try.'
+        <p
+          className="jp-MlopsHint"
+          title={trans.__(
+            'The parameters that it declares appear here, each with a field for what to try.'
           )}
+        >
+          {trans.__('Open a notebook to sweep it.')}
         </p>
       );
     }

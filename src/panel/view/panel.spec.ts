@@ -1,6 +1,7 @@
 import { NotebookTracker } from '@jupyterlab/notebook';
 import { nullTranslator } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
+import { MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CommandIDs } from '../../model/commandIds';
@@ -41,15 +42,53 @@ describe('MlopsPanel', () => {
 
   it('has four sections, each of which says what it is for while empty', async () => {
     await model.refresh();
+    await byRole('button', 'Compute');
     expect(
-      [...document.querySelectorAll('.jp-AccordionPanel-title')].map(title =>
+      [...document.querySelectorAll('h2')].map(title =>
         title.textContent?.trim()
       )
     ).toEqual(['Notebook', 'Sweeps', 'Pipelines', 'Compute']);
-    await text('Open a notebook: the parameters it declares appear here');
+    await text('Open a notebook to sweep it.');
     await text('No sweeps yet.');
-    await text('Promote a finished run:');
+    await text('No pipelines yet: promote a run.');
     await text('2 slots');
+  });
+
+  it('says that there is nothing also where the status comes first', async () => {
+    server.hold = ({ path }) => path === 'changes';
+    const fetched = model.refresh();
+    await text('2 slots');
+    await text('Looking…');
+    server.release();
+    await fetched;
+    await text('No sweeps yet.');
+  });
+
+  it('folds sections to their titles, and says which are', async () => {
+    const said: string[][] = [];
+    panel.foldedChanged.connect((_, folded) => said.push(folded));
+    const compute = await byRole('button', 'Compute');
+    expect(compute.getAttribute('aria-expanded')).toBe('true');
+    compute.click();
+    (await byRole('button', 'Sweeps')).click();
+    compute.click();
+    expect(said).toEqual([['compute'], ['sweeps', 'compute'], ['sweeps']]);
+    panel.folded = ['pipelines'];
+    await vi.waitFor(() =>
+      expect(
+        [...document.querySelectorAll('h2 > button')].map(button =>
+          button.getAttribute('aria-expanded')
+        )
+      ).toEqual(['true', 'true', 'false', 'true'])
+    );
+    // what a person did not do is not said
+    expect(said).toHaveLength(3);
+  });
+
+  it('takes the focus when it is activated', async () => {
+    const title = await byRole('button', 'Notebook');
+    MessageLoop.sendMessage(panel, Widget.Msg.ActivateRequest);
+    expect(document.activeElement).toBe(title);
   });
 
   it('shows a sweep as soon as the model has it', async () => {

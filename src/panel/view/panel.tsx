@@ -1,16 +1,9 @@
 import type { TranslationBundle, ITranslator } from '@jupyterlab/translation';
-import {
-  PanelWithToolbar,
-  ReactWidget,
-  refreshIcon,
-  SidePanel,
-  ToolbarButton,
-  listIcon
-} from '@jupyterlab/ui-components';
+import { listIcon, ReactWidget, refreshIcon } from '@jupyterlab/ui-components';
 import type { INotebookTracker } from '@jupyterlab/notebook';
 import type { CommandRegistry } from '@lumino/commands';
-import type { Message } from '@lumino/messaging';
-import { AccordionPanel, type Widget } from '@lumino/widgets';
+import { Signal, type ISignal } from '@lumino/signaling';
+import { Panel } from '@lumino/widgets';
 import * as React from 'react';
 import type { IMlopsModel } from '../../model';
 import { CommandIDs } from '../../model/commandIds';
@@ -19,6 +12,7 @@ import { mlopsIcon } from '../../ui/icons';
 import { followVisibility } from '../../ui/visibility';
 import { NotebookSection } from './notebookSection';
 import { PipelinesSection } from './pipelineList';
+import { Section } from './section';
 import { SweepList } from './sweepList';
 import { Compute } from './targets';
 
@@ -31,14 +25,10 @@ export interface IPanelOptions {
   localPath(path: string): string | null;
 }
 
-/** Shares of the height that notebook, sweeps, pipelines and compute begin with. */
-const SIZES = [0.46, 0.2, 0.18, 0.16];
-
-/** The left sidebar's panel: notebook, sweeps, pipelines, compute. */
-export class MlopsPanel extends SidePanel {
+/** The left sidebar's panel: notebook, sweeps, pipelines, compute, each as high as its content. */
+export class MlopsPanel extends Panel {
   constructor(options: IPanelOptions) {
-    super({ translator: options.translator });
-    this._model = options.model;
+    super();
     const trans = options.translator.load('jupyter_mlops');
     this.id = 'jp-mlops-panel';
     this.addClass('jp-MlopsPanel');
@@ -46,6 +36,7 @@ export class MlopsPanel extends SidePanel {
     this.title.caption = trans.__('MLOps');
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', trans.__('MLOps'));
+    this.node.tabIndex = -1;
     this._status = options.model.watchStatus();
     followVisibility(this, visible => {
       this._status.active = visible;
@@ -54,76 +45,73 @@ export class MlopsPanel extends SidePanel {
     this.notebook = new NotebookSection({ ...options, trans });
     const sweeps = new SweepsSection(options, trans);
     const pipelines = new PipelinesSection({ ...options, trans });
-    const compute = new ComputeSection(options, trans);
-    this.toolbar.addItem(
-      'refresh',
-      new ToolbarButton({
+    this._sections = [
+      new Section('notebook', trans.__('Notebook'), this.notebook, {
         icon: refreshIcon,
-        tooltip: trans.__('Refresh'),
-        onClick: () => {
-          void this._model.refresh();
+        label: trans.__('Refresh'),
+        act: () => {
+          void options.model.refresh();
           void this.notebook.reload();
         }
-      })
-    );
-    this.toolbar.node.setAttribute('aria-label', trans.__('MLOps'));
-
-    this._add(this.notebook, trans.__('Notebook'));
-    const list = this._add(sweeps, trans.__('Sweeps'));
-    list.toolbar.addItem(
-      'shelves',
-      new ToolbarButton({
+      }),
+      new Section('sweeps', trans.__('Sweeps'), sweeps, {
         icon: listIcon,
-        tooltip: trans.__('Show archived and deleted sweeps'),
-        pressedTooltip: trans.__('Hide archived and deleted sweeps'),
-        onClick: () => sweeps.toggle()
-      })
-    );
-    const section = this._add(pipelines, trans.__('Pipelines'));
-    section.toolbar.addItem(
-      'shelves',
-      new ToolbarButton({
+        label: trans.__('Show archived and deleted sweeps'),
+        pressed: () => sweeps.all,
+        act: () => sweeps.toggle()
+      }),
+      new Section('pipelines', trans.__('Pipelines'), pipelines, {
         icon: listIcon,
-        tooltip: trans.__('Show deleted pipelines'),
-        pressedTooltip: trans.__('Hide deleted pipelines'),
-        onClick: () => pipelines.toggle()
-      })
-    );
-    this._add(compute, trans.__('Compute'));
+        label: trans.__('Show deleted pipelines'),
+        pressed: () => pipelines.all,
+        act: () => pipelines.toggle()
+      }),
+      new Section(
+        'compute',
+        trans.__('Compute'),
+        new ComputeSection(options, trans)
+      )
+    ];
+    for (const section of this._sections) {
+      this.addWidget(section);
+      section.toggled.connect(() => this._foldedChanged.emit(this.folded));
+    }
   }
 
   readonly notebook: NotebookSection;
+
+  /** Names of the sections that are folded to their titles. */
+  get folded(): string[] {
+    return this._sections.filter(({ open }) => !open).map(({ name }) => name);
+  }
+  set folded(names: readonly string[]) {
+    for (const section of this._sections) {
+      section.open = !names.includes(section.name);
+    }
+  }
+
+  /** A person folded or opened a section. */
+  get foldedChanged(): ISignal<this, string[]> {
+    return this._foldedChanged;
+  }
 
   override dispose(): void {
     this._status.dispose();
     super.dispose();
   }
 
-  protected override onAfterShow(message: Message): void {
-    super.onAfterShow(message);
-    if (!this._sized) {
-      this._sized = true;
-      // the form is what one comes for; equal thirds would hide most of it
-      requestAnimationFrame(() => {
-        if (!this.isDisposed && this.content instanceof AccordionPanel) {
-          this.content.setRelativeSizes(SIZES);
-        }
-      });
-    }
+  /** The focus goes to what one fills in first. */
+  protected override onActivateRequest(): void {
+    const field = 'form :is(input, select, button):not(:disabled)';
+    const first =
+      this.node.querySelector<HTMLElement>(field) ??
+      this.node.querySelector<HTMLElement>('button');
+    (first ?? this.node).focus();
   }
 
-  private _add(widget: Widget, label: string): PanelWithToolbar {
-    const section = new PanelWithToolbar();
-    section.addClass('jp-MlopsSection');
-    section.title.label = label;
-    section.addWidget(widget);
-    this.addWidget(section);
-    return section;
-  }
-
-  private readonly _model: IMlopsModel;
+  private readonly _sections: readonly Section[];
   private readonly _status: IWatch;
-  private _sized = false;
+  private readonly _foldedChanged = new Signal<this, string[]>(this);
 }
 
 class SweepsSection extends ReactWidget {
@@ -138,6 +126,11 @@ class SweepsSection extends ReactWidget {
         this.update();
       }
     }, this);
+  }
+
+  /** Whether archived and deleted ones are shown, too. */
+  get all(): boolean {
+    return this._all;
   }
 
   toggle(): void {
@@ -170,10 +163,13 @@ class SweepsSection extends ReactWidget {
           <p className="jp-MlopsHint">{trans.__('Looking…')}</p>
         )}
         {model.ready && current.length === 0 && (
-          <p className="jp-MlopsHint">
-            {trans.__(
-              'No sweeps yet. Say above what to try and press Run: they appear here and go on when JupyterLab is closed.'
+          <p
+            className="jp-MlopsHint"
+            title={trans.__(
+              'Say above what to try and press Run: sweeps appear here and go on when JupyterLab is closed.'
             )}
+          >
+            {trans.__('No sweeps yet.')}
           </p>
         )}
         <SweepList {...actions} sweeps={current} title="" shelf="current" />

@@ -20,6 +20,7 @@ import {
   fullTime
 } from '../../ui/format';
 import { stateWord } from '../../ui/pipelineStates';
+import { useRoving } from '../../ui/roving';
 import { StateIcon } from '../../ui/stateIcon';
 
 /** Past runs that have room in a narrow panel. */
@@ -35,6 +36,7 @@ export interface IPipelineListProps {
 /** Pipelines by name, each in two lines: how its last runs went, and when it fires next. */
 export function PipelineList(props: IPipelineListProps): JSX.Element | null {
   const { pipelines, deleted, trans } = props;
+  const roving = useRoving<HTMLUListElement>();
   if (pipelines.length === 0) {
     return null;
   }
@@ -44,6 +46,7 @@ export function PipelineList(props: IPipelineListProps): JSX.Element | null {
       <ul
         className="jp-MlopsPipelines"
         aria-label={deleted ? trans.__('Deleted') : trans.__('Pipelines')}
+        {...roving}
       >
         {pipelines.map(pipeline => (
           <Row key={pipeline.id} pipeline={pipeline} {...props} />
@@ -226,6 +229,11 @@ export class PipelinesSection extends ReactWidget {
     }, this);
   }
 
+  /** Whether deleted ones are shown, too. */
+  get all(): boolean {
+    return this._all;
+  }
+
   /** Show deleted ones, or hide them. */
   toggle(): void {
     this._all = !this._all;
@@ -241,10 +249,13 @@ export class PipelinesSection extends ReactWidget {
     return (
       <>
         {model.ready && current.length === 0 && (
-          <p className="jp-MlopsHint">
-            {trans.__(
-              'Promote a finished run: open its sweep, choose the run, press Promote. It then runs by itself, on time, when JupyterLab is closed.'
+          <p
+            className="jp-MlopsHint"
+            title={trans.__(
+              'Open a sweep, choose a finished run, press Promote. It then runs by itself, on time, when JupyterLab is closed.'
             )}
+          >
+            {trans.__('No pipelines yet: promote a run.')}
           </p>
         )}
         <PipelineList

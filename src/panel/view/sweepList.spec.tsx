@@ -3,7 +3,7 @@ import * as React from 'react';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Sweep } from '../../api/schema';
 import type { SweepShelf } from '../../model';
-import { allByRole, byRole, render, text } from '../../testing/render';
+import { allByRole, byRole, press, render, text } from '../../testing/render';
 import { sweepOf } from '../../testing/server';
 import { SweepList } from './sweepList';
 
@@ -114,5 +114,32 @@ describe('SweepList', () => {
       expect(document.querySelectorAll('li')).toHaveLength(100)
     );
     expect(allByRole('button', /^Show/)).toHaveLength(0);
+  });
+
+  it('is one stop of the Tab key; arrows go through rows and their buttons', async () => {
+    sweeps = ['a', 'b', 'c'].map(id => sweepOf(id, { name: id }));
+    const { draw } = show();
+    const stops = () =>
+      allByRole('button').filter(button => button.tabIndex === 0);
+    const first = await byRole('button', /^a/);
+    expect(stops()).toEqual([first]);
+    first.focus();
+    const go = (name: string | RegExp, ...keys: string[]) => {
+      for (const key of keys) {
+        press(document.activeElement as HTMLElement, key);
+      }
+      expect(stops()).toEqual(allByRole('button', name));
+      expect(stops()).toEqual([document.activeElement]);
+    };
+    go(/^b/, 'ArrowDown');
+    go('Stop “b”', 'ArrowRight');
+    go('Stop “c”', 'ArrowDown');
+    go(/^a/, 'ArrowDown', 'Home');
+    go(/^c/, 'End');
+    // the row that has the focus goes: the one in its place has it
+    sweeps = sweeps.slice(0, 2);
+    draw();
+    await vi.waitFor(() => expect(allByRole('button')).toHaveLength(4));
+    go(/^b/);
   });
 });

@@ -11,6 +11,7 @@ import {
   formatNumber,
   formatTime
 } from '../../ui/format';
+import { useRoving } from '../../ui/roving';
 import { SweepBar } from '../../ui/sweepBar';
 
 /** Rows drawn before a person asks for more. */
@@ -31,13 +32,18 @@ export interface ISweepListProps {
 export function SweepList(props: ISweepListProps): JSX.Element | null {
   const { sweeps, title, trans } = props;
   const [shown, setShown] = React.useState(PAGE);
+  const roving = useRoving<HTMLUListElement>();
   if (sweeps.length === 0) {
     return null;
   }
   return (
     <>
       {title && <h3 className="jp-MlopsShelf">{title}</h3>}
-      <ul className="jp-MlopsSweeps" aria-label={title || trans.__('Sweeps')}>
+      <ul
+        className="jp-MlopsSweeps"
+        aria-label={title || trans.__('Sweeps')}
+        {...roving}
+      >
         {sweeps.slice(0, shown).map(sweep => (
           <Row key={sweep.id} sweep={sweep} {...props} />
         ))}

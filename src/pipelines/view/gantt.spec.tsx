@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { PipelineRunDetails, StepRun } from '../../api/schema';
 import { graphOf } from '../../testing/graphs';
 import { pipelineRunOf, stepRunOf } from '../../testing/records';
-import { allByRole, byRole, press, render } from '../../testing/render';
+import { allByRole, byRole, nameOf, press, render } from '../../testing/render';
 import { sweepOf } from '../../testing/server';
 import { Gantt } from './gantt';
 import { timesOf } from './ganttSpans';
@@ -189,9 +189,7 @@ describe('Gantt', () => {
       />
     ));
     const list = await byRole('listbox', 'Steps over time');
-    expect(
-      allByRole('option').map(node => node.getAttribute('aria-label'))
-    ).toEqual([
+    expect(allByRole('option').map(nameOf)).toEqual([
       'collect, Succeeded, Succeeded in 10 s',
       'train, Succeeded, Succeeded in 30 s',
       'publish, Waiting'

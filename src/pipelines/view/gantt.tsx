@@ -104,18 +104,20 @@ function Row(props: {
       id={props.id}
       role="option"
       aria-selected={props.selected}
-      aria-label={[row.name, stepWord(state, trans), ...said].join(', ')}
       className="jp-MlopsGantt-row"
       data-step={row.name}
       data-state={state}
       onClick={() => props.onSelect(row.name)}
       onDoubleClick={() => props.onOpen(row.name)}
     >
-      <span className="jp-MlopsGantt-name">
+      <span className="jp-MlopsHidden">
+        {[row.name, stepWord(state, trans), ...said].join(', ')}
+      </span>
+      <span className="jp-MlopsGantt-name" aria-hidden="true">
         <StateIcon state={state} />
         <span>{row.name}</span>
       </span>
-      <span className="jp-MlopsGantt-track">
+      <span className="jp-MlopsGantt-track" aria-hidden="true">
         {props.lines.map(left => (
           <i key={left} style={{ left }} />
         ))}

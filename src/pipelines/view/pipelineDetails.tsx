@@ -64,13 +64,13 @@ export function Details(props: IPipelineDetailsProps): JSX.Element {
       )}
       <div className="jp-MlopsDetails-columns">
         <section>
-          <h3>{trans.__('Pipeline')}</h3>
+          <h2>{trans.__('Pipeline')}</h2>
           <Facts facts={pipelineFacts(props)} />
         </section>
         {version && (
           <>
             <section>
-              <h3>{trans.__('How it runs')}</h3>
+              <h2>{trans.__('How it runs')}</h2>
               <Facts facts={ruleFacts(version.definition, trans)} />
               <div className="jp-MlopsDetails-tools">
                 {button(CommandIDs.changePolicies)}
@@ -87,11 +87,11 @@ export function Details(props: IPipelineDetailsProps): JSX.Element {
               )}
             </section>
             <section>
-              <h3>{trans.__('Parameters')}</h3>
+              <h2>{trans.__('Parameters')}</h2>
               <Parameters version={version} trans={trans} />
             </section>
             <section>
-              <h3>{trans.__('Frozen in version %1', version.number)}</h3>
+              <h2>{trans.__('Frozen in version %1', version.number)}</h2>
               <Frozen version={version} trans={trans} />
             </section>
           </>

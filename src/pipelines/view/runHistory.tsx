@@ -146,8 +146,12 @@ function Calendar(
       {weeks.flat().map(({ date, runs }, index) => (
         <div
           key={date.getTime()}
-          role={runs.length > 0 ? 'group' : 'presentation'}
-          aria-label={date.toLocaleDateString([], { dateStyle: 'long' })}
+          {...(runs.length > 0
+            ? {
+                role: 'group',
+                'aria-label': date.toLocaleDateString([], { dateStyle: 'long' })
+              }
+            : { role: 'presentation' })}
           className="jp-MlopsHistory-day"
         >
           <span aria-hidden="true">

@@ -88,7 +88,7 @@ function TriggerItem(
       aria-label={words}
     >
       <div className="jp-MlopsTrigger-head">
-        <h3>{words}</h3>
+        <h2>{words}</h2>
         {!trigger.enabled && (
           <span className="jp-MlopsBadge">{trans.__('paused')}</span>
         )}

@@ -43,7 +43,7 @@ export function Versions(props: IVersionsProps): JSX.Element {
       {versions.length > 1 && (
         <section aria-label={trans.__('Differences')}>
           <div className="jp-MlopsVersions-pair">
-            <h3>{trans.__('Differences')}</h3>
+            <h2>{trans.__('Differences')}</h2>
             <Choice
               label={trans.__('From version')}
               versions={versions}
@@ -85,7 +85,7 @@ function VersionItem(
       aria-current={firing ? 'true' : undefined}
     >
       <div className="jp-MlopsTrigger-head">
-        <h3>{trans.__('Version %1', version.number)}</h3>
+        <h2>{trans.__('Version %1', version.number)}</h2>
         {firing && (
           <span className="jp-MlopsBadge jp-mod-firing">
             {trans.__('fires')}
@@ -228,7 +228,7 @@ function Differences(props: {
         .filter(([, lines]) => lines.length > 0)
         .map(([title, lines]) => (
           <div key={title}>
-            <h4>{title}</h4>
+            <h3>{title}</h3>
             <ul className="jp-MlopsDiff-lines">
               {lines.map(line => (
                 <li key={line}>{line}</li>
@@ -238,7 +238,7 @@ function Differences(props: {
         ))}
       {Object.entries(texts).map(([path, text]) => (
         <div key={path}>
-          <h4>{path}</h4>
+          <h3>{path}</h3>
           <DiffText text={text} label={path} />
         </div>
       ))}

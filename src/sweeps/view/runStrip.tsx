@@ -108,7 +108,7 @@ function StripHead(props: IRunStripProps): JSX.Element {
   return (
     <div className="jp-MlopsStrip-head">
       <span className="jp-MlopsDot" data-state={run.state} aria-hidden="true" />
-      <h3>{trans.__('Run %1', run.index + 1)}</h3>
+      <h2>{trans.__('Run %1', run.index + 1)}</h2>
       <span className="jp-MlopsStrip-state">{runWord(run.state, trans)}</span>
       <span className="jp-MlopsHead-tools">
         <button
@@ -194,7 +194,7 @@ function Group(props: {
 }): JSX.Element {
   return (
     <div className="jp-MlopsStrip-group">
-      <h4>{props.title}</h4>
+      <h3>{props.title}</h3>
       {props.facts.length > 0 ? (
         <Facts facts={props.facts} />
       ) : (

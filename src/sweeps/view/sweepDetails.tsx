@@ -38,15 +38,15 @@ export function SweepDetails(props: ISweepDetailsProps): JSX.Element {
       </div>
       <div className="jp-MlopsDetails-columns">
         <section>
-          <h3>{trans.__('Sweep')}</h3>
+          <h2>{trans.__('Sweep')}</h2>
           <Facts facts={sweepFacts(sweep, trans)} />
         </section>
         <section>
-          <h3>{trans.__('Notebook')}</h3>
+          <h2>{trans.__('Notebook')}</h2>
           <Facts facts={notebookFacts(props)} />
         </section>
         <section>
-          <h3>{trans.__('What it tries')}</h3>
+          <h2>{trans.__('What it tries')}</h2>
           {Object.keys(sweep.space).length > 0 ? (
             <Facts
               facts={Object.entries(sweep.space).map(([name, text]) => [
@@ -61,7 +61,7 @@ export function SweepDetails(props: ISweepDetailsProps): JSX.Element {
           )}
         </section>
         <section>
-          <h3>{trans.__('How it runs')}</h3>
+          <h2>{trans.__('How it runs')}</h2>
           <Facts facts={executionFacts(sweep, trans)} />
         </section>
       </div>

@@ -39,6 +39,7 @@ export function Header(props: IHeaderProps): JSX.Element {
   );
   return (
     <div className={`jp-MlopsHead ${SWEEP_CLASS}`}>
+      <h1 className="jp-MlopsHidden">{sweep.name}</h1>
       <div className="jp-MlopsHead-line">
         <span className="jp-MlopsHead-state" data-state={sweep.state}>
           <span
