@@ -3,6 +3,7 @@ import prettier from 'eslint-config-prettier';
 import hooks from 'eslint-plugin-react-hooks';
 import js from '@eslint/js';
 import ts from 'typescript-eslint';
+import { untranslated } from './scripts/untranslated.mjs';
 
 // From the ground up. A file imports its own folder and lower floors only; the domains of one floor do not
 // know each other: what one needs of another it gets by a command.
@@ -69,6 +70,11 @@ export default ts.config(
     }
   },
   ...floors,
+  {
+    files: ['src/**'],
+    ignores: ['src/testing/**', 'src/**/*.spec.{ts,tsx}'],
+    rules: { 'no-restricted-syntax': ['error', ...untranslated] }
+  },
   {
     files: ['scripts/**', '*.mjs'],
     languageOptions: { globals: { console: 'readonly', process: 'readonly' } }

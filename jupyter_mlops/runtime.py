@@ -17,6 +17,8 @@ import msgspec
 
 from .compute import Targets
 from .core.errors import MlopsError
+from .core.lenient import encode
+from .core.messages import Message
 from .core.record import now
 from .core.service import ServiceInfo
 from .services.context import Context
@@ -197,7 +199,7 @@ class Runtime:
         )
         if info != self._published:
             self._published = info
-            self.context.store.infos.put(info_key(self.context.layout), msgspec.to_builtins(info))
+            self.context.store.infos.put(info_key(self.context.layout), encode(info))
 
     def _clear_info(self) -> None:
         try:
@@ -205,12 +207,12 @@ class Runtime:
         except StaleEpochError:
             log.info("The next service has published its state")
 
-    def _doing(self) -> str:
+    def _doing(self) -> Message:
         runs = self.pipeline_runs.working
         sweeps = max(0, self.drivers.working - runs) if runs else self.drivers.working
         parts = [f"{sweeps} sweep{'s' * (sweeps != 1)}"] * bool(sweeps)
         parts += [f"{runs} pipeline run{'s' * (runs != 1)}"] * bool(runs)
-        return f"{' and '.join(parts)} running" if parts else "Idle"
+        return Message("{parts} running", parts=" and ".join(parts)) if parts else Message("Idle")
 
     async def _close_targets(self) -> None:
         self._busy = bool(self.context.store.runs.live(self.context.service))

@@ -15,7 +15,9 @@ function comment(text) {
 
 function type(schema) {
   if (schema.$ref) {
-    return schema.$ref.split('/').pop();
+    const name = schema.$ref.split('/').pop();
+    // request() translates messages, so the page has them as texts
+    return name === 'Message' ? 'string' : name;
   }
   if ('const' in schema) {
     return JSON.stringify(schema.const);

@@ -40,6 +40,13 @@ def operation_of(method: str, path: str) -> tuple[str, str] | None:
     return None
 
 
+def as_read(body: bytes) -> Any:
+    """An answer with its messages in English, as a page shows them."""
+    return json.loads(
+        body, object_hook=lambda value: value["text"] if isinstance(value.get("template"), str) else value
+    )
+
+
 @dataclass
 class Api:
     """Asks the server."""
@@ -54,11 +61,12 @@ class Api:
         )
         is_text = answer.headers.get("Content-Type", "").startswith("text/plain")
         content = answer.body.decode() if is_text else json.loads(answer.body) if answer.body else None
+        shown = as_read(answer.body) if answer.body and not is_text else content
         operation = operation_of(method, path)
         if answer.code >= 400:
             assert answer.headers["Content-Type"] == "application/json"
             valid(content, {"$ref": "#/components/schemas/ErrorBody"})
-            assert content["message"].strip(), answer
+            assert shown["message"].strip(), answer
         else:
             assert operation is not None, f"{method} {path} is not described"
             described = DOCUMENT["paths"][f"/mlops/{operation[0]}"][method.lower()]["responses"][str(answer.code)]
@@ -67,7 +75,7 @@ class Api:
             else:
                 assert content is None
             self.succeeded.add(operation)
-        return answer.code, content
+        return answer.code, shown
 
     async def done(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
         code, content = await self.ask(method, path, body, **options)

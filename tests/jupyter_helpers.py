@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from api_helpers import as_read
 from conftest import wait_until
 from mlflow_helpers import free_port
 from session_helpers import kill
@@ -59,7 +60,7 @@ class Jupyter:
             text = None if body is None else json.dumps(body)
             connection.request(method, f"/user/ada/{path}", text, SIGNED_IN)
             answer = connection.getresponse()
-            return answer.status, json.loads(answer.read() or b"null")
+            return answer.status, as_read(answer.read() or b"null")
 
     def kill(self) -> None:
         kill(psutil.Process(self.process.pid))

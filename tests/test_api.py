@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from api_helpers import DOCUMENT, OPERATIONS, PIPELINE_OPERATIONS, Api
+from api_helpers import DOCUMENT, OPERATIONS, PIPELINE_OPERATIONS, Api, as_read
 from conftest import write_notebook
 from jupyter_server.auth.authorizer import Authorizer
 from prometheus_client.parser import text_string_to_metric_families
@@ -453,7 +453,7 @@ async def test_paths_that_lead_astray(api: Api, places: dict[str, int], store: S
 async def test_a_path_that_is_not_unicode(api: Api) -> None:
     answer = await api.fetch("mlops", "notebook", params={"path": b"\xff.ipynb"}, raise_error=False)
     assert answer.code == 400
-    assert json.loads(answer.body)["message"]
+    assert as_read(answer.body)["message"]
 
 
 def cells(*sources: str, tagged: bool = True) -> str:

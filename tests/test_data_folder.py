@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from pathlib import Path
 
 import pytest
+from api_helpers import as_read
 from conftest import Service, put_mlflow, serving
 from mlflow_helpers import embedded
 from tornado.httpclient import HTTPClientError
@@ -67,7 +67,7 @@ async def test_a_folder_of_another_user_is_refused_with_a_sentence(
         await jp_fetch("mlops", "sweeps")
     assert caught.value.response is not None
     assert caught.value.code == 503
-    assert json.loads(caught.value.response.body)["message"].startswith(said)
+    assert as_read(caught.value.response.body)["message"].startswith(said)
     assert main(["sweep", "list", "--data-dir", str(data_dir)]) == 1
     assert said in capsys.readouterr().err
     assert list(data_dir.iterdir()) == []

@@ -19,6 +19,7 @@ from typing import Any
 
 import psutil
 import pytest
+from api_helpers import as_read
 from conftest import BASE_URL, Service, put_mlflow, serving, wait_until
 from mlflow_helpers import embedded, mlflow_runs, status_of
 from session_helpers import kill
@@ -263,7 +264,7 @@ async def test_a_stranger_on_the_port_of_a_dead_mlflow_learns_nothing_and_shows_
         await page()
     assert caught.value.response is not None
     assert (caught.value.code, b"script" in caught.value.response.body) == (503, False)
-    assert json.loads(caught.value.response.body)["message"].startswith("MLflow is starting, or has ended")
+    assert as_read(caught.value.response.body)["message"].startswith("MLflow is starting, or has ended")
     # the next service finds another port
     following = EmbeddedServer(started.data)
     try:

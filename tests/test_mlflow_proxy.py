@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from api_helpers import as_read
 from conftest import BASE_URL, Service
 from mlflow_helpers import embedded, mlflow_client
 from tornado.httpclient import HTTPClientError, HTTPResponse
@@ -134,7 +135,7 @@ async def test_a_request_from_another_site_is_refused(
     signed_in = {"Authorization": "", **await cookie()}
     body = json.dumps({"name": name})
     code, answer = await refused(ask(create, method="POST", body=body, headers={**signed_in, **headers}))
-    assert (code, json.loads(answer.body)["message"]) == (403, "This request came from another site.")
+    assert (code, as_read(answer.body)["message"]) == (403, "This request came from another site.")
     assert mlflow_client(service).get_experiment_by_name(name) is None
 
 

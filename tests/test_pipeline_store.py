@@ -16,6 +16,7 @@ import pytest
 from postgresql_helpers import new_url
 
 from jupyter_mlops.core.errors import ConflictError, NotFoundError
+from jupyter_mlops.core.messages import Message
 from jupyter_mlops.core.pipelines.definition import PipelineDefinition, Step
 from jupyter_mlops.core.pipelines.records import LogLine, Pipeline, PipelineRun, StepRun, Trigger, Version
 from jupyter_mlops.core.states import (
@@ -86,7 +87,7 @@ def fire_at(trigger: Trigger, *times: str, next_at: str | None = TWO, **fields: 
         PipelineRun(id=f"run{next(NUMBERS)}", pipeline_id=trigger.pipeline_id, version=0, scheduled_at=time, **fields)
         for time in times
     ]
-    return Firing(trigger, next_at, [(run.scheduled_at, run, "") for run in runs])
+    return Firing(trigger, next_at, [(run.scheduled_at, run, Message()) for run in runs])
 
 
 def together(function: Callable[[int], None], count: int) -> None:
@@ -409,7 +410,12 @@ def test_a_time_fires_once_also_when_it_is_filled_in(store: Store) -> None:
 
 def test_why_nothing_was_started_is_kept(store: Store) -> None:
     trigger = new_trigger(store, new_pipeline(store))
-    assert store.triggers.fire([Firing(trigger, TWO, [(NOON, None, "It was missed")], message="m")], ONE, "a") == []
+    assert (
+        store.triggers.fire(
+            [Firing(trigger, TWO, [(NOON, None, Message("It was missed"))], message=Message("m"))], ONE, "a"
+        )
+        == []
+    )
     (fire,) = store.triggers.fired(trigger.id)
     assert (fire.run_id, fire.reason) == ("", "It was missed")
     assert store.triggers.get(trigger.id).message == "m"
@@ -436,6 +442,7 @@ def test_a_backfill_of_years_is_one_transaction(store: Store) -> None:
 FIRER = """
 import sys
 from uuid import uuid4
+from jupyter_mlops.core.messages import Message
 from jupyter_mlops.core.pipelines.records import PipelineRun
 from jupyter_mlops.store import Firing, Store
 
@@ -449,7 +456,7 @@ while found := store.triggers.find(due=last, limit=5):
         minute = int(trigger.next_at[-2:])
         run = PipelineRun(id=uuid4().hex, pipeline_id=trigger.pipeline_id, version=0, cause="cron",
                           scheduled_at=trigger.next_at, overlap="queue")
-        firings.append(Firing(trigger, f"2026-01-01T00:{minute + 1:02}", [(trigger.next_at, run, "")]))
+        firings.append(Firing(trigger, f"2026-01-01T00:{minute + 1:02}", [(trigger.next_at, run, Message())]))
     store.triggers.fire(firings, "now", name)
 store.close()
 """

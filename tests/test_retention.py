@@ -17,6 +17,7 @@ from sqlalchemy import event
 
 from jupyter_mlops.compute import Targets
 from jupyter_mlops.core.errors import NotFoundError
+from jupyter_mlops.core.messages import Message
 from jupyter_mlops.core.pipelines.definition import PipelineDefinition, Retention, Step
 from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, StepRun, Trigger, Version
 from jupyter_mlops.core.record import now
@@ -294,7 +295,7 @@ async def test_what_was_deleted_long_ago_goes_while_the_service_runs(kept: Kept)
     recent = now()
     for time in (old, recent):
         kept.store.triggers.fire(
-            [Firing(kept.store.triggers.get(trigger.id), recent, [(time, None, "missed")])], recent, "here"
+            [Firing(kept.store.triggers.get(trigger.id), recent, [(time, None, Message("missed"))])], recent, "here"
         )
     await apply(kept.context)
     assert {sweep.id for sweep in kept.store.sweeps.find(deleted=None)} == {"s2", "s3", "s4"}

@@ -47,7 +47,7 @@ class Sharing(Notebook):
         found = []
         for a in values:
             result = self.run(parameters={"a": a}, **fields)
-            assert result.state is RunState.SUCCEEDED, msgspec.json.encode(result)
+            assert result.state is RunState.SUCCEEDED, msgspec.json.encode(result, enc_hook=str)
             assert (result.kernel_start, result.kernel_reason) == ("shared", ""), result
             found.append([text_of(cell) for cell in self.executed().cells])
         return found
@@ -206,7 +206,7 @@ def test_what_cannot_be_shared_is_executed_by_each_run(tmp_path: Path, name: str
     notebook = Sharing(tmp_path, f"{LOG}\n{code}", "print(a, 'process' in dir() and process.poll())")
     for run in (1, 2):
         result = notebook.run(parameters={"a": run})
-        assert result.state is RunState.SUCCEEDED, msgspec.json.encode(result)
+        assert result.state is RunState.SUCCEEDED, msgspec.json.encode(result, enc_hook=str)
         assert result.kernel_start == "warm"
         assert result.kernel_reason.startswith("no cells were shared: ") and reason in result.kernel_reason
         last = text_of(notebook.executed().cells[-1])

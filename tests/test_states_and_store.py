@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import pickle
 import subprocess
 import sys
 import threading
@@ -12,11 +13,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from postgresql_helpers import new_url
 
 from jupyter_mlops.core.errors import ConflictError, NotFoundError
-from jupyter_mlops.core.lenient import decode
+from jupyter_mlops.core.lenient import decode, encode, is_supported
+from jupyter_mlops.core.messages import Message
 from jupyter_mlops.core.pipelines.records import StepRun
 from jupyter_mlops.core.record import now
 from jupyter_mlops.core.runs import Run, RunError
@@ -460,3 +463,20 @@ def test_a_reason_lasts_as_long_as_its_message(store: Store) -> None:
     assert store.sweeps.change(sweep.id, slots=2).reason is Reason.UNREACHABLE
     assert store.sweeps.get(sweep.id).reason is Reason.UNREACHABLE
     assert store.sweeps.change(sweep.id, message="y").reason is Reason.NONE
+
+
+def test_a_message_comes_back_with_its_template_and_values(store: Store) -> None:
+    why = Message("{host} does not answer", host="gpu:8786 {1}")
+    message = Message("Waiting: {why} ({count:,} runs)", why=why, count=1234)
+    assert message == "Waiting: gpu:8786 {1} does not answer (1,234 runs)"
+    run = msgspec.structs.replace(new_runs(store, new_sweep(store))[0], id="told", index=7, message=message)
+    store.runs.add(run.sweep_id, [run])
+    for kept in (store.runs.get("told"), pickle.loads(pickle.dumps(run))):
+        assert (kept.message, kept.message.template) == (message, "Waiting: {why} ({count:,} runs)")
+        assert kept.message.values["why"].values == {"host": "gpu:8786 {1}"}
+    # earlier versions kept the text alone
+    old = decode({"id": "r", "sweep_id": "s", "index": 0, "message": "It {is} gone", "warnings": ["50 %"]}, Run)
+    assert (old.message, old.message.template, old.warnings) == ("It {is} gone", "It {{is}} gone", ["50 %"])
+    # and a newer one may keep more
+    newer = decode({"id": "r", "sweep_id": "s", "index": 0, "message": {"in": "another form"}}, Run)
+    assert not is_supported(newer) and encode(newer)["message"] == {"in": "another form"}

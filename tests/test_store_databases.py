@@ -72,18 +72,25 @@ def test_what_was_kept_before_notebooks_were_blobs_is_found(empty_url: str) -> N
     for number, data in enumerate([b"one", b"one", b"two"]):
         sweep = Sweep(id=f"s{number}", name="a", path="/a.ipynb", notebook_hash="h", service="here")
         row = {"path": "/a.ipynb", "state": "queued", "archived": False, "created_at": "2026", "revision": number}
-        put(engine, "sweeps", id=sweep.id, **row, record=msgspec.json.encode(sweep).decode(), notebook=data)
+        put(
+            engine,
+            "sweeps",
+            id=sweep.id,
+            **row,
+            record=msgspec.json.encode(sweep, enc_hook=str).decode(),
+            notebook=data,
+        )
     frozen = hashlib.sha256(b"two").hexdigest()
     put(engine, "blobs", sha256=frozen, data=b"two")
     pipeline = Pipeline(id="p", name="a", path="/a.ipynb", project="/")
-    record = msgspec.json.encode(pipeline).decode()
+    record = msgspec.json.encode(pipeline, enc_hook=str).decode()
     put(engine, "pipelines", id="p", path="/a.ipynb", created_at="2026", revision=1, record=record)
     version = Version(pipeline_id="p", number=1, definition=PipelineDefinition(steps={}), files={"a.ipynb": frozen})
-    put(engine, "versions", pipeline_id="p", number=1, record=msgspec.json.encode(version).decode())
+    put(engine, "versions", pipeline_id="p", number=1, record=msgspec.json.encode(version, enc_hook=str).decode())
     for number, fields in enumerate([{"stop_requested": True}, {"state": "succeeded", "ended_at": "2026-01-01"}]):
         run = msgspec.convert({"id": f"r{number}", "pipeline_id": "p", "version": 1} | fields, PipelineRun)
         row = {"pipeline_id": "p", "number": number, "state": run.state.value, "service": "", "revision": 1}
-        put(engine, "pipeline_runs", id=run.id, **row, record=msgspec.json.encode(run).decode())
+        put(engine, "pipeline_runs", id=run.id, **row, record=msgspec.json.encode(run, enc_hook=str).decode())
     put(engine, "infos", key="mlflow-unclosed:here", value='["s0", "s1"]')
     engine.dispose()
     store = Store(empty_url)

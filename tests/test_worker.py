@@ -17,6 +17,7 @@ import pytest
 from conftest import wait_until
 from worker_helpers import alive, make_spec, output, run, text_of
 
+from jupyter_mlops.core.lenient import decode
 from jupyter_mlops.core.runs import RunResult
 from jupyter_mlops.core.states import RunState
 from jupyter_mlops.worker import live_attempts, run_attempt, stop_attempt
@@ -84,7 +85,7 @@ def test_a_run_with_parameters_metrics_progress_and_files(tmp_path: Path) -> Non
     assert result.peak_memory is not None and 20e6 < result.peak_memory < 500e6
     assert result.cpu_seconds is not None and 0.01 < result.cpu_seconds < 60
     assert (tmp_path / "data/r1/files/model.bin").read_text() == "m"
-    spooled = msgspec.json.decode((tmp_path / "data/r1/1/result.json").read_bytes(), type=RunResult)
+    spooled = decode(msgspec.json.decode((tmp_path / "data/r1/1/result.json").read_bytes()), RunResult)
     assert spooled == result
     done = output(tmp_path)
     assert done.cells[1].metadata.tags == ["injected-parameters"]

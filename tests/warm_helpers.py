@@ -45,7 +45,7 @@ class Notebook:
         """What each cell printed in an earlier run; without a number it is executed first, and goes well."""
         if not run:
             result = self.run(**fields)
-            assert result.state is RunState.SUCCEEDED, msgspec.json.encode(result)
+            assert result.state is RunState.SUCCEEDED, msgspec.json.encode(result, enc_hook=str)
             run = self.runs
         return [text_of(cell) for cell in self.executed(run).cells]
 

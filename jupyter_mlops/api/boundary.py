@@ -16,7 +16,7 @@ from tornado import web
 
 from .. import __version__
 from ..core.errors import ConflictError, ForbiddenError, InvalidInputError, MlopsError, NotFoundError, TooManyCallsError
-from ..core.messages import Message
+from ..core.messages import Message, to_wire
 from ..core.parameters import NotebookInfo
 from ..core.pipelines.records import Pipeline
 from ..core.pipelines.requests import Changes, PipelineDetails, PromoteAnswer
@@ -204,22 +204,22 @@ class Boundary(APIHandler):
             self.finish()
             return
         self.set_header("Content-Type", "application/json")
-        self.finish(msgspec.json.encode(self.outward(record)))
+        self.finish(msgspec.json.encode(self.outward(record), enc_hook=to_wire))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Write every error as an :class:`ErrorBody`."""
         error = kwargs.get("exc_info", (None, None, None))[1]
-        body = ErrorBody(message="Something went wrong inside; see the server's log.")
+        body = ErrorBody(message=Message("Something went wrong inside; see the server's log."))
         if isinstance(error, MlopsError):
             status_code = error.status
             if isinstance(error, TooManyCallsError):
                 self.set_header("Retry-After", str(error.seconds))
-            body = ErrorBody(message=str(error), fields={name: str(text) for name, text in error.fields.items()})
+            body = ErrorBody(message=error.message, fields=error.fields)
         elif isinstance(error, web.HTTPError):
             body = ErrorBody(message=_sentence(error, status_code))
         self.set_status(status_code)
         self.set_header("Content-Type", "application/json")
-        self.finish(msgspec.json.encode(body))
+        self.finish(msgspec.json.encode(body, enc_hook=to_wire))
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         """Log no traceback for a user's mistake."""
@@ -263,14 +263,15 @@ def _validation_error(text: str) -> tuple[str, str]:
     return said, name
 
 
-def _sentence(error: web.HTTPError, status: int) -> str:
+def _sentence(error: web.HTTPError, status: int) -> Message:
     if error.log_message:
-        return str(error.log_message % error.args if error.args else error.log_message)
+        return Message.verbatim(str(error.log_message % error.args if error.args else error.log_message))
     sentences = {
-        403: "You may not do this; sign in to this Jupyter server, or ask whoever runs it.",
-        405: "This address does not take requests of this kind.",
+        403: Message("You may not do this; sign in to this Jupyter server, or ask its administrator."),
+        405: Message("This address does not take requests of this kind."),
     }
-    return sentences.get(status) or str(error.reason or http.client.responses.get(status, "Something went wrong."))
+    reason = error.reason or http.client.responses.get(status)
+    return sentences.get(status) or (Message.verbatim(reason) if reason else Message("Something went wrong."))
 
 
 class UnknownHandler(Boundary):

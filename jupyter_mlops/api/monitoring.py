@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
+from ..core.messages import Message
 from ..core.service import Health, Status
 from ..core.states import PipelineRunState
 from ..services.process.launch import has_work
@@ -23,10 +24,14 @@ def health(sweeps: Sweeps, status: Status) -> Health:
     """What a person should look at."""
     service, problems = status.service, list(status.warnings)
     if service.state == "off" and has_work(sweeps.store, sweeps.layout.service):
-        problems.append("Sweeps or pipeline runs wait, and no service is running.")
+        problems.append(Message("Sweeps or pipeline runs wait, and no service is running."))
     if service.mlflow == "failed":
-        problems.append(f"MLflow: {service.mlflow_message}")
-    problems += [f"Target {target.name}: {target.message}" for target in status.targets if target.state == "failed"]
+        problems.append(Message("MLflow: {why}", why=service.mlflow_message))
+    problems += [
+        Message("Target {name}: {why}", name=target.name, why=target.message)
+        for target in status.targets
+        if target.state == "failed"
+    ]
     return Health(healthy=not problems, problems=problems)
 
 

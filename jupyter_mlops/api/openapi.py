@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from .. import __version__
+from ..core.messages import Message
 from ..core.pipelines.requests import MAX_KEY_LENGTH
 from ..core.service import API_VERSION, ErrorBody
 from .handlers import ROUTES
@@ -26,6 +27,17 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
     "since": {"pattern": "^[0-9]{1,18}$"},
 }
 _REFERENCE = "#/components/schemas/{name}"
+_MESSAGE = {
+    "title": "Message",
+    "description": "A sentence for a person, in English, with the template and values that make it.",
+    "type": "object",
+    "properties": {
+        "text": {"type": "string"},
+        "template": {"type": "string"},
+        "values": {"type": "object"},
+    },
+    "required": ["text", "template", "values"],
+}
 
 
 def document() -> dict[str, Any]:
@@ -35,12 +47,12 @@ def document() -> dict[str, Any]:
         for operation in route.operations.values():
             records |= {kind for kind in (operation.answers, operation.takes) if kind not in (None, dict, str)}
     ordered = sorted(records, key=lambda kind: str(kind.__name__))
-    _, components = msgspec.json.schema_components(ordered, ref_template=_REFERENCE)
+    _, components = msgspec.json.schema_components(ordered, schema_hook=_message, ref_template=_REFERENCE)
     return {
         "openapi": "3.1.0",
         "info": {"title": "jupyter-mlops", "version": __version__, "x-api-version": API_VERSION},
         "paths": {f"/mlops/{route.path}": _path(route) for route in ROUTES},
-        "components": {"schemas": dict(sorted(components.items()))},
+        "components": {"schemas": dict(sorted({**components, "Message": _MESSAGE}.items()))},
     }
 
 
@@ -80,6 +92,12 @@ def _operation(operation: Operation) -> dict[str, Any]:
         required = any(field.required for field in msgspec.structs.fields(operation.takes))
         described["requestBody"] = {"required": required, "content": _json(operation.takes)}
     return described
+
+
+def _message(kind: type) -> dict[str, Any]:
+    if kind is not Message:
+        raise NotImplementedError(f"{kind.__name__} has no schema")
+    return {"$ref": _REFERENCE.format(name="Message")}
 
 
 def _json(kind: Any) -> dict[str, Any]:

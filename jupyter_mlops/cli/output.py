@@ -49,7 +49,7 @@ def print_json(document: dict[str, Any] | msgspec.Struct) -> None:
     """The one document that ``--json`` prints; records as they are everywhere else."""
     if isinstance(document, msgspec.Struct):
         document = {name: getattr(document, name) for name in document.__struct_fields__}
-    print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode(), flush=True)
+    print(msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2).decode(), flush=True)
 
 
 def tell(arguments: argparse.Namespace, document: dict[str, Any] | msgspec.Struct, *shown: str | Table) -> int:

@@ -205,13 +205,14 @@ def log_lines(details: PipelineRunDetails) -> list[LogLine]:
     lines = list(details.run.log)
     for step in details.steps:
         if step.started_at:
-            again = f", attempt {step.attempt}" if step.attempt > 1 else ""
-            lines.append(LogLine(at=step.started_at, step=step.step, text=f"started{again}"))
+            said = Message("started, attempt {number}" if step.attempt > 1 else "started", number=step.attempt)
+            lines.append(LogLine(at=step.started_at, step=step.step, text=said))
         if step.ended_at:
             why = first_line(step.error.message if step.error else step.message)
-            lines.append(LogLine(at=step.ended_at, step=step.step, text=f"{step.state}{': ' + why if why else ''}"))
+            said = Message("{state}: {why}" if why else "{state}", state=step.state, why=why)
+            lines.append(LogLine(at=step.ended_at, step=step.step, text=said))
     if details.run.ended_at:
-        lines.append(LogLine(at=details.run.ended_at, text=f"The run {details.run.state}."))
+        lines.append(LogLine(at=details.run.ended_at, text=Message("The run {state}.", state=details.run.state)))
     return sorted(lines, key=lambda line: line.at)
 
 

@@ -13,7 +13,7 @@ import msgspec
 from .. import __version__
 from ..core.errors import ConflictError, ForbiddenError, InvalidInputError, MlopsError, NotFoundError, UnavailableError
 from ..core.lenient import decode
-from ..core.messages import Message
+from ..core.messages import Message, from_json
 from ..core.pipelines.records import Pipeline
 from ..core.pipelines.requests import Changes, PromoteAnswer, PromoteRequest
 from ..core.processes import LOOPBACK
@@ -115,9 +115,9 @@ class Server:
 
     def _refused(self, answer: httpx.Response, content: bytes | None) -> MlopsError:
         try:
-            said = msgspec.json.decode(answer.content, type=ErrorBody)
+            said = msgspec.json.decode(answer.content, type=ErrorBody, dec_hook=from_json)
         except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
-            said = ErrorBody(message="")
+            said = ErrorBody(message=Message())
         lets_in = answer.status_code not in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN) and not answer.is_redirect
         if not lets_in and (not self._token or not said.message):
             return ForbiddenError(
@@ -132,9 +132,7 @@ class Server:
             return self._too_large(content)
         if said.message:
             error = _ERRORS.get(answer.status_code, UnavailableError)
-            return error(
-                Message.verbatim(said.message), {name: Message.verbatim(text) for name, text in said.fields.items()}
-            )
+            return error(said.message, said.fields)
         return UnavailableError(
             Message(
                 "No Jupyter server with jupyter-mlops is at {address}: it answers {status_code} {reason_phrase}.",

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+from ..core.messages import Message
+
 # a kernel with pandas and scikit-learn takes about half of this
 MEMORY_PER_SLOT = 1_000_000_000
 _CGROUP = Path("/sys/fs/cgroup")
@@ -51,13 +53,13 @@ def cuda_devices() -> list[str]:
     return sorted((name.removeprefix("nvidia") for name in found), key=int)
 
 
-def cuda_problem() -> str:
+def cuda_problem() -> Message:
     """Why CUDA cannot be used here; empty if it can."""
     if not cuda_devices():
-        return "No NVIDIA device on this machine."
+        return Message("No NVIDIA device on this machine.")
     if find_spec("dask_cuda") is None:
-        return "An NVIDIA device is here but dask-cuda is not: pip install 'jupyter-mlops[cuda]'."
-    return ""
+        return Message("An NVIDIA device is here but dask-cuda is not: pip install 'jupyter-mlops[cuda]'.")
+    return Message()
 
 
 def _cgroup_text(name: str) -> str:

@@ -56,7 +56,7 @@ class Target:
     def __init__(self, name: str) -> None:
         self.name = name
         self.slots = 0
-        self.message = ""
+        self.message = Message()
         self.state: Literal["off", "idle", "starting", "ready", "failed"] = "idle"
         self.used_at = time.monotonic()
         self._client: Client | None = None
@@ -67,7 +67,7 @@ class Target:
 
     # -- life cycle --------------------------------------------------------------------------
 
-    async def start(self, progress: Callable[[str], None]) -> None:
+    async def start(self, progress: Callable[[Message], None]) -> None:
         """Connect the target if necessary.
 
         Args:
@@ -81,7 +81,7 @@ class Target:
             try:
                 if not self.connected:
                     await self._let_go()
-                    self.state, self.message = "starting", ""
+                    self.state, self.message = "starting", Message()
                     await asyncio.to_thread(_import_slow_modules)
                     self._client = await self._connect(progress)
                     self._client.subscribe_topic(TOPIC, self._on_event)
@@ -89,17 +89,17 @@ class Target:
                     self.slots = await self._count_slots()
             except MlopsError as error:
                 await self._let_go()
-                self.state, self.message = "failed", str(error)
+                self.state, self.message = "failed", error.message
                 raise
-            self.state, self.message = "ready", ""
+            self.state, self.message = "ready", Message()
 
     @property
     def connected(self) -> bool:
         """Whether its scheduler is connected."""
         return self._client is not None and self._client.status == "running"
 
-    async def _connect(self, progress: Callable[[str], None]) -> Client:
-        progress(f"Connecting to {self.name}")
+    async def _connect(self, progress: Callable[[Message], None]) -> Client:
+        progress(Message("Connecting to {name}", name=self.name))
         return await connect(self.name, None)
 
     async def _count_slots(self) -> int:

@@ -105,26 +105,25 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def in_words(cron: str) -> str:
+def in_words(cron: str) -> Message:
     """A line in cronsim's words, such as “At 06:00 every day”; clock changes are ignored.
 
     Raises:
         CronError: the line is invalid.
     """
     # cronsim writes 31th
-    return re.sub(
-        r"\b([2-5][123])th\b", lambda found: found[1] + _ENDINGS[found[1][1]], CronSim(_line(cron), _LONG_AGO).explain()
-    )
+    said = CronSim(_line(cron), _LONG_AGO).explain()
+    return Message.verbatim(re.sub(r"\b([2-5][123])th\b", lambda found: found[1] + _ENDINGS[found[1][1]], said))
 
 
 def check(cron: str, zone: str, now: datetime) -> CronCheck:
     """Check a line while it is typed; errors are returned, not raised."""
-    words = ""
+    words = Message()
     try:
         words = in_words(cron)
         times = next_times(cron, zone, now, 5)
     except CronError as error:
-        return CronCheck(words=words, error=str(error), field="zone" if "zone" in error.fields else "cron")
+        return CronCheck(words=words, error=error.message, field="zone" if "zone" in error.fields else "cron")
     return CronCheck(words=words, next=[moment.isoformat() for moment in times])
 
 

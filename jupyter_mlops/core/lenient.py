@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 import msgspec
 
 from .errors import ConflictError
-from .messages import Message
+from .messages import Message, from_json, to_store
 from .record import Record
 from .states import StoredState
 
@@ -28,7 +28,7 @@ def decode(raw: Any, kind: type[R]) -> R:
     """
     try:
         # the common and fast case
-        return msgspec.convert(raw, kind)
+        return msgspec.convert(raw, kind, dec_hook=from_json)
     except msgspec.ValidationError:
         if not isinstance(raw, dict):
             raise
@@ -37,7 +37,7 @@ def decode(raw: Any, kind: type[R]) -> R:
 
 def encode(record: Record) -> dict[str, Any]:
     """The JSON value to store, with the unknown fields and values that :func:`decode` found."""
-    built: dict[str, Any] = msgspec.to_builtins(record)
+    built: dict[str, Any] = msgspec.to_builtins(record, enc_hook=to_store)
     if hasattr(record, "unknown") or any(hasattr(getattr(record, name), "unknown") for name in _nested(type(record))):
         _put_back(record, built)
     return built
@@ -47,9 +47,9 @@ def without_unknown(record: R) -> R | None:
     """A record without unknown fields, fit to be sent back as a request; None if it has unknown values."""
     if not is_supported(record):
         return None
-    kind, built = type(record), msgspec.to_builtins(record)
+    kind, built = type(record), msgspec.to_builtins(record, enc_hook=to_store)
     _put_back(record, built, unknown=False)
-    made: R = msgspec.convert(built, kind.__base__ if hasattr(record, "unknown") else kind)
+    made: R = msgspec.convert(built, kind.__base__ if hasattr(record, "unknown") else kind, dec_hook=from_json)
     return made
 
 
@@ -84,7 +84,7 @@ def _decode_foreign(raw: dict[str, Any], kind: type[R]) -> R:
     unknown = {name: value for name, value in raw.items() if name not in types}
     unreadable: list[str] = []
     try:
-        values = msgspec.structs.asdict(msgspec.convert(known, kind))
+        values = msgspec.structs.asdict(msgspec.convert(known, kind, dec_hook=from_json))
     except msgspec.ValidationError:
         values = {}
         for name, value in known.items():
@@ -97,7 +97,7 @@ def _decode_foreign(raw: dict[str, Any], kind: type[R]) -> R:
 def _value(value: Any, kind: Any) -> tuple[Any, bool]:
     """A field's value decoded as far as possible, and whether all of it was."""
     try:
-        return msgspec.convert(value, kind), True
+        return msgspec.convert(value, kind, dec_hook=from_json), True
     except msgspec.ValidationError:
         pass
     origin, arguments = get_origin(kind), get_args(kind)

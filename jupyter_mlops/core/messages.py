@@ -1,12 +1,13 @@
-"""Messages for users, whose template and values are kept apart so that they can be translated."""
+"""Messages for users, with the template and values that they are made of, so that they can be translated."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 
-class Message:
-    """A sentence for users. The program never bases decisions on it.
+class Message(str):
+    """A sentence for users, in English. The program never bases decisions on it.
 
     Args:
         template: English, as for gettext, with placeholders such as ``{name}`` or ``{count:,}``; literal braces are
@@ -16,36 +17,54 @@ class Message:
 
     __slots__ = ("template", "values")
 
-    def __init__(self, template: str, /, **values: Any) -> None:
-        self.template = template
-        self.values: dict[str, Any] = {
-            name: value if isinstance(value, str | int | float | Message | None) else str(value)
-            for name, value in values.items()
+    template: str
+    values: dict[str, Any]
+
+    def __new__(cls, template: str = "", /, **values: Any) -> Message:  # noqa: D102
+        kept = {
+            name: value if isinstance(value, str | int | float | None) else str(value) for name, value in values.items()
         }
+        return _made(template.format_map(kept), template, kept)
 
     @classmethod
     def verbatim(cls, text: str) -> Message:
         """A text without translation, written by a library or an older version."""
-        return cls(text.replace("{", "{{").replace("}", "}}"))
+        return text if isinstance(text, cls) else _made(text, text.replace("{", "{{").replace("}", "}}"), {})
 
-    def __str__(self) -> str:
-        return self.template.format_map(self.values)
-
-    def __bool__(self) -> bool:
-        return bool(self.template)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Message) and (self.template, self.values) == (other.template, other.values)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
-
-    def __repr__(self) -> str:
-        return f"Message({str(self)!r})"
+    @classmethod
+    def together(cls, messages: Iterable[Message], between: str = " ") -> Message:
+        """Whole sentences, one after the other."""
+        parts = {f"part{number}": message for number, message in enumerate(messages) if message}
+        return cls(between.join(f"{{{name}}}" for name in parts), **parts) if len(parts) != 1 else parts["part0"]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _made, (self.template, self.values)
+        return _made, (str(self), self.template, self.values)
 
 
-def _made(template: str, values: dict[str, Any]) -> Message:
-    return Message(template, **values)
+def to_wire(value: Any) -> dict[str, Any]:
+    """How msgspec encodes a message for clients, which translate it."""
+    if not isinstance(value, Message):
+        raise NotImplementedError(f"{type(value).__name__} is no message")
+    return {"text": str(value), "template": value.template, "values": value.values}
+
+
+def to_store(value: Any) -> Any:
+    """How msgspec encodes a message in the store: as its text where it has no values."""
+    return to_wire(value) if not isinstance(value, Message) or value.values else str(value)
+
+
+def from_json(kind: type, value: Any) -> Message:
+    """How msgspec decodes a message; earlier versions kept its text alone."""
+    if isinstance(value, str):
+        return Message.verbatim(value)
+    try:
+        values = {name: from_json(kind, one) if isinstance(one, dict) else one for name, one in value["values"].items()}
+        return _made(value["text"], value["template"], values)
+    except (TypeError, KeyError, AttributeError):
+        raise ValueError("Expected a message") from None
+
+
+def _made(text: str, template: str, values: dict[str, Any]) -> Message:
+    message = str.__new__(Message, text)
+    message.template, message.values = template, values
+    return message

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from .record import Record
+from .messages import Message
+from .record import Record, no_message
 from .sweeps import SweepRequest
 
 ParameterType = Literal["int", "float", "bool", "str", "none", "list", "dict", "choice", "any"]
@@ -61,13 +62,13 @@ class NotebookInfo(Record, frozen=True, kw_only=True):
     path: str
     hash: str
     kernel: str
-    kernel_problem: str = ""
+    kernel_problem: Message = no_message()
     language: str = ""
     cells: int = 0
     parameters: list[Parameter] = []
     parameters_cell: int | None = None
     parameters_cells: list[int] = []
-    problem: str = ""
+    problem: Message = no_message()
     open_names: bool = False
     metrics: list[str] = []
     run_seconds: float | None = None

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import msgspec
 
+from .messages import Message
+
 # the id of a stored record in a request; a test sends each such field with the id of another root's record
 Id = Annotated[str, msgspec.Meta(pattern=r"^[\w-]*$", max_length=100, extra_json_schema={"format": "id"})]
 # limits of requests; the API reports violations in sentences
@@ -34,6 +36,11 @@ def now() -> str:
 def seconds_between(earlier: str, later: str) -> float:
     """Seconds between two times in the format of records."""
     return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
+
+
+def no_message() -> Any:
+    """The default of a message in a record. OpenAPI cannot show a message as a default, so each is made anew."""
+    return msgspec.field(default_factory=Message)
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from .record import Record
+from .messages import Message
+from .record import Record, no_message
 from .states import Reason, RunState
 
 # fresh: a new process; warm: forked after the imports; shared: forked after the sweep's shared cells
@@ -29,11 +30,11 @@ def not_finite(metrics: Mapping[str, float]) -> dict[str, str]:
     }
 
 
-def not_comparable(metrics: Mapping[str, float]) -> list[str]:
+def not_comparable(metrics: Mapping[str, float]) -> list[Message]:
     """A warning for each metric that is not finite."""
-    found = not_finite(metrics)
     return [
-        f"The metric '{name}' is {value}: it is kept, and ranks behind every number." for name, value in found.items()
+        Message("The metric '{name}' is {value}: it is kept, and ranks behind every number.", name=name, value=value)
+        for name, value in not_finite(metrics).items()
     ]
 
 
@@ -48,7 +49,7 @@ class RunError(Record, frozen=True, kw_only=True):
     """
 
     name: str
-    message: str
+    message: Message
     cell: int | None = None
     traceback: str = ""
 
@@ -144,8 +145,8 @@ class Outcome(Record, frozen=True, kw_only=True):
     cpu_seconds: float | None = None
     timing: Timing | None = None
     kernel_start: KernelStart = ""
-    kernel_reason: str = ""
-    warnings: list[str] = []
+    kernel_reason: Message = no_message()
+    warnings: list[Message] = []
     outputs: dict[str, Any] = {}
     inputs: list[InputFile] = []
     code: dict[str, str] = {}
@@ -186,7 +187,7 @@ class Run(Outcome, frozen=True, kw_only=True):
     mlflow_run_id: str | None = None
     tracked: bool = False
     stop_requested: bool = False
-    message: str = ""
+    message: Message = no_message()
     reason: Reason = Reason.NONE
     revision: int = 0
 
@@ -220,13 +221,13 @@ class RunSummary(Record, frozen=True, kw_only=True):
     mlflow_run_id: str | None
     tracked: bool
     stop_requested: bool
-    message: str
+    message: Message
     revision: int
 
     @classmethod
     def of(cls, run: Run) -> RunSummary:
         """The row of a run."""
-        message = (run.error and run.error.message) or run.message or next(iter(run.warnings), "")
+        message = (run.error and run.error.message) or run.message or next(iter(run.warnings), Message())
         fields = {name: getattr(run, name) for name in cls.__struct_fields__}
         return cls(**fields | {"message": message})
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from .record import Record
+from .messages import Message
+from .record import Record, no_message
 
 # raised when an older page or command line would misread an answer, or be misread; additions do not raise it
 API_VERSION = 1
@@ -25,7 +26,7 @@ class TargetInfo(Record, frozen=True, kw_only=True):
     state: Literal["off", "idle", "starting", "ready", "failed"]
     slots: int = 0
     busy: int = 0
-    message: str = ""
+    message: Message = no_message()
 
 
 class ServiceInfo(Record, frozen=True, kw_only=True):
@@ -44,11 +45,11 @@ class ServiceInfo(Record, frozen=True, kw_only=True):
     pid: int | None = None
     host: str = ""
     started_at: str | None = None
-    doing: str = ""
+    doing: Message = no_message()
     python: str = ""
     build: str = ""
     mlflow: Literal["off", "starting", "ready", "failed"] = "off"
-    mlflow_message: str = ""
+    mlflow_message: Message = no_message()
     mlflow_address: str = ""
     targets: list[TargetInfo] = []
 
@@ -67,7 +68,7 @@ class Status(Record, frozen=True, kw_only=True):
     store_path: str
     store_bytes: int
     confirm_runs: int = 100
-    warnings: list[str] = []
+    warnings: list[Message] = []
 
 
 class Health(Record, frozen=True, kw_only=True):
@@ -78,7 +79,7 @@ class Health(Record, frozen=True, kw_only=True):
     """
 
     healthy: bool
-    problems: list[str] = []
+    problems: list[Message] = []
 
 
 class ServiceKeep(Record, frozen=True, kw_only=True):
@@ -93,7 +94,7 @@ class ServiceKeep(Record, frozen=True, kw_only=True):
     installed: bool
     possible: bool
     unit: str = ""
-    message: str = ""
+    message: Message = no_message()
 
 
 class ServiceLog(Record, frozen=True, kw_only=True):
@@ -105,5 +106,5 @@ class ServiceLog(Record, frozen=True, kw_only=True):
 class ErrorBody(Record, frozen=True, kw_only=True):
     """The body of every error response."""
 
-    message: str
-    fields: dict[str, str] = {}
+    message: Message
+    fields: dict[str, Message] = {}

@@ -80,9 +80,11 @@ class Reason(StoredState):
     STEP = "step"  # a step failed; its own message says why
 
     @classmethod
-    def of_text(cls, message: str) -> Reason:
+    def of_text(cls, message: object) -> Reason:
         """The reason in a message of an earlier version, which stored none."""
-        return next((reason for words, reason in _FIRST_WORDS.items() if message.startswith(words)), cls.NONE)
+        # a newer version may keep messages in another form
+        text = message if isinstance(message, str) else ""
+        return next((reason for words, reason in _FIRST_WORDS.items() if text.startswith(words)), cls.NONE)
 
 
 _FIRST_WORDS = {

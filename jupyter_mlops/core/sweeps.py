@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta
+from msgspec import Meta, field
 from msgspec.structs import force_setattr
 
-from .record import FilePath, Integer, Name, Names, Record, Seconds, Text
+from .messages import Message
+from .record import FilePath, Integer, Name, Names, Record, Seconds, Text, no_message
 from .runs import Kernelspec, RunExtras, not_finite
 from .states import Reason, SweepState
 
@@ -116,7 +117,7 @@ class FieldCheck(Record, frozen=True, kw_only=True):
 
     count: int = 0
     preview: str = ""
-    error: str = ""
+    error: Message = no_message()
 
 
 class SpaceRequest(Record, frozen=True, kw_only=True):
@@ -138,7 +139,7 @@ class PrefixCheck(Record, frozen=True, kw_only=True):
 
     end: int = 0
     cells: list[str] = []
-    reason: str = ""
+    reason: Message = no_message()
 
 
 class SpaceCheck(Record, frozen=True, kw_only=True):
@@ -155,8 +156,8 @@ class SpaceCheck(Record, frozen=True, kw_only=True):
     total: int
     combinations: int
     fields: dict[str, FieldCheck] = {}
-    error: str = ""
-    prefix: PrefixCheck = PrefixCheck()
+    error: Message = no_message()
+    prefix: PrefixCheck = field(default_factory=PrefixCheck)
 
 
 class Sweep(Compared, frozen=True, kw_only=True):
@@ -242,7 +243,7 @@ class Sweep(Compared, frozen=True, kw_only=True):
     git_commit: str = ""
     mlflow_experiment_id: str | None = None
     mlflow_run_id: str | None = None
-    message: str = ""
+    message: Message = no_message()
     reason: Reason = Reason.NONE
     revision: int = 0
 

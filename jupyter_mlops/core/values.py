@@ -130,8 +130,7 @@ def check_values(
     problems: dict[str, Message] = {}
     for name in (*values, *later):
         if name not in known and not info.open_names:
-            unread = Message.verbatim(info.problem)
-            problems[name] = unread if unread and not known else unknown_name(shown, name, known)
+            problems[name] = info.problem if info.problem and not known else unknown_name(shown, name, known)
         elif name in values:
             try:
                 checked[name] = check_value(known.get(name, Parameter(name=name)), values[name])
@@ -152,9 +151,9 @@ def check_overrides(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> tu
     return check_values(NotebookInfo(path="", hash="", kernel="", parameters=parameters), "This pipeline", given)
 
 
-def all_wrong(problems: Iterable[Message | str]) -> InvalidInputError:
+def all_wrong(problems: Iterable[Message]) -> InvalidInputError:
     """One error for all problems with parameters."""
-    sentences = Message.verbatim(" ".join(map(str, problems)))
+    sentences = Message.together(problems)
     return InvalidInputError(sentences, {"parameters": sentences})
 
 

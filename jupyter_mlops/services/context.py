@@ -14,6 +14,7 @@ import msgspec
 from ..compute import Targets
 from ..core.errors import ConflictError, NotFoundError, UnavailableError
 from ..core.lenient import decode
+from ..core.messages import Message
 from ..core.notebook.reading import MlflowUsage
 from ..core.pipelines.records import PipelineRun
 from ..core.runs import Run, RunResult, not_comparable
@@ -99,10 +100,12 @@ class Context:
             self.behind = True
             if run.message:
                 return run
-            return self._change(run, message=f"Not in MLflow yet: {error.message}", reason=Reason.UNTRACKED)
+            return self._change(
+                run, message=Message("Not in MLflow yet: {message}", message=error.message), reason=Reason.UNTRACKED
+            )
         finally:
             self._telling.discard(run.id)
-        said = {"message": ""} if run.reason is Reason.UNTRACKED else {}
+        said = {"message": Message()} if run.reason is Reason.UNTRACKED else {}
         warnings = list(dict.fromkeys([*run.warnings, *not_comparable(metrics)]))
         return self._change(run, metrics=metrics, warnings=warnings, tracked=True, **said)
 
@@ -168,7 +171,7 @@ class Context:
         self.store.infos.add_unclosed(service or self.service, _unclosed_name(what))
         self.behind = True
 
-    def settle(self, sweep_id: str, why: str, service: str = "") -> Sweep:
+    def settle(self, sweep_id: str, why: Message, service: str = "") -> Sweep:
         """End a sweep that cannot go on, and report that to MLflow later.
 
         Args:

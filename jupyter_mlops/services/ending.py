@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from ..core.messages import Message
 from ..core.record import now
 from ..core.states import RUN_LIVE, SWEEP_OVER, Reason, RunState, SweepState
 from ..core.sweeps import Sweep
@@ -15,11 +16,13 @@ log = logging.getLogger(__name__)
 
 def internal_error(error: BaseException) -> dict[str, Any]:
     """Message and reason of what an unexpected exception ended."""
-    message = f"An internal error ended it ({type(error).__name__}: {error}); see the service's log"
+    message = Message(
+        "An internal error ended it ({name}: {error}); see the service's log", name=type(error).__name__, error=error
+    )
     return {"message": message, "reason": Reason.INTERNAL}
 
 
-def settle(store: Store, sweep_id: str, why: str) -> Sweep:
+def settle(store: Store, sweep_id: str, why: Message) -> Sweep:
     """End a sweep and all its unfinished runs.
 
     Args:

@@ -43,13 +43,16 @@ def read_file(file: Path, what: str = "notebook") -> bytes:
         ) from None
 
 
-def kernel_problem(kernel: str, kernelspecs: KernelSpecs) -> str:
+def kernel_problem(kernel: str, kernelspecs: KernelSpecs) -> Message:
     """Why a kernel cannot be used; empty if it can."""
     if kernel in kernelspecs:
-        return ""
-    known = ", ".join(sorted(kernelspecs)) or "none"
-    wanted = f"The kernel “{kernel}” is not installed here" if kernel else "The notebook names no kernel"
-    return f"{wanted}; choose one of those that are ({known}) and save the notebook."
+        return Message()
+    template = (
+        "The kernel “{kernel}” is not installed here; choose one of those that are ({known}) and save the notebook."
+        if kernel
+        else "The notebook names no kernel; choose one of those that are ({known}) and save the notebook."
+    )
+    return Message(template, kernel=kernel, known=", ".join(sorted(kernelspecs)) or "none")
 
 
 def resolve_kernel(kernel: str, kernelspecs: KernelSpecs) -> Kernelspec:
@@ -59,7 +62,7 @@ def resolve_kernel(kernel: str, kernelspecs: KernelSpecs) -> Kernelspec:
         InvalidInputError: the kernel is not installed here; the message names those that are.
     """
     if problem := kernel_problem(kernel, kernelspecs):
-        raise InvalidInputError(Message.verbatim(problem))
+        raise InvalidInputError(problem)
     found = kernelspecs[kernel]
     spec = found["spec"]
     program, *arguments = spec["argv"]

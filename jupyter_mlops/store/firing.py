@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from ..core.lenient import decode, encode
+from ..core.messages import Message
 from ..core.pipelines.records import Fire, Pipeline, PipelineRun, Trigger
 from ..core.states import PipelineRunState
 from .base import replace
@@ -35,8 +36,8 @@ class Firing(NamedTuple):
 
     trigger: Trigger
     next_at: str | None
-    due: Sequence[tuple[str, PipelineRun | None, str]]
-    message: str = ""
+    due: Sequence[tuple[str, PipelineRun | None, Message]]
+    message: Message = Message()
     state: Any = None
 
 
@@ -112,7 +113,7 @@ def _makes_up(run: PipelineRun | None, earlier: str) -> bool:
 
 def _fires_of(
     trigger_id: str,
-    due: dict[str, tuple[PipelineRun | None, str]],
+    due: dict[str, tuple[PipelineRun | None, Message]],
     runs: dict[str, PipelineRun],
     fired_at: str,
     service: str,
@@ -175,4 +176,4 @@ def fire_followers(connection: Connection, run: PipelineRun, number: int) -> Non
             overlap=trigger.overlap,
             created_at=at,
         )
-        fire_all(connection, [Firing(trigger, trigger.next_at, [(at, follower, "")])], at, run.service, number)
+        fire_all(connection, [Firing(trigger, trigger.next_at, [(at, follower, Message())])], at, run.service, number)

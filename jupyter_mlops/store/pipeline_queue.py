@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import Connection, bindparam, func, insert, select
 
+from ..core.messages import Message
 from ..core.pipelines.records import LogLine, Pipeline, PipelineRun
 from ..core.states import PIPELINE_RUN_OVER, PipelineRunState
 from .pipeline_rows import PUT_RUN, mark_of, run_row, stamped
@@ -87,7 +88,7 @@ def add_runs(
 def _skipped_after(earlier: int | None, run: PipelineRun) -> PipelineRun:
     if earlier is None:
         return run
-    message = f"Run {earlier} went on, and runs do not overlap"
+    message = Message("Run {earlier} went on, and runs do not overlap", earlier=earlier)
     return msgspec.structs.replace(run, state=PipelineRunState.SKIPPED, message=message, ended_at=run.created_at)
 
 
@@ -104,6 +105,6 @@ def _replace_live(connection: Connection, run: PipelineRun, number: int) -> None
 def _replaced(other: PipelineRun, run: PipelineRun) -> PipelineRun:
     if other.stop_requested or other.state in PIPELINE_RUN_OVER:
         return other
-    line = LogLine(at=run.created_at, text=f"Run {run.number} takes its place")
-    message = f"Replaced by run {run.number}"
+    line = LogLine(at=run.created_at, text=Message("Run {number} takes its place", number=run.number))
+    message = Message("Replaced by run {number}", number=run.number)
     return msgspec.structs.replace(other, stop_requested=True, message=message, log=[*other.log, line][-MAX_LOG_LINES:])

@@ -183,7 +183,7 @@ class PipelineRunStore(Repository):
             queued = run.state is PipelineRunState.QUEUED and is_supported(run)
             if not queued or not has_turn(connection, run, concurrency):
                 return None
-            taken = changed(run, state=PipelineRunState.RUNNING, service=service, message="")
+            taken = changed(run, state=PipelineRunState.RUNNING, service=service, message=Message())
             return put_run(connection, taken, next_revision(connection))
 
     def purge(self, run_id: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from ..core.messages import Message
 from ..core.record import now
 from ..core.runs import KernelStart, RunSpec, Timing
 from .attempt_files import Snapshot
@@ -64,14 +65,14 @@ class Attempt:
         self.ending: Ending | None = None
         self.group: ProcessGroup | None = None
         self.metrics: dict[str, float] = {}
-        self.warnings: list[str] = []
+        self.warnings: list[Message] = []
         self.clock = Clock()
         self.kernelspec: KernelSpec
         self.injected: int | None = None
         self.shared_end = 0
         self.files: Snapshot = {}
         self.kernel_start: KernelStart = ""
-        self.kernel_reason = ""
+        self.kernel_reason = Message()
         self.finished = False
         self.language = ""
         self.loaded: list[str] = []
@@ -117,21 +118,29 @@ class Attempt:
         """The exception for an attempt that was ended."""
         where = f"Cell {self.cell + 1} of {self.cells}" if self.cells else "The kernel"
         if self.ending is Ending.CELL_TIMEOUT:
-            return EndedError(f"{where} took longer than {self.spec.cell_timeout:g} s and was ended.")
+            return EndedError(
+                Message(
+                    "{where} took longer than {cell_timeout:g} s and was ended.",
+                    where=where,
+                    cell_timeout=self.spec.cell_timeout,
+                )
+            )
         if self.ending is Ending.RUN_TIMEOUT:
-            return EndedError(f"The run took longer than {self.spec.run_timeout:g} s and was ended.")
+            return EndedError(
+                Message("The run took longer than {run_timeout:g} s and was ended.", run_timeout=self.spec.run_timeout)
+            )
         if self.ending is Ending.MEMORY and self.memory_limit is not None:
             return EndedError(memory_used(self.peak_memory or 0, self.memory_limit), "Memory")
-        return EndedError("Stopped.")
+        return EndedError(Message("Stopped."))
 
     def raise_if_ended(self) -> None:
         """Raise :class:`EndedError` if the attempt was ended from outside."""
         if self.ending is not None:
             raise self.ended()
 
-    def warn(self, sentence: str) -> None:
+    def warn(self, sentence: Message) -> None:
         """Add a warning to the result."""
-        sentence = self.hiding.text(sentence)
+        sentence = self.hiding.message(sentence)
         if sentence not in self.warnings:
             self.warnings.append(sentence)
 

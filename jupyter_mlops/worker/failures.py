@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 from ..core.errors import MlopsError, UnavailableError
+from ..core.messages import Message
 from ..core.runs import RunError
 
 _LONGEST_VALUE = 300
@@ -34,8 +35,9 @@ class EndedError(Exception):
         error_name: of the limit.
     """
 
-    def __init__(self, message: str, error_name: str = "Timeout") -> None:
+    def __init__(self, message: Message, error_name: str = "Timeout") -> None:
         super().__init__(message)
+        self.message = message
         self.error_name = error_name
 
 
@@ -47,8 +49,9 @@ class StepError(Exception):
         message: one sentence.
     """
 
-    def __init__(self, error_name: str, message: str) -> None:
+    def __init__(self, error_name: str, message: Message) -> None:
         super().__init__(message)
+        self.message = message
         self.error_name = error_name
 
 
@@ -62,7 +65,8 @@ class KernelGoneError(Exception):
 
     def __init__(self, code: int | None, where: str) -> None:
         self.code = code
-        super().__init__(_kernel_gone(code, where))
+        self.message = _kernel_gone(code, where)
+        super().__init__(self.message)
 
     @property
     def error_name(self) -> str:
@@ -70,24 +74,33 @@ class KernelGoneError(Exception):
         return "KernelDied" if self.code is None or self.code < 0 else "Exit"
 
 
-def _kernel_gone(code: int | None, where: str) -> str:
+def _kernel_gone(code: int | None, where: str) -> Message:
     if code is None:
-        return f"The kernel stopped answering in {where}."
+        return Message("The kernel stopped answering in {where}.", where=where)
     if code >= 0:
-        return f"The kernel exited with {code} in {where}."
+        return Message("The kernel exited with {code} in {where}.", code=code, where=where)
     try:
-        name = f" ({signal.Signals(-code).name})"
+        name = f"{-code} ({signal.Signals(-code).name})"
     except ValueError:
-        name = ""
-    hint = "; a frequent cause is that memory ran out" if code == -signal.SIGKILL else ""
-    return f"The kernel was ended by signal {-code}{name} in {where}{hint}."
+        name = str(-code)
+    if code == -signal.SIGKILL:
+        return Message(
+            "The kernel was ended by signal {name} in {where}; a frequent cause is that memory ran out.",
+            name=name,
+            where=where,
+        )
+    return Message("The kernel was ended by signal {name} in {where}.", name=name, where=where)
 
 
-def memory_used(used: int, limit: int) -> str:
+def memory_used(used: int, limit: int) -> Message:
     """Message for a run that exceeded its memory limit."""
     # enough digits to tell the numbers apart
     digits = next((n for n in range(3, 15) if _size(used, n) != _size(limit, n)), 15)
-    return f"It used {_size(used, digits)}, more than the {_size(limit, digits)} that its step allows."
+    return Message(
+        "It used {used}, more than the {limit} that its step allows.",
+        used=_size(used, digits),
+        limit=_size(limit, digits),
+    )
 
 
 def _size(number: int, digits: int) -> str:
@@ -110,11 +123,13 @@ def cell_error(error: CellFailedError, index: int, where: str) -> RunError:
         first = first[:_LONGEST_VALUE] + "…"
     where = where[0].upper() + where[1:]
     if error.name == "SystemExit":
-        name, message = "Exit", f"{where} exited with {first}."
+        message = Message("{where} exited with {code}.", where=where, code=first)
     elif error.name:
-        name, message = error.name, f"{where} raised {error.name}{': ' if first else ''}{first}"
+        what = f"{error.name}: {first}" if first else error.name
+        message = Message("{where} raised {what}", where=where, what=what)
     else:
-        name, message = "Error", f"{where} failed with exit status {first}."
+        message = Message("{where} failed with exit status {code}.", where=where, code=first)
+    name = "Exit" if error.name == "SystemExit" else error.name or "Error"
     text = without_colours("\n".join(error.lines))
     return RunError(name=name, message=message, cell=index, traceback=_shortened(text))
 
@@ -130,19 +145,23 @@ def _shortened(text: str) -> str:
 def other_error(error: Exception, index: int | None) -> RunError:
     """The record of any other error."""
     if isinstance(error, EndedError | KernelGoneError):
-        return RunError(name=error.error_name, message=str(error), cell=index)
+        return RunError(name=error.error_name, message=error.message, cell=index)
     if isinstance(error, StepError):
-        return RunError(name=error.error_name, message=str(error))
+        return RunError(name=error.error_name, message=error.message)
     if isinstance(error, MlopsError):
         name = "KernelDied" if isinstance(error, UnavailableError) else "Refused"
-        return RunError(name=name, message=str(error))
+        return RunError(name=name, message=error.message)
     if isinstance(error, OSError):
-        return RunError(name="Internal", message=f"The worker could not read or write a file: {error}.", cell=index)
+        return RunError(
+            name="Internal",
+            message=Message("The worker could not read or write a file: {error}.", error=error),
+            cell=index,
+        )
     import traceback
 
     return RunError(
         name="Internal",
-        message=f"{type(error).__name__}: {error}",
+        message=Message("{name}: {error}", name=type(error).__name__, error=error),
         cell=index,
         traceback=_shortened("".join(traceback.format_exception(error))),
     )

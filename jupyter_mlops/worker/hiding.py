@@ -7,6 +7,9 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
+import msgspec
+
+from ..core.messages import Message, to_wire
 from .decoding import CODES, FORM, digit_views, texts_in_runs, utf8
 
 SHORTEST = 4  # characters; shorter values occur in any text
@@ -41,6 +44,13 @@ class Hiding:
     def text(self, text: str) -> str:
         """The text without secrets."""
         return self.texts([text])[0]
+
+    def message(self, message: Message) -> Message:
+        """The message without secrets; one that held some is shown as it is, in English."""
+        if not self._values:
+            return message
+        built = msgspec.to_builtins(message, enc_hook=to_wire)
+        return message if self.tree(built) == built else Message.verbatim(self.text(message))
 
     def texts(self, texts: list[str], going_on: bool = False) -> list[str]:
         """Hide secrets in the pieces of one text, even if they span several pieces.

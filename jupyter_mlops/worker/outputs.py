@@ -10,6 +10,8 @@ from typing import Any
 from nbformat import NotebookNode
 from nbformat.v4 import new_output as _untyped_new_output
 
+from ..core.messages import Message
+
 COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]")
 
 
@@ -107,9 +109,11 @@ class OutputKeeper:
         outputs.append(new_output("stream", name="stderr", text=f"\n[{self.sentence}]\n"))
 
     @property
-    def sentence(self) -> str:
+    def sentence(self) -> Message:
         """Warning about dropped output."""
-        return f"Output beyond {self.limit / 1e6:,.6g} MB was left out; print less, or raise max_output."
+        return Message(
+            "Output beyond {limit:,.6g} MB was left out; print less, or raise max_output.", limit=self.limit / 1e6
+        )
 
     def join(self, outputs: list[NotebookNode]) -> None:
         """Join the pieces."""

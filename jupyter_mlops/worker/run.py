@@ -9,7 +9,7 @@ import threading
 import msgspec
 
 from ..core.errors import InvalidInputError
-from ..core.messages import Message
+from ..core.messages import Message, to_store
 from ..core.runs import RunResult, RunSpec
 from .attempt import Attempt, Ending, Report
 from .attempt_files import attempt_folder, write_atomically
@@ -76,7 +76,7 @@ def run_attempt(spec: RunSpec, report: Report | None = None) -> RunResult:
         folder = attempt_folder(spec)
         folder.mkdir(parents=True, exist_ok=True)
         result = execute(attempt)
-        write_atomically(folder / "result.json", msgspec.json.encode(result))
+        write_atomically(folder / "result.json", msgspec.json.encode(result, enc_hook=to_store))
     finally:
         with _live_lock:
             del _live[key]

@@ -1,6 +1,8 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
+import { nullTranslator, type ITranslator } from '@jupyterlab/translation';
 import { Signal, type ISignal } from '@lumino/signaling';
+import { translated, type ILanguage } from './messages';
 import { API_VERSION } from './schema';
 
 /** What the server answered when it refused, or that it did not answer (status 0). */
@@ -26,9 +28,17 @@ export interface IRequestOptions {
 /** The name of the header in which both sides say which version of the API they are of. */
 const API_HEADER = 'X-Jupyter-Mlops-Api';
 
-/** The Jupyter server as this page reaches it. */
+/** The Jupyter server as this page reaches it; messages in its answers are texts in JupyterLab's language. */
 export class Connection {
-  constructor(readonly settings: ServerConnection.ISettings) {}
+  constructor(
+    readonly settings: ServerConnection.ISettings,
+    translator: ITranslator = nullTranslator
+  ) {
+    this._language = {
+      trans: translator.load('jupyter_mlops'),
+      languageCode: translator.languageCode
+    };
+  }
 
   /** Emitted at each answer, with the version of the server's API. */
   get answered(): ISignal<this, number> {
@@ -45,6 +55,7 @@ export class Connection {
     options: IRequestOptions = {}
   ): Promise<T> {
     const { method = 'GET', query, body, signal } = options;
+    const { trans } = this._language;
     const url =
       URLExt.join(
         this.settings.baseUrl,
@@ -66,7 +77,7 @@ export class Connection {
       if (signal?.aborted) {
         throw error;
       }
-      throw new ApiError('The Jupyter server does not answer.', 0);
+      throw new ApiError(trans.__('The Jupyter server does not answer.'), 0);
     }
     const version = response.headers.get(API_HEADER);
     // a proxy's own page names none
@@ -76,7 +87,7 @@ export class Connection {
     const text = await response.text();
     let data: unknown;
     try {
-      data = text ? JSON.parse(text) : undefined;
+      data = text ? translated(this._language, JSON.parse(text)) : undefined;
     } catch {
       data = undefined;
     }
@@ -86,7 +97,7 @@ export class Connection {
         fields?: Record<string, string>;
       };
       throw new ApiError(
-        message || `The Jupyter server answered ${response.status}.`,
+        message || trans.__('The Jupyter server answered %1.', response.status),
         response.status,
         fields
       );
@@ -94,5 +105,6 @@ export class Connection {
     return data as T;
   }
 
+  private readonly _language: ILanguage;
   private readonly _answered = new Signal<this, number>(this);
 }

@@ -107,6 +107,13 @@ export interface LogLine {
   step: string;
 }
 
+/** A sentence for a person, in English, with the template and values that make it. */
+export interface Message {
+  text: string;
+  template: string;
+  values: Record<string, unknown>;
+}
+
 /** What is known about a notebook without running it. */
 export interface NotebookInfo {
   path: string;

@@ -88,7 +88,7 @@ function addMlflow(
         widget = new MainAreaWidget({ content });
         widget.toolbar.hide();
         widget.id = 'jp-mlops-mlflow';
-        widget.title.label = 'MLflow';
+        widget.title.label = trans.__('MLflow');
         widget.title.icon = mlopsIcon;
         widget.title.closable = true;
         void opened.add(widget);

@@ -19,13 +19,12 @@ export const modelPlugin: JupyterFrontEndPlugin<IMlopsModel> = {
   autoStart: true,
   optional: [ITranslator],
   provides: IMlopsModel,
-  activate: (app, translator: ITranslator | null) => {
+  activate: (app, translated: ITranslator | null) => {
+    const translator = translated ?? nullTranslator;
     const { serverSettings, events } = app.serviceManager;
-    const connection = new Connection(serverSettings);
-    announceOtherVersion(
-      connection,
-      (translator ?? nullTranslator).load('jupyter_mlops'),
-      () => location.reload()
+    const connection = new Connection(serverSettings, translator);
+    announceOtherVersion(connection, translator.load('jupyter_mlops'), () =>
+      location.reload()
     );
     const model = new MlopsModel({
       client: new Client(connection),

@@ -64,15 +64,15 @@ class HostTarget(Target):
         """See :class:`~.target.Target`."""
         return max(1, hardware.cores() // max(1, self.slots))
 
-    async def _connect(self, progress: Callable[[str], None]) -> Client:
+    async def _connect(self, progress: Callable[[Message], None]) -> Client:
         if self.kind == "cuda" and (problem := hardware.cuda_problem()):
-            raise UnavailableError(Message.verbatim(problem))
+            raise UnavailableError(problem)
         if self._beating is None or self._beating.done():
             self._beating = asyncio.create_task(self._beat())
         await self._find_others()
         known = self._host()
         if known is None:
-            progress("Starting workers on this machine")
+            progress(Message("Starting workers on this machine"))
             known = await self._launch(progress)
         client = await connect(known["address"], _security_of(known["security"]))
         try:
@@ -111,10 +111,10 @@ class HostTarget(Target):
             if is_idle and (known := _host(file)):
                 write_private(file.with_suffix(".wish"), {"beat": 0, "close": known["pid"]})
 
-    async def _launch(self, progress: Callable[[str], None]) -> dict[str, Any]:
+    async def _launch(self, progress: Callable[[Message], None]) -> dict[str, Any]:
         if not is_same_build(build_on_disk(), own_build()):
             self.outdated = True
-            progress("jupyter-mlops was installed anew: the service starts again")
+            progress(Message("jupyter-mlops was installed anew: the service starts again"))
             # it ends within seconds, and the next one starts the host
             await asyncio.sleep(START_SECONDS)
             raise UnavailableError(Message("jupyter-mlops was installed anew; start the service again."))

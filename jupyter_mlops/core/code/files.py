@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ..errors import InvalidInputError
+from ..messages import Message
 from ..notebook.python_source import tree_of
 from ..notebook.reading import language_of, read_notebook, source_of
 from .command_lines import FileUse, ModuleUse, Uses, language_of_file, language_uses
@@ -31,7 +32,7 @@ class CodeFiles:
     """
 
     files: list[str] = field(default_factory=list)
-    unfollowed: list[str] = field(default_factory=list)
+    unfollowed: list[Message] = field(default_factory=list)
 
 
 def code_files(notebooks: list[str], read: Read) -> CodeFiles:
@@ -44,7 +45,7 @@ def code_files(notebooks: list[str], read: Read) -> CodeFiles:
         read: returns a file's text by its path relative to the project, None if there is no such file.
     """
     files: dict[str, None] = {}
-    unfollowed: dict[str, None] = {}
+    unfollowed: dict[Message, None] = {}
     for notebook in notebooks:
         walk = _Walk(normal(notebook), read)
         walk.go()
@@ -81,7 +82,7 @@ class _Walk:
         self._bases: dict[str, None] = {self._cwd: None}
         self._written: set[str] = set()
         self._found: dict[str, None] = {}
-        self.unfollowed: dict[str, None] = {}
+        self.unfollowed: dict[Message, None] = {}
 
     @property
     def files(self) -> list[str]:
@@ -112,7 +113,9 @@ class _Walk:
                 self._take_folders(path, uses)
                 waiting.extend(self._modules(path, uses))
                 waiting.extend(self._files(path, uses))
-                self.unfollowed.update(dict.fromkeys(f"{path}: {what}." for what in uses.unknown))
+                self.unfollowed.update(
+                    dict.fromkeys(Message("{path}: {what}.", path=path, what=what) for what in uses.unknown)
+                )
 
     def _uses(self, path: str, text: str) -> Iterator[Uses]:
         language = language_of_file(path)
@@ -163,7 +166,7 @@ class _Walk:
         return list(dict.fromkeys(normal(posixpath.join(base, known.text)) for base in bases))
 
     def _say(self, path: str, what: str) -> None:
-        self.unfollowed[f"{path}: {what}."] = None
+        self.unfollowed[Message("{path}: {what}.", path=path, what=what)] = None
 
     # -- files -----------------------------------------------------------------------------
 

@@ -165,17 +165,17 @@ def inspect(notebook: Notebook, path: str) -> NotebookInfo:
     """What the notebook's content tells; other fields of the record keep their defaults."""
     language = language_of(notebook)
     parameters: list[Parameter] = []
-    problem = ""
+    problem = Message()
     open_names = False
     try:
         parameters = declared(notebook)
         open_names = language != "python" and not parameters
         if parameters_cell(notebook) is None:
-            problem = "No cell is tagged “parameters”; tag the cell that holds them."
+            problem = Message("No cell is tagged “parameters”; tag the cell that holds them.")
         elif not parameters:
-            problem = "The parameters cell assigns nothing; write lines such as “alpha = 0.1” in it."
+            problem = Message("The parameters cell assigns nothing; write lines such as “alpha = 0.1” in it.")
     except InvalidInputError as error:
-        problem = str(error)
+        problem = error.message
     code_cells = [cell for cell in notebook["cells"] if cell.get("cell_type") == "code"]
     return NotebookInfo(
         path=path,

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from ..errors import InvalidInputError
+from ..messages import Message
 from ..sweeps import PrefixCheck
 from .bindings import Bindings, bindings
 from .python_source import commands, tree_of
@@ -35,17 +36,23 @@ def shared_prefix(notebook: Notebook, varied: Collection[str]) -> PrefixCheck:
         ``reason`` numbers the code cells from 1, ``end`` all cells from 0.
     """
     if language_of(notebook) != "python":
-        return PrefixCheck(reason="Only Python notebooks can share cells.")
+        return PrefixCheck(reason=Message("Only Python notebooks can share cells."))
     place = parameters_cell(notebook)
     if place is None:
-        return PrefixCheck(reason="No cell is tagged “parameters”: values go in at the top, so no cell can be shared.")
+        return PrefixCheck(
+            reason=Message("No cell is tagged “parameters”: values go in at the top, so no cell can be shared.")
+        )
     try:
         known = {parameter.name for parameter in declared(notebook)}
     except InvalidInputError as error:
-        return PrefixCheck(reason=str(error))
+        return PrefixCheck(reason=error.message)
     missing = [name for name in varied if name not in known]
     if missing:
-        return PrefixCheck(reason=f"The parameters cell does not assign {missing[0]}, so who uses it cannot be told.")
+        return PrefixCheck(
+            reason=Message(
+                "The parameters cell does not assign {missing}, so who uses it cannot be told.", missing=missing[0]
+            )
+        )
     return _Reader(notebook, place, varied).check()
 
 
@@ -67,20 +74,29 @@ class _Reader:
         executed = [index for index, cell in enumerate(self._cells) if _is_executed(cell)]
         for index in executed:
             if reason := self._reason(index):
-                return self._ending(index, executed, f"{self._called(index)} {reason}.")
+                said = Message("{cell} {reason}.", cell=self._called(index), reason=reason)
+                return self._ending(index, executed, said)
         if not executed:
-            return PrefixCheck(reason="The notebook has no code.")
-        which = "No cell uses what this sweep varies" if self._tainted else "This sweep varies nothing"
-        return self._ending(executed[-1], executed, f"{which}; the last one is left to each run.")
+            return PrefixCheck(reason=Message("The notebook has no code."))
+        template = (
+            "No cell uses what this sweep varies; the last one is left to each run."
+            if self._tainted
+            else "This sweep varies nothing; the last one is left to each run."
+        )
+        return self._ending(executed[-1], executed, Message(template))
 
-    def _ending(self, index: int, executed: list[int], reason: str) -> PrefixCheck:
+    def _ending(self, index: int, executed: list[int], reason: Message) -> PrefixCheck:
         lines = [_first_line(source_of(self._cells[before])) for before in executed if before < index]
         return PrefixCheck(end=index if lines else 0, cells=lines, reason=reason)
 
     def _called(self, index: int) -> str:
         number = sum(cell.get("cell_type") == "code" for cell in self._cells[: index + 1])
         line = _first_line(source_of(self._cells[index]))
-        return f"Code cell {number} (“{line if len(line) <= _LONGEST else line[: _LONGEST - 1] + '…'}”)"
+        return Message(
+            "Code cell {number} (“{line}”)",
+            number=number,
+            line=line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…",
+        )
 
     def _trees(self) -> Iterator[ast.Module]:
         for cell in self._cells:
@@ -91,11 +107,11 @@ class _Reader:
 
     # -- one cell ----------------------------------------------------------------------------
 
-    def _reason(self, index: int) -> str:
+    def _reason(self, index: int) -> Message:
         """Why each run must execute a cell itself, as the end of a sentence; empty if it can be shared."""
         source, tags = source_of(self._cells[index]), tags_of(self._cells[index])
         if "raises-exception" in tags:
-            return "may fail half-way, by its tag “raises-exception”"
+            return Message("may fail half-way, by its tag “raises-exception”")
         trees = [tree_of(source)]
         for command in commands(source):
             if wrong := opaque_command(command):
@@ -106,20 +122,23 @@ class _Reader:
             trees.append(tree_of(command.python))
         for tree in trees:
             if tree is None:
-                return "is not Python that can be read"
+                return Message("is not Python that can be read")
             if index != self._place and (wrong := self._uses((*_identifiers(tree), *names_in_text(tree)))):
                 return wrong
             if wrong := opaque(tree, self._bindings):
                 return wrong
-        return ""
+        return Message()
 
-    def _uses(self, names: Iterable[str]) -> str:
+    def _uses(self, names: Iterable[str]) -> Message:
         for name in names:
             if name in self._tainted:
                 origin = self._tainted[name]
-                said = "" if origin == name else f"which depends on {origin}, "
-                return f"uses {name}, {said}which this sweep varies"
-        return ""
+                if origin == name:
+                    return Message("uses {name}, which this sweep varies", name=name)
+                return Message(
+                    "uses {name}, which depends on {origin}, which this sweep varies", name=name, origin=origin
+                )
+        return Message()
 
     def _taint(self, tree: ast.Module) -> None:
         """Add the names that the parameters cell computes from varied parameters."""

@@ -10,29 +10,30 @@ import ast
 import re
 from collections.abc import Iterator
 
+from ..messages import Message
 from .bindings import OF_IMPORTLIB, OF_OS, OF_SYS, Bindings, Watch, dotted, origins, taken, uses, wholly, words
 from .python_source import Command
 
-# end of the sentence about a name (`{}`), and the names; the first match is reported
+# end of the sentence about a name, and the names; the first match is reported
 _RULES: tuple[tuple[str, Watch], ...] = (
     (
-        "may end the notebook ({})",
+        "may end the notebook ({name})",
         Watch(exactly=words("exit quit sys.exit os._exit os.abort os.kill os.killpg")),
     ),
     (
-        "asks a person ({})",
+        "asks a person ({name})",
         Watch(modules={"getpass": words("getuser")}, exactly=words("input breakpoint pdb.set_trace")),
     ),
     ("uses MLflow, where each run has its own", Watch(modules=wholly("mlflow"))),
     (
-        "uses {}, which would be the same in all runs",
+        "uses {name}, which would be the same in all runs",
         Watch(
             modules={"uuid": words("UUID"), "tempfile": words("gettempdir"), **wholly("secrets")},
             exactly=words("os.getpid os.getppid os.urandom os.times"),
         ),
     ),
     (
-        "may start threads or processes ({}), which a fork does not take along",
+        "may start threads or processes ({name}), which a fork does not take along",
         Watch(
             modules={
                 "threading": words("Lock RLock local current_thread main_thread active_count"),
@@ -50,21 +51,21 @@ _RULES: tuple[tuple[str, Watch], ...] = (
         ),
     ),
     (
-        "opens a connection ({}), which runs cannot share",
+        "opens a connection ({name}), which runs cannot share",
         Watch(
             modules={"socket": words("gethostname getfqdn"), **wholly("socketserver")},
             anywhere=words("connect create_connection create_engine"),
         ),
     ),
     (
-        "uses {}, whose display later cells may change",
+        "uses {name}, whose display later cells may change",
         Watch(
             modules=wholly("ipywidgets tqdm.auto tqdm.autonotebook tqdm.notebook"),
             anywhere=words("tqdm_notebook update_display DisplayHandle"),
         ),
     ),
     (
-        "uses {}, which cannot be seen through",
+        "uses {name}, which cannot be seen through",
         Watch(
             modules={
                 "os": OF_OS | words("environ"),
@@ -95,7 +96,7 @@ _WORD = re.compile(r"\w+")
 _SCOPES = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
-def opaque_command(command: Command) -> str:
+def opaque_command(command: Command) -> Message:
     """Why an IPython command keeps its cell from being shared, as the end of a sentence; empty if it does not."""
     shared = (
         command.name in ("time", "%%time")
@@ -103,16 +104,16 @@ def opaque_command(command: Command) -> str:
         or (command.name == "config" and command.rest.startswith("InlineBackend."))
     )
     if shared and not command.assigned:
-        return ""
+        return Message()
     text = (
         command.rest if command.name == "?" else command.name if command.name.startswith("%%") else "%" + command.name
     )
     if command.name == "!":
         text = "!" + command.rest
-    return f"holds “{text[:40]}”, which cannot be seen through"
+    return Message("holds “{text}”, which cannot be seen through", text=text[:40])
 
 
-def opaque(tree: ast.AST, known: Bindings) -> str:
+def opaque(tree: ast.AST, known: Bindings) -> Message:
     """Why Python source keeps its cell from being shared, as the end of a sentence; empty if it does not.
 
     Args:
@@ -121,43 +122,46 @@ def opaque(tree: ast.AST, known: Bindings) -> str:
     for name in taken(tree):
         module, _, what = name.rpartition(".")
         if what == "*":
-            return f"imports every name of {module}, whichever these are"
+            return Message("imports every name of {module}, whichever these are", module=module)
         if module == "__main__":
-            return "imports names of __main__, which cannot be seen through"
+            return Message("imports names of __main__, which cannot be seen through")
     for name in uses(tree, known):
         for says, watch in _RULES:
             if watch.catches(name):
-                return says.format(name.removeprefix("?."))
-    return next(_opaque_nodes(tree, known), "")
+                return Message(says, name=name.removeprefix("?."))
+    return next(_opaque_nodes(tree, known), Message())
 
 
-def _opaque_nodes(tree: ast.AST, known: Bindings) -> Iterator[str]:
+def _opaque_nodes(tree: ast.AST, known: Bindings) -> Iterator[Message]:
     for node in ast.walk(tree):
         match node:
             case ast.Constant(value=str() | bytes() as text) if _IDENTITY.search(str(text)):
-                yield f"names {_around(str(text))}, which differs between runs"
+                yield Message("names {around}, which differs between runs", around=_around(str(text)))
             case ast.Name(id=name, ctx=ast.Load()) if _HISTORY.fullmatch(name):
-                yield f"uses {name}, the history of what was executed"
+                yield Message("uses {name}, the history of what was executed", name=name)
             case ast.Name(id="In" | "Out" as name):
-                yield f"uses {name}, the history of what was executed"
+                yield Message("uses {name}, the history of what was executed", name=name)
             case ast.Import(names=names) if any(name.name == "__main__" for name in names):
-                yield "imports __main__, which cannot be seen through"
+                yield Message("imports __main__, which cannot be seen through")
             case ast.keyword(arg="display_id"):
-                yield "shows something that later cells may change (display_id)"
+                yield Message("shows something that later cells may change (display_id)")
             case ast.Call(func=ast.Attribute(attr=attr)) if attr in _RUNNING_TEXT and not _is_text(_argument(node)):
-                yield f"calls {attr} with a text that cannot be seen through"
+                yield Message("calls {attr} with a text that cannot be seen through", attr=attr)
             case (
                 ast.Assign(value=ast.Call(func=func))
                 | ast.AnnAssign(value=ast.Call(func=func))
                 | ast.NamedExpr(value=ast.Call(func=func))
             ) if dotted(func).rpartition(".")[2] in _OPENING:
-                yield f"leaves a file open ({dotted(func).removeprefix('?.')}), whose place runs would share"
+                yield Message(
+                    "leaves a file open ({call}), whose place runs would share",
+                    call=dotted(func).removeprefix("?."),
+                )
             case ast.Attribute(ctx=ast.Store() | ast.Del()) if _is_of_sys(node, known):
-                yield f"changes {dotted(node)}, which cannot be seen through"
+                yield Message("changes {dotted}, which cannot be seen through", dotted=dotted(node))
     if _reads_whole_environment(tree, known):
-        yield "reads environment variables that cannot be told beforehand, and some differ between runs"
+        yield Message("reads environment variables that cannot be told beforehand, and some differ between runs")
     if _awaits(tree):
-        yield "awaits at top level, where other tasks may be under way"
+        yield Message("awaits at top level, where other tasks may be under way")
 
 
 def names_in_text(tree: ast.AST) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from ..messages import Message
 from ..record import FilePath, Name, Record
 from ..runs import SecretRef
 from ..sweeps import Objective, Sampler
@@ -140,7 +141,7 @@ class PipelineDefinition(Record, frozen=True, kw_only=True):
 class Problem(Record, frozen=True, kw_only=True):
     """An error in a pipeline's text; line and column count from 1, and are 0 if it concerns the text as a whole."""
 
-    message: str
+    message: Message
     line: int = 0
     column: int = 0
 

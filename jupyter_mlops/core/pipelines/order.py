@@ -70,7 +70,7 @@ def layers(definition: PipelineDefinition) -> dict[str, int]:
     """
     waits = edges(definition)
     if cycle := find_cycle(waits):
-        raise InvalidInputError(Message.verbatim(cycle_sentence(cycle)))
+        raise InvalidInputError(cycle_sentence(cycle))
     found: dict[str, int] = {}
     for name in TopologicalSorter(waits).static_order():
         found[name] = max((found[source] + 1 for source in waits[name]), default=0)
@@ -110,8 +110,8 @@ def order(definition: PipelineDefinition) -> list[str]:
     return sorted(by_layer, key=by_layer.__getitem__)
 
 
-def cycle_sentence(cycle: list[str]) -> str:
+def cycle_sentence(cycle: list[str]) -> Message:
     """The error message for what :func:`find_cycle` found."""
     if len(cycle) == 2:
-        return f"Step “{cycle[0]}” waits for itself."
-    return f"These steps wait for each other: {' → '.join(cycle)}."
+        return Message("Step “{step}” waits for itself.", step=cycle[0])
+    return Message("These steps wait for each other: {cycle}.", cycle=" → ".join(cycle))

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from msgspec.structs import force_setattr
 
-from ..record import Record
+from ..messages import Message
+from ..record import Record, no_message
 from ..runs import InputFile, Kernelspec, RunError
 from ..states import PipelineRunState, Reason, StepState
 from .definition import AlertKind, PipelineDefinition
@@ -55,7 +56,7 @@ class Pipeline(Record, frozen=True, kw_only=True):
     recent: list[RunMark] = []
     triggers: int = 0
     next_at: str | None = None
-    message: str = ""
+    message: Message = no_message()
     target: str = "local"
     steps: int = 1
     service: str = ""
@@ -94,7 +95,7 @@ class Version(Record, frozen=True, kw_only=True):
     git_diff: str = ""
     source: str = ""
     note: str = ""
-    warnings: list[str] = []
+    warnings: list[Message] = []
     created_at: str = ""
 
 
@@ -131,7 +132,7 @@ class Trigger(Record, frozen=True, kw_only=True):
     parameters: dict[str, Any] = {}
     next_at: str | None = None
     last_at: str | None = None
-    message: str = ""
+    message: Message = no_message()
     created_at: str = ""
     revision: int = 0
 
@@ -150,14 +151,14 @@ class Fire(Record, frozen=True, kw_only=True):
     fired_at: str
     service: str
     run_id: str = ""
-    reason: str = ""
+    reason: Message = no_message()
 
 
 class LogLine(Record, frozen=True, kw_only=True):
     """One line of a pipeline run's history."""
 
     at: str
-    text: str
+    text: Message
     step: str = ""
 
 
@@ -199,7 +200,7 @@ class PipelineRun(Record, frozen=True, kw_only=True):
     created_at: str = ""
     started_at: str | None = None
     ended_at: str | None = None
-    message: str = ""
+    message: Message = no_message()
     reason: Reason = Reason.NONE
     revision: int = 0
 
@@ -242,7 +243,7 @@ class StepRun(Record, frozen=True, kw_only=True):
     started_at: str | None = None
     ended_at: str | None = None
     retry_at: str | None = None
-    message: str = ""
+    message: Message = no_message()
     reason: Reason = Reason.NONE
     revision: int = 0
 

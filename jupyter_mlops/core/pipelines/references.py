@@ -194,9 +194,9 @@ def look_up(reference: Reference, parameters: Mapping[str, Any], outputs: Output
     return found
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
+def suggestion(name: str, known: Iterable[str]) -> Message:
     """The end of a sentence that suggests the known name that was probably meant."""
     known = list(known)
     if near := closest(name, known):
-        return f"; did you mean “{near}”?"
-    return f"; known are {', '.join(known)}." if 0 < len(known) <= 20 else "."
+        return Message("; did you mean “{near}”?", near=near)
+    return Message("; known are {known}.", known=", ".join(known)) if 0 < len(known) <= 20 else Message(".")

@@ -6,7 +6,21 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from ..record import MAX_INTEGER, FilePath, Id, Integer, Name, Names, Record, Seconds, Text, Timestamp, Values
+from ..messages import Message
+from ..record import (
+    MAX_INTEGER,
+    FilePath,
+    Id,
+    Integer,
+    Name,
+    Names,
+    Record,
+    Seconds,
+    Text,
+    Timestamp,
+    Values,
+    no_message,
+)
 from ..sweeps import Sweep
 from .definition import Alerts, GraphStep, Retention
 from .records import Missed, Overlap, Pipeline, PipelineRun, StepRun, Trigger, TriggerKind, Version
@@ -185,9 +199,9 @@ class CronCheck(Record, frozen=True, kw_only=True):
         error: one sentence, empty if it is valid; ``field`` says which of the two is wrong.
     """
 
-    words: str = ""
+    words: Message = no_message()
     next: list[str] = []
-    error: str = ""
+    error: Message = no_message()
     field: Literal["", "cron", "zone"] = ""
 
 
@@ -226,7 +240,7 @@ class PipelineDetails(Record, frozen=True, kw_only=True):
     triggers: list[Trigger] = []
     versions: list[Version] = []
     graph: list[GraphStep] = []
-    keeper: str = ""
+    keeper: Message = no_message()
     keeper_ends: bool = True
 
 

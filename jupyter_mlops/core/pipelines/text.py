@@ -7,6 +7,7 @@ from itertools import chain, islice
 
 import msgspec
 
+from ..messages import Message
 from .definition import PipelineCheck, PipelineDefinition, Problem
 from .order import edges, find_cycle, graph
 from .problems import problems_of
@@ -20,7 +21,7 @@ _JOINS = ("sweep", "parameters", "after", "when", "outputs", "files", "env")
 
 
 def check_text(
-    text: str, more_problems: Callable[[PipelineDefinition], Iterable[tuple[Path, str]]] | None = None
+    text: str, more_problems: Callable[[PipelineDefinition], Iterable[tuple[Path, Message]]] | None = None
 ) -> PipelineCheck:
     """Parse and check a pipeline's text; problems are returned, not raised.
 
@@ -33,7 +34,7 @@ def check_text(
     if not document.readable:
         return PipelineCheck(problems=_sorted(document))
     if document.value is None:
-        document.complain("There is nothing here yet: a pipeline has steps, each with a notebook.", (1, 1))
+        document.complain(Message("There is nothing here yet: a pipeline has steps, each with a notebook."), (1, 1))
         return PipelineCheck(problems=_sorted(document))
     checker = TypeChecker(document.written)
     value = checker.check(document.value, PipelineDefinition)

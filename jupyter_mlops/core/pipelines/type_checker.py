@@ -9,6 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from ..messages import Message
 from ..values import BYTES, SECONDS, closest, measured, show
 from .references import Path
 
@@ -38,7 +39,7 @@ class TypeChecker:
 
     def __init__(self, written: dict[Path, str]) -> None:
         self.written = written
-        self.problems: list[tuple[Path, str, bool]] = []
+        self.problems: list[tuple[Path, Message, bool]] = []
         self.blanks: set[Path] = set()
 
     def check(self, value: Any, kind: Any, path: Path = ()) -> Any:
@@ -57,9 +58,18 @@ class TypeChecker:
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError:
-            return self._refuse(path, f"{_name(path)} must be {_words(kind)}; {_instead(value, kind)}", kind)
+            return self._refuse(
+                path,
+                Message(
+                    "{name} must be {words}; {instead}",
+                    name=_name(path),
+                    words=_words(kind),
+                    instead=_instead(value, kind),
+                ),
+                kind,
+            )
 
-    def _refuse(self, path: Path, sentence: str, kind: Any) -> Any:
+    def _refuse(self, path: Path, sentence: Message, kind: Any) -> Any:
         self.problems.append((path, sentence, False))
         self.blanks.add(path)
         return _blank(kind)
@@ -68,14 +78,22 @@ class TypeChecker:
         fields = _hints(kind)
         if not isinstance(value, dict):
             known = ", ".join(list(fields)[:4])
-            said = f"{_name(path)} must be a mapping with {known}{', …' if len(fields) > 4 else ''}; {_shown(value)}."
+            said = Message(
+                "{name} must be a mapping with {known}{value}; {shown}.",
+                name=_name(path),
+                known=known,
+                value=", …" if len(fields) > 4 else "",
+                shown=_shown(value),
+            )
             return self._refuse(path, said, kind)
         for name in value:
             if name not in fields:
                 self.problems.append(((*path, name), _unknown(name, list(fields), path), True))
         for field in msgspec.structs.fields(kind):
             if field.required and field.name not in value:
-                self.problems.append((path, f"{_name(path)} lacks “{field.name}”.", False))
+                self.problems.append(
+                    (path, Message("{record} lacks “{name}”.", record=_name(path), name=field.name), False)
+                )
                 self.blanks.add((*path, field.name))
         given = {name: self._field(item, fields[name], (*path, name)) for name, item in value.items() if name in fields}
         return _blank(kind) | given
@@ -88,7 +106,9 @@ class TypeChecker:
         if number is not None:
             return self.check(int(number) if units is BYTES else number, kind, path)
         counted = "seconds, or a time such as 2h30m" if units is SECONDS else "bytes, or a size such as 4GB"
-        sentence = f"{path[-1]} must be a number of {counted}; {show(value)} is not."
+        sentence = Message(
+            "{path} must be a number of {counted}; {value} is not.", path=path[-1], counted=counted, value=show(value)
+        )
         return self._refuse(path, sentence, int if units is BYTES else float)
 
     def _union(self, value: Any, arguments: tuple[Any, ...], path: Path) -> Any:
@@ -125,11 +145,11 @@ def _hints(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 def _name(path: Path) -> str:
     if not path:
-        return "A pipeline"
+        return Message("A pipeline")
     if len(path) == 2 and path[0] == "steps":
-        return f"Step “{path[1]}”"
+        return Message("Step “{path}”", path=path[1])
     last = path[-1]
-    return f"{last}" if isinstance(last, str) else f"Entry {last + 1} of {path[-2]}"
+    return f"{last}" if isinstance(last, str) else Message("Entry {last} of {path}", last=last + 1, path=path[-2])
 
 
 def _words(kind: Any) -> str:
@@ -143,7 +163,11 @@ def _instead(value: Any, kind: Any) -> str:
     origin = get_origin(kind)
     if origin is Literal and isinstance(value, str):
         near = closest(value, get_args(kind))
-        return f"{show(value)} is not; did you mean “{near}”?" if near else f"{show(value)} is not."
+        return (
+            Message("{value} is not; did you mean “{near}”?", value=show(value), near=near)
+            if near
+            else Message("{value} is not.", value=show(value))
+        )
     if origin is list and isinstance(value, str):
         return f"write [{value[:60]}]."
     if kind is str and isinstance(value, bool | int | float):
@@ -156,19 +180,19 @@ def _shown(value: Any) -> str:
         case None:
             return "there is nothing"
         case str():
-            return f"{show(value)} is a text"
+            return Message("{value} is a text", value=show(value))
         case bool():
-            return f"“{json.dumps(value)}” is not"
+            return Message("“{value}” is not", value=json.dumps(value))
         case int() | float():
-            return f"“{value}” is a number"
+            return Message("“{value}” is a number", value=value)
         case list():
             return "this is a list"
         case _:
             return "this is a mapping"
 
 
-def _unknown(name: str, known: list[str], path: Path) -> str:
+def _unknown(name: str, known: list[str], path: Path) -> Message:
     where = _name(path)
     if near := closest(name, known):
-        return f"{where} has no “{name[:60]}”; did you mean “{near}”?"
-    return f"{where} has no “{name[:60]}”; it has {', '.join(known)}."
+        return Message("{where} has no “{name}”; did you mean “{near}”?", where=where, name=name[:60], near=near)
+    return Message("{where} has no “{name}”; it has {known}.", where=where, name=name[:60], known=", ".join(known))

@@ -25,6 +25,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
+from ..messages import Message
 from ..values import MAX_DEPTH, type_of
 from .definition import Problem
 from .references import Path
@@ -72,9 +73,9 @@ class Document:
             path = path[:-1]
         return self.places.get(path, (1, 1))
 
-    def complain(self, message: str, place: Place) -> None:
+    def complain(self, message: Message, place: Place) -> None:
         """Add a problem, cut to a readable length."""
-        message = message if len(message) < MAX_MESSAGE else message[:MAX_MESSAGE] + "…"
+        message = message if len(message) < MAX_MESSAGE else Message.verbatim(message[:MAX_MESSAGE] + "…")
         self.problems.append(Problem(message=message, line=place[0], column=place[1]))
 
 
@@ -86,7 +87,14 @@ def read(text: str) -> Document:
     """Parse a text; problems are collected, not raised."""
     document = Document()
     if len(text) > MAX_LENGTH:
-        document.complain(f"This text is too long: {len(text):,} characters, and {MAX_LENGTH:,} are allowed.", (0, 0))
+        document.complain(
+            Message(
+                "This text is too long: {count:,} characters, and {max_length:,} are allowed.",
+                count=len(text),
+                max_length=MAX_LENGTH,
+            ),
+            (0, 0),
+        )
         document.readable = False
         return document
     try:
@@ -94,13 +102,13 @@ def read(text: str) -> Document:
     except ReaderError as error:
         position = error.position if isinstance(error.position, int) else 0
         before = text[:position].split("\n")
-        document.complain("This character cannot stand in a text file.", (len(before), len(before[-1]) + 1))
+        document.complain(Message("This character cannot stand in a text file."), (len(before), len(before[-1]) + 1))
         document.readable = False
     except MarkedYAMLError as error:
         _complain_of(error, text, document)
         document.readable = False
     except YAMLError as error:
-        document.complain(f"This is no valid YAML: {str(error).splitlines()[0]}.", (1, 1))
+        document.complain(Message("This is no valid YAML: {said}.", said=str(error).splitlines()[0]), (1, 1))
         document.readable = False
     except _StopReadingError:
         document.readable = False
@@ -120,7 +128,9 @@ class _Reader:
             if not isinstance(event, DocumentStartEvent):
                 continue
             if self.nodes:
-                self.document.complain("One file holds one pipeline; a second document begins here.", _place(event))
+                self.document.complain(
+                    Message("One file holds one pipeline; a second document begins here."), _place(event)
+                )
                 return
             self.document.value = self.node(next(self.events), (), None)
 
@@ -131,13 +141,15 @@ class _Reader:
         if isinstance(event, AliasEvent):
             value, size = self.anchors.get(event.anchor, (None, -1))
             if size < 0:
-                self.complain(f"“*{event.anchor}” stands for nothing that ends before it.", place)
+                self.complain(
+                    Message("“*{anchor}” stands for nothing that ends before it.", anchor=event.anchor), place
+                )
             self.count(max(size, 1), place)
             return value
         start = self.nodes
         self.count(1, place)
         if len(path) > MAX_DEPTH:
-            self.complain("This is nested too deeply.", place)
+            self.complain(Message("This is nested too deeply."), place)
             raise _StopReadingError
         if isinstance(event, ScalarEvent):
             value = self.scalar(event, path)
@@ -160,7 +172,7 @@ class _Reader:
                 break
             place = _place(event)
             if not isinstance(event, ScalarEvent):
-                self.complain("Only a text can be a key.", place)
+                self.complain(Message("Only a text can be a key."), place)
                 raise _StopReadingError
             self.count(1, place)
             self.check_tag(event, ("str", "merge"))
@@ -171,7 +183,12 @@ class _Reader:
                 continue
             if name in own:
                 self.complain(
-                    f"“{name[:60]}” is there twice; the first is in line {self.document.keys[*path, name][0]}.", place
+                    Message(
+                        "“{name}” is there twice; the first is in line {line}.",
+                        name=name[:60],
+                        line=self.document.keys[*path, name][0],
+                    ),
+                    place,
                 )
             self.document.keys[*path, name] = place
             own[name] = self.node(next(self.events), (*path, name), place)
@@ -181,7 +198,7 @@ class _Reader:
         value = self.node(next(self.events), (*path, "<<"), place)
         found = value if isinstance(value, list) else [value]
         if not all(isinstance(item, dict) for item in found):
-            self.complain("“<<” takes in mappings only.", place)
+            self.complain(Message("“<<” takes in mappings only."), place)
             return []
         return found
 
@@ -200,9 +217,11 @@ class _Reader:
             return text
         value = _plain_value(text, tag)
         if tag and (type_of(value) if value is not None else "null") != tag:
-            self.complain(f"“{text}” is not of the kind that its tag !!{tag} says.", _place(event))
+            self.complain(
+                Message("“{text}” is not of the kind that its tag !!{tag} says.", text=text, tag=tag), _place(event)
+            )
         if isinstance(value, float) and not math.isfinite(value):
-            self.complain(f"“{text[:40]}” is no number that can be stored.", _place(event))
+            self.complain(Message("“{text}” is no number that can be stored.", text=text[:40]), _place(event))
             value = 0
         if not isinstance(value, str):
             self.document.written[path] = text
@@ -211,7 +230,7 @@ class _Reader:
     def whole(self, event: ScalarEvent) -> str:
         text: str = event.value
         if any("\ud800" <= character <= "\udfff" for character in text):
-            self.complain("This text has half a character (\\ud800 to \\udfff).", _place(event))
+            self.complain(Message("This text has half a character (\\ud800 to \\udfff)."), _place(event))
             return text.encode(errors="replace").decode()
         return text
 
@@ -222,17 +241,23 @@ class _Reader:
             return "str"
         name = tag.removeprefix(_TAG)
         if tag and (name == tag or name not in known):
-            self.complain("A tag has no meaning here; leave it out.", _place(event))
+            self.complain(Message("A tag has no meaning here; leave it out."), _place(event))
             return ""
         return name
 
     def count(self, nodes: int, place: Place) -> None:
         self.nodes += nodes
         if self.nodes > MAX_NODES:
-            self.complain(f"This has too many parts, aliases counted each time: {MAX_NODES:,} are allowed.", place)
+            self.complain(
+                Message(
+                    "This has too many parts, aliases counted each time: {max_nodes:,} are allowed.",
+                    max_nodes=MAX_NODES,
+                ),
+                place,
+            )
             raise _StopReadingError
 
-    def complain(self, message: str, place: Place) -> None:
+    def complain(self, message: Message, place: Place) -> None:
         self.document.complain(message, place)
 
 
@@ -263,20 +288,24 @@ def _complain_of(error: MarkedYAMLError, text: str, document: Document) -> None:
     at = lines[mark.line][mark.column : mark.column + 1] if mark and mark.line < len(lines) else ""
     if "cannot start any token" in said:
         message = (
-            "YAML is not indented with tabs; use spaces." if at == "\t" else f"Put a text with “{at}” into quotes."
+            Message("YAML is not indented with tabs; use spaces.")
+            if at == "\t"
+            else Message("Put a text with “{at}” into quotes.", at=at)
         )
     elif "mapping values are not allowed" in said:
-        message = "A “:” cannot stand here; put the text into quotes, or begin a new line."
+        message = Message("A “:” cannot stand here; put the text into quotes, or begin a new line.")
     elif "could not find expected ':'" in said:
-        message, mark = "A “:” is missing behind this.", error.context_mark
+        message, mark = Message("A “:” is missing behind this."), error.context_mark
     elif "scanning a quoted scalar" in str(error.context) and "end of stream" in said:
-        message, mark = "This quote is never closed.", error.context_mark
+        message, mark = Message("This quote is never closed."), error.context_mark
     elif "flow" in str(error.context) and "stream end" in said:
-        message, mark = "This bracket is never closed.", error.context_mark
+        message, mark = Message("This bracket is never closed."), error.context_mark
     elif "flow" in str(error.context):
-        message = "A comma or a closing bracket is missing here; in brackets, a text with { or } needs quotes."
+        message = Message(
+            "A comma or a closing bracket is missing here; in brackets, a text with {{ or }} needs quotes."
+        )
     elif "expected <block end>" in said:
-        message = "This line is not indented as those around it are."
+        message = Message("This line is not indented as those around it are.")
     else:
-        message = f"This is no valid YAML: {said}."
+        message = Message("This is no valid YAML: {said}.", said=said)
     document.complain(message, (mark.line + 1, mark.column + 1) if mark else (1, 1))

@@ -192,7 +192,7 @@ def _parse_all(space: dict[str, str], info: NotebookInfo) -> tuple[dict[str, lis
             fields[name] = FieldCheck(count=len(values[name]), preview=preview + more)
         except InvalidInputError as error:
             values.pop(name, None)
-            fields[name] = FieldCheck(error=str(error))
+            fields[name] = FieldCheck(error=error.message)
     return values, fields
 
 
@@ -219,16 +219,22 @@ def _checked(
     combinations = Space(values).combinations
     wrong = [name for name, check in fields.items() if check.error]
     if wrong:
-        return SpaceCheck(total=0, combinations=0, fields=fields, error=f"Mend {', '.join(wrong)} first.")
-    total, error = combinations, ""
+        return SpaceCheck(
+            total=0, combinations=0, fields=fields, error=Message("Mend {wrong} first.", wrong=", ".join(wrong))
+        )
+    total, error = combinations, Message()
     if sampler.kind != "grid":
         if sampler.count is None or sampler.count < 1:
-            total, error = 0, "Say how many combinations to draw."
+            total, error = 0, Message("Say how many combinations to draw.")
         else:
             total = min(sampler.count, combinations) if sampler.kind == "random" else sampler.count
     if total > max_runs:
-        shown = f"{total:,}" if total <= MAX_COUNT else f"more than {MAX_COUNT:,}"
-        error = f"This makes {shown} runs, more than the {max_runs:,} allowed; narrow it, or draw a random sample."
+        template = (
+            "This makes {total:,} runs, more than the {most:,} allowed; narrow it, or draw a random sample."
+            if total <= MAX_COUNT
+            else "This makes more than {total:,} runs, and {most:,} are allowed; narrow it, or draw a random sample."
+        )
+        error = Message(template, total=min(total, MAX_COUNT), most=max_runs)
     return SpaceCheck(
         total=min(total, MAX_COUNT), combinations=min(combinations, MAX_COUNT), fields=fields, error=error
     )
@@ -245,9 +251,6 @@ def build_space(space: dict[str, str], info: NotebookInfo, sampler: Sampler, max
     if check.error:
         sentences = {name: entry.error for name, entry in fields.items() if entry.error}
         if sentences:
-            raise InvalidInputError(
-                Message.verbatim(" ".join(sentences.values())),
-                {name: Message.verbatim(text) for name, text in sentences.items()},
-            )
-        raise InvalidInputError(Message.verbatim(check.error))
+            raise InvalidInputError(Message.together(sentences.values()), sentences)
+        raise InvalidInputError(check.error)
     return Space(values)

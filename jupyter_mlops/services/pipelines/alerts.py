@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from ...core.errors import ConflictError, MlopsError, NotFoundError
+from ...core.messages import Message
 from ...core.pipelines.definition import AlertKind
 from ...core.pipelines.records import LogLine, PipelineRun, StepRun, Version
 from ...core.record import now
@@ -144,7 +145,12 @@ class Alerts:
         for key, step in waiting.items():
             since = self._waits.setdefault(key, time.monotonic())
             if time.monotonic() - since > WAIT_SECONDS:
-                return f"Step {step.step} waits for more than {WAIT_SECONDS / 60:g} minutes. {step.message}"
+                return Message(
+                    "Step {step} waits for more than {wait_seconds:g} minutes. {message}",
+                    step=step.step,
+                    wait_seconds=WAIT_SECONDS / 60,
+                    message=step.message,
+                )
         return ""
 
     def _of_ended(self, run: PipelineRun) -> list[Alert]:
@@ -239,11 +245,19 @@ class Alerts:
                 break
             await asyncio.sleep(pause)
         say = [
-            LogLine(at=now(), text=f"The alert “{item.kind}” could not be delivered to address {number + 1}: {why}")
+            LogLine(
+                at=now(),
+                text=Message(
+                    "The alert “{kind}” could not be delivered to address {number}: {why}",
+                    kind=item.kind,
+                    number=number + 1,
+                    why=why,
+                ),
+            )
             for number, why in problems.items()
         ]
         if len(left) < len(to):
-            say.append(LogLine(at=now(), text=f"Told: {item.title}"))
+            say.append(LogLine(at=now(), text=Message("Told: {title}", title=item.title)))
         present = self.store.pipeline_runs.get(run.id)
         self.store.pipeline_runs.change(
             run.id,

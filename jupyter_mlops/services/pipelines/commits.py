@@ -29,7 +29,7 @@ class CommitFiles:
     commit: str
     path: str
     contents: dict[str, bytes]
-    warnings: list[str]
+    warnings: list[Message]
 
 
 def files_of_commit(file: Path, revision: str) -> CommitFiles:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ...core.errors import MlopsError
+from ...core.messages import Message
 from ...core.pipelines.definition import Alerts
 from ...core.pipelines.references import Path
 from ...core.runs import SecretRef
@@ -39,14 +40,16 @@ async def _deliver(number: int, alert: Alert, address: str | SecretRef) -> str:
         return f"it did not answer within {SECONDS:g} s."
 
 
-def wrong_addresses(alerts: Alerts) -> Iterator[tuple[Path, str]]:
+def wrong_addresses(alerts: Alerts) -> Iterator[tuple[Path, Message]]:
     """Addresses that no alert can be sent to, each with its place in the pipeline; nothing is connected to."""
     for position, address in enumerate(alerts.to):
         # an empty one is a fault of the definition, a secret's value is known where the service runs
         if isinstance(address, str) and address.strip() and _parsed(address) is None:
             yield (
                 ("alerts", "to", position),
-                ("This is no address that apprise knows; write one such as mailtos://user:password@example.org."),
+                Message(
+                    "This is no address that apprise knows; write one such as mailtos://user:password@example.org."
+                ),
             )
 
 

@@ -59,7 +59,7 @@ class PipelineDriver:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._steps: dict[str, StepRun] = {}
         self._place: Place
-        self._ending: tuple[PipelineRunState, str] | None = None
+        self._ending: tuple[PipelineRunState, Message] | None = None
 
     # -- the whole way -----------------------------------------------------------------------
 
@@ -74,7 +74,7 @@ class PipelineDriver:
         except ConflictError:
             log.info("Run %s now belongs to another service", self.run.id, exc_info=True)
         except MlopsError as error:
-            await self._finish(PipelineRunState.FAILED, str(error))
+            await self._finish(PipelineRunState.FAILED, error.message)
         finally:
             for task in self._tasks.values():
                 task.cancel()
@@ -85,7 +85,7 @@ class PipelineDriver:
         version = store.pipelines.version(run.pipeline_id, run.version)
         at = run.scheduled_at or run.created_at
         parameters = {**version.definition.parameters, SCHEDULED_TIME: at, **run.parameters}
-        self._change(parameters=parameters, started_at=run.started_at or now(), message="")
+        self._change(parameters=parameters, started_at=run.started_at or now(), message=Message())
         project = await asyncio.to_thread(prepared, self.context, pipeline, version)
         await self._begin_in_mlflow(pipeline.name, version.definition.experiment or pipeline.name)
         self._place = Place(
@@ -125,7 +125,7 @@ class PipelineDriver:
             number, child = await self.context.call(tracking.begin_pipeline, experiment, title, tags, run.parameters)
         except UnavailableError as error:
             log.warning("Pipeline run %s goes on without MLflow: %s", run.id, error.message)
-            self._say(f"MLflow does not know of this run: {error.message}")
+            self._say(Message("MLflow does not know of this run: {message}", message=error.message))
             return
         if (number, child) != (run.mlflow_experiment_id, run.mlflow_run_id):
             # new, or taken over from a service that has another MLflow
@@ -145,7 +145,7 @@ class PipelineDriver:
         if not drift:
             return
         self._change(drift=drift)
-        self._say(f"The environment differs from the one at promotion: {drift}")
+        self._say(Message("The environment differs from the one at promotion: {drift}", drift=drift))
         if policy == "refuse":
             raise UnavailableError(
                 Message("The environment differs from the one at promotion ({drift}); promote anew.", drift=drift)
@@ -161,10 +161,10 @@ class PipelineDriver:
             raise ConflictError(Message("Another service has taken this run over."))
         self._place = replace(self._place, run=run)
         if run.stop_requested and self._ending is None:
-            self._end(PipelineRunState.STOPPED, run.message or "Stopped")
+            self._end(PipelineRunState.STOPPED, run.message or Message("Stopped"))
         if self._ending is None and self._is_late():
             limit = self._place.version.definition.deadline
-            self._end(PipelineRunState.FAILED, f"It took longer than its deadline of {limit:g} s")
+            self._end(PipelineRunState.FAILED, Message("It took longer than its deadline of {limit:g} s", limit=limit))
         if self._ending is not None:
             self._begin_nothing()
         else:
@@ -182,7 +182,7 @@ class PipelineDriver:
             return False
         return datetime.now(UTC) - datetime.fromisoformat(self.run.started_at) > timedelta(seconds=limit)
 
-    def _end(self, state: PipelineRunState, message: str) -> None:
+    def _end(self, state: PipelineRunState, message: Message) -> None:
         """Stop what runs and begin nothing more."""
         self._ending = (state, message)
         for step in self._steps.values():
@@ -196,7 +196,7 @@ class PipelineDriver:
         """Stop waiting steps; a running step may return to waiting if its sweep turns out not to exist."""
         for step in list(self._steps.values()):
             if step.state is StepState.WAITING:
-                self._set(step, state=StepState.STOPPED, message="It was not begun", retry_at=None)
+                self._set(step, state=StepState.STOPPED, message=Message("It was not begun"), retry_at=None)
 
     def _start_ready(self) -> int:
         """Start, skip or fail each step whose dependencies are settled; how many changed."""
@@ -222,7 +222,7 @@ class PipelineDriver:
         try:
             condition = Condition(definition.when) if definition.when else None
             if condition and not condition.holds(outputs, self.run.parameters, name):
-                message = f"Its condition does not hold: {definition.when}"
+                message = Message("Its condition does not hold: {when}", when=definition.when)
                 self._set(step, state=StepState.SKIPPED, message=message, ended_at=now())
                 return
             values = values_of(name, definition, self._place, outputs)
@@ -254,7 +254,7 @@ class PipelineDriver:
             ended_at=None,
             retry_at=None,
             error=None,
-            message="",
+            message=Message(),
         )
         self.store.sweeps.create(sweep, data)
         return step
@@ -283,7 +283,7 @@ class PipelineDriver:
             defaults=earlier.defaults,
             started_at=now(),
             ended_at=now(),
-            message=f"Taken from run {number}: nothing that it depends on has changed",
+            message=Message("Taken from run {number}: nothing that it depends on has changed", number=number),
         )
 
     def _outputs(self, definition: Step) -> dict[str, dict[str, Any]]:
@@ -317,7 +317,7 @@ class PipelineDriver:
             if sweep.state in SWEEP_OVER:
                 break
             reason = sweep.reason if sweep.reason is Reason.UNREACHABLE else Reason.NONE
-            message = sweep.message if reason else ""
+            message = sweep.message if reason else Message()
             if message != said:
                 step = self._set(step, message=message, reason=reason)
                 said = message
@@ -359,7 +359,12 @@ class PipelineDriver:
     def _repeat_later(self, step: StepRun, definition: Step, outcome: Outcome) -> None:
         delay = min(definition.retry_delay * definition.retry_backoff ** min(step.failures, 50), MAX_SECONDS)
         retry_at = (datetime.now(UTC) + timedelta(seconds=delay)).isoformat(timespec="microseconds")
-        text = f"Attempt {step.attempt} failed: {outcome.message} It is repeated in {delay:g} s."
+        text = Message(
+            "Attempt {attempt} failed: {message} It is repeated in {delay:g} s.",
+            attempt=step.attempt,
+            message=outcome.message,
+            delay=delay,
+        )
         self._say(text, step.step)
         self._set(
             step,
@@ -369,7 +374,7 @@ class PipelineDriver:
             retry_at=retry_at,
             error=outcome.error,
             notebook_run=outcome.notebook_run,
-            message=f"{outcome.message} It is repeated.",
+            message=Message("{message} It is repeated.", message=outcome.message),
         )
 
     # -- storing ---------------------------------------------------------------------------------
@@ -382,7 +387,7 @@ class PipelineDriver:
     def _change(self, **fields: Any) -> None:
         self.run = self.store.pipeline_runs.change(self.run.id, expect_service=self.context.service, **fields)
 
-    def _say(self, text: str, step: str = "") -> None:
+    def _say(self, text: Message, step: str = "") -> None:
         self._change(say=[LogLine(at=now(), text=text, step=step)])
 
     def _reap(self) -> None:
@@ -411,14 +416,14 @@ class PipelineDriver:
         if self._ending is not None:
             await self._finish(*self._ending)
         elif failed:
-            line = f"{failed[0].step}: {failed[0].message}".rstrip(": ")
+            line = Message("{step}: {why}", step=failed[0].step, why=failed[0].message or Message("failed"))
             await self._finish(PipelineRunState.FAILED, line, Reason.STEP)
         elif any(step.state is StepState.STOPPED for step in self._steps.values()):
-            await self._finish(PipelineRunState.STOPPED, "Stopped")
+            await self._finish(PipelineRunState.STOPPED, Message("Stopped"))
         else:
-            await self._finish(PipelineRunState.SUCCEEDED, "")
+            await self._finish(PipelineRunState.SUCCEEDED, Message())
 
-    async def _finish(self, state: PipelineRunState, message: str, reason: Reason = Reason.NONE) -> None:
+    async def _finish(self, state: PipelineRunState, message: Message, reason: Reason = Reason.NONE) -> None:
         for step in self.store.pipeline_runs.steps(self.run.id):
             if step.state not in STEP_OVER:
                 self._stop_step(step)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from ...core.cron import CronError, iso, next_time, times_between
+from ...core.messages import Message
 from ...core.pipelines.records import Cause, PipelineRun, Trigger
 from ...store import Firing
 
@@ -30,11 +31,11 @@ def due(trigger: Trigger, now: datetime) -> Firing:
         following = next_time(trigger.cron, trigger.zone, after)
     except CronError as error:
         # the zone is missing from a newer time zone database
-        return Firing(trigger, None, [], str(error))
+        return Firing(trigger, None, [], error.message)
     fires = [(iso(time), *_decide(trigger, time, now)) for time in times]
     if times and iso(times[0]) != iso(first):
         # one record for all of them
-        fires.insert(0, (iso(first), None, "It was missed, as were those after it that did not fire"))
+        fires.insert(0, (iso(first), None, Message("It was missed, as were those after it that did not fire")))
     return Firing(trigger, iso(following) if following else None, fires)
 
 
@@ -59,15 +60,15 @@ def _last(trigger: Trigger, first: datetime, now: datetime) -> datetime | None:
     return times[-1] if times else None
 
 
-def _decide(trigger: Trigger, time: datetime, now: datetime) -> tuple[PipelineRun | None, str]:
+def _decide(trigger: Trigger, time: datetime, now: datetime) -> tuple[PipelineRun | None, Message]:
     # in UTC, because Python compares times of one zone by their wall clocks
     late = now - time.astimezone(UTC)
     if late.total_seconds() > LATE_SECONDS:
         if trigger.missed == "skip":
-            return None, "It was missed, and missed times are skipped"
+            return None, Message("It was missed, and missed times are skipped")
         if late > timedelta(seconds=trigger.grace):
-            return None, "It was missed, and its grace time is over"
-    return run_of(trigger, "cron", iso(time), iso(now)), ""
+            return None, Message("It was missed, and its grace time is over")
+    return run_of(trigger, "cron", iso(time), iso(now)), Message()
 
 
 def run_of(trigger: Trigger, cause: Cause, scheduled_at: str, at: str) -> PipelineRun:

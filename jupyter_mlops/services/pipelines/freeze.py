@@ -41,7 +41,7 @@ class Frozen:
     data: list[str] = field(default_factory=list)
     git_commit: str = ""
     git_diff: str = ""
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[Message] = field(default_factory=list)
 
 
 def project_root(file: Path, server_root: Path | None) -> Path:
@@ -94,7 +94,7 @@ def collect(
     code.update(dict.fromkeys(path for path in imported if reader.exists(path)))
     for path in [path for path in code if posixpath.basename(path).startswith(".env")]:
         del code[path]
-        warnings.append(f"{path} is not frozen but read where it lies, as it may hold secrets.")
+        warnings.append(Message("{path} is not frozen but read where it lies, as it may hold secrets.", path=path))
     data = [path for path in _chosen(project, folder, patterns, warnings) if path not in code]
     _check_sizes(reader, list(code), data)
     files = {path: put(content) for path in [*code, *data] if (content := reader.content(path)) is not None}
@@ -102,7 +102,10 @@ def collect(
     diff = diff_of(project, DIFF_LIMIT)
     if diff is None:
         warnings.append(
-            f"What is different from git's commit is more than {DIFF_LIMIT // MB} MB and was not kept; the code is."
+            Message(
+                "What is different from git's commit is more than {diff_limit} MB and was not kept; the code is.",
+                diff_limit=DIFF_LIMIT // MB,
+            )
         )
     return Frozen(
         files=dict(sorted(files.items())),
@@ -120,7 +123,7 @@ class _Reader:
         self._project = project
         self._contents = contents
         self._texts: dict[str, str | None] = {}
-        self.problems: dict[str, str] = {}
+        self.problems: dict[str, Message] = {}
 
     def exists(self, path: str) -> bool:
         """Whether the file exists."""
@@ -148,7 +151,9 @@ class _Reader:
         try:
             return (self._project / path).read_bytes()
         except OSError as error:
-            self.problems[path] = f"{path} is not frozen, because it cannot be read: {error.strerror}."
+            self.problems[path] = Message(
+                "{path} is not frozen, because it cannot be read: {strerror}.", path=path, strerror=error.strerror
+            )
             return None
 
     def text(self, path: str) -> str | None:
@@ -166,7 +171,7 @@ class _Reader:
         return None if content is None else content.decode(errors="replace")
 
 
-def _imported(project: Path, seen: Mapping[str, str], warnings: list[str]) -> Iterator[tuple[str, str]]:
+def _imported(project: Path, seen: Mapping[str, str], warnings: list[Message]) -> Iterator[tuple[str, str]]:
     """Path in the project and hash of the modules that a run imported, without installed packages."""
     for name, digest in seen.items():
         path = normal(name)
@@ -176,26 +181,31 @@ def _imported(project: Path, seen: Mapping[str, str], warnings: list[str]) -> It
             continue
         if path.startswith(("..", "/")):
             warnings.append(
-                f"{name} was imported by the run but lies outside the project, so that it is not frozen; "
-                "move it into the project, or install it as a package."
+                Message(
+                    "{name} was imported by the run but lies outside the project, so that it is not "
+                    "frozen; move it into the project, or install it as a package.",
+                    name=name,
+                )
             )
             continue
         yield path, digest
 
 
-def _differences(imported: Mapping[str, str], files: Mapping[str, str], reader: _Reader) -> Iterator[str]:
+def _differences(imported: Mapping[str, str], files: Mapping[str, str], reader: _Reader) -> Iterator[Message]:
     for path, digest in imported.items():
         if path in files:
             if digest and files[path] != digest:
-                yield f"{path} was changed since the run; it is frozen as it is now."
+                yield Message("{path} was changed since the run; it is frozen as it is now.", path=path)
         elif path not in reader.problems and not reader.exists(path):
-            yield f"{path} was imported by the run but is not there any more, so that it is not frozen."
+            yield Message(
+                "{path} was imported by the run but is not there any more, so that it is not frozen.", path=path
+            )
 
 
 # -- data --------------------------------------------------------------------------------------
 
 
-def _chosen(project: Path, folder: str, patterns: Iterable[str], warnings: list[str]) -> list[str]:
+def _chosen(project: Path, folder: str, patterns: Iterable[str], warnings: list[Message]) -> list[str]:
     found: dict[str, None] = {}
     for pattern in patterns:
         inside = Path(pattern).is_relative_to(project)
@@ -203,7 +213,9 @@ def _chosen(project: Path, folder: str, patterns: Iterable[str], warnings: list[
             Path(pattern).relative_to(project).as_posix() if inside else posixpath.join(folder or ".", pattern)
         )
         if whole.startswith(("..", "/")):
-            warnings.append(f"Nothing of {pattern} is frozen, because it lies outside the project.")
+            warnings.append(
+                Message("Nothing of {pattern} is frozen, because it lies outside the project.", pattern=pattern)
+            )
             continue
         before = len(found)
         for path in _matches(project, whole, pattern):
@@ -216,7 +228,7 @@ def _chosen(project: Path, folder: str, patterns: Iterable[str], warnings: list[
                     )
                 )
         if len(found) == before:
-            warnings.append(f"No file is named as {pattern}, which was to be frozen.")
+            warnings.append(Message("No file is named as {pattern}, which was to be frozen.", pattern=pattern))
     return list(found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from ...core.errors import NotFoundError
+from ...core.messages import Message
 from ...core.pipelines.records import StepRun
 from ...core.record import now
 from ...core.runs import RunError
@@ -14,7 +15,7 @@ from ..context import Context
 
 log = logging.getLogger(__name__)
 
-_WHY = "The service that ran it was lost"
+_WHY = Message("The service that ran it was lost")
 
 
 def abandon_lost_attempt(context: Context, step: StepRun) -> StepRun:
@@ -54,9 +55,9 @@ def _requeue_or_fail(context: Context, step: StepRun, sweep: Sweep) -> StepRun:
             step.id,
             state=StepState.WAITING,
             attempt=step.attempt + 1,
-            message=f"{_WHY}; it is repeated",
+            message=Message("{why}; it is repeated", why=_WHY),
         )
-    error = RunError(name="WorkerLost", message=f"{_WHY}. It is not to be repeated.")
+    error = RunError(name="WorkerLost", message=Message("{why}. It is not to be repeated.", why=_WHY))
     return context.store.pipeline_runs.change_step(
         step.id, state=StepState.FAILED, error=error, message=error.message, ended_at=now()
     )

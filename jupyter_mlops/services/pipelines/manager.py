@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...core.errors import ConflictError, MlopsError, NotFoundError
+from ...core.messages import Message
 from ...core.pipelines.records import LogLine, Pipeline, PipelineRun
 from ...core.record import now
 from ...core.states import PIPELINE_RUN_OVER, PipelineRunState, StepState
@@ -94,7 +95,7 @@ class PipelineRuns(DriverTasks[PipelineDriver]):
         for run in self.store.pipeline_runs.find(
             states=[PipelineRunState.QUEUED], stop_requested=True, limit=MOST_LOOKED_AT
         ):
-            self._end_queued(run, PipelineRunState.STOPPED, run.message or "Stopped")
+            self._end_queued(run, PipelineRunState.STOPPED, run.message or Message("Stopped"))
 
     def _begin(self, run_id: str) -> bool:
         """Claim and start a pipeline's first queued run, if this service may; whether it did."""
@@ -111,7 +112,7 @@ class PipelineRuns(DriverTasks[PipelineDriver]):
             # versions are immutable, so this can be cached
             concurrency = self.store.pipelines.version(run.pipeline_id, run.version).definition.concurrency
         except MlopsError as error:
-            self._end_queued(run, PipelineRunState.FAILED, str(error))
+            self._end_queued(run, PipelineRunState.FAILED, error.message)
             return False
         self._concurrency[run_id] = concurrency
         taken = self.store.pipeline_runs.claim(run_id, concurrency, self.context.service)
@@ -131,7 +132,7 @@ class PipelineRuns(DriverTasks[PipelineDriver]):
         self._not_before[run.id] = self._looked_at + (left if left > 0 else AWAY_SECONDS)
         return False
 
-    def _end_queued(self, run: PipelineRun, state: PipelineRunState, message: str) -> None:
+    def _end_queued(self, run: PipelineRun, state: PipelineRunState, message: Message) -> None:
         queued = [PipelineRunState.QUEUED]
         try:
             self.store.pipeline_runs.change(run.id, expect=queued, state=state, message=message, ended_at=now())
@@ -181,7 +182,7 @@ class PipelineRuns(DriverTasks[PipelineDriver]):
     def _take_over(self, run: PipelineRun) -> None:
         if run.mlflow_run_id is not None and not self.context.shares_mlflow(run.service):
             self.context.finish_later(run, run.service)
-        line = LogLine(at=now(), text="The service that ran it was lost; another one goes on with it")
+        line = LogLine(at=now(), text=Message("The service that ran it was lost; another one goes on with it"))
         try:
             taken = self.store.pipeline_runs.change(
                 run.id,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import InvalidInputError, MlopsError
+from ...core.messages import Message
 from ...core.notebook import reading as notebooks
 from ...core.parameters import NotebookInfo
 from ...core.pipelines.definition import PipelineCheck, PipelineDefinition, Step
@@ -31,7 +32,7 @@ def check(file: Path, text: str, max_runs: int = MAX_COUNT) -> PipelineCheck:
         max_runs: that a step's sweep may make.
     """
 
-    def look(definition: PipelineDefinition) -> Iterator[tuple[Place, str]]:
+    def look(definition: PipelineDefinition) -> Iterator[tuple[Place, Message]]:
         inspected = cache(_inspected)
         for name, step in definition.steps.items():
             for place, problem in _look_at(file.parent, step, inspected, definition.parameters, max_runs):
@@ -58,7 +59,7 @@ def _look_at(
     inspected: Callable[[Path], NotebookInfo | MlopsError],
     parameters: Mapping[str, Any],
     max_runs: int,
-) -> Iterator[tuple[Place, str]]:
+) -> Iterator[tuple[Place, Message]]:
     path = folder / step.notebook
     if not step.notebook or "\0" in step.notebook or Path(step.notebook).is_absolute():
         # reported elsewhere
@@ -67,14 +68,14 @@ def _look_at(
         return
     info = inspected(path)
     if isinstance(info, MlopsError):
-        yield ("notebook",), str(info)
+        yield ("notebook",), info.message
         return
     yield from wrong_values(info, step, parameters, max_runs)
 
 
 def wrong_values(
     info: NotebookInfo, step: Step, parameters: Mapping[str, Any], max_runs: int = MAX_COUNT
-) -> Iterator[tuple[Place, str]]:
+) -> Iterator[tuple[Place, Message]]:
     """What a notebook does not take of the values that its step gives to it, each with its place in the step.
 
     A value that refers to an earlier step's output is passed over: it is known only when the step runs.
@@ -87,23 +88,23 @@ def wrong_values(
     values = _resolved(step.parameters, known, resolve)
     later = step.parameters.keys() - values.keys()
     for name, problem in check_values(info, step.notebook, values, sorted(later))[1].items():
-        yield ("parameters", name), str(problem)
+        yield ("parameters", name), problem
     if step.sweep is None:
         return
     sampler = step.sweep.sampler
     space = _resolved(step.sweep.space, known, resolve_text)
     later = step.sweep.space.keys() - space.keys()
     for name, problem in check_values(info, step.notebook, {}, sorted(later))[1].items():
-        yield ("sweep", "space", name), str(problem)
+        yield ("sweep", "space", name), problem
     try:
         built = build_space(space, info, sampler, max_runs)
         planned_total(make_study(built, sampler), sampler)
     except InvalidInputError as error:
         for name in error.fields.keys() & space.keys():
-            yield ("sweep", "space", name), str(error.fields[name])
+            yield ("sweep", "space", name), error.fields[name]
         # a count that is missing is said of the definition
         if not error.fields.keys() & space.keys() and (sampler.kind != "random" or (sampler.count or 0) > 0):
-            yield ("sweep", "space" if sampler.kind == "grid" else "sampler"), str(error)
+            yield ("sweep", "space" if sampler.kind == "grid" else "sampler"), error.message
 
 
 def _resolved(values: Mapping[str, Any], known: Mapping[str, Any], how: Callable[..., Any]) -> dict[str, Any]:

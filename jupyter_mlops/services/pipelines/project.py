@@ -76,7 +76,7 @@ class ProjectFolder:
         """
         return [str(self.path / folder) for folder in import_folders(list(self._names))]
 
-    def make(self) -> list[str]:
+    def make(self) -> list[Message]:
         """Create or repair it: restore changed files, and update the links to the user's project.
 
         Returns:
@@ -91,7 +91,7 @@ class ProjectFolder:
                 self._link_entries(folder)
             return said
 
-    def bring_back(self) -> list[str]:
+    def bring_back(self) -> list[Message]:
         """Move the steps' new files from real folders to the user's project.
 
         Returns:
@@ -103,7 +103,13 @@ class ProjectFolder:
             left = [path for folder in self._folders for path in self._left_in(folder)]
             if not self.live.is_dir():
                 names = ", ".join(posixpath.basename(path) for path in left[:5])
-                return [*said, f"{self.live} is gone; what was left ({names}) stays in {self.path}."] if left else said
+                gone = Message(
+                    "{live} is gone; what was left ({names}) stays in {path}.",
+                    live=self.live,
+                    names=names,
+                    path=self.path,
+                )
+                return [*said, gone] if left else said
             mover.recover()
             for path in left:
                 try:
@@ -111,14 +117,19 @@ class ProjectFolder:
                 except OSError as error:
                     reason = error.strerror or str(error)
                     said.append(
-                        f"{posixpath.basename(path)} could not be moved to {self._outer / path} ({reason}); it stays "
-                        f"in {self._base / path}."
+                        Message(
+                            "{name} could not be moved to {outer} ({reason}); it stays in {base}.",
+                            name=posixpath.basename(path),
+                            outer=self._outer / path,
+                            reason=reason,
+                            base=self._base / path,
+                        )
                     )
             return said
 
     # -- frozen files ------------------------------------------------------------------------
 
-    def _place_all(self) -> list[str]:
+    def _place_all(self) -> list[Message]:
         shutil.rmtree(self._state / "new", ignore_errors=True)
         for folder in ("new", "asides"):
             (self._state / folder).mkdir(parents=True, exist_ok=True)
@@ -133,19 +144,19 @@ class ProjectFolder:
             new.replace(self._state / "verified.json")
         return said
 
-    def _place(self, path: str, digest: str, verified: dict[str, Any]) -> str:
+    def _place(self, path: str, digest: str, verified: dict[str, Any]) -> Message:
         """Restore a frozen file if necessary; a warning if another file was in its place."""
         file = self._base / path
         known = path in self._data and verified.get(path) == [digest, *state_of(file)]
         if known or self._is_intact(file, digest):
             if path in self._data:
                 verified[path] = [digest, *state_of(file)]
-            return ""
+            return Message()
         aside = self._set_aside(path)
         data = self._blob(digest)
         if hashlib.sha256(data).hexdigest() != digest:
             raise UnavailableError(
-                Message("The store's copy of {basename} is damaged; promote anew.", basename=posixpath.basename(path))
+                Message("The store's copy of {name} is damaged; promote anew.", name=posixpath.basename(path))
             )
         new = self._state / "new" / uuid4().hex
         new.write_bytes(data)
@@ -156,7 +167,8 @@ class ProjectFolder:
             compiled.unlink(missing_ok=True)
         if path in self._data:
             verified[path] = [digest, *state_of(file)]
-        return f"{posixpath.basename(path)} is frozen, but a step changed it; what it made is {aside}." if aside else ""
+        template = "{name} is frozen, but a step changed it; what it made is {aside}."
+        return Message(template, name=posixpath.basename(path), aside=aside) if aside else Message()
 
     @staticmethod
     def _is_intact(file: Path, digest: str) -> bool:

@@ -98,7 +98,7 @@ def _from_text(file: Path, max_runs: int) -> Source:
         more = f" (and {len(found.problems) - 1} more)" if len(found.problems) > 1 else ""
         raise InvalidInputError(
             Message("{place}{message}{more}", place=place, message=first.message, more=more),
-            {"path": Message.verbatim(first.message)},
+            {"path": first.message},
         )
     return Source(file, found.definition, "file")
 
@@ -174,7 +174,7 @@ def check_policies(definition: PipelineDefinition) -> None:
     for path, sentence in (*problems_of(definition), *wrong_addresses(definition.alerts)):
         if "parameters" not in path:
             field = path[-1] if isinstance(path[-1], str) else ".".join(map(str, path[:-1]))
-            raise InvalidInputError(Message.verbatim(sentence), {field: Message.verbatim(sentence)})
+            raise InvalidInputError(sentence, {field: sentence})
 
 
 def step_name(stem: str) -> str:

@@ -26,7 +26,7 @@ def check_parameters(requests: RequestsBase, version: Version, parameters: dict[
     definition = version.definition
     checked, wrong = check_overrides(parameters, definition.parameters)
     values = {**definition.parameters, **checked}
-    problems = [str(problem) for problem in wrong.values()]
+    problems = list(wrong.values())
     for name, step in definition.steps.items():
         places = {
             path
@@ -38,7 +38,11 @@ def check_parameters(requests: RequestsBase, version: Version, parameters: dict[
         notebook = read_notebook(requests.store.blobs.get(version.files[notebook_path(version.folder, step.notebook)]))
         found = wrong_values(inspect(notebook, step.notebook), step, values, requests.settings.max_runs)
         # what else is wrong was so before, and these parameters are not to blame
-        problems += [f"Step “{name}”: {said}" for at, said in found if any(place[: len(at)] == at for place in places)]
+        problems += [
+            Message("Step “{name}”: {said}", name=name, said=said)
+            for at, said in found
+            if any(place[: len(at)] == at for place in places)
+        ]
     if problems:
         raise all_wrong(problems)
 

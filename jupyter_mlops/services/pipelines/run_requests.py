@@ -71,7 +71,7 @@ class RunRequests(RequestsBase):
                 scheduled_at=iso(moment_of(request.scheduled_time)) if request.scheduled_time else at,
                 parameters=request.parameters,
                 created_at=at,
-                message="Waiting for the service",
+                message=Message("Waiting for the service"),
             )
         )
 
@@ -117,7 +117,7 @@ class RunRequests(RequestsBase):
                 error=None,
                 outputs={},
                 ended_at=None,
-                message="",
+                message=Message(),
             )
         return self.store.pipeline_runs.change(
             run_id,
@@ -128,7 +128,7 @@ class RunRequests(RequestsBase):
             started_at=None,
             ended_at=None,
             alerted=[],
-            message="Waiting for the service",
+            message=Message("Waiting for the service"),
         )
 
     def backfill(self, pipeline_id: str, request: BackfillRequest) -> BackfillAnswer:
@@ -146,13 +146,13 @@ class RunRequests(RequestsBase):
         known = self._fired(trigger, times)
         if request.dry_run:
             return BackfillAnswer(times=times, known=len(known))
-        at = now()
+        at, name = now(), self.layout.service
         due = [
-            (time, msgspec.structs.replace(run_of(trigger, "backfill", time, at), started_by=self.layout.service), "")
+            (time, msgspec.structs.replace(run_of(trigger, "backfill", time, at), started_by=name), Message())
             for time in times
         ]
         for _ in range(10):
-            self.store.triggers.fire([Firing(trigger, trigger.next_at, due, trigger.message)], at, self.layout.service)
+            self.store.triggers.fire([Firing(trigger, trigger.next_at, due, trigger.message)], at, name)
             present = self.store.triggers.get(trigger.id)
             if self._fired(trigger, times) >= set(times):
                 return BackfillAnswer(times=times, known=len(known))

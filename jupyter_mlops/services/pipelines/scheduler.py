@@ -72,10 +72,10 @@ class Scheduler:
         try:
             state, run = await self._look_with_timeout(trigger)
             self._failures.pop(trigger.id, None)
-            fires, message = [(run.scheduled_at, run, "")] if run else [], ""
+            fires, message = [(run.scheduled_at, run, Message())] if run else [], Message()
         except MlopsError as error:
             self._failures[trigger.id] += 1
-            state, fires, message = None, [], str(error)
+            state, fires, message = None, [], error.message
             pause = min(_SELDOM, FILES_SECONDS * 2 ** min(10, self._failures[trigger.id]))
             following = datetime.now(UTC) + timedelta(seconds=pause)
         firing = Firing(trigger, following.isoformat(timespec="microseconds"), fires, message, state=state)

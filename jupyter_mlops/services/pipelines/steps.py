@@ -16,6 +16,7 @@ import msgspec
 
 from ...core.code.paths import normal
 from ...core.errors import MlopsError
+from ...core.messages import Message
 from ...core.notebook import reading as notebooks
 from ...core.notebook.declared import is_own_tuple
 from ...core.pipelines.definition import PipelineDefinition, Step
@@ -76,12 +77,12 @@ class Outcome:
     """How an attempt of a step ended."""
 
     state: StepState
-    message: str = ""
+    message: Message = field(default_factory=Message)
     error: RunError | None = None
     outputs: dict[str, Any] | None = None
     inputs: tuple[InputFile, ...] = ()
     notebook_run: str = ""
-    remark: str = ""
+    remark: Message = field(default_factory=Message)
 
 
 def values_of(name: str, step: Step, place: Place, outputs: Outputs) -> dict[str, Any]:
@@ -162,7 +163,7 @@ def make_sweep(name: str, step: Step, place: Place, *, values: dict[str, Any], o
         confirmed=step.sweep is None,
         created_at=now(),
         git_commit=place.version.git_commit,
-        message="Waiting for its turn",
+        message=Message("Waiting for its turn"),
     )
 
 
@@ -223,7 +224,7 @@ def _of_notebook(sweep: Sweep, runs: list[Run]) -> Outcome:
     if not runs:
         return Outcome(StepState.FAILED, message=sweep.message, error=_internal(sweep.message))
     run = runs[0]
-    remark = "; ".join(run.warnings)
+    remark = Message.together(run.warnings, "; ")
     if run.state is RunState.SUCCEEDED:
         return Outcome(
             StepState.SUCCEEDED,
@@ -233,7 +234,7 @@ def _of_notebook(sweep: Sweep, runs: list[Run]) -> Outcome:
             remark=remark,
         )
     message = run.message or sweep.message
-    error = run.error or RunError(name="Stopped", message=message or "Stopped")
+    error = run.error or RunError(name="Stopped", message=message or Message("Stopped"))
     state = StepState.FAILED if run.state is RunState.FAILED else StepState.STOPPED
     return Outcome(state, message=message, error=error, inputs=tuple(run.inputs), notebook_run=run.id, remark=remark)
 
@@ -242,16 +243,16 @@ def _of_sweep(sweep: Sweep, runs: list[Run], objective: Objective) -> Outcome:
     failed = [run for run in runs if run.state is RunState.FAILED]
     best_id, value = best_run(runs, objective)
     if sweep.state is SweepState.STOPPED and not failed:
-        return Outcome(StepState.STOPPED, message=sweep.message or "Stopped")
+        return Outcome(StepState.STOPPED, message=sweep.message or Message("Stopped"))
     if best_id is None:
         succeeded = any(run.state is RunState.SUCCEEDED for run in runs)
         message = (
-            f"No run of the sweep has the metric “{objective.metric}” as a finite number."
+            Message("No run of the sweep has the metric “{metric}” as a finite number.", metric=objective.metric)
             if succeeded
             else sweep.message
         )
         if failed and not succeeded:
-            message = f"No run of the sweep succeeded: {failed[0].message}"
+            message = Message("No run of the sweep succeeded: {message}", message=failed[0].message)
         first = failed[0] if failed else None
         error = (first and first.error) or RunError(name="Sweep", message=message)
         return Outcome(StepState.FAILED, message=message, error=error, notebook_run=first.id if first else "")
@@ -259,22 +260,28 @@ def _of_sweep(sweep: Sweep, runs: list[Run], objective: Objective) -> Outcome:
     inputs = {(file.path, file.sha256): file for run in runs for file in run.inputs}
     return Outcome(
         StepState.SUCCEEDED,
-        message=f"Best of {len(runs)} runs: {objective.metric} {value:g}",
+        message=Message(
+            "Best of {count} runs: {metric} {value:g}", count=len(runs), metric=objective.metric, value=value
+        ),
         # parameters win over metrics of the same name: a metric turns 3 into 3.0
         outputs={**best.metrics, **best.parameters, **best.outputs},
         inputs=tuple(inputs.values()),
         notebook_run=best.id,
-        remark=f"{len(failed)} of {len(runs)} runs failed: {failed[0].message}" if failed else "",
+        remark=Message(
+            "{failed} of {count} runs failed: {message}", failed=len(failed), count=len(runs), message=failed[0].message
+        )
+        if failed
+        else Message(),
     )
 
 
-def _internal(message: str) -> RunError:
-    return RunError(name="Internal", message=message or "The step could not be started.")
+def _internal(message: Message) -> RunError:
+    return RunError(name="Internal", message=message or Message("The step could not be started."))
 
 
 def refusal(error: MlopsError) -> Outcome:
     """The outcome of a step that could not start."""
-    return Outcome(StepState.FAILED, message=str(error), error=RunError(name="Definition", message=str(error)))
+    return Outcome(StepState.FAILED, message=error.message, error=RunError(name="Definition", message=error.message))
 
 
 def fingerprint(step: Step, place: Place, values: dict[str, Any], lock: str) -> str:

@@ -81,7 +81,7 @@ class TriggerRequests(RequestsBase):
         trigger = self.trigger(trigger_id)
         pipeline = self.store.pipelines.get(trigger.pipeline_id)
         fields = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not None}
-        changed = msgspec.structs.replace(trigger, **fields, message="")
+        changed = msgspec.structs.replace(trigger, **fields, message=Message())
         folder = Path(pipeline.path).parent
         asked = ScheduleRequest(**{name: getattr(changed, name) for name in ScheduleRequest.__struct_fields__})
         check_trigger(asked, folder)
@@ -92,7 +92,9 @@ class TriggerRequests(RequestsBase):
         moved = {"cron", "zone", "enabled", "pattern"} & set(fields)
         at = (None if rests else checked.next_at) if moved else trigger.next_at
         return self._outward(
-            self.store.triggers.change(trigger_id, **fields | {"pattern": checked.pattern}, next_at=at, message="")
+            self.store.triggers.change(
+                trigger_id, **fields | {"pattern": checked.pattern}, next_at=at, message=Message()
+            )
         )
 
     def _outward(self, trigger: Trigger) -> Trigger:
@@ -145,7 +147,7 @@ class TriggerRequests(RequestsBase):
             at = now()
             run = run_of(trigger, "http", time or at, at)
             run = msgspec.structs.replace(run, id=run_id, parameters=parameters)
-            made = self.store.triggers.fire([Firing(trigger, None, [(at, run, "")])], at, self.layout.service)
+            made = self.store.triggers.fire([Firing(trigger, None, [(at, run, Message())])], at, self.layout.service)
             if made:
                 return made[0]
             # another call was written down at the same time

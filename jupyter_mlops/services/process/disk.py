@@ -8,6 +8,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 
+from ...core.messages import Message
+
 # bytes; the store's journal and an executed notebook may take as many at once
 _FULL = 10_000_000
 # prefixes: nfs also stands for nfs4, smb for smb3 and smbfs
@@ -33,7 +35,7 @@ def network_filesystem(path: Path, mounts: Iterable[tuple[str, str]]) -> str:
     return kind if _NETWORK.match(kind) else ""
 
 
-def store_warnings(folder: Path) -> list[str]:
+def store_warnings(folder: Path) -> list[Message]:
     """Warnings about the disk on which the store lies."""
     import psutil
 
@@ -43,15 +45,22 @@ def store_warnings(folder: Path) -> list[str]:
     warnings = []
     if kind:
         warnings.append(
-            f"The store lies on a network file system ({kind}), where changes can be lost; set MlopsSettings.data_dir "
-            "to a folder on a local disk."
+            Message(
+                "The store lies on a network file system ({kind}), where changes can be lost; set "
+                "MlopsSettings.data_dir to a folder on a local disk.",
+                kind=kind,
+            )
         )
     # nothing may have been stored yet
     free = shutil.disk_usage(next(there for there in (place, *place.parents) if there.exists())).free
     if free < _FULL:
         warnings.append(
-            f"The disk of {place} is full ({free / 1e6:.1f} MB free), so results may not be written. Free disk space; "
-            "what waits for it goes on by itself."
+            Message(
+                "The disk of {place} is full ({free:.1f} MB free), so results may not be written. Free "
+                "disk space; what waits for it goes on by itself.",
+                place=place,
+                free=free / 1e6,
+            )
         )
     return warnings
 

@@ -20,7 +20,7 @@ import msgspec
 
 from ...core.errors import UnavailableError
 from ...core.lenient import decode
-from ...core.messages import Message
+from ...core.messages import Message, to_store
 from ...core.processes import PYTHON, build_on_disk, is_same_build, own_build
 from ...core.service import ServiceInfo
 from ...core.states import RUN_LIVE, PipelineRunState, SweepState
@@ -67,7 +67,7 @@ def own_info() -> ServiceInfo:
 def write_into(lock: IO[str], info: ServiceInfo) -> None:
     """Have a lock that is held say who holds it, for those that have not opened the store."""
     lock.truncate(0)
-    lock.write(msgspec.json.encode(info).decode())
+    lock.write(msgspec.json.encode(info, enc_hook=to_store).decode())
     lock.flush()
 
 

@@ -47,7 +47,7 @@ def install(settings: MlopsSettings) -> ServiceKeep:
     """
     problem = _problem()
     if problem:
-        raise UnavailableError(Message.verbatim(problem))
+        raise UnavailableError(problem)
     path, began = unit_path(settings), now()
     again = path.exists()
     _write(Layout(settings.data_path).unit_environment, environment_text(settings, os.environ), 0o600)
@@ -67,8 +67,11 @@ def install(settings: MlopsSettings) -> ServiceKeep:
     keep = unit_status(settings)
     if _runs_before_long(settings, began):
         return keep
-    status = f"The unit was installed, but no service runs yet; “systemctl --user status {path.name}” says why."
-    return ServiceKeep(installed=True, possible=True, unit=str(path), message=f"{status} {keep.message}".strip())
+    status = Message(
+        "The unit was installed, but no service runs yet; “systemctl --user status {unit}” says why.", unit=path.name
+    )
+    message = Message.together([status, keep.message])
+    return ServiceKeep(installed=True, possible=True, unit=str(path), message=message)
 
 
 def uninstall(settings: MlopsSettings) -> bool:
@@ -94,7 +97,7 @@ def uninstall(settings: MlopsSettings) -> bool:
     return True
 
 
-def keeper(settings: MlopsSettings, store: Store | None = None) -> tuple[str, bool]:
+def keeper(settings: MlopsSettings, store: Store | None = None) -> tuple[Message, bool]:
     """Which process fires schedules, in a sentence, and whether it ends with the login.
 
     Args:
@@ -105,23 +108,31 @@ def keeper(settings: MlopsSettings, store: Store | None = None) -> tuple[str, bo
         return _absent(settings, unit), True
     info = _info(settings, store)
     if info.pid is None:
-        return "The service is starting; it fires it.", not unit.exists()
-    who = f"process {info.pid} on {info.host}"
+        return Message("The service is starting; it fires it."), not unit.exists()
+    who = {"pid": info.pid, "host": info.host}
     if info.host == socket.gethostname() and _is_in(unit.name, info.pid):
         if _lingers():
-            return f"The systemd unit {unit.name} fires it ({who}); it starts with the machine.", False
-        return f"The systemd unit {unit.name} fires it ({who}); it ends with your last login.", True
-    return f"The service fires it ({who}); it ends with this machine’s session.", True
+            return Message(
+                "The systemd unit {name} fires it (process {pid} on {host}); it starts with the machine.",
+                name=unit.name,
+                **who,
+            ), False
+        return Message(
+            "The systemd unit {name} fires it (process {pid} on {host}); it ends with your last login.",
+            name=unit.name,
+            **who,
+        ), True
+    return Message("The service fires it (process {pid} on {host}); it ends with this machine’s session.", **who), True
 
 
-def _absent(settings: MlopsSettings, unit: Path) -> str:
+def _absent(settings: MlopsSettings, unit: Path) -> Message:
     if is_suspended(settings):
-        return "The service was stopped: nothing fires it until “jupyter mlops service” starts it again."
+        return Message("The service was stopped: nothing fires it until “jupyter mlops service” starts it again.")
     if unit.exists():
-        return f"No service runs; “systemctl --user start {unit.name}” starts it."
+        return Message("No service runs; “systemctl --user start {name}” starts it.", name=unit.name)
     if not settings.start_service:
-        return "No service runs: nothing fires it until “jupyter mlops service” starts one."
-    return "No service runs; one starts with the next Jupyter server, or with the next request."
+        return Message("No service runs: nothing fires it until “jupyter mlops service” starts one.")
+    return Message("No service runs; one starts with the next Jupyter server, or with the next request.")
 
 
 def _info(settings: MlopsSettings, store: Store | None) -> ServiceInfo:
@@ -148,21 +159,23 @@ def _runs_before_long(settings: MlopsSettings, began: str) -> bool:
 # -- the system --------------------------------------------------------------------------------
 
 
-def _problem() -> str:
+def _problem() -> Message:
     """Why no unit can be installed here; empty if it can."""
-    instead = "Let this system’s own process manager run “jupyter mlops service”."
+    instead = Message("Let this system’s own process manager run “jupyter mlops service”.")
     if sys.platform != "linux":
-        return f"This system has no systemd. {instead}"
+        return Message("This system has no systemd. {instead}", instead=instead)
     done = _run("systemctl", "--user", "show-environment")
     if done is None:
-        return f"There is no systemd here. {instead}"
+        return Message("There is no systemd here. {instead}", instead=instead)
     if done.returncode == 0:
-        return ""
+        return Message()
     if not BOOTED.exists():
-        return f"Nothing runs systemd here, as is usual in a container. {instead}"
-    return (
+        return Message("Nothing runs systemd here, as is usual in a container. {instead}", instead=instead)
+    return Message(
         "systemd runs no user manager for this account, as happens after su or sudo: log in as "
-        f"{getpass.getuser()} directly and try again. ({_first_line(done.stderr)})"
+        "{user} directly and try again. ({said})",
+        user=getpass.getuser(),
+        said=_first_line(done.stderr),
     )
 
 
@@ -185,11 +198,14 @@ def _first_line(text: str) -> str:
     return (text.strip().splitlines() or ["no reason was given"])[0]
 
 
-def _lasting_message() -> str:
+def _lasting_message() -> Message:
     if _lingers():
-        return ""
+        return Message()
     name = getpass.getuser()
-    return f"It ends with your last login until “loginctl enable-linger {name}” was run; an administrator may have to."
+    return Message(
+        "It ends with your last login until “loginctl enable-linger {name}” was run; an administrator may have to.",
+        name=name,
+    )
 
 
 def _lingers() -> bool:

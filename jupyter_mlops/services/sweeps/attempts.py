@@ -13,6 +13,7 @@ import msgspec
 
 from ...compute import Target, WorkerLostError, spooled_result
 from ...core.errors import ConflictError, UnavailableError
+from ...core.messages import Message
 from ...core.pipelines.records import LogLine
 from ...core.record import now, seconds_between
 from ...core.runs import Outcome, Run, RunError, RunResult, RunSpec
@@ -61,7 +62,7 @@ class Attempts:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ended: list[Run] = []
         self._telling: set[asyncio.Task[None]] = set()
-        self._orphans: dict[str, tuple[Run, str]] = {}
+        self._orphans: dict[str, tuple[Run, Message]] = {}
         self._written: dict[str, str] = {}
         self._lost: Counter[str] = Counter()
 
@@ -85,7 +86,7 @@ class Attempts:
         """Submit an attempt to the target."""
         self._attend(run, self.target.run(self.spec(sweep, run, env), self._listener(run)))
 
-    async def recover(self, sweep: Sweep, runs: list[Run], why: str) -> None:
+    async def recover(self, sweep: Sweep, runs: list[Run], why: Message) -> None:
         """Follow attempts that were submitted over an earlier connection, by this service or another.
 
         Args:
@@ -183,7 +184,7 @@ class Attempts:
                 result = await attempt
             except WorkerLostError as error:
                 # the attempt may still live; recover_orphans finds out
-                self._orphans[run.id] = (run, str(error))
+                self._orphans[run.id] = (run, error.message)
             else:
                 self._take(run, result)
         except ConflictError:
@@ -238,7 +239,7 @@ class Attempts:
             started_at=result.started_at,
             ended_at=result.ended_at,
             worker=result.worker,
-            message=result.error.message if result.error else "",
+            message=result.error.message if result.error else Message(),
             **fields,
         )
         if self._known(run):
@@ -254,16 +255,16 @@ class Attempts:
         fields.setdefault("ended_at", now())
         return self.store.runs.change(run.id, expect_attempt=run.attempt, **fields)
 
-    async def _lose(self, run: Run, why: str) -> None:
+    async def _lose(self, run: Run, why: Message) -> None:
         self._lost[run.id] += 1
         sweep = self.store.sweeps.get(self.sweep_id)
         if self.store.runs.get(run.id).stop_requested or sweep.stop_requested:
-            run = self.end(run, state=RunState.STOPPED, message="Stopped")
+            run = self.end(run, state=RunState.STOPPED, message=Message("Stopped"))
             self._over(await self.context.track(sweep, run))
         elif self._lost[run.id] >= self._most_attempts(sweep):
             times = self._lost[run.id]
             tried = f"It was tried {times} times." if times > 1 else "It is not to be repeated."
-            error = RunError(name="WorkerLost", message=f"{why} {tried}")
+            error = RunError(name="WorkerLost", message=Message("{why} {tried}", why=why, tried=tried))
             run = self.end(run, state=RunState.FAILED, error=error, message=error.message)
             self._over(await self.context.track(sweep, run))
         else:
@@ -272,7 +273,7 @@ class Attempts:
                 expect=RUN_LIVE,
                 expect_attempt=run.attempt,
                 state=RunState.QUEUED,
-                **fresh_attempt(run, f"{why.rstrip('.')}; it is repeated"),
+                **fresh_attempt(run, Message("{why} It is repeated.", why=why)),
             )
             self._say_lost(sweep, run, why)
 
@@ -280,20 +281,28 @@ class Attempts:
         repeat = sweep.extras is None or sweep.extras.repeat_lost
         return self.context.settings.max_attempts if repeat else 1
 
-    def _say_lost(self, sweep: Sweep, run: Run, why: str) -> None:
+    def _say_lost(self, sweep: Sweep, run: Run, why: Message) -> None:
         """Add the loss to the history of the pipeline run, if there is one."""
         if sweep.pipeline_run:
-            line = LogLine(at=now(), step=sweep.step, text=f"Attempt {run.attempt} was lost: {why} It is repeated.")
+            line = LogLine(
+                at=now(),
+                step=sweep.step,
+                text=Message("Attempt {attempt} was lost: {why} It is repeated.", attempt=run.attempt, why=why),
+            )
             self.store.pipeline_runs.change(sweep.pipeline_run, say=[line])
 
-    def _shared_files(self, run: Run, result: RunResult) -> list[str]:
+    def _shared_files(self, run: Run, result: RunResult) -> list[Message]:
         warnings = []
         for name in result.written:
             other = self._written.setdefault(name, run.id)
             if other != run.id:
                 number = other.rpartition("-")[2]
                 warnings.append(
-                    f"Run {number} wrote {name} in the notebook's folder too, so one overwrote the other; "
-                    "write to MLOPS_RUN_DIR instead."
+                    Message(
+                        "Run {number} wrote {name} in the notebook's folder too, so one overwrote the other; "
+                        "write to MLOPS_RUN_DIR instead.",
+                        number=number,
+                        name=name,
+                    )
                 )
         return warnings

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 PLAN_AHEAD = 200
 SAME_FAILURES = 3
 NAP_SECONDS = 5.0
-_NEVER_STARTED: dict[str, Any] = {"state": RunState.STOPPED, "message": "Stopped before it started"}
+_NEVER_STARTED: dict[str, Any] = {"state": RunState.STOPPED, "message": Message("Stopped before it started")}
 
 
 class SweepDriver:
@@ -70,7 +70,7 @@ class SweepDriver:
             self.attempts.forget()
             raise
         except MlopsError as error:
-            await self._give_up(str(error))
+            await self._give_up(error.message)
         finally:
             self.target.stop_waiting(self.id)
 
@@ -82,7 +82,7 @@ class SweepDriver:
     async def _start(self) -> None:
         sweep = self.sweep
         if sweep.state is SweepState.QUEUED:
-            self._set(state=SweepState.STARTING, message="Starting")
+            self._set(state=SweepState.STARTING, message=Message("Starting"))
         if sweep.pipeline_run:
             # no person watches a step and would start it again
             while not await self._reached():
@@ -112,7 +112,7 @@ class SweepDriver:
                 self.context.tracking.begin_sweep, self.sweep, insist=not sweep.pipeline_run
             )
         self._set(
-            message="",
+            message=Message(),
             mlflow_experiment_id=experiment,
             mlflow_run_id=parent,
             state=SweepState.RUNNING,
@@ -138,7 +138,7 @@ class SweepDriver:
             if self.store.sweeps.get(self.id).stop_requested:
                 return
             await self._nap()
-        await self.attempts.recover(self.sweep, live, "The service ended in the middle of it.")
+        await self.attempts.recover(self.sweep, live, Message("The service ended in the middle of it."))
 
     async def _reached(self) -> bool:
         """Whether the target can be used now; if not, the sweep's message says what it waits for."""
@@ -146,9 +146,9 @@ class SweepDriver:
         try:
             await self.target.start(_silent if waiting else self._say)
         except UnavailableError as error:
-            self._say(f"Waiting: {error.message}", Reason.UNREACHABLE)
+            self._say(Message("Waiting: {message}", message=error.message), Reason.UNREACHABLE)
             return False
-        self._say("")
+        self._say(Message())
         await self.attempts.recover_orphans(self.sweep)
         return True
 
@@ -158,7 +158,7 @@ class SweepDriver:
             raise self.attempts.failure
         self.sweep = sweep = self.store.sweeps.get(self.id)
         if sweep.stop_requested and sweep.state is not SweepState.STOPPING:
-            self._set(state=self._stopping(), **self._final("Stopping"))
+            self._set(state=self._stopping(), **self._final(Message("Stopping")))
         if self.sweep.state is SweepState.STOPPING:
             self.target.stop_waiting(self.id)
             return await self._step_stopping()
@@ -167,11 +167,11 @@ class SweepDriver:
             return True
         await self._stop_asked_runs()
         if sweep.pause_requested and sweep.state is SweepState.RUNNING:
-            said = {} if sweep.message else {"message": "Paused; resume it to go on"}
+            said = {} if sweep.message else {"message": Message("Paused; resume it to go on")}
             self._set(state=SweepState.PAUSED, **said)
         elif not sweep.pause_requested and sweep.state is SweepState.PAUSED:
             self._failures.clear()
-            self._set(state=SweepState.RUNNING, message="")
+            self._set(state=SweepState.RUNNING, message=Message())
         working = self.sweep.state is SweepState.RUNNING and self._left()
         if (working or len(self.attempts)) and await self._reached() and working:
             slots = self._slots()
@@ -188,7 +188,7 @@ class SweepDriver:
             await asyncio.wait_for(self.wake.wait(), timeout=NAP_SECONDS)
         self.wake.clear()
 
-    def _say(self, line: str, reason: Reason = Reason.NONE) -> None:
+    def _say(self, line: Message, reason: Reason = Reason.NONE) -> None:
         # a pause or an internal error is said until it is over
         silent = self.sweep.state is SweepState.PAUSED or self.sweep.reason is Reason.INTERNAL
         if not silent and (self.sweep.message, self.sweep.reason) != (line, reason):
@@ -198,7 +198,7 @@ class SweepDriver:
         self.sweep = self.store.sweeps.change(self.id, **fields)
         return self.sweep
 
-    def _final(self, message: str) -> dict[str, Any]:
+    def _final(self, message: Message) -> dict[str, Any]:
         """The fields that say how it ended; an internal error is said already."""
         return {} if self.sweep.reason is Reason.INTERNAL else {"message": message}
 
@@ -283,7 +283,7 @@ class SweepDriver:
             expect=[RunState.QUEUED],
             expect_attempt=run.attempt,
             state=RunState.STARTING,
-            message="",
+            message=Message(),
         )
         mlflow_run, env = await self.context.begin_run(self.sweep, run, self.usage)
         if mlflow_run != run.mlflow_run_id:
@@ -313,7 +313,11 @@ class SweepDriver:
                 self._set(
                     pause_requested=True,
                     state=SweepState.PAUSED,
-                    message=f"{SAME_FAILURES} runs failed alike and none succeeded: {run.error.message}",
+                    message=Message(
+                        "{same_failures} runs failed alike and none succeeded: {message}",
+                        same_failures=SAME_FAILURES,
+                        message=run.error.message,
+                    ),
                 )
 
     def _tell(self, run: Run) -> None:
@@ -353,12 +357,12 @@ class SweepDriver:
         for run in self.store.runs.of_sweep(self.id, states=RUN_LIVE):
             stopped = await self.target.stop(run.id, run.attempt)
             if not stopped and run.id not in self.attempts:
-                self.attempts.end(run, state=RunState.STOPPED, message="Stopped")
+                self.attempts.end(run, state=RunState.STOPPED, message=Message("Stopped"))
                 self.context.behind = True
         self.attempts.tell()
         if self.attempts.attended:
             return False
-        await self._close(SweepState.STOPPED, **self._final("Stopped"))
+        await self._close(SweepState.STOPPED, **self._final(Message("Stopped")))
         return True
 
     async def _leave(self) -> None:
@@ -377,11 +381,13 @@ class SweepDriver:
             self._set(state=SweepState.RUNNING, pause_requested=False)
         failed = sweep.counts.get(RunState.FAILED, 0)
         stopped = sweep.counts.get(RunState.STOPPED, 0)
-        parts = [f"{failed} failed"] * bool(failed) + [f"{stopped} stopped"] * bool(stopped)
-        await self._close(SweepState.FAILED if parts else SweepState.SUCCEEDED, message=", ".join(parts))
+        parts = [Message("{failed} failed", failed=failed)] if failed else []
+        parts += [Message("{stopped} stopped", stopped=stopped)] if stopped else []
+        said = Message.together(parts, ", ")
+        await self._close(SweepState.FAILED if parts else SweepState.SUCCEEDED, message=said)
         return True
 
-    async def _close(self, state: SweepState, **said: str) -> None:
+    async def _close(self, state: SweepState, **said: Message) -> None:
         layout = self.context.layout
         runs = self.store.runs.of_sweep(self.id)
         folders = [layout.sweep(self.id), *(layout.run(run.id) for run in runs)]
@@ -398,7 +404,7 @@ class SweepDriver:
             # the sweep was extended at this moment
             self._set(**begun_again())
 
-    async def _give_up(self, why: str) -> None:
+    async def _give_up(self, why: Message) -> None:
         """End a sweep that cannot go on, with a message."""
         self.attempts.forget()
         for run in self.store.runs.of_sweep(self.id, states=RUN_LIVE):
@@ -407,5 +413,5 @@ class SweepDriver:
         await self.context.finish_sweep(self.sweep)
 
 
-def _silent(line: str) -> None:
+def _silent(line: Message) -> None:
     """Ignore progress that was shown before."""

@@ -40,7 +40,7 @@ class Drivers(DriverTasks[SweepDriver]):
             raise
         except MlopsError as error:
             # stored by an incompatible version, or edited by hand
-            self.context.settle(sweep.id, str(error))
+            self.context.settle(sweep.id, error.message)
             return None
         return self._start("sweep", sweep.id, driver, driver.drive())
 

@@ -94,7 +94,7 @@ class Sweeps(RequestsBase):
         # raises if the parameters cell does not parse
         notebooks.declared(notebook)
         if info.problem and not info.open_names and request.space:
-            raise InvalidInputError(Message.verbatim(info.problem))
+            raise InvalidInputError(info.problem)
         _check_numbers(request)
         space = build_space(request.space, info, request.sampler, self.settings.max_runs)
         shared = _prefix(notebook, space.varied) if request.shared_prefix else PrefixCheck()
@@ -125,7 +125,7 @@ class Sweeps(RequestsBase):
             git_commit=commit_of(file.parent),
             service=self.layout.service,
             started_by=self.layout.service,
-            message="Waiting for the service",
+            message=Message("Waiting for the service"),
         )
         created = self.store.sweeps.create(sweep, data)
         self.save_draft(file, request)
@@ -178,15 +178,17 @@ class Sweeps(RequestsBase):
                 Message("Only a sweep that is neither deleted nor a pipeline's step can be given more runs.")
             )
         limit = study_of(self.store, self.settings, sweep, total).limit
-        problem = ""
+        problem = Message()
         if total <= sweep.total:
-            problem = f"The sweep has {sweep.total:,} runs already; give a larger number."
+            problem = Message("The sweep has {total:,} runs already; give a larger number.", total=sweep.total)
         elif limit is not None and total > limit:
-            problem = f"Its space holds {limit:,} combinations, so it cannot have {total:,} runs."
+            problem = Message(
+                "Its space holds {limit:,} combinations, so it cannot have {total:,} runs.", limit=limit, total=total
+            )
         elif total > self.settings.max_runs:
-            problem = f"At most {self.settings.max_runs:,} runs are allowed."
+            problem = Message("At most {max_runs:,} runs are allowed.", max_runs=self.settings.max_runs)
         if problem:
-            raise InvalidInputError(Message.verbatim(problem), {"total": Message.verbatim(problem)})
+            raise InvalidInputError(problem, {"total": problem})
         over = sweep.state in SWEEP_OVER
         return {"total": total, "expect": [sweep.state] if over else SWEEP_LIVE} | (begun_again() if over else {})
 
@@ -223,7 +225,7 @@ class Sweeps(RequestsBase):
                 expect=[run.state],
                 expect_attempt=run.attempt,
                 state=RunState.QUEUED,
-                **fresh_attempt(run, "Repeated"),
+                **fresh_attempt(run, Message("Repeated")),
             )
         return self.store.sweeps.change(sweep_id, expect=[SweepState.FAILED, SweepState.STOPPED], **begun_again())
 
@@ -304,11 +306,11 @@ def begun_again() -> dict[str, Any]:
         "stop_requested": False,
         "pause_requested": False,
         "ended_at": None,
-        "message": "Waiting for the service",
+        "message": Message("Waiting for the service"),
     }
 
 
-def fresh_attempt(run: Run, message: str) -> dict[str, Any]:
+def fresh_attempt(run: Run, message: Message) -> dict[str, Any]:
     """Fields of a run at the start of its next attempt."""
     return {
         "attempt": run.attempt + 1,
@@ -323,7 +325,7 @@ def fresh_attempt(run: Run, message: str) -> dict[str, Any]:
         "cpu_seconds": None,
         "timing": None,
         "kernel_start": "",
-        "kernel_reason": "",
+        "kernel_reason": Message(),
         "queued_at": now(),
         "warnings": [],
         "tracked": False,
@@ -342,7 +344,7 @@ def _prefix(notebook: notebooks.Notebook, varied: list[str]) -> PrefixCheck:
     if not found.end:
         raise InvalidInputError(
             Message("This sweep cannot share cells. {reason}", reason=found.reason),
-            {"shared_prefix": Message.verbatim(found.reason)},
+            {"shared_prefix": found.reason},
         )
     return found
 

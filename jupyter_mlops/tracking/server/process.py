@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import psutil
 
+from ...core.messages import Message
 from ...core.processes import PYTHON
 from ...private import private, write_private
 from .peer import is_accepted_by_same_user
@@ -36,7 +37,7 @@ class EmbeddedServer:
         self.data = data_dir
         self.file = data_dir / "mlflow.json"
         self.state: State = "off"
-        self.message = ""
+        self.message = Message()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._listening: socket.socket | None = None
@@ -52,7 +53,7 @@ class EmbeddedServer:
         with self._lock:
             if self.state in ("starting", "ready") and self._alive():
                 return
-            self.state, self.message = "starting", ""
+            self.state, self.message = "starting", Message()
             if not self._alive():
                 self._launch()
             threading.Thread(target=self._wait, daemon=True, name="mlflow-start").start()
@@ -114,7 +115,7 @@ class EmbeddedServer:
             time.sleep(0.2)
         self._stop_listening()
         self.state = "failed"
-        self.message = f"MLflow's server did not start; its log is {self.data / 'mlflow.log'}."
+        self.message = Message("MLflow's server did not start; its log is {data}.", data=self.data / "mlflow.log")
 
     def _answers(self) -> bool:
         known = self._read()

@@ -12,6 +12,7 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode, ValidationError
 from nbformat.v4 import output_from_msg
 
+from ...core.messages import Message
 from ..failures import CellFailedError
 from ..hiding import NOTHING, Hiding
 from ..outputs import OutputKeeper, new_output
@@ -66,7 +67,7 @@ class CellClient(NotebookClient):
         self.keeper = keeper
         self.touched = touched
         self.hiding = hiding
-        self.remarks: list[str] = []
+        self.remarks: list[Message] = []
         self._running: NotebookNode | None = None
 
     async def run_cell(self, cell: NotebookNode, index: int, store_history: bool = True) -> None:
@@ -156,7 +157,11 @@ class CellClient(NotebookClient):
     def _leave_out(self, cell: NotebookNode, error: ValidationError) -> None:
         """Replace a display that the notebook format refuses by a message that says why."""
         place = "".join(f"[{name!r}]" for name in error.path)
-        remark = f"A display was left out, because a notebook cannot hold it: {place} {error.message[:200]}."
+        remark = Message(
+            "A display was left out, because a notebook cannot hold it: {place} {message}.",
+            place=place,
+            message=error.message[:200],
+        )
         self.remarks.append(remark)
         self.keeper.add(cell.outputs, new_output("stream", name="stderr", text=f"[{remark}]\n"))
 

@@ -138,4 +138,4 @@ def find_secrets(references: Mapping[str, SecretRef]) -> dict[str, str]:
     try:
         return {name: find_secret(name, reference, "worker") for name, reference in references.items()}
     except UnavailableError as error:
-        raise StepError("Secret", str(error)) from error
+        raise StepError("Secret", error.message) from error

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
+from ...core.messages import Message
 from ..attempt import Attempt, Ending
 from ..attempt_files import attempt_folder
 from ..failures import CellFailedError, EndedError, KernelGoneError, exited_well
@@ -54,13 +55,13 @@ async def drive(recorder: Recorder, kernel_name: str, attempt: Attempt) -> None:
     limit = attempt.limit(Ending.RUN_TIMEOUT, spec.run_timeout)
     launch = _launch(recorder, kernel_name, attempt)
     try:
-        reason = ""
+        reason = Message()
         if spec.prefix and not launch.fresh:
             try:
                 await _drive_from_template(recorder, attempt, launch)
                 return
             except NoForkError as error:
-                reason = f"no cells were shared: {error}"
+                reason = Message("no cells were shared: {error}", error=error)
                 recorder.notebook_start()
                 attempt.starts_over()
         await _drive_alone(recorder, attempt, launch, reason)
@@ -103,13 +104,19 @@ def _hide(attempt: Attempt, secrets: dict[str, str]) -> None:
     if secrets:
         attempt.hiding = Hiding(secrets)
     for name in attempt.hiding.short:
-        attempt.warn(f"The secret “{name}” has fewer than {SHORTEST} characters, too few to hide it in outputs.")
+        attempt.warn(
+            Message(
+                "The secret “{name}” has fewer than {shortest} characters, too few to hide it in outputs.",
+                name=name,
+                shortest=SHORTEST,
+            )
+        )
 
 
-async def _drive_alone(recorder: Recorder, attempt: Attempt, launch: Launch, reason: str) -> None:
+async def _drive_alone(recorder: Recorder, attempt: Attempt, launch: Launch, reason: Message) -> None:
     kernel = await start_kernel(launch, attempt.kernel_started)
     attempt.kernel_start = kernel.start
-    attempt.kernel_reason = "; ".join(filter(None, [reason, kernel.reason]))
+    attempt.kernel_reason = Message.together([reason, Message.verbatim(kernel.reason)], "; ")
     async with _watched(recorder, attempt, kernel):
         client = _client(recorder, attempt, kernel)
         attempt.began(_code_cells(recorder.nb.cells))
@@ -143,7 +150,7 @@ async def _drive_from_template(recorder: Recorder, attempt: Attempt, launch: Lau
     try:
         kernel = await start_kernel(replace(launch, source=template.server), attempt.kernel_started)
         attempt.kernel_start = kernel.start = "shared"
-        attempt.kernel_reason = ""
+        attempt.kernel_reason = Message()
         async with _watched(recorder, attempt, kernel):
             fill(recorder.nb, template, attempt.injected)
             client = _client(recorder, attempt, kernel)
@@ -211,7 +218,13 @@ async def _run(recorder: Recorder, attempt: Attempt, client: CellClient, begin: 
         await _run_cells(recorder, attempt, client, begin, len(recorder.nb.cells))
         finished = True
     except NotebookExitError:
-        attempt.warn(f"The notebook ended itself in cell {attempt.cell} of {attempt.cells}; the rest was not run.")
+        attempt.warn(
+            Message(
+                "The notebook ended itself in cell {cell} of {cells}; the rest was not run.",
+                cell=attempt.cell,
+                cells=attempt.cells,
+            )
+        )
     except CellFailedError as error:
         failed = error
     finally:

@@ -41,7 +41,9 @@ def execute(attempt: Attempt) -> RunResult:
     opened = {**expected, **attempt.opened} if state is RunState.SUCCEEDED else {}
     inputs = [msgspec.structs.replace(file, path=attempt.hiding.text(file.path)) for file in inputs_of(spec, opened)]
     if len(inputs) == MOST_INPUTS < len(opened):
-        attempt.warn(f"It read more than {MOST_INPUTS:,} files; only the first are recorded.")
+        attempt.warn(
+            Message("It read more than {most_inputs:,} files; only the first are recorded.", most_inputs=MOST_INPUTS)
+        )
     code = code_of(spec, attempt.loaded)
     return RunResult(
         run_id=spec.run_id,
@@ -73,7 +75,7 @@ def _without_secrets(attempt: Attempt) -> dict[str, float]:
     for name, number in attempt.metrics.items():
         whole = int(number) if float(number).is_integer() else number
         if attempt.hiding.found_in([number, whole]):
-            attempt.warn(f"The metric '{name}' is a secret and was left out.")
+            attempt.warn(Message("The metric '{name}' is a secret and was left out.", name=name))
         else:
             kept[name] = number
     for sentence in not_comparable(kept):
@@ -88,11 +90,14 @@ def _outcome(attempt: Attempt) -> tuple[RunState, RunError | None]:
         return state, error
     # it was read, and may hold secrets
     outputs_file(attempt.spec).unlink(missing_ok=True)
-    attempt.kernel_reason = attempt.hiding.text(attempt.kernel_reason)
+    attempt.kernel_reason = attempt.hiding.message(attempt.kernel_reason)
     if error is not None:
-        texts = (error.name, error.message, error.traceback)
-        name, message, traceback = map(attempt.hiding.text, texts)
-        error = RunError(name=name, message=message, cell=error.cell, traceback=traceback)
+        error = RunError(
+            name=attempt.hiding.text(error.name),
+            message=attempt.hiding.message(error.message),
+            cell=error.cell,
+            traceback=attempt.hiding.text(error.traceback),
+        )
     return state, error
 
 

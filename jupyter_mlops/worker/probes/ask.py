@@ -10,6 +10,7 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
+from ...core.messages import Message
 from ..attempt import Attempt
 from ..kernel.cells import CellClient
 
@@ -31,7 +32,7 @@ def call_in(module: ModuleType, call: str) -> str:
 
 
 async def ask(
-    attempt: Attempt, client: CellClient, expressions: dict[str, str], what: str, patience: float
+    attempt: Attempt, client: CellClient, expressions: dict[str, str], what: Message, patience: float
 ) -> dict[str, Any]:
     """Evaluate expressions in the kernel; its answers by name, empty if it does not answer in time."""
     message = client.kernel.client.execute("", silent=True, store_history=False, user_expressions=expressions)
@@ -39,15 +40,15 @@ async def ask(
         reply = await asyncio.wait_for(client.async_wait_for_reply(message), patience)
         answers: dict[str, Any] = (reply or {})["content"]["user_expressions"]
     except TimeoutError:
-        attempt.warn(f"{what} could not be read within {patience:.0f} s.")
+        attempt.warn(Message("{what} could not be read within {patience:.0f} s.", what=what, patience=patience))
     except Exception as error:  # a notebook may have changed its interpreter in any way
-        attempt.warn(f"{what} could not be read: {first_line(error)}.")
+        attempt.warn(Message("{what} could not be read: {error}.", what=what, error=first_line(error)))
     else:
         return answers
     return {}
 
 
-def understood(attempt: Attempt, answer: dict[str, Any] | None, what: str) -> Any:
+def understood(attempt: Attempt, answer: dict[str, Any] | None, what: Message) -> Any:
     """Decode an answer's JSON; None, with a warning, if that is impossible."""
     if answer is None:
         return None
@@ -56,7 +57,7 @@ def understood(attempt: Attempt, answer: dict[str, Any] | None, what: str) -> An
             raise ValueError(attempt.hiding.text(f"{answer['ename']}: {answer['evalue']}"))
         return json.loads(ast.literal_eval(answer["data"]["text/plain"]))
     except Exception as error:  # a notebook may have changed its interpreter in any way
-        attempt.warn(f"{what} could not be read: {first_line(error)}.")
+        attempt.warn(Message("{what} could not be read: {first_line}.", what=what, first_line=first_line(error)))
         return None
 
 

@@ -8,6 +8,7 @@ import re
 from queue import Empty
 from typing import Any
 
+from ...core.messages import Message
 from ..attempt import Attempt
 from ..inputs import project_folders
 from ..kernel.cells import CellClient
@@ -62,18 +63,18 @@ async def _read_python(attempt: Attempt, client: CellClient, names: list[str]) -
         call = f"g['read_numbers'](__import__('builtins').globals(), {names!r})"
         expressions["metrics"] = call_in(epilogue, call)
     # one request for all: most notebooks do not use MLflow
-    answers = await ask(attempt, client, expressions, "The metrics", _PATIENCE)
-    _take(attempt, answers.get("metrics"), "The metrics")
-    attempt.loaded = understood(attempt, answers.get("code"), "The imported files") or []
+    answers = await ask(attempt, client, expressions, Message("The metrics"), _PATIENCE)
+    _take(attempt, answers.get("metrics"), Message("The metrics"))
+    attempt.loaded = understood(attempt, answers.get("code"), Message("The imported files")) or []
     take_step_answers(attempt, answers)
     if owner and answers.get("mlflow", {}).get("data", {}).get("text/plain") == "True":
-        what = "The metrics of the notebook's MLflow runs"
+        what = Message("The metrics of the notebook's MLflow runs")
         call = call_in(epilogue, f"g['read_mlflow']({owner!r}, {env.get('MLFLOW_RUN_ID') == owner})")
         answers = await ask(attempt, client, {"metrics": call}, what, _MLFLOW_PATIENCE)
         _take(attempt, answers.get("metrics"), what)
 
 
-def _take(attempt: Attempt, answer: dict[str, Any] | None, what: str) -> None:
+def _take(attempt: Attempt, answer: dict[str, Any] | None, what: Message) -> None:
     attempt.metrics.update(understood(attempt, answer, what) or {})
 
 
@@ -84,7 +85,7 @@ async def _read_printed(attempt: Attempt, client: CellClient, line: str, names: 
     try:
         text = await asyncio.wait_for(_printed(client, message), _PATIENCE)
     except (TimeoutError, Empty):
-        attempt.warn(f"The metrics could not be read within {_PATIENCE:.0f} s.")
+        attempt.warn(Message("The metrics could not be read within {patience:.0f} s.", patience=_PATIENCE))
         return
     for name, value in _PRINTED.findall(text):
         try:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from ...core.messages import Message
 from ...core.runs import RunSpec
 from ..attempt import Attempt
 from ..attempt_files import files_folder, outputs_file
@@ -50,11 +51,11 @@ def take_step_answers(attempt: Attempt, answers: dict[str, Any]) -> None:
     if attempt.spec.extras is None:
         return
     if "opened" in answers:
-        opened = understood(attempt, answers["opened"], "The files that it opened")
+        opened = understood(attempt, answers["opened"], Message("The files that it opened"))
         if opened is None:
-            attempt.warn("Which files the notebook opened is not known.")
+            attempt.warn(Message("Which files the notebook opened is not known."))
         attempt.opened = {path: (modified, size, inode) for path, modified, size, inode in opened or []}
-    found = understood(attempt, answers.get("outputs"), "The outputs")
+    found = understood(attempt, answers.get("outputs"), Message("The outputs"))
     if found is None:
         attempt.unfit.update(dict.fromkeys(attempt.spec.extras.outputs, "could not be read from the kernel"))
     else:
@@ -81,21 +82,28 @@ def step_outputs(attempt: Attempt) -> dict[str, Any]:
         if attempt.hiding.found_in({name: value}):
             raise StepError(
                 "Output",
-                f"The output “{attempt.hiding.text(name)}” holds a secret, which is never handed on; "
-                "name the secret in each step that needs it.",
+                Message(
+                    "The output “{name}” holds a secret, which is never handed on; name the secret in "
+                    "each step that needs it.",
+                    name=attempt.hiding.text(name),
+                ),
             )
     return outputs
 
 
-def _missing(attempt: Attempt, name: str) -> str:
+def _missing(attempt: Attempt, name: str) -> Message:
     if name in attempt.unfit:
-        return attempt.hiding.text(f"The output “{name}” {attempt.unfit[name]}.")
-    why = ""
+        return attempt.hiding.message(Message("The output “{name}” {why}.", name=name, why=attempt.unfit[name]))
     if not attempt.finished:
-        why = " before it ended itself"
-    elif attempt.language not in ("python", ""):
-        why = f"; a {attempt.language} notebook writes what it hands on as a JSON object to the file $MLOPS_OUTPUTS"
-    return f"The notebook left no output “{name}”{why}."
+        return Message("The notebook left no output “{name}” before it ended itself.", name=name)
+    if attempt.language not in ("python", ""):
+        return Message(
+            "The notebook left no output “{name}”; a {language} notebook writes what it hands on as a JSON object to "
+            "the file $MLOPS_OUTPUTS.",
+            name=name,
+            language=attempt.language,
+        )
+    return Message("The notebook left no output “{name}”.", name=name)
 
 
 def _written(attempt: Attempt) -> dict[str, Any]:
@@ -118,21 +126,35 @@ def _written(attempt: Attempt) -> dict[str, Any]:
         if size > MOST_OUTPUT:
             raise StepError(
                 "Output",
-                f"The output “{name}” takes {size / 1e6:.3g} MB as JSON, more than the {MOST_OUTPUT / 1e6:g} MB that "
-                "can be handed on; write it to a file in MLOPS_RUN_DIR and declare it under files.",
+                Message(
+                    "The output “{name}” takes {size:.3g} MB as JSON, more than the {most_output:g} MB "
+                    "that can be handed on; write it to a file in MLOPS_RUN_DIR and declare it under files.",
+                    name=name,
+                    size=size / 1e6,
+                    most_output=MOST_OUTPUT / 1e6,
+                ),
             )
     return found
 
 
 def _not_json(why: str) -> StepError:
-    return StepError("Output", f"What the notebook wrote to the file $MLOPS_OUTPUTS is not one JSON object: {why}.")
+    return StepError(
+        "Output", Message("What the notebook wrote to the file $MLOPS_OUTPUTS is not one JSON object: {why}.", why=why)
+    )
 
 
 def _file(spec: RunSpec, name: str, pattern: str) -> str:
     """Path of the file or folder in MLOPS_RUN_DIR that is an output."""
     folder = files_folder(spec)
     if os.path.isabs(pattern) or ".." in Path(pattern).parts:
-        raise StepError("Output", f"The file of the output “{name}” must lie below MLOPS_RUN_DIR, not at {pattern}.")
+        raise StepError(
+            "Output",
+            Message(
+                "The file of the output “{name}” must lie below MLOPS_RUN_DIR, not at {pattern}.",
+                name=name,
+                pattern=pattern,
+            ),
+        )
     if (folder / pattern).exists():
         return str(folder / pattern)
     matches = sorted(glob.glob(pattern, root_dir=folder, recursive=True))
@@ -141,14 +163,25 @@ def _file(spec: RunSpec, name: str, pattern: str) -> str:
     if matches:
         raise StepError(
             "Output",
-            f"The output “{name}” is to be one file, and {len(matches)} match {pattern} in MLOPS_RUN_DIR: "
-            f"{_list(matches)}.",
+            Message(
+                "The output “{name}” is to be one file, and {count} match {pattern} in MLOPS_RUN_DIR: {matches}.",
+                name=name,
+                count=len(matches),
+                pattern=pattern,
+                matches=_list(matches),
+            ),
         )
     there = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
     raise StepError(
         "Output",
-        f"The notebook left no file {pattern} in MLOPS_RUN_DIR for the output “{name}”; "
-        + (f"there is {_list(there)}." if there else "there is none at all."),
+        Message(
+            "The notebook left no file {pattern} in MLOPS_RUN_DIR for the output “{name}”; there is {files}."
+            if there
+            else "The notebook left no file {pattern} in MLOPS_RUN_DIR for the output “{name}”; there is none at all.",
+            pattern=pattern,
+            name=name,
+            files=_list(there),
+        ),
     )
 
 

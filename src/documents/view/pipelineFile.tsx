@@ -68,7 +68,7 @@ export class PipelineFile extends SplitPanel {
     super({ orientation: 'horizontal', spacing: 1 });
     this.addClass('jp-MlopsPipelineFile');
     const { client, editors, localPath, trans } = _options;
-    this.checker = new Checker(_context, client, localPath);
+    this.checker = new Checker(_context, client, localPath, trans);
     this.checker.changed.connect(this._onChecked, this);
     this._editor = new CodeEditorWrapper({
       factory: options => editors.factoryService.newDocumentEditor(options),

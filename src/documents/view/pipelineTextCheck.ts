@@ -1,4 +1,5 @@
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import { Debouncer } from '@lumino/polling';
 import { Signal, type ISignal } from '@lumino/signaling';
@@ -13,7 +14,8 @@ export class Checker implements IDisposable {
   constructor(
     private readonly _context: DocumentRegistry.CodeContext,
     private readonly _client: Pick<Client, 'checkPipelineText'>,
-    private readonly _localPath: (path: string) => string | null
+    private readonly _localPath: (path: string) => string | null,
+    private readonly _trans: TranslationBundle
   ) {
     this._later = new Debouncer(() => this.check(), CALM);
     void _context.ready.then(() => {
@@ -61,7 +63,9 @@ export class Checker implements IDisposable {
     let answer: PipelineCheck;
     try {
       if (path === null) {
-        throw new Error('This file is not one of the Jupyter server’s folder.');
+        throw new Error(
+          this._trans.__('This file is not one of the Jupyter server’s folder.')
+        );
       }
       answer = await this._client.checkPipelineText(
         { path, text },

@@ -158,7 +158,7 @@ export function StepFields(props: IStepFieldsProps): JSX.Element {
             {...input}
             className="jp-mod-styled jp-MlopsAsk-code"
             spellCheck={false}
-            placeholder="auc, model_path"
+            placeholder={trans.__('auc, model_path')}
             value={draft.outputs}
             onChange={event => onChange({ outputs: event.target.value })}
           />
@@ -249,7 +249,7 @@ function Space(props: IStepFieldsProps): JSX.Element {
               {...input}
               className="jp-mod-styled jp-MlopsAsk-code"
               spellCheck={false}
-              placeholder={info?.metrics[0] ?? 'auc'}
+              placeholder={info?.metrics[0] ?? trans.__('auc')}
               value={draft.metric}
               onChange={event => onChange({ metric: event.target.value })}
             />

@@ -301,7 +301,7 @@ function Choices(props: INotebookFormProps): JSX.Element {
           <TextInput
             id={`${id}-address`}
             value={request.target}
-            placeholder="tcp://host:8786"
+            placeholder={trans.__('tcp://host:8786')}
             onChange={target => form.update({ target: target.trim() })}
           />
         </>
@@ -447,7 +447,7 @@ function Advanced(props: {
           <TextInput
             id={`${id}-also`}
             value={request.metrics.join(', ')}
-            placeholder="loss, seconds"
+            placeholder={trans.__('loss, seconds')}
             onChange={value =>
               form.update({
                 metrics: value

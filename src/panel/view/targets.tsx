@@ -83,7 +83,7 @@ export function Compute(props: IComputeProps): JSX.Element {
             title={trans.__('Open MLflow in a tab')}
             onClick={props.onMlflow}
           >
-            MLflow ↗
+            {trans.__('MLflow ↗')}
           </button>
           <span className="jp-MlopsLine-value">
             {mlflowState(service, trans)}

@@ -193,7 +193,7 @@ function OtherFields(
             {...input}
             className="jp-mod-styled jp-MlopsAsk-code"
             spellCheck={false}
-            placeholder="data/*.csv"
+            placeholder={trans.__('data/*.csv')}
             value={value.pattern}
             onChange={event => onChange({ pattern: event.target.value })}
           />
