@@ -164,6 +164,7 @@ async def test_every_route(api: Api, train: Path, store: Store, data_dir: Path) 
     assert [found["id"] for found in page["runs"]] == ["run0"]
     assert (await api.done("GET", f"sweeps/{sweep_id}/runs", params={"since": page["revision"]}))["runs"] == []
     assert (await api.done("GET", "runs/run0"))["parameters"] == {"depth": 1}
+    assert (await api.done("GET", "runs/run0/curves")) == {"attempt": 1, "curves": []}
     output = Layout(data_dir).output("run0", 1)
     output.parent.mkdir(parents=True)
     output.write_text('{"cells": []}')

@@ -205,6 +205,7 @@ def test_all_that_a_replaced_service_writes_is_refused(
         "pipelines.purge": (["p"],),
         "sweeps.purge": ("s",),
         "blobs.put": (b"new",),
+        "curves.put": ("run", 1, []),
         "infos.put": ("service:there", {}),
         "infos.remove_unclosed": ("here", "s"),
         "runs.request_stop": ("run",),

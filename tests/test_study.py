@@ -1,9 +1,10 @@
-"""The study port: a sampler that learns, found by its entry point; sweeps that are given more runs."""
+"""The study port: samplers found by their entry points, one that learns and one that prunes; sweeps given more runs."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Service, install_plugin, serving, wait_until
@@ -39,7 +40,7 @@ TERNARY = """
             self.known[x] = trial.values[0] if trial.values else float("-inf")
 
         def _log(self, what, value):
-            with open(os.environ["TERNARY_LOG"], "a") as log:
+            with open(os.environ["SAMPLER_LOG"], "a") as log:
                 log.write(json.dumps([what, value]) + "\\n")
 
         def ask(self, n):
@@ -63,22 +64,56 @@ TERNARY = """
             self._take(trial)
     """
 
+# ends a trial once its last value is above 5
+THRESHOLD = """
+    import json, os
+
+    class Threshold:
+        looks_ahead = True
+        limit = None
+
+        def __init__(self, space, sampler, objectives, trials):
+            (self.name, self.values), = space.values.items()
+            self.asked = len(list(trials()))
+            self._log("made", 0)
+
+        def _log(self, what, value):
+            with open(os.environ["SAMPLER_LOG"], "a") as log:
+                log.write(json.dumps([what, value]) + "\\n")
+
+        def ask(self, n):
+            first, self.asked = self.asked, self.asked + n
+            return [{self.name: x} for x in self.values[first:first + n]]
+
+        def tell(self, trial):
+            self._log("told", [trial.number, trial.state])
+
+        def report(self, report):
+            self._log("reported", [report.number, report.attempt, report.metric, report.points])
+            return report.points[-1][1] > 5
+    """
+
 
 @pytest.fixture
-def ternary(tmp_path: Path, settings: MlopsSettings, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, MlopsSettings]:
-    """A package that adds the sampler, for this process and for the service."""
-    install_plugin(tmp_path / "site", "jupyter_mlops.samplers", "ternary", "Ternary", TERNARY, monkeypatch)
-    monkeypatch.setenv("TERNARY_LOG", str(tmp_path / "log"))
+def samplers(tmp_path: Path, settings: MlopsSettings, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, MlopsSettings]:
+    """Packages that add the samplers, for this process and for the service."""
+    for name, source in (("ternary", TERNARY), ("threshold", THRESHOLD)):
+        install_plugin(tmp_path / name, "jupyter_mlops.samplers", name, name.title(), source, monkeypatch)
+    monkeypatch.setenv("SAMPLER_LOG", str(tmp_path / "log"))
     return tmp_path / "log", settings
 
 
+def said_in(log: Path, what: str) -> list[Any]:
+    return [value for kind, value in map(json.loads, log.read_text().splitlines()) if kind == what]
+
+
 def test_a_study_that_learns_finds_the_best_also_when_the_service_is_killed(
-    ternary: tuple[Path, MlopsSettings], notebook: Path
+    samplers: tuple[Path, MlopsSettings], notebook: Path
 ) -> None:
-    log, settings = ternary
+    log, settings = samplers
 
     def said(what: str) -> list[list[int]]:
-        return [value for kind, value in map(json.loads, log.read_text().splitlines()) if kind == what]
+        return said_in(log, what)
 
     with serving(settings) as service:
         sweep_id = service.sweep(
@@ -111,6 +146,49 @@ def test_a_study_that_learns_finds_the_best_also_when_the_service_is_killed(
     assert len(set(told[:told_at_first])) == told_at_first
     assert len(set(told[told_at_first:])) == len(told[told_at_first:])
     assert set(told[told_at_first:]) | {run.index for run in runs[: len(second)]} == {run.index for run in runs}
+
+
+def test_a_study_that_prunes_ends_a_run_by_what_it_logs(samplers: tuple[Path, MlopsSettings], notebook: Path) -> None:
+    log, settings = samplers
+    code = """
+import pathlib, time, mlflow
+for step in range(3):
+    mlflow.log_metric("loss", x * step, step=step)
+    mlflow.log_metric("other", 100, step=step)
+while x * step > 5 or x == 1 and not pathlib.Path("go").exists():
+    time.sleep(0.05)
+"""
+    with serving(settings) as service:
+        sweep_id = service.sweep(
+            notebook,
+            "x: int = 0",
+            code,
+            space={"x": "0,3,1"},
+            sampler=Sampler(kind="threshold", count=3),
+            objective=Objective(metric="loss", direction="minimize"),
+        )
+        # the second would never end by itself
+        service.wait(sweep_id, lambda sweep: sweep.counts.get("pruned") == 1)
+        wait_until(lambda: [2, 1, "loss"] in [told[:3] for told in said_in(log, "reported")])
+        before = len(said_in(log, "reported"))
+        service.kill()
+        service.start()
+        wait_until(lambda: [2, 1, "loss"] in [told[:3] for told in said_in(log, "reported")[before:]])
+        (notebook.parent / "go").touch()
+        sweep = service.wait(sweep_id)
+        assert (sweep.state, sweep.counts) == (SweepState.SUCCEEDED, {"succeeded": 2, "pruned": 1})
+        first, pruned, third = service.store.runs.of_sweep(sweep_id)
+        assert (pruned.state, pruned.error, pruned.metrics["loss"]) == (RunState.PRUNED, None, 6.0)
+        assert sweep.best_run_id == first.id
+        (loss,) = [curve for curve in service.store.curves.of_run(pruned.id, 1) if curve.name == "loss"]
+        assert loss.points == [(0, 0.0), (1, 3.0), (2, 6.0)]
+    assert [1, "pruned"] in said_in(log, "told")
+    reports = said_in(log, "reported")
+    assert {metric for _, _, metric, _ in reports} == {"loss"}
+    # made anew, it is told of what is over and of what goes on, from the beginning
+    whole = {number: points for number, attempt, _, points in reports[before:] if attempt == 1}
+    assert whole == {0: [[0, 0], [1, 0], [2, 0]], 1: [[0, 0], [1, 3], [2, 6]], 2: [[0, 0], [1, 1], [2, 2]]}
+    assert third.state is RunState.SUCCEEDED
 
 
 def test_a_finished_sweep_is_given_more_runs(service: Service, notebook: Path) -> None:

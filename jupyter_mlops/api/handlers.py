@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
+from ..core.curves import RunCurves
 from ..core.parameters import NotebookInfo
 from ..core.pipelines.requests import Changes
 from ..core.runs import Run, RunsPage
@@ -242,6 +243,16 @@ class RunHandler(Boundary):
         await self.from_sweeps(lambda sweeps: sweeps.run(run_id))
 
 
+class RunCurvesHandler(Boundary):
+    """What a run logged while it ran."""
+
+    @operation("read", RunCurves, query=("attempt",))
+    async def get(self, run_id: str) -> None:
+        """Curves of a run's metrics, of its present attempt or an earlier one."""
+        attempt = self.number("attempt", 9)
+        await self.from_sweeps(lambda sweeps: sweeps.curves(run_id, attempt))
+
+
 class RunStopHandler(Boundary):
     """Ending one run."""
 
@@ -287,6 +298,7 @@ ROUTES = (
     Route("sweeps/{sweep_id}/notebook", SweepNotebookHandler),
     Route("sweeps/{sweep_id}/{action}", SweepActionHandler, {"action": ACTIONS}),
     Route("runs/{run_id}", RunHandler),
+    Route("runs/{run_id}/curves", RunCurvesHandler),
     Route("runs/{run_id}/stop", RunStopHandler),
     Route("runs/{run_id}/notebook", RunNotebookHandler),
     *PIPELINE_ROUTES,

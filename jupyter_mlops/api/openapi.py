@@ -22,7 +22,7 @@ _FLAG, _NUMBER = {"enum": ["", "0", "1"]}, {"pattern": "^[0-9]{1,9}$"}
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "path": {"maxLength": 4_096},
     **dict.fromkeys(("archived", "deleted"), _FLAG),
-    **dict.fromkeys(("older", "newer", "first"), _NUMBER),
+    **dict.fromkeys(("older", "newer", "first", "attempt"), _NUMBER),
     "Idempotency-Key": {"maxLength": MAX_KEY_LENGTH},
     "since": {"pattern": "^[0-9]{1,18}$"},
 }

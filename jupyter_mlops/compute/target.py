@@ -277,12 +277,18 @@ class Target:
             found |= {keys[key] for key, state in states.items() if state not in _TASK_OVER}
         return found
 
-    async def stop(self, run_id: str, attempt: int) -> bool:
-        """End an attempt's kernel; False if no worker is known to have it."""
+    async def stop(self, run_id: str, attempt: int, why: Literal["stopped", "pruned"] = "stopped") -> bool:
+        """End an attempt's kernel; False if no worker is known to have it.
+
+        Args:
+            why: the state in which the run ends.
+        """
         from ..worker import stop_attempt
 
         try:
-            return any(await self._run_on_workers(stop_attempt, run_id, attempt))
+            # workers of earlier builds know no reason
+            reason = [] if why == "stopped" else [why]
+            return any(await self._run_on_workers(stop_attempt, run_id, attempt, *reason))
         except UnavailableError as error:
             log.info("%s", error.message)
             return False

@@ -17,17 +17,19 @@ from .states import Reason, RunState
 KernelStart = Literal["", "fresh", "warm", "shared"]
 
 
-def not_finite(metrics: Mapping[str, float]) -> dict[str, str]:
-    """The metrics that are not finite, as JSON can hold them: ``NaN``, ``Infinity`` or ``-Infinity``.
+def word_for(value: float) -> Literal["", "NaN", "Infinity", "-Infinity"]:
+    """The word for a number that is not finite, which JSON cannot hold; empty for any other.
 
     MLflow stores infinity as the largest float, so that number counts as infinite too.
     """
-    most = sys.float_info.max
-    return {
-        name: "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-        for name, value in metrics.items()
-        if not -most < value < most
-    }
+    if -sys.float_info.max < value < sys.float_info.max:
+        return ""
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def not_finite(metrics: Mapping[str, float]) -> dict[str, str]:
+    """The metrics that are not finite, as words; see :func:`word_for`."""
+    return {name: word for name, value in metrics.items() if (word := word_for(value))}
 
 
 def not_comparable(metrics: Mapping[str, float]) -> list[Message]:

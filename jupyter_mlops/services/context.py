@@ -23,6 +23,7 @@ from ..core.sweeps import Sweep
 from ..settings import MlopsSettings
 from ..store import Epoch, Store
 from ..tracking import Tracking
+from .curves import LiveCurves
 from .ending import settle
 from .process.layout import Layout
 
@@ -59,6 +60,7 @@ class Context:
 
     def __post_init__(self) -> None:
         self.store = self.store.under(self.epoch)
+        self.curves = LiveCurves(self.store, self.tracking.metric_log)
 
     async def call(self, function: Callable[..., T], *arguments: Any, insist: bool = False) -> T:
         """Call an MLflow function in the tracking thread.
@@ -89,10 +91,11 @@ class Context:
         self._telling.add(run.id)
         late = run.mlflow_run_id is None or run.reason is Reason.UNTRACKED
         try:
+            result = self._result(run)
+            await self.curves.finish(run, result)
             if run.mlflow_run_id is None:
                 child = await self.call(self.tracking.begin_run, sweep, run)
                 run = self._change(run, mlflow_run_id=child)
-            result = self._result(run)
             metrics = await self.call(self.tracking.finish_run, sweep, run, result, self.layout.run(run.id))
             if late:
                 await self.call(self.tracking.drop_others, sweep, run)
@@ -133,6 +136,7 @@ class Context:
 
     async def close(self) -> None:
         """Stop reporting; the next service goes on."""
+        self.curves.close()
         tasks = [task for tasks in self._background.values() for task in tasks]
         for task in tasks:
             task.cancel()

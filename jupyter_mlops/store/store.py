@@ -7,6 +7,7 @@ from typing import Self
 
 from .base import Database, Epoch, present_revision
 from .blobs import BlobStore
+from .curves import CurveStore
 from .engine import BeforeMigration
 from .leases import InfoStore, LeaseStore
 from .pipeline_runs import PipelineRunStore
@@ -32,6 +33,7 @@ class Store:
         self._database = database
         self.sweeps = SweepStore(database)
         self.runs = RunStore(database)
+        self.curves = CurveStore(database)
         self.pipelines = PipelineStore(database)
         self.pipeline_runs = PipelineRunStore(database)
         self.triggers = TriggerStore(database)

@@ -114,6 +114,15 @@ runs = Table(
 UNTRACKED = runs.c.tracked.is_(False)
 Index("runs_untracked", runs.c.state, sqlite_where=UNTRACKED)
 
+curves = Table(
+    "curves",
+    metadata,
+    Column("run_id", String, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("name", String, primary_key=True),
+    Column("record", RECORD, nullable=False),
+)
+
 drafts = Table(
     "drafts",
     metadata,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .metric_log import NEWEST, MetricLog
 from .runs import Tracking
 
-__all__ = ["Tracking"]
+__all__ = ["NEWEST", "MetricLog", "Tracking"]

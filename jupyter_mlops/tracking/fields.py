@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 PARENT = "mlflow.parentRunId"  # MLflow shows a run below its parent
+OWNER = "mlops.owner"  # on runs that a notebook starts itself: whose they are
 _MAX_PARAM = 6000
 
 

@@ -19,7 +19,8 @@ from ..core.sweeps import Sweep
 from ..environments import packages, recent_packages
 from ..private import private
 from .address import check_answers, external_uri
-from .fields import PARENT, file_name, log_parameters, log_values, milliseconds, parent_tag, sweep_tags
+from .fields import OWNER, PARENT, file_name, log_parameters, log_values, milliseconds, parent_tag, sweep_tags
+from .metric_log import MetricLog
 from .registry import Registry, run_exists
 from .server.process import EmbeddedServer, State
 
@@ -47,12 +48,14 @@ class Tracking:
         uri: another MLflow; empty means MLFLOW_TRACKING_URI, else the embedded one.
 
     Attributes:
+        metric_log: of the embedded MLflow, None for another.
         outage: why the last call to an external MLflow got no answer; None since one did.
     """
 
     def __init__(self, data_dir: Path, uri: str = "") -> None:
         self.data = data_dir
         self.external = external_uri(uri)
+        self.metric_log = None if self.external else MetricLog(data_dir / "mlflow.sqlite")
         self.server = EmbeddedServer(data_dir)
         self._opened: MlflowClient | None = None
         self._lock = threading.RLock()
@@ -340,7 +343,7 @@ class Tracking:
             **self._patience,
             "MLFLOW_DISABLE_TELEMETRY": "true",
             # tags of the runs that the notebook starts itself, in any experiment or server
-            "MLFLOW_RUN_CONTEXT": json.dumps({PARENT: owner, "mlops.owner": owner}),
+            "MLFLOW_RUN_CONTEXT": json.dumps({PARENT: owner, OWNER: owner}),
             "MLOPS_MLFLOW_OWNER": owner,
             # by name: ids differ between servers
             "MLFLOW_EXPERIMENT_NAME": sweep.experiment,
@@ -418,7 +421,7 @@ def _drop_children(client: MlflowClient, sweep: Sweep, run_id: str, but: str | N
     experiments = [sweep.mlflow_experiment_id]
     for child in client.search_runs(experiments, f"tags.`mlops.run_id` = '{run_id}'"):
         if child.info.run_id != but:
-            for started in client.search_runs(experiments, f"tags.`mlops.owner` = '{child.info.run_id}'"):
+            for started in client.search_runs(experiments, f"tags.`{OWNER}` = '{child.info.run_id}'"):
                 _delete(client, started)
             _delete(client, child)
 

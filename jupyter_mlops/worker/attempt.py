@@ -34,6 +34,7 @@ class Ending(StrEnum):
     """Why an attempt was ended from outside its notebook."""
 
     STOPPED = "stopped"
+    PRUNED = "pruned"
     CELL_TIMEOUT = "cell timeout"
     RUN_TIMEOUT = "run timeout"
     MEMORY = "memory"
@@ -131,7 +132,7 @@ class Attempt:
             )
         if self.ending is Ending.MEMORY and self.memory_limit is not None:
             return EndedError(memory_used(self.peak_memory or 0, self.memory_limit), "Memory")
-        return EndedError(Message("Stopped."))
+        return EndedError(Message("Pruned.") if self.ending is Ending.PRUNED else Message("Stopped."))
 
     def raise_if_ended(self) -> None:
         """Raise :class:`EndedError` if the attempt was ended from outside."""

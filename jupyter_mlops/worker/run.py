@@ -29,13 +29,17 @@ def live_attempts() -> list[tuple[str, int]]:
         return list(_live)
 
 
-def stop_attempt(run_id: str, attempt: int) -> bool:
-    """End an attempt; False if this process is not executing it."""
+def stop_attempt(run_id: str, attempt: int, why: str = Ending.STOPPED) -> bool:
+    """End an attempt; False if this process is not executing it.
+
+    Args:
+        why: an :class:`Ending`.
+    """
     with _live_lock:
         found = _live.get((run_id, attempt))
     if found is None:
         return False
-    found.end(Ending.STOPPED)
+    found.end(Ending(why))
     return True
 
 

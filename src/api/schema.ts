@@ -51,7 +51,16 @@ export interface CronRequest {
   zone: string;
 }
 
-/** The body of every error response. */
+/** One metric of one attempt, in the order in which it was logged. */
+export interface Curve {
+  name: string;
+  logged: number;
+  numbers: number[];
+  steps: number[];
+  values: (number | '-Infinity' | 'Infinity' | 'NaN')[];
+}
+
+/** What every refused request answers. */
 export interface ErrorBody {
   message: string;
   fields: Record<string, string>;
@@ -362,6 +371,12 @@ export interface Run {
   message: string;
   reason: Reason;
   revision: number;
+}
+
+/** The curves of one attempt of a run, by name. */
+export interface RunCurves {
+  attempt: number;
+  curves: Curve[];
 }
 
 /** Why a run failed. */

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+from ..curves import Point
 from ..record import Record
 from ..states import RunState
 from ..sweeps import Objective, Sampler
@@ -27,6 +28,22 @@ class Trial(Record, frozen=True, kw_only=True):
     values: list[float] | None = None
 
 
+class Report(Record, frozen=True, kw_only=True):
+    """What a trial logged of an objective while it ran.
+
+    Attributes:
+        number: of the trial.
+        attempt: of its run, from 1; a later one begins anew.
+        metric: the objective.
+        points: step and value of each new point. Values may be NaN or infinite, steps may repeat or go backwards.
+    """
+
+    number: int
+    attempt: int
+    metric: str
+    points: list[Point]
+
+
 class Study(Protocol):
     """The search of one sweep.
 
@@ -46,6 +63,19 @@ class Study(Protocol):
 
     def tell(self, trial: Trial) -> None:
         """Report a finished trial, once."""
+
+
+@runtime_checkable
+class PruningStudy(Study, Protocol):
+    """A study that also judges trials while they run."""
+
+    def report(self, report: Report) -> bool:
+        """Take what a trial logged; True ends its run as pruned.
+
+        Points come about once a second; the last of a trial may come after it was told as failed. A study made anew is
+        first told of all trials that are over, and of those under way from their beginning. At most 1,000 points are
+        passed at once; of more, those are that :class:`~..curves.Curve` keeps.
+        """
 
 
 class StudyFactory(Protocol):

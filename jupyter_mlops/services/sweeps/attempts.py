@@ -6,12 +6,14 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from ...compute import Target, WorkerLostError, spooled_result
+from ...core.curves import Point
 from ...core.errors import ConflictError, UnavailableError
 from ...core.messages import Message
 from ...core.pipelines.records import LogLine
@@ -34,6 +36,7 @@ class Attempts:
     Args:
         target: where the runs execute.
         over: called with each run that ended.
+        logged: called with new points of a metric, of a run under way.
         known: whether a finished run is complete without MLflow, so that nothing need wait for MLflow.
         wake: called whenever a task ends.
 
@@ -47,6 +50,7 @@ class Attempts:
         sweep_id: str,
         target: Target,
         over: Callable[[Run], None],
+        logged: Callable[[Run, str, list[Point]], None],
         *,
         known: Callable[[Run], bool],
         wake: Callable[[], None],
@@ -57,6 +61,7 @@ class Attempts:
         self.target = target
         self.failure: BaseException | None = None
         self._over = over
+        self._logged = logged
         self._known = known
         self._wake = wake
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -174,11 +179,13 @@ class Attempts:
 
     def _attend(self, run: Run, attempt: Coroutine[Any, Any, RunResult]) -> None:
         self.target.reserve(run.id, run.attempt)
+        self.context.curves.watch(run, partial(self._logged, run))
         task = self._tasks[run.id] = asyncio.create_task(self._follow(run, attempt))
         # the callback also runs if the task is cancelled before it starts
         task.add_done_callback(lambda _: self.target.release(run.id, run.attempt))
 
     async def _follow(self, run: Run, attempt: Coroutine[Any, Any, RunResult]) -> None:
+        taken = False
         try:
             try:
                 result = await attempt
@@ -187,12 +194,15 @@ class Attempts:
                 self._orphans[run.id] = (run, error.message)
             else:
                 self._take(run, result)
+                taken = True
         except ConflictError:
             # another attempt or another service owns the run by now
             log.info("The result of run %s, attempt %s, was refused", run.id, run.attempt, exc_info=True)
         except Exception as error:
             self.failure = error
         finally:
+            if not taken:
+                self.context.curves.leave(run)
             self._tasks.pop(run.id, None)
             self._wake()
 

@@ -7,11 +7,12 @@ import contextlib
 import logging
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from ...compute.hardware import memory_free
+from ...core.curves import Point
 from ...core.errors import MlopsError, UnavailableError
 from ...core.messages import Message
 from ...core.notebook.reading import mlflow_usage, read_notebook
@@ -23,7 +24,7 @@ from ...store import StoreFailedError
 from ..context import Context
 from ..process.layout import size_of
 from .attempts import Attempts
-from .planner import best_run, better, measured, slots_by_memory, study_of, trial_of
+from .planner import best_run, better, measured, prunes, report_ended, slots_by_memory, study_of, trial_of
 from .requests import begun_again
 
 log = logging.getLogger(__name__)
@@ -50,11 +51,13 @@ class SweepDriver:
         self.study = study_of(self.store, context.settings, sweep)
         self.usage = mlflow_usage(notebook)
         self.wake = asyncio.Event()
-        self.attempts = Attempts(context, sweep.id, self.target, self._note, known=self._is_known, wake=self.wake.set)
+        self.attempts = Attempts(
+            context, sweep.id, self.target, self._note, self._report, known=self._is_known, wake=self.wake.set
+        )
         self._failures: Counter[str] = Counter()
         self._succeeded = sweep.counts.get(RunState.SUCCEEDED, 0)
         self._looked_at = 0
-        self._to_stop: dict[str, Run] = {}
+        self._to_end: dict[str, tuple[int, Literal["stopped", "pruned"]]] = {}  # attempt and reason by run
 
     # -- the whole way -----------------------------------------------------------------------
 
@@ -63,6 +66,7 @@ class SweepDriver:
         try:
             if self.sweep.state in (SweepState.QUEUED, SweepState.STARTING) and not self.sweep.stop_requested:
                 await self._start()
+            await asyncio.to_thread(report_ended, self.store, self.sweep, self.study)
             await self._take_up()
             while not await self._step():
                 await self._nap()
@@ -165,7 +169,7 @@ class SweepDriver:
         if self.sweep.state in SWEEP_OVER:
             await self._leave()
             return True
-        await self._stop_asked_runs()
+        await self._end_runs()
         if sweep.pause_requested and sweep.state is SweepState.RUNNING:
             said = {} if sweep.message else {"message": Message("Paused; resume it to go on")}
             self._set(state=SweepState.PAUSED, **said)
@@ -302,6 +306,9 @@ class SweepDriver:
         if run.state is RunState.SUCCEEDED:
             self._succeeded += 1
             self._set(confirmed=True, **measured(sweep, run), **better(sweep, run))
+        elif run.state is RunState.PRUNED:
+            # it worked, so others may begin
+            self._set(confirmed=True)
         elif run.state is RunState.FAILED and run.error is not None:
             kind = f"{run.error.name}: {run.error.message}"
             self._failures[kind] += 1
@@ -320,6 +327,12 @@ class SweepDriver:
                     ),
                 )
 
+    def _report(self, run: Run, metric: str, points: list[Point]) -> None:
+        """Tell a study that prunes what a run logged of an objective, and end the run if it says so."""
+        if prunes(self.study, self.sweep.objectives, run, metric, points):
+            self._to_end.setdefault(run.id, (run.attempt, "pruned"))
+            self.wake.set()
+
     def _tell(self, run: Run) -> None:
         self.study.tell(trial_of(run, self.sweep.objectives))
 
@@ -334,22 +347,23 @@ class SweepDriver:
 
     # -- stopping and ending -----------------------------------------------------------------
 
-    async def _stop_asked_runs(self) -> None:
+    async def _end_runs(self) -> None:
+        """End the runs that a person stopped, and those that the study prunes."""
         unfinished = [RunState.QUEUED, *RUN_LIVE]
         if any(self.sweep.counts.get(state) for state in unfinished):
             revision = self.store.revision()
             for run in self.store.runs.of_sweep(self.id, states=unfinished, since=self._looked_at):
                 if run.stop_requested:
-                    self._to_stop[run.id] = run
+                    self._to_end[run.id] = (run.attempt, "stopped")
             self._looked_at = revision
-        for run_id in list(self._to_stop):
+        for run_id, (attempt, why) in list(self._to_end.items()):
             run = self.store.runs.get(run_id)
-            if run.state in RUN_OVER:
-                del self._to_stop[run_id]
+            if run.state in RUN_OVER or run.attempt != attempt:
+                del self._to_end[run_id]
             elif run.state is RunState.QUEUED:
                 self._end_unstarted(run)
             else:
-                await self.target.stop(run.id, run.attempt)
+                await self.target.stop(run.id, run.attempt, why)
 
     async def _step_stopping(self) -> bool:
         for run in self.store.runs.of_sweep(self.id, states=[RunState.QUEUED]):

@@ -6,13 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ...core.curves import Point
 from ...core.notebook.reading import inspect, read_notebook
 from ...core.record import seconds_between
 from ...core.runs import Run
 from ...core.search.samplers import make_study
 from ...core.search.space import build_space
-from ...core.search.study import Study, Trial
-from ...core.states import RunState
+from ...core.search.study import PruningStudy, Report, Study, Trial
+from ...core.states import RUN_OVER, RunState
 from ...core.sweeps import Objective, Sweep
 from ...settings import MlopsSettings
 from ...store import Store
@@ -43,6 +44,21 @@ def trial_of(run: Run, objectives: Sequence[Objective]) -> Trial:
     values = [run.metrics.get(objective.metric, math.nan) for objective in objectives]
     known = run.state is RunState.SUCCEEDED and values and all(map(math.isfinite, values))
     return Trial(number=run.index, parameters=run.parameters, state=run.state, values=values if known else None)
+
+
+def prunes(study: Study, objectives: Sequence[Objective], run: Run, metric: str, points: list[Point]) -> bool:
+    """Report what a run logged to a study that prunes; whether it ends the run."""
+    if not isinstance(study, PruningStudy) or not any(objective.metric == metric for objective in objectives):
+        return False
+    return study.report(Report(number=run.index, attempt=run.attempt, metric=metric, points=points))
+
+
+def report_ended(store: Store, sweep: Sweep, study: Study) -> None:
+    """Tell a new study that prunes what the sweep's finished runs logged. Blocks."""
+    if isinstance(study, PruningStudy):
+        for run in store.runs.of_sweep(sweep.id, states=RUN_OVER):
+            for curve in store.curves.of_run(run.id, run.attempt):
+                prunes(study, sweep.objectives, run, curve.name, curve.points)
 
 
 def measured(sweep: Sweep, run: Run) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import msgspec
 
+from ...core.curves import RunCurves
 from ...core.errors import ConflictError, InvalidInputError, NotFoundError
 from ...core.lenient import check_supported
 from ...core.messages import Message
@@ -255,6 +256,17 @@ class Sweeps(RequestsBase):
             runs=[RunSummary.of(run) for run in found],
             revision=revision,
             next=found[-1].index + 1 if len(found) == PAGE_LENGTH else None,
+        )
+
+    def curves(self, run_id: str, attempt: int = 0) -> RunCurves:
+        """The curves of a run.
+
+        Args:
+            attempt: which, from 1; 0 for the present one.
+        """
+        run = self.run(run_id)
+        return RunCurves(
+            attempt=attempt or run.attempt, curves=self.store.curves.of_run(run.id, attempt or run.attempt)
         )
 
     def stop_run(self, run_id: str) -> Run:

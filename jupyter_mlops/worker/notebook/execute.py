@@ -116,8 +116,8 @@ def _execute(attempt: Attempt) -> tuple[RunState, RunError | None]:
         # the run is repeated, as after the loss of a worker
         raise
     except Exception as error:
-        if attempt.ending is Ending.STOPPED:
-            return RunState.STOPPED, None
+        if attempt.ending in (Ending.STOPPED, Ending.PRUNED):
+            return RunState(attempt.ending.value), None
         return RunState.FAILED, other_error(error, attempt.cell_index)
     return RunState.SUCCEEDED, None
 
