@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
-from conftest import Service, wait_until
+from conftest import Service, serving, wait_until
 from hypothesis import given
 from hypothesis import strategies as st
+from mlflow_helpers import MlflowServer, status_of
 from sqlalchemy import create_engine, text
+from worker_helpers import make_spec
 
 from jupyter_mlops.core.curves import MAX_CURVES, MAX_POINTS, Curve, Point
+from jupyter_mlops.core.lenient import decode
 from jupyter_mlops.core.record import now
-from jupyter_mlops.core.runs import Run
+from jupyter_mlops.core.runs import Run, RunResult
 from jupyter_mlops.core.states import RUN_LIVE, SweepState
 from jupyter_mlops.core.sweeps import Sweep
+from jupyter_mlops.settings import MlopsSettings
 from jupyter_mlops.store import Store
+from jupyter_mlops.worker import run_attempt
+from jupyter_mlops.worker.kernel.environment import WATCHES_MLFLOW
 
 # waits for a file at a step, so that a test can look meanwhile
 LOGS = """
@@ -129,6 +137,22 @@ def curves_of(service: Service, run: Run, attempt: int = 0) -> dict[str, Curve]:
     return {found.name: found for found in service.sweeps.curves(run.id, attempt).curves}
 
 
+@pytest.fixture(params=["embedded", "foreign"])
+def own_service(request: pytest.FixtureRequest, settings: MlopsSettings, tmp_path: Path) -> Iterator[Service]:
+    """One for a test that kills it, with its own MLflow, or with a server of the person's."""
+    with contextlib.ExitStack() as stack:
+        if request.param == "foreign":
+            server = MlflowServer(tmp_path / "external")
+            stack.callback(server.kill)
+            server.start()
+            # its first answer takes longer than the service waits for it
+            wait_until(lambda: status_of(f"{server.uri}/api/2.0/mlflow/experiments/get?experiment_id=0") == 200)
+            settings = MlopsSettings(
+                data_dir=settings.data_dir, mlflow_tracking_uri=server.uri, service_idle_timeout=60.0
+            )
+        yield stack.enter_context(serving(settings))
+
+
 def test_points_are_seen_while_the_run_goes_on_and_are_whole_though_the_service_is_killed(
     own_service: Service, notebook: Path
 ) -> None:
@@ -186,3 +210,73 @@ if not again.exists():
     assert run.attempt == 2
     assert curves_of(service, run)["loss"].steps == [0, 1, 2, 3, 4]
     assert curves_of(service, run, 1)["loss"].steps == [0, 1, 2]
+
+
+def logged(tmp_path: Path, *cells: str) -> tuple[RunResult, dict[str, Curve]]:
+    """What a run says of a notebook, and the curves that its events make up."""
+    joined: dict[str, Curve] = {}
+
+    def report(event: dict[str, Any]) -> None:
+        for built in event.get("curves", ()):
+            part = decode(built, Curve)
+            joined[part.name] = joined.get(part.name, Curve(name=part.name)).joined(part)
+
+    return run_attempt(make_spec(tmp_path, *cells, env={WATCHES_MLFLOW: "http://127.0.0.1:9"}), report), joined
+
+
+LOGS_IN_EVERY_WAY = """
+mlflow.set_tracking_uri("sqlite:///" + os.path.abspath("own.sqlite"))
+with mlflow.start_run() as run:
+    for step in range(3):
+        mlflow.log_metric("plain", step, step=step)
+    mlflow.log_metrics({"a": math.nan, "b": -math.inf}, step=7)
+    mlflow.config.enable_async_logging()
+    for step in range(3):
+        mlflow.log_metric("later", 2 * step, step=step)
+    mlflow.flush_async_logging()
+    batch = [mlflow.entities.Metric("batch", step, 0, step) for step in range(1_000)]
+    mlflow.MlflowClient().log_batch(run.info.run_id, batch)
+    time.sleep(1.5)  # an event tells of them before the end
+"""
+
+
+def test_the_probe_sees_what_is_logged_in_any_way(tmp_path: Path) -> None:
+    result, joined = logged(tmp_path, "import math, mlflow, os, time", LOGS_IN_EVERY_WAY)
+    assert result.error is None, result.error
+    found = {curve.name: curve for curve in result.curves}
+    assert found["plain"].points == [(0, 0.0), (1, 1.0), (2, 2.0)]
+    assert sorted(found["later"].points) == [(0, 0.0), (1, 2.0), (2, 4.0)]
+    assert found["batch"].points == [(step, float(step)) for step in range(1_000)]
+    # MLflow's own database keeps infinity as the largest number; here it never got there
+    assert (found["a"].steps, found["a"].values, found["b"].values) == ([7], ["NaN"], ["-Infinity"])
+    assert joined == found
+    assert not list(tmp_path.rglob("logged.jsonl"))
+
+
+IMPORTS = """
+try:
+    import mlflow.store.tracking.abstract_store as found
+except ImportError as error:
+    found = error
+"""
+STRANGE = """
+class AbstractStore:
+    __slots__ = ()
+    def __init_subclass__(cls, **options): raise RuntimeError("no")
+"""
+
+
+@pytest.mark.parametrize("store", [STRANGE, "AbstractStore = 3", "", "raise ImportError('broken')"])
+def test_a_module_of_mlflows_name_is_left_as_it_is(tmp_path: Path, store: str) -> None:
+    package = tmp_path / "project" / "mlflow" / "store" / "tracking"
+    package.mkdir(parents=True)
+    for folder in (package, *package.parents[:2]):
+        (folder / "__init__.py").touch()
+    (package / "abstract_store.py").write_text(store)
+    result, joined = logged(
+        tmp_path,
+        IMPORTS,
+        "import sys; left = [str(finder) for finder in sys.meta_path if 'mlops' in type(finder).__module__]",
+        "assert found and not left, (found, left)",
+    )
+    assert (result.error, result.curves, joined) == (None, [], {})

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
 
 from .record import Record
-from .runs import word_for
 
 MAX_POINTS = 1_000  # of one curve
 MAX_CURVES = 200  # of one attempt
@@ -17,7 +17,18 @@ _BUCKETS = MAX_POINTS // 4
 
 Point = tuple[int, float]  # step and value
 Logged = list[tuple[str, int, float]]  # metric, step and value
+_Numbered = tuple[int, int, float]
 Number = float | Literal["NaN", "Infinity", "-Infinity"]
+
+
+def word_for(value: float) -> Literal["", "NaN", "Infinity", "-Infinity"]:
+    """The word for a number that is not finite, which JSON cannot hold; empty for any other.
+
+    MLflow stores infinity as the largest number there is, so that number counts as infinite too.
+    """
+    if -sys.float_info.max < value < sys.float_info.max:
+        return ""
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 class Curve(Record, frozen=True, kw_only=True):
@@ -52,8 +63,23 @@ class Curve(Record, frozen=True, kw_only=True):
 
     def extended(self, points: Iterable[Point]) -> Curve:
         """The curve with further points."""
-        kept = [(number, *point) for number, point in zip(self.numbers, self.points, strict=True)]
-        kept += [(number, *point) for number, point in enumerate(points, self.logged)]
+        return self._with([(number, *point) for number, point in enumerate(points, self.logged)])
+
+    def joined(self, later: Curve) -> Curve:
+        """The curve with those points of another one that come after its own."""
+        pairs = zip(later.numbers, later.points, strict=True)
+        return self._with([(number, *point) for number, point in pairs if number >= self.logged])
+
+    def since(self, number: int) -> Curve:
+        """The curve without its points before one."""
+        return Curve(name=self.name)._with([point for point in self._numbered if point[0] >= number])
+
+    @property
+    def _numbered(self) -> list[_Numbered]:
+        return [(number, *point) for number, point in zip(self.numbers, self.points, strict=True)]
+
+    def _with(self, later: list[_Numbered]) -> Curve:
+        kept = self._numbered + later
         logged = kept[-1][0] + 1 if kept else 0
         if len(kept) > MAX_POINTS:
             kept = _thinned(kept, logged)
@@ -84,9 +110,6 @@ def by_name(logged: Logged) -> dict[str, list[Point]]:
     for name, step, value in logged:
         found.setdefault(name, []).append((step, value))
     return found
-
-
-_Numbered = tuple[int, int, float]
 
 
 def _thinned(points: list[_Numbered], logged: int) -> list[_Numbered]:

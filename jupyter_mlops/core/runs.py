@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import math
-import sys
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
 
+from .curves import Curve, word_for
 from .messages import Message
 from .record import Record, no_message
 from .states import Reason, RunState
 
 # fresh: a new process; warm: forked after the imports; shared: forked after the sweep's shared cells
 KernelStart = Literal["", "fresh", "warm", "shared"]
-
-
-def word_for(value: float) -> Literal["", "NaN", "Infinity", "-Infinity"]:
-    """The word for a number that is not finite, which JSON cannot hold; empty for any other.
-
-    MLflow stores infinity as the largest float, so that number counts as infinite too.
-    """
-    if -sys.float_info.max < value < sys.float_info.max:
-        return ""
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def not_finite(metrics: Mapping[str, float]) -> dict[str, str]:
@@ -311,6 +300,7 @@ class RunResult(Outcome, frozen=True, kw_only=True):
 
     Attributes:
         written: files in the notebook's folder that were created or changed while it ran.
+        curves: of what it logged elsewhere than to the embedded MLflow.
     """
 
     run_id: str
@@ -319,4 +309,5 @@ class RunResult(Outcome, frozen=True, kw_only=True):
     started_at: str
     ended_at: str
     written: list[str] = []
+    curves: list[Curve] = []
     worker: str = ""

@@ -32,6 +32,7 @@ class _Watched:
     run: Run
     told: OnPoints
     curves: dict[str, Curve] | None = None  # None until the first look
+    sent: list[Curve] = field(default_factory=list)  # by its worker, not yet taken in
     changed: set[str] = field(default_factory=set)  # curves not stored yet
     reported: dict[str, int] = field(default_factory=dict)  # points told of, by metric
 
@@ -46,7 +47,9 @@ class _Watched:
 
 
 class LiveCurves:
-    """The curves of a service's attempts under way: what is logged to the embedded MLflow, read from its file.
+    """The curves of a service's attempts under way.
+
+    What is logged to the embedded MLflow is read from its file; all else comes from the workers.
 
     Args:
         metric_log: of the embedded MLflow; None if another one is used.
@@ -69,6 +72,12 @@ class LiveCurves:
         self._watched[run.id] = _Watched(run, told)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._follow(), name="curves")
+
+    def join(self, run: Run, curves: list[Curve]) -> None:
+        """Take the new points that an attempt's worker has sent."""
+        watched = self._watched.get(run.id)
+        if watched is not None and watched.run.attempt == run.attempt:
+            watched.sent += curves
 
     def leave(self, run: Run) -> _Watched | None:
         """Stop following an attempt."""
@@ -124,6 +133,10 @@ class LiveCurves:
                 for name, points in by_name(logged.get(one.run.mlflow_run_id or "", [])).items():
                     one.curves[name] = one.curves.get(name, Curve(name=name)).extended(points)
                     one.changed.add(name)
+            sent, one.sent = one.sent, []
+            for curve in sent:
+                one.curves[curve.name] = one.curves.get(curve.name, Curve(name=curve.name)).joined(curve)
+                one.changed.add(curve.name)
         # it shrinks where MLflow removes rows of deleted runs
         self._row = row
         return time.thread_time() - begun
@@ -140,6 +153,10 @@ class LiveCurves:
 
     def _finish(self, run: Run, result: RunResult) -> dict[str, Curve]:
         curves = self._known(run, ended_at=result.ended_at)
+        for curve in result.curves:
+            known = curves.get(curve.name, curve)
+            # one that was followed may lack what came while no service lived
+            curves[curve.name] = with_unknown_of(curve, known) if curve.logged >= known.logged else known
         with self._storing:
             self._put(run, curves.values())
         return curves

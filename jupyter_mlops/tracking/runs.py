@@ -348,6 +348,9 @@ class Tracking:
             # by name: ids differ between servers
             "MLFLOW_EXPERIMENT_NAME": sweep.experiment,
         }
+        # what reaches the embedded server is read from its file; all else is recorded in the kernel
+        if self.external or mlflow_run_id is None or owns_runs:
+            env["MLOPS_MLFLOW_EMBEDDED"] = "" if self.external else self.server.uri
         if mlflow_run_id is None:
             file = self.data / "runs" / run.id / "mlflow-offline.sqlite"
             return {**env, "MLFLOW_TRACKING_URI": f"sqlite:///{file}"}

@@ -10,10 +10,13 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from ..core.messages import Message
 from ..core.record import now
 from ..core.runs import KernelStart, RunSpec, Timing
-from .attempt_files import Snapshot
+from .attempt_files import Snapshot, curves_file
+from .curves import KernelCurves
 from .failures import EndedError, memory_used
 from .hiding import NOTHING
 from .inputs import State
@@ -55,6 +58,7 @@ class Attempt:
         unfit: by name of other output variables, why they cannot be outputs.
         outputs: all outputs of the step.
         hiding: removes the step's secrets from everything that is stored.
+        curves: what the notebook logs elsewhere than to the embedded MLflow.
     """
 
     def __init__(self, spec: RunSpec, report: Report, worker: str) -> None:
@@ -82,6 +86,7 @@ class Attempt:
         self.unfit: dict[str, str] = {}
         self.outputs: dict[str, Any] = {}
         self.hiding = NOTHING
+        self.curves = KernelCurves(curves_file(spec))
         self._report = report
         self._lock = threading.Lock()
         self._earlier_cpu = 0.0
@@ -199,7 +204,12 @@ class Attempt:
             self._next_report = time.monotonic() + _PROGRESS_INTERVAL
             self._send("cell")
 
-    def _send(self, kind: str) -> None:
+    def report_metrics(self) -> None:
+        """Report what was logged since the last call."""
+        if curves := self.curves.news(self.hiding):
+            self._send("metric", curves=[msgspec.to_builtins(curve) for curve in curves])
+
+    def _send(self, kind: str, **more: Any) -> None:
         event = {
             "run_id": self.spec.run_id,
             "attempt": self.spec.attempt,
@@ -208,6 +218,7 @@ class Attempt:
             "cells": self.cells,
             "name": self.worker,  # Dask writes the worker's address as "worker"
             "time": now(),
+            **more,
         }
         try:
             self._report(event)

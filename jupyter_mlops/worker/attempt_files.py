@@ -31,6 +31,11 @@ def outputs_file(spec: RunSpec) -> Path:
     return attempt_folder(spec) / "outputs.json"
 
 
+def curves_file(spec: RunSpec) -> Path:
+    """MLOPS_CURVES: file to which the kernel appends what the notebook logs to MLflow."""
+    return attempt_folder(spec) / "logged.jsonl"
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace a file atomically."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")

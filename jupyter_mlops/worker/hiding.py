@@ -85,6 +85,10 @@ class Hiding:
             return [self.tree(item) for item in value]
         return self._values.get(str(value), value) if isinstance(value, int | float) else value
 
+    def hides(self, number: float) -> bool:
+        """Whether a number is a secret."""
+        return self.found_in([number, int(number) if float(number).is_integer() else number])
+
     def found_in(self, value: Any) -> bool:
         """Whether a JSON-like value holds a secret."""
         return bool(self.tree(value) != value)

@@ -60,7 +60,7 @@ export interface Curve {
   values: (number | '-Infinity' | 'Infinity' | 'NaN')[];
 }
 
-/** What every refused request answers. */
+/** The body of every error response. */
 export interface ErrorBody {
   message: string;
   fields: Record<string, string>;

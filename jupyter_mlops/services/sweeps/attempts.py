@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from ...compute import Target, WorkerLostError, spooled_result
-from ...core.curves import Point
+from ...core.curves import Curve, Point
 from ...core.errors import ConflictError, UnavailableError
+from ...core.lenient import decode
 from ...core.messages import Message
 from ...core.pipelines.records import LogLine
 from ...core.record import now, seconds_between
@@ -223,6 +224,8 @@ class Attempts:
                 log.debug("Progress of run %s came late", run.id)
 
         def listen(event: dict[str, Any]) -> None:
+            if event["kind"] == "metric":
+                self.context.curves.join(run, [decode(curve, Curve) for curve in event["curves"]])
             if event["kind"] not in ("started", "cell"):
                 return
             if not latest:

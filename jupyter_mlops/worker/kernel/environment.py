@@ -12,7 +12,7 @@ from ...core.errors import UnavailableError
 from ...core.processes import proxy_bypass
 from ...core.runs import RunExtras, RunSpec, SecretRef
 from ...secret_values import find_secret
-from ..attempt_files import files_folder, outputs_file
+from ..attempt_files import curves_file, files_folder, outputs_file
 from ..failures import StepError
 
 THREAD_VARIABLES = (
@@ -28,6 +28,8 @@ THREAD_VARIABLES = (
 )
 # set by a host whose workers have a CUDA device each
 ONE_DEVICE = "MLOPS_ONE_DEVICE"
+# asks for what the notebook logs elsewhere than to the embedded MLflow; that one's address, empty if there is none
+WATCHES_MLFLOW = "MLOPS_MLFLOW_EMBEDDED"
 # set by Dask for its own processes, or by a Jupyter server for its own kernels
 _NOT_INHERITED = ("DASK_INTERNAL_INHERIT_CONFIG", "JPY_SESSION_NAME", "JPY_PARENT_PID")
 
@@ -80,6 +82,8 @@ def kernel_environment(spec: RunSpec) -> dict[str, str]:
         MLOPS_ATTEMPT=str(spec.attempt),
     )
     environ.update(spec.env)
+    if WATCHES_MLFLOW in spec.env:
+        environ["MLOPS_CURVES"] = str(curves_file(spec))
     environ.update(proxy_bypass(environ))
     return environ
 

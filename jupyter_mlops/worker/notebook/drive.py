@@ -23,10 +23,10 @@ from ..fork.client import ForkServerLostError, NoForkError
 from ..fork.imports import remembered_imports
 from ..hiding import SHORTEST, Hiding
 from ..kernel.cells import CellClient, NotebookExitError, will_run
-from ..kernel.environment import find_secrets, kernel_environment, own_variables
+from ..kernel.environment import WATCHES_MLFLOW, find_secrets, kernel_environment, own_variables
 from ..kernel.launch import Kernel, Launch, log_is_empty, start_kernel
 from ..outputs import OutputKeeper, new_output
-from ..probes.metrics import language_of, read_kernel
+from ..probes.metrics import language_of, read_kernel, watch_mlflow
 from ..probes.step import watch_files
 from .recorder import Recorder
 from .template import Template, execute_injected, fill, key_of, make_template, templates
@@ -185,9 +185,12 @@ def _client(recorder: Recorder, attempt: Attempt, kernel: Kernel) -> CellClient:
     keeper = OutputKeeper(attempt.spec.max_output, partial(hiding.texts, going_on=True) if hiding else None)
     client = CellClient(recorder.nb, kernel, keeper, recorder.touched, hiding)
     recorder.gather = client.gather
-    if attempt.spec.extras is not None and kernel.start != "shared" and language_of(client) == "python":
+    watched = {"files": watch_files()} if attempt.spec.extras is not None else {}
+    if WATCHES_MLFLOW in attempt.spec.env:
+        watched["mlflow"] = watch_mlflow()
+    if watched and kernel.start != "shared" and language_of(client) == "python":
         # requests are handled in order, so the reply need not be awaited
-        kernel.client.execute("", silent=True, store_history=False, user_expressions={"watch": watch_files()})
+        kernel.client.execute("", silent=True, store_history=False, user_expressions=watched)
     return client
 
 
@@ -313,4 +316,5 @@ async def _tick(recorder: Recorder, attempt: Attempt, group: ProcessGroup) -> No
             attempt.end_if_too_large()
             took = time.monotonic() - now
             next_sample = now + max(pause, _SAMPLE_SHARE * took)
+            attempt.report_metrics()
         await asyncio.sleep(_TICK)

@@ -62,6 +62,7 @@ def execute(attempt: Attempt) -> RunResult:
         kernel_reason=attempt.kernel_reason,
         warnings=attempt.warnings,
         written=attempt.hiding.tree(written),
+        curves=attempt.curves.whole(attempt.hiding),
         worker=attempt.worker,
         outputs=attempt.outputs,
         inputs=inputs,
@@ -73,8 +74,7 @@ def _without_secrets(attempt: Attempt) -> dict[str, float]:
     """The metrics but for those that are a secret, which may be a number."""
     kept = {}
     for name, number in attempt.metrics.items():
-        whole = int(number) if float(number).is_integer() else number
-        if attempt.hiding.found_in([number, whole]):
+        if attempt.hiding.hides(number):
             attempt.warn(Message("The metric '{name}' is a secret and was left out.", name=name))
         else:
             kept[name] = number

@@ -14,6 +14,7 @@ from ..inputs import project_folders
 from ..kernel.cells import CellClient
 from . import imported_modules as loaded
 from . import kernel_metrics as epilogue
+from . import mlflow_calls
 from .ask import ask, call_in, understood
 from .step import step_questions, take_step_answers
 
@@ -29,6 +30,11 @@ _PRINT = {
     "julia": 'print("mlops:{name}=", (@isdefined {name}) ? {name} : "", "\\n")',
 }
 _PRINTED = re.compile(r"mlops:([\w.]+)=(\S+)")
+
+
+def watch_mlflow() -> str:
+    """An expression that makes a Python kernel record what it logs to MLflow."""
+    return call_in(mlflow_calls, "g['watch']()")
 
 
 async def read_kernel(attempt: Attempt, client: CellClient) -> None:
