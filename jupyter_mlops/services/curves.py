@@ -125,9 +125,13 @@ class LiveCurves:
         begun = time.thread_time()
         row = 0 if self._log is None else self._log.newest()
         logged = {} if self._log is None or row <= self._row else self._log.between(self._row, row)
+        # whatever may fail comes first, so that nothing is taken in twice
+        found = {one.run.id: self._known(one.run, row) for one in watched if one.curves is None}
+        # it shrinks where MLflow removes rows of deleted runs
+        self._row = row
         for one in watched:
             if one.curves is None:
-                one.curves = self._known(one.run, row)
+                one.curves = found[one.run.id]
                 one.changed |= one.curves.keys()
             else:
                 for name, points in by_name(logged.get(one.run.mlflow_run_id or "", [])).items():
@@ -137,8 +141,6 @@ class LiveCurves:
             for curve in sent:
                 one.curves[curve.name] = one.curves.get(curve.name, Curve(name=curve.name)).joined(curve)
                 one.changed.add(curve.name)
-        # it shrinks where MLflow removes rows of deleted runs
-        self._row = row
         return time.thread_time() - begun
 
     def _write(self, watched: list[_Watched]) -> float:

@@ -329,9 +329,14 @@ class SweepDriver:
 
     def _report(self, run: Run, metric: str, points: list[Point]) -> None:
         """Tell a study that prunes what a run logged of an objective, and end the run if it says so."""
-        if prunes(self.study, self.sweep.objectives, run, metric, points):
+        try:
+            if not prunes(self.study, self.sweep.objectives, run, metric, points):
+                return
             self._to_end.setdefault(run.id, (run.attempt, "pruned"))
-            self.wake.set()
+        except Exception as error:
+            # a sampler of another package may raise anything; that ends its own sweep and no other
+            self.attempts.failure = error
+        self.wake.set()
 
     def _tell(self, run: Run) -> None:
         self.study.tell(trial_of(run, self.sweep.objectives))
