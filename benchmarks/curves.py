@@ -24,7 +24,7 @@ from mlflow_helpers import MlflowServer
 
 CALLS = 200
 POINTS = 100_000
-REPEATS = 3
+REPEATS = 2
 PLAIN = f"""
 import mlflow, os, time
 mlflow.set_tracking_uri(os.environ["ADDRESS"])
