@@ -12,7 +12,7 @@ KERNELS = "kernels and fork servers"
 _PARTS = {
     "jupyter_mlops.tracking.server.app": "MLflow's server",
     "jupyter_mlops.service": "service",
-    "jupyter_mlops.compute.kinds.host": "host (Dask scheduler)",
+    "jupyter_mlops.compute.host_process": "host (Dask scheduler)",
     "spawn_main": "Dask workers",
     "resource_tracker": "Python's resource trackers",
     "jupyter_mlops.worker.processes.guardian": "guardians",

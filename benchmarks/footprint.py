@@ -23,7 +23,7 @@ REST_SECONDS = 15.0
 KINDS = {
     "jupyter_mlops.tracking.server.app": "MLflow, embedded",
     "jupyter_mlops.service": "service",
-    "jupyter_mlops.compute.kinds.host": "host of the local target (Dask scheduler)",
+    "jupyter_mlops.compute.host_process": "host of the local target (Dask scheduler)",
     "spawn_main": "Dask workers",
     "resource_tracker": "Python's resource trackers",
     "jupyter_mlops.worker.processes.guardian": "guardians",

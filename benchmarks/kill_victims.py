@@ -26,7 +26,7 @@ def family(data: Path) -> Victims:
             found[SERVICE].append(process)
         elif "jupyter_mlops.tracking.server.app" in command and str(data) in command:
             found[MLFLOW].append(process)
-        elif "jupyter_mlops.compute.kinds.host" in command and any(str(data) in part for part in command):
+        elif "jupyter_mlops.compute.host_process" in command and any(str(data) in part for part in command):
             found[HOST].append(process)
             with contextlib.suppress(psutil.Error):
                 _add_workers(found, process)

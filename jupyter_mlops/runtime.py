@@ -65,7 +65,7 @@ class Runtime:
         epoch = store.leases.acquire(f"service:{layout.service}", owner)
         tracking = Tracking(data, self.settings.mlflow_tracking_uri)
         self._stack.callback(self._close_tracking)
-        targets = Targets(data, self.settings.local_slots, per_device=self.settings.slots_per_device)
+        targets = Targets(self.settings, store.targets)
         self.context = Context(store, layout.service, epoch, self.settings, layout, targets, tracking)
         self._stack.callback(self.context.thread.shutdown)
         self._stack.push_async_callback(self.context.close)
@@ -195,7 +195,7 @@ class Runtime:
             mlflow=state,
             mlflow_message=message,
             mlflow_address=self.context.tracking.external,
-            targets=self.context.targets.infos(),
+            targets=self.context.targets.known(),
         )
         if info != self._published:
             self._published = info

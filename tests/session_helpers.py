@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tomllib
+from importlib.metadata import distribution
 from pathlib import Path
 
 import psutil
@@ -18,7 +20,17 @@ _LEFT = pytest.StashKey[list[str]]()
 def pytest_configure(config: pytest.Config) -> None:
     """Before xdist starts its workers, which inherit it."""
     if not hasattr(config, "workerinput"):
+        _check_entry_points()
         os.environ[_SESSION] = f"{os.environ.get(_SESSION, '/')}{os.getpid()}/"
+
+
+def _check_entry_points() -> None:
+    """An editable install follows the sources, but not the entry points."""
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    wanted = {(group, *entry) for group, entries in project["entry-points"].items() for entry in entries.items()}
+    installed = {(entry.group, entry.name, entry.value) for entry in distribution(project["name"]).entry_points}
+    if missing := wanted - installed:
+        raise pytest.UsageError(f"{sorted(missing)} of pyproject.toml are not installed; run ./dev setup")
 
 
 @pytest.hookimpl(trylast=True)

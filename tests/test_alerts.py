@@ -105,7 +105,13 @@ class Watched:
         data = settings.data_path
         layout = Layout(data)
         self.context = Context(
-            store, service, self.epoch, settings, layout, Targets(data, 1), Tracking(data, "http://127.0.0.1:9")
+            store,
+            service,
+            self.epoch,
+            settings,
+            layout,
+            Targets(settings, store.targets),
+            Tracking(data, "http://127.0.0.1:9"),
         )
         self.lost: set[str] = set()
         self.alerts = Alerts(self.context, lambda: self.lost)

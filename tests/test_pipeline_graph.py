@@ -491,9 +491,7 @@ def test_what_is_wrong_with_the_whole(fields: dict[str, Any], place: str, said: 
     assert said in sentence
 
 
-@pytest.mark.parametrize(
-    ("gpus", "target", "wrong"), [(1, "", False), (1, "cuda", False), (2, "", True), (1, "local", True)]
-)
-def test_a_run_has_one_device_at_most(gpus: int, target: str, wrong: bool) -> None:
-    definition = PipelineDefinition(steps={"a": Step(notebook="a.ipynb", gpus=gpus, target=target)})
+@pytest.mark.parametrize(("gpus", "wrong"), [(1, False), (2, True)])
+def test_a_run_has_one_device_at_most(gpus: int, wrong: bool) -> None:
+    definition = PipelineDefinition(steps={"a": Step(notebook="a.ipynb", gpus=gpus)})
     assert bool(problems_of(definition)) is wrong

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_mlops.compute import Catalog
 from jupyter_mlops.core.errors import ConflictError, InvalidInputError
 from jupyter_mlops.core.pipelines.definition import Alerts, PipelineDefinition, Retention, Step, StepSweep
 from jupyter_mlops.core.pipelines.editing import add_step
@@ -15,6 +16,9 @@ from jupyter_mlops.core.pipelines.text import MAX_PROBLEMS, check_text
 from jupyter_mlops.core.pipelines.yaml_reader import MAX_LENGTH, read
 from jupyter_mlops.core.runs import SecretRef
 from jupyter_mlops.core.sweeps import Objective, Sampler
+from jupyter_mlops.services.pipelines.pipeline_file import wrong_targets
+from jupyter_mlops.settings import MlopsSettings
+from jupyter_mlops.store import Store
 
 FLIGHTS = """\
 # delays of flights
@@ -223,7 +227,7 @@ def test_all_problems_are_said_in_the_order_of_the_lines() -> None:
     assert [(line, column) for line, column, _ in problems] == [(2, 3), (3, 5), (4, 14), (7, 13), (7, 16), (8, 1)]
 
 
-def test_a_wrong_type_hides_nothing_else_and_has_no_consequences() -> None:
+def test_a_wrong_type_hides_nothing_else_and_has_no_consequences(settings: MlopsSettings, store: Store) -> None:
     """Problems came in stages: what a person mistyped first hid all else until it was mended."""
     text = (
         "parametrs: {month: 1}\n"
@@ -236,7 +240,9 @@ def test_a_wrong_type_hides_nothing_else_and_has_no_consequences() -> None:
         "  d: 5\n"
         "  e:\n    notebook: e.ipynb\n    parameters: {x: '${d.total}'}\n    sweep: {space: {x: 1}}\n"
     )
-    assert [message.split(";")[0] for *_, message in said(text)] == [
+    targets = Catalog(settings, store.targets)
+    found = check_text(text, lambda definition: wrong_targets(definition, targets)).problems
+    assert [problem.message.split(";")[0] for problem in found] == [
         "A pipeline has no “parametrs”",
         "“nowhere” is no target",
         "Entry 1 of on must be one of failure, success, slow, recovery, drift",

@@ -85,7 +85,9 @@ class Kept:
         self.layout = Layout(data)
         self.tracking = Tracking(data)
         epoch = store.leases.acquire(f"service:{service}", service)
-        self.context = Context(store, service, epoch, settings, self.layout, Targets(data, 1), self.tracking)
+        self.context = Context(
+            store, service, epoch, settings, self.layout, Targets(settings, store.targets), self.tracking
+        )
 
     def pipeline(self, retention: Retention) -> None:
         definition = PipelineDefinition(steps={"train": Step(notebook="train.ipynb", reuse=True)}, retention=retention)

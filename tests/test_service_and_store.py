@@ -23,6 +23,7 @@ from jupyter_mlops.core.pipelines.records import Pipeline, PipelineRun, StepRun,
 from jupyter_mlops.core.runs import Run
 from jupyter_mlops.core.states import PipelineRunState
 from jupyter_mlops.core.sweeps import Sweep, SweepRequest
+from jupyter_mlops.core.targets import TargetRecord
 from jupyter_mlops.services.context import Context
 from jupyter_mlops.services.pipelines.driver import PipelineDriver
 from jupyter_mlops.services.pipelines.manager import MOST_BEGUN, PipelineRuns
@@ -39,7 +40,7 @@ NOON = "2026-11-24T12:00:00.000000+00:00"
 def new_context(store: Store, settings: MlopsSettings, service: str = "here") -> Context:
     data = settings.data_path
     epoch = store.leases.acquire(f"service:{service}", service)
-    targets, tracking = Targets(data, 1), Tracking(data, "http://127.0.0.1:9")
+    targets, tracking = Targets(settings, store.targets), Tracking(data, "http://127.0.0.1:9")
     return Context(store, service, epoch, settings, Layout(data), targets, tracking)
 
 
@@ -210,6 +211,8 @@ def test_all_that_a_replaced_service_writes_is_refused(
         "infos.remove_unclosed": ("here", "s"),
         "runs.request_stop": ("run",),
         "sweeps.request_stop": ("s",),
+        "targets.put": (TargetRecord(name="t", kind="local"),),
+        "targets.remove": ("t",),
         "sweeps.set_draft": ("/a.ipynb", SweepRequest(path="a.ipynb", space={})),
     }
     writing = {

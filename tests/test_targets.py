@@ -25,15 +25,17 @@ from worker_helpers import run
 
 import jupyter_mlops
 from jupyter_mlops.compute import hardware
-from jupyter_mlops.compute.catalog import Targets
-from jupyter_mlops.compute.kinds.local import HostTarget
-from jupyter_mlops.compute.kinds.scheduler import SchedulerTarget
-from jupyter_mlops.compute.target import Target, task_key
+from jupyter_mlops.compute.catalog import Catalog
+from jupyter_mlops.compute.dask_runs import task_key
+from jupyter_mlops.compute.kinds.address import AddressTarget
+from jupyter_mlops.compute.kinds.local import LocalTarget
 from jupyter_mlops.core.errors import UnavailableError
 from jupyter_mlops.core.states import SweepState
+from jupyter_mlops.core.targets import TargetRecord
 from jupyter_mlops.services.process.launch import is_running, service_info
 from jupyter_mlops.services.sweeps.planner import slots_by_memory
 from jupyter_mlops.settings import MlopsSettings
+from jupyter_mlops.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +81,7 @@ def test_a_sweep_on_a_foreign_scheduler(service: Service, foreign: Scheduler, no
     assert all(run.worker.startswith("far") and run.cell == run.cells for run in runs)
     assert len(mlflow_runs(service, sweep.id)) == 4
     target = info(service, foreign.address)
-    assert (target.kind, target.state, target.slots) == ("scheduler", "ready", 2)
+    assert (target.kind, target.state, target.slots) == ("address", "ready", 2)
 
 
 @pytest.mark.slow
@@ -308,8 +310,12 @@ def test_a_host_that_is_lost_is_started_again(own_service: Service, notebook: Pa
 # -- slots -----------------------------------------------------------------------------------------
 
 
-def test_a_free_slot_is_offered_to_who_has_waited_longest() -> None:
-    target = Target("local")
+def at(address: str, settings: MlopsSettings) -> AddressTarget:
+    return AddressTarget(TargetRecord(name=address, kind="address", options={"address": address}), settings)
+
+
+def test_a_free_slot_is_offered_to_who_has_waited_longest(settings: MlopsSettings) -> None:
+    target = at("tcp://127.0.0.1:1", settings)
     target.slots = 1
     woken: list[str] = []
     target.reserve("a", 1)
@@ -326,14 +332,16 @@ def test_a_free_slot_is_offered_to_who_has_waited_longest() -> None:
     assert woken == ["x", "z"]
 
 
-def test_what_cannot_be_asked_knows_nothing_of_any_attempt() -> None:
-    target = SchedulerTarget("tcp://127.0.0.1:1")
+def test_what_cannot_be_asked_knows_nothing_of_any_attempt(settings: MlopsSettings) -> None:
+    target = at("tcp://127.0.0.1:1", settings)
     with pytest.raises(UnavailableError, match="cannot be reached now"):
         asyncio.run(target.live([("a", 1)]))
     assert not asyncio.run(target.stop("a", 1))
 
 
-def test_a_task_that_waits_at_the_scheduler_is_no_lost_attempt(foreign: Scheduler, tmp_path: Path) -> None:
+def test_a_task_that_waits_at_the_scheduler_is_no_lost_attempt(
+    foreign: Scheduler, settings: MlopsSettings, tmp_path: Path
+) -> None:
     foreign.add_worker()
     free = tmp_path / "free"
 
@@ -342,7 +350,7 @@ def test_a_task_that_waits_at_the_scheduler_is_no_lost_attempt(foreign: Schedule
             time.sleep(0.05)
 
     async def ask() -> set[tuple[str, int]]:
-        target = SchedulerTarget(foreign.address)
+        target = at(foreign.address, settings)
         await target.start(lambda _: None)
         client = target._client
         assert client is not None
@@ -404,9 +412,10 @@ def test_a_sweep_on_cuda_devices(service: Service, notebook: Path) -> None:
     assert [run.metrics for run in service.store.runs.of_sweep(sweep.id)] == [{"seen": 1}, {"seen": 1}]
 
 
-def test_runs_that_share_a_device_are_threads_of_its_worker(tmp_path: Path) -> None:
+def test_runs_that_share_a_device_are_threads_of_its_worker(store: Store, settings: MlopsSettings) -> None:
     async def shared() -> list[tuple[int, int]]:
-        target = HostTarget("local", tmp_path, 2, 60.0, per_worker=3)
+        target = LocalTarget(TargetRecord(name="local", kind="local", options={"slots": 2}), settings)
+        target.per_worker = 3
         try:
             await target.start(print)
             assert target._client is not None
@@ -417,5 +426,6 @@ def test_runs_that_share_a_device_are_threads_of_its_worker(tmp_path: Path) -> N
 
     # the same host and the same arguments, but for the devices
     assert asyncio.run(shared()) == [(6, 3), (6, 3)]
-    infos = {info.name: info.slots for info in Targets(tmp_path, per_device=4).infos()}
+    settings.slots_per_device = 4
+    infos = {info.name: info.slots for info in Catalog(settings, store.targets).infos()}
     assert infos["cuda"] == 4 * len(hardware.cuda_devices())

@@ -11,7 +11,7 @@ import pytest
 from conftest import write_notebook
 
 from jupyter_mlops.cli.pipeline_runs import parse_values
-from jupyter_mlops.compute.catalog import Targets
+from jupyter_mlops.compute import Targets
 from jupyter_mlops.core.errors import InvalidInputError
 from jupyter_mlops.core.messages import Message
 from jupyter_mlops.core.pipelines.definition import Alerts, Step
@@ -56,7 +56,7 @@ class Doors:
         return self.pipelines.promote(PromoteRequest(path=str(file)), self.specs).pipeline.id
 
     def _checked(self, text: str) -> None:
-        found = check(self.file.with_name("other.pipeline.yaml"), text)
+        found = check(self.file.with_name("other.pipeline.yaml"), text, targets=self.pipelines.targets)
         if found.problems:
             raise InvalidInputError(Message.verbatim(str(found.problems[0].message)))
 
@@ -104,7 +104,9 @@ class Doors:
         run = PipelineRun(id="r", pipeline_id=self.pipeline, version=1, parameters={"scheduled_time": "2026-01-01"})
         pipeline = self.pipelines.pipeline(self.pipeline)
         folder = self.file.parent
-        place = Place(pipeline, self.open, run, "here", folder, folder, self.pipelines.settings)
+        place = Place(
+            pipeline, self.open, run, "here", folder, folder, self.pipelines.settings, targets=self.pipelines.targets
+        )
         found = values_of("job", step, place, {"before": values})
         make_sweep("job", step, place, values=found, outputs={"before": values}, data=self.file.read_bytes())
 
@@ -145,14 +147,14 @@ def test_all_that_is_wrong_is_said_at_once(doors: Doors) -> None:
 
 
 @pytest.mark.parametrize("target", ["nowhere", "Local", "http://host", "tcp:host", " "])
-def test_every_door_refuses_the_same_targets(doors: Doors, tmp_path: Path, target: str) -> None:
+def test_every_door_refuses_the_same_targets(doors: Doors, target: str) -> None:
     """``validate`` let ``target: nowhere`` pass, and each run failed."""
     shown = json.dumps(target)
     ways: list[Callable[[], Any]] = [
         lambda: doors.sweeps.create(doors.file, SweepRequest(path=str(doors.file), target=target), doors.specs),
         lambda: doors._checked(f"target: {shown}\nsteps: {{job: {{notebook: job.ipynb}}}}"),
         lambda: doors._checked(f"steps: {{job: {{notebook: job.ipynb, target: {shown}}}}}"),
-        lambda: Targets(tmp_path).get(target),
+        lambda: Targets(doors.sweeps.settings, doors.sweeps.store.targets).get(target),
     ]
     for way in ways:
         with pytest.raises(InvalidInputError, match="is no target; use local, cuda or a Dask scheduler's address"):
@@ -218,7 +220,16 @@ def test_a_promoted_run_keeps_the_kernel_it_had(doors: Doors, tmp_path: Path) ->
         made = doors.pipelines.promote(asked, specs)
         step = next(iter(made.version.definition.steps.values()))
         run = PipelineRun(id="r", pipeline_id="p", version=1, parameters={"scheduled_time": "2026-01-01"})
-        place = Place(made.pipeline, made.version, run, "here", tmp_path, tmp_path, doors.pipelines.settings)
+        place = Place(
+            made.pipeline,
+            made.version,
+            run,
+            "here",
+            tmp_path,
+            tmp_path,
+            doors.pipelines.settings,
+            doors.pipelines.targets,
+        )
         begun = make_sweep("job", step, place, values={}, outputs={}, data=doors.file.read_bytes())
         assert begun.kernel == "other" and begun.kernelspec == made.version.kernelspecs["other"]
     with pytest.raises(InvalidInputError, match="The kernel “none” is not installed here"):

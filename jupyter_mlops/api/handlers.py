@@ -33,17 +33,15 @@ class StatusHandler(Boundary):
 
 def status_of(sweeps: Sweeps) -> Status:
     """State of the service, its targets and the store."""
-    from ..compute.catalog import merge
     from ..services.process.disk import store_bytes, store_warnings
     from ..services.process.launch import service_info
 
     settings = sweeps.settings
     info = service_info(sweeps.store, settings)
-    targets = merge({target.name: target for target in info.targets}, settings.local_slots, settings.slots_per_device)
     return Status(
         version=__version__,
         service=info,
-        targets=list(targets.values()),
+        targets=sweeps.targets.infos(info.targets),
         store_path=str(settings.data_path),
         store_bytes=store_bytes(settings.data_path),
         confirm_runs=settings.confirm_runs,

@@ -231,7 +231,8 @@ class TextCheckHandler(Boundary):
         file = self.file(request.path)
         from ..services.pipelines.pipeline_file import check
 
-        self.answer(await self.call(check, file, request.text, self.backend.settings.max_runs))
+        most = self.backend.settings.max_runs
+        await self.from_pipelines(lambda pipelines: check(file, request.text, most, pipelines.targets))
 
 
 class TextStepHandler(Boundary):

@@ -64,7 +64,8 @@ def _validate(session: Session, arguments: argparse.Namespace) -> int:
     from ..services.user_files import read_file
 
     file = Path(arguments.file).absolute()
-    found = check(file, read_file(file, "pipeline file").decode(errors="replace"), session.settings.max_runs)
+    text = read_file(file, "pipeline file").decode(errors="replace")
+    found = check(file, text, session.settings.max_runs, session.pipelines.targets)
     if arguments.json:
         print_json({"check": found})
         return WRONG if found.problems else 0

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 
+from ..compute import Catalog
 from ..core.errors import ConflictError
 from ..core.messages import Message
 from ..core.service import ServiceInfo
@@ -114,7 +115,7 @@ def _status(session: Session, arguments: argparse.Namespace) -> int:
     if info.python:
         print(f"Python: {info.python}; kernels are those of the environment that asked for their run")
     print(f"MLflow: {info.mlflow}{' — ' + info.mlflow_message if info.mlflow_message else ''}")
-    for target in info.targets:
+    for target in Catalog(settings, session.store.targets).infos(info.targets):
         busy = f", {target.busy} of {target.slots} slots busy" if target.slots else ""
         print(f"target {target.name}: {target.state}{busy}{' — ' + target.message if target.message else ''}")
     print(f"log: {Layout(settings.data_path).log}")

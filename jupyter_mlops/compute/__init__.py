@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .catalog import Targets
+from .catalog import Catalog, Targets
 from .target import Target, WorkerLostError, spooled_result
 
-__all__ = ["Target", "Targets", "WorkerLostError", "spooled_result"]
+__all__ = ["Catalog", "Target", "Targets", "WorkerLostError", "spooled_result"]

@@ -1,35 +1,27 @@
-"""Base class of all compute targets."""
+"""The port for targets: what every kind of them does."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 import time
-from collections.abc import Callable, Collection, Iterator
-from importlib import import_module
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
-from ..core.errors import MlopsError, UnavailableError
+from ..core.errors import InvalidInputError, MlopsError
 from ..core.lenient import decode
 from ..core.messages import Message
+from ..core.record import Record
 from ..core.runs import RunResult, RunSpec
-from ..core.service import TargetInfo
+from ..core.targets import Resources, TargetInfo, TargetRecord
+from ..settings import MlopsSettings
 
-if TYPE_CHECKING:
-    from distributed import Client
-
-TOPIC = "jupyter-mlops"
-CONNECT_SECONDS = 5.0
 CHECK_AGAIN = 60.0  # s
-_TASK_OVER = (None, "memory", "erred", "released", "forgotten")
 
 OnEvent = Callable[[dict[str, Any]], None]
-
-log = logging.getLogger(__name__)
 
 
 class WorkerLostError(MlopsError):
@@ -38,32 +30,68 @@ class WorkerLostError(MlopsError):
     status = 503
 
 
-class Target:
-    """A Dask cluster with a limited number of slots.
+class NoOptions(Record, frozen=True, kw_only=True):
+    """Of a kind without options."""
 
-    Args:
-        name: ``local``, ``cuda`` or a scheduler's address.
+
+class Target(ABC):
+    """A named place with a limited number of slots. Each kind is a subclass, found by its entry point.
 
     Attributes:
-        outdated: whether no host of this process's build can be started any more.
+        Options: what a record's options are decoded as.
+        has_default: whether a target of the kind's own name exists without a record.
+        schemes: an address with one of these is a target without a record; it is the option ``address``.
+        example: what such an address looks like, for people.
+        outdated: whether only a service of another build could start it.
         here: whether its workers run on this machine, so that runs use the requester's kernel environments.
     """
 
-    kind: Literal["local", "cuda", "scheduler"] = "scheduler"
+    Options: ClassVar[type[Record]] = NoOptions
+    has_default: ClassVar[bool] = False
+    schemes: ClassVar[tuple[str, ...]] = ()
+    example: ClassVar[str] = ""
     here = True
     outdated = False
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, record: TargetRecord, settings: MlopsSettings) -> None:
+        self.record = record
+        self.name = record.name
+        self.settings = settings
+        self.options = self.options_of(record)
         self.slots = 0
         self.message = Message()
         self.state: Literal["off", "idle", "starting", "ready", "failed"] = "idle"
         self.used_at = time.monotonic()
-        self._client: Client | None = None
         self._listeners: dict[tuple[str, int], OnEvent] = {}
         self._queue: dict[str, Callable[[], None]] = {}  # by sweep
         self._lock = asyncio.Lock()
         self._checked: dict[tuple[str, ...], float] = {}
+
+    # -- before it is started ----------------------------------------------------------------
+
+    @classmethod
+    def options_of(cls, record: TargetRecord) -> Any:
+        """A record's options.
+
+        Raises:
+            InvalidInputError: they are not those of this kind.
+        """
+        try:
+            return msgspec.convert(record.options, cls.Options)
+        except msgspec.ValidationError as error:
+            raise InvalidInputError(
+                Message("The options of the target “{name}” are wrong: {error}.", name=record.name, error=error)
+            ) from error
+
+    @classmethod
+    def idle_info(cls, record: TargetRecord, settings: MlopsSettings) -> TargetInfo:
+        """The state of a target that no service uses."""
+        return TargetInfo(name=record.name, kind=record.kind, state="idle")
+
+    @classmethod
+    def offer(cls, record: TargetRecord) -> Resources | None:
+        """What a slot will have, None if only the started target knows."""
+        return None
 
     # -- life cycle --------------------------------------------------------------------------
 
@@ -82,11 +110,8 @@ class Target:
                 if not self.connected:
                     await self._let_go()
                     self.state, self.message = "starting", Message()
-                    await asyncio.to_thread(_import_slow_modules)
-                    self._client = await self._connect(progress)
-                    self._client.subscribe_topic(TOPIC, self._on_event)
-                with self._told():
-                    self.slots = await self._count_slots()
+                    await self._open(progress)
+                self.slots = await self._capacity()
             except MlopsError as error:
                 await self._let_go()
                 self.state, self.message = "failed", error.message
@@ -94,17 +119,23 @@ class Target:
             self.state, self.message = "ready", Message()
 
     @property
+    @abstractmethod
     def connected(self) -> bool:
-        """Whether its scheduler is connected."""
-        return self._client is not None and self._client.status == "running"
+        """Whether runs can be handed out now."""
 
-    async def _connect(self, progress: Callable[[Message], None]) -> Client:
-        progress(Message("Connecting to {name}", name=self.name))
-        return await connect(self.name, None)
+    @abstractmethod
+    async def _open(self, progress: Callable[[Message], None]) -> None:
+        """Connect, and start workers if necessary; raises as :meth:`start`."""
 
-    async def _count_slots(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    async def _capacity(self) -> int:
+        """The present number of slots; raises as :meth:`start`."""
 
+    @abstractmethod
+    async def _let_go(self) -> None:
+        """Disconnect, if connected."""
+
+    @abstractmethod
     async def check(self, kernel: str, paths: list[str], urls: list[str]) -> None:
         """Check that the workers can execute a sweep's runs.
 
@@ -131,28 +162,23 @@ class Target:
             await self._let_go()
             self.state = "idle"
 
-    async def _let_go(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            await let_go(client)
-
     def info(self) -> TargetInfo:
         """The target's state."""
         return TargetInfo(
             name=self.name,
-            kind=self.kind,
+            kind=self.record.kind,
             state=self.state,
             slots=self.slots,
             busy=len(self._listeners),
             message=self.message,
         )
 
-    @property
-    def threads(self) -> int:
-        """Number of threads for each run's libraries."""
-        return 1
-
     # -- slots -------------------------------------------------------------------------------
+
+    @property
+    def slot(self) -> Resources:
+        """What each slot has."""
+        return self.offer(self.record) or Resources(cores=1)
 
     @property
     def free(self) -> int:
@@ -185,6 +211,7 @@ class Target:
 
     # -- attempts ----------------------------------------------------------------------------
 
+    @abstractmethod
     async def run(self, spec: RunSpec, on_event: OnEvent) -> RunResult:
         """Execute an attempt on a worker.
 
@@ -195,143 +222,30 @@ class Target:
         Raises:
             WorkerLostError: the outcome is unknown; if only the connection was lost, the attempt may go on.
         """
-        from distributed import CancelledError, KilledWorker, fire_and_forget, wait
-        from distributed.comm import CommClosedError
 
-        from ..worker import ForkServerLostError, run_attempt
-
-        if self._client is None or not self.connected:
-            raise WorkerLostError(Message("The target went away before the run reached a worker."))
-        key = (spec.run_id, spec.attempt)
-        self._listeners[key] = on_event
-        try:
-            future = self._client.submit(run_attempt, spec, key=task_key(*key), pure=False, retries=0)
-            # it must finish even if this process ends first
-            fire_and_forget(future)
-            with self._client.as_current():
-                await wait(future)
-            # reading the file saves two round trips to the worker
-            spooled = spooled_result(spec) if future.status == "finished" else None
-            result: RunResult = await future if spooled is None else spooled
-            return result
-        except (KilledWorker, CancelledError, CommClosedError) as error:
-            spooled = spooled_result(spec)
-            if spooled is not None:
-                return spooled
-            raise WorkerLostError(Message("The worker ended in the middle of the run.")) from error
-        except ForkServerLostError as error:
-            raise WorkerLostError(Message.verbatim(str(error))) from error
-        # a full disk, or any error of a foreign environment that cannot load the task
-        except Exception as error:
-            log.warning("Attempt %s of run %s failed outside its notebook", spec.attempt, spec.run_id, exc_info=True)
-            raise WorkerLostError(
-                Message(
-                    "The worker could not execute the run ({name}: {error}).", name=type(error).__name__, error=error
-                )
-            ) from error
-        finally:
-            self.release(*key)
-
+    @abstractmethod
     async def adopt(self, spec: RunSpec, on_event: OnEvent) -> RunResult:
         """Wait for an attempt that was submitted over another connection.
 
         Raises:
             WorkerLostError: no worker has it, and there is no result.
         """
-        key = (spec.run_id, spec.attempt)
-        self._listeners[key] = on_event
-        missing = 0
-        try:
-            while missing < 2:
-                for _ in range(4):
-                    spooled = spooled_result(spec)
-                    if spooled is not None:
-                        return spooled
-                    await asyncio.sleep(0.5)
-                missing = 0 if key in await self.live([key]) else missing + 1
-        except UnavailableError as error:
-            raise WorkerLostError(error.message) from error
-        finally:
-            self.release(*key)
-        raise WorkerLostError(Message("The worker ended in the middle of the run."))
 
+    @abstractmethod
     async def live(self, asked: Collection[tuple[str, int]] = ()) -> set[tuple[str, int]]:
-        """Attempts that workers are executing, and those of ``asked`` that the scheduler has not assigned yet.
+        """Attempts that workers are executing, and those of ``asked`` that are yet to be assigned to one.
 
         Raises:
             UnavailableError: the target cannot be reached.
         """
-        from ..worker import live_attempts
 
-        # scheduler first: an attempt that moves to a worker in between is seen twice, never missed
-        waiting = await self._scheduled(asked)
-        replies = await self._run_on_workers(live_attempts)
-        return waiting | {(run_id, attempt) for reply in replies for run_id, attempt in reply}
-
-    async def _scheduled(self, asked: Collection[tuple[str, int]]) -> set[tuple[str, int]]:
-        keys = {task_key(*attempt): attempt for attempt in asked}
-        found: set[tuple[str, int]] = set()
-        for client in await self._clients():
-            with self._told():
-                states = await client.scheduler.get_task_status(keys=list(keys))
-            found |= {keys[key] for key, state in states.items() if state not in _TASK_OVER}
-        return found
-
+    @abstractmethod
     async def stop(self, run_id: str, attempt: int, why: Literal["stopped", "pruned"] = "stopped") -> bool:
         """End an attempt's kernel; False if no worker is known to have it.
 
         Args:
             why: the state in which the run ends.
         """
-        from ..worker import stop_attempt
-
-        try:
-            # workers of earlier builds know no reason
-            reason = [] if why == "stopped" else [why]
-            return any(await self._run_on_workers(stop_attempt, run_id, attempt, *reason))
-        except UnavailableError as error:
-            log.info("%s", error.message)
-            return False
-
-    async def _run_on_workers(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
-        found: list[Any] = []
-        for client in await self._clients():
-            with self._told():
-                found += (await client.run(function, *arguments, on_error="ignore")).values()
-        return found
-
-    async def _clients(self) -> list[Client]:
-        """Of all schedulers that may have attempts of this target; the first is the one that gets new ones."""
-        if self._client is None or not self.connected:
-            raise UnavailableError(Message("The target {name} cannot be reached now.", name=self.name))
-        return [self._client]
-
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        """Translate errors: Dask raises all kinds of exceptions when a connection breaks."""
-        try:
-            yield
-        except MlopsError:
-            raise
-        except Exception as error:
-            raise UnavailableError(
-                Message(
-                    "The target {name} cannot be reached now ({first_line}).",
-                    name=self.name,
-                    first_line=_first_line(error),
-                )
-            ) from error
-
-    def _on_event(self, event: tuple[float, dict[str, Any]]) -> None:
-        _, message = event
-        listener = self._listeners.get((message["run_id"], message["attempt"]))
-        if listener is not None:
-            listener(message)
-
-
-def task_key(run_id: str, attempt: int) -> str:
-    """Dask's key of an attempt."""
-    return f"{run_id}-{attempt}"
 
 
 def spooled_result(spec: RunSpec) -> RunResult | None:
@@ -341,46 +255,3 @@ def spooled_result(spec: RunSpec) -> RunResult | None:
     except FileNotFoundError:
         return None
     return decode(msgspec.json.decode(data), RunResult)
-
-
-def _import_slow_modules() -> None:
-    """Import what a run needs; it takes seconds, in which the event loop must go on."""
-    for name in ("distributed", f"{__package__.rpartition('.')[0]}.worker.run"):
-        import_module(name)
-
-
-async def connect(address: str, security: Any) -> Client:
-    """Connect to a scheduler.
-
-    Raises:
-        UnavailableError: no scheduler answers.
-    """
-    from distributed import Client
-
-    client: Client | None = None
-    try:
-        client = Client(address, security=security, asynchronous=True, timeout=CONNECT_SECONDS, set_as_default=False)
-        # Dask's timeout covers only connecting; a server that is no scheduler may accept and stay silent
-        await asyncio.wait_for(client, CONNECT_SECONDS + 2)
-    # any server may answer there, and Dask may raise anything on its reply
-    except Exception as error:
-        if client is not None:
-            await let_go(client)
-        raise UnavailableError(
-            Message(
-                "No Dask scheduler answers at {address}; check the address and that it runs. ({first_line})",
-                address=address,
-                first_line=_first_line(error),
-            )
-        ) from error
-    return client
-
-
-async def let_go(client: Client) -> None:
-    """Close a client, waiting at most some seconds; one that is reconnecting ends later."""
-    with contextlib.suppress(TimeoutError, OSError):
-        await asyncio.wait_for(client.close(timeout=2), 4)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).strip().splitlines()[0][:300]

@@ -11,6 +11,8 @@ from typing import Any
 from .errors import UnavailableError
 from .messages import Message
 
+_OWN = f"{__name__.partition('.')[0]}."
+
 
 class Plugins:
     """The installed parts of one entry point group by name; they are looked up when they are first asked for."""
@@ -19,7 +21,8 @@ class Plugins:
         self.group = group
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(_installed(self.group, tuple(sys.path))))
+        """Names, this package's own first."""
+        return iter(_installed(self.group, tuple(sys.path)))
 
     def load(self, name: str) -> Any:
         """What a name stands for.
@@ -46,4 +49,7 @@ class Plugins:
 
 @functools.lru_cache(maxsize=16)
 def _installed(group: str, _path: tuple[str, ...]) -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=group)}
+    found: dict[str, EntryPoint] = {}
+    for entry in sorted(entry_points(group=group), key=lambda entry: not entry.value.startswith(_OWN)):
+        found.setdefault(entry.name, entry)
+    return found

@@ -1,4 +1,4 @@
-"""Records of the service, its targets and the server's status."""
+"""Records of the service and the server's status."""
 
 from __future__ import annotations
 
@@ -6,27 +6,11 @@ from typing import Literal
 
 from .messages import Message
 from .record import Record, no_message
+from .targets import TargetInfo
 
 # raised when an older page or command line would misread an answer, or be misread; additions do not raise it
 API_VERSION = 1
 API_HEADER = "X-Jupyter-Mlops-Api"
-
-
-class TargetInfo(Record, frozen=True, kw_only=True):
-    """A named place that lends slots.
-
-    Attributes:
-        state: ``off`` means that it cannot be used (``message`` says why), ``idle`` that its first use starts it.
-        slots: number of runs it can execute at once; 0 if not known yet.
-        busy: slots in use.
-    """
-
-    name: str
-    kind: Literal["local", "cuda", "scheduler"]
-    state: Literal["off", "idle", "starting", "ready", "failed"]
-    slots: int = 0
-    busy: int = 0
-    message: Message = no_message()
 
 
 class ServiceInfo(Record, frozen=True, kw_only=True):
@@ -39,6 +23,7 @@ class ServiceInfo(Record, frozen=True, kw_only=True):
         build: version and digest of its source; empty for releases without this field.
         mlflow: ``off``, ``starting``, ``ready`` or ``failed``; ``mlflow_message`` says why.
         mlflow_address: of an MLflow elsewhere; empty where the service runs its own.
+        targets: those that it has used.
     """
 
     state: Literal["off", "starting", "ready"]

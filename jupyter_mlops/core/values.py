@@ -166,15 +166,6 @@ def unknown_name(shown: str, name: str, known: Iterable[str]) -> Message:
     return Message("{shown} has no parameter “{name}”; it has {names}.", shown=shown, name=name, names=names)
 
 
-def target_problem(name: str) -> Message | None:
-    """Why a name is not that of a target, None if it is."""
-    if name in ("local", "cuda") or name.startswith(("tcp://", "tls://")):
-        return None
-    return Message(
-        "“{name}” is no target; use local, cuda or a Dask scheduler's address such as tcp://host:8786.", name=name
-    )
-
-
 def _choice(parameter: Parameter, value: Any) -> Any:
     for choice in parameter.choices or []:
         # True == 1, but users mean different values

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
+from ..compute import Catalog
 from ..core.errors import NotFoundError
 from ..core.messages import Message
 from ..core.pipelines.records import Pipeline, PipelineRun, Trigger
@@ -33,6 +34,7 @@ class RequestsBase:
         self.settings = settings
         self.root = root
         self.layout = Layout(settings.data_path)
+        self.targets = Catalog(settings, store.targets)
 
     def sweep(self, sweep_id: str) -> Sweep:
         """One sweep. Like the methods below, raises :class:`NotFoundError` for ids of other folders."""

@@ -16,7 +16,7 @@ from .postgresql import Postgresql
 from .sqlite import Sqlite
 from .tables import infos
 
-HEAD = "0004"
+HEAD = "0005"
 # the oldest version that can use a store at HEAD; migrations that only add columns with defaults do not raise it
 OLDEST_READER = "0003"
 _OLDEST_READER = infos.c.key == "oldest reader"

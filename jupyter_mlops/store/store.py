@@ -14,6 +14,7 @@ from .pipeline_runs import PipelineRunStore
 from .pipelines import PipelineStore
 from .runs import RunStore
 from .sweeps import SweepStore
+from .targets import TargetStore
 from .triggers import TriggerStore
 
 
@@ -37,6 +38,7 @@ class Store:
         self.pipelines = PipelineStore(database)
         self.pipeline_runs = PipelineRunStore(database)
         self.triggers = TriggerStore(database)
+        self.targets = TargetStore(database)
         self.blobs = BlobStore(database)
         self.leases = LeaseStore(database)
         self.infos = InfoStore(database)

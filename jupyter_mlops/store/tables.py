@@ -130,6 +130,13 @@ drafts = Table(
     Column("record", RECORD, nullable=False),
 )
 
+targets = Table(
+    "targets",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("record", RECORD, nullable=False),
+)
+
 leases = Table(
     "leases",
     metadata,

@@ -725,10 +725,10 @@ export type SweepState =
   | 'stopping'
   | 'succeeded';
 
-/** A named place that lends slots. */
+/** How a target stands. */
 export interface TargetInfo {
   name: string;
-  kind: 'cuda' | 'local' | 'scheduler';
+  kind: string;
   state: 'failed' | 'idle' | 'off' | 'ready' | 'starting';
   slots: number;
   busy: number;

@@ -10,6 +10,7 @@ from ..messages import Message
 from ..record import FilePath, Name, Record
 from ..runs import SecretRef
 from ..sweeps import Objective, Sampler
+from ..targets import Resources
 
 AlertKind = Literal["failure", "success", "slow", "recovery", "drift"]
 
@@ -56,7 +57,7 @@ class Step(Record, frozen=True, kw_only=True):
         repeat_lost: whether to repeat it if the process or machine that executed it was lost.
         timeout, cell_timeout: seconds, or a time such as ``2h30m``; None for no limit.
         cpus: threads per library, None for the target's default.
-        gpus: CUDA devices per run, 0 or 1; with 1, a step without a target runs on ``cuda``.
+        gpus: CUDA devices per run, 0 or 1; with 1, a step without a target runs on one that has them.
         memory: limit per run in bytes, or a size such as ``4GB`` or ``512MiB``; None for no limit.
         target: name of the target that executes it; empty means the pipeline's.
         env: environment variables for the kernel.
@@ -85,6 +86,11 @@ class Step(Record, frozen=True, kw_only=True):
     target: str = ""
     env: dict[str, str] = {}
     secrets: dict[str, SecretRef] = {}
+
+    @property
+    def needs(self) -> Resources:
+        """What one of its runs needs."""
+        return Resources(cores=self.cpus, memory=self.memory, accelerators=self.gpus or 0)
 
 
 class Alerts(Record, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from ..errors import InvalidInputError
 from ..messages import Message
 from ..record import MAX_INTEGER, MAX_SECONDS
 from ..runs import SecretRef
-from ..values import looks_secret, target_problem
+from ..values import looks_secret
 from .conditions import Condition
 from .definition import PipelineDefinition, Step
 from .order import cycle_sentence, edges, find_cycle, references_of, referring_texts
@@ -66,8 +66,6 @@ def _whole(definition: PipelineDefinition) -> Found:
                 ),
             )
         yield from _plain_secret(("parameters", name), name, value, "read it in the notebook from a step's “secrets”")
-    if problem := target_problem(definition.target):
-        yield ("target",), problem
     yield from _numbers({"concurrency": definition.concurrency}, least=1)
     yield from _numbers({"deadline": definition.deadline}, above=0, most=MAX_SECONDS)
     retention = definition.retention
@@ -158,12 +156,8 @@ def _policies(step: Step) -> Found:
     yield from _numbers({"cpus": step.cpus}, least=1)
     yield from _numbers({"timeout": step.timeout, "cell_timeout": step.cell_timeout}, above=0, most=MAX_SECONDS)
     yield from _numbers({"memory": step.memory}, above=0, most=2**53)
-    if step.target and (problem := target_problem(step.target)):
-        yield ("target",), problem
     if step.gpus is not None and step.gpus > 1:
         yield ("gpus",), Message("A run has one CUDA device at most; gpus is 0 or 1.")
-    if step.gpus and step.target == "local":
-        yield ("gpus",), Message("The local target has no CUDA devices; leave the target out, or name cuda.")
     if step.sweep is None:
         return
     for path, sentence in _numbers({"slots": step.sweep.slots}, least=1):

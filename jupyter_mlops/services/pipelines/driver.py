@@ -96,6 +96,7 @@ class PipelineDriver:
             project=project.path,
             live=project.live,
             settings=self.context.settings,
+            targets=self.context.targets,
             import_paths=tuple(project.import_paths),
             asked=asked_of_steps(version.definition),
         )

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ...compute import Catalog
 from ...core.errors import InvalidInputError, MlopsError
 from ...core.messages import Message
 from ...core.notebook import reading as notebooks
@@ -19,17 +20,19 @@ from ...core.pipelines.text import check_text
 from ...core.record import now
 from ...core.search.samplers import make_study, planned_total
 from ...core.search.space import MAX_COUNT, build_space
+from ...core.targets import Resources
 from ...core.values import check_values
 from ..user_files import read_file
 from .delivery import wrong_addresses
 
 
-def check(file: Path, text: str, max_runs: int = MAX_COUNT) -> PipelineCheck:
+def check(file: Path, text: str, max_runs: int = MAX_COUNT, targets: Catalog | None = None) -> PipelineCheck:
     """Parse a pipeline's text and report its problems.
 
     Args:
         file: its path, existing or not; notebooks are relative to its folder.
         max_runs: that a step's sweep may make.
+        targets: those that its steps may name; None leaves them to the server that will run it.
     """
 
     def look(definition: PipelineDefinition) -> Iterator[tuple[Place, Message]]:
@@ -38,8 +41,26 @@ def check(file: Path, text: str, max_runs: int = MAX_COUNT) -> PipelineCheck:
             for place, problem in _look_at(file.parent, step, inspected, definition.parameters, max_runs):
                 yield ("steps", name, *place), problem
         yield from wrong_addresses(definition.alerts)
+        if targets is not None:
+            yield from wrong_targets(definition, targets)
 
     return check_text(text, look)
+
+
+def wrong_targets(definition: PipelineDefinition, targets: Catalog) -> Iterator[tuple[Place, Message]]:
+    """Targets that do not exist or lack what a step needs, each with its place."""
+
+    def problem(name: str, needs: Resources | None = None) -> Iterator[MlopsError]:
+        try:
+            targets.check(name, needs)
+        except MlopsError as error:
+            yield error
+
+    for error in problem(definition.target):
+        yield ("target",), error.message
+    for name, step in definition.steps.items():
+        for error in problem(step.target, step.needs) if step.target else ():
+            yield ("steps", name, next(iter(error.fields), "target")), error.message
 
 
 def _inspected(path: Path) -> NotebookInfo | MlopsError:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...compute import Catalog
 from ...core.errors import ConflictError, ForbiddenError, InvalidInputError
 from ...core.messages import Message
 from ...core.notebook import reading as notebooks
@@ -73,25 +74,30 @@ def source_of(requests: RequestsBase, request: PromoteRequest) -> Source:
     if len(given) != 1:
         raise InvalidInputError(Message("Name what to promote: a run, a sweep or a file, and only one of them."))
     return (
-        source_of_file(request, requests.root, requests.settings.max_runs)
+        source_of_file(request, requests.root, requests.settings.max_runs, requests.targets)
         if request.path
         else _from_run(requests, request)
     )
 
 
-def source_of_file(request: PromoteRequest, root: Path, max_runs: int = MAX_COUNT) -> Source:
+def source_of_file(
+    request: PromoteRequest, root: Path, max_runs: int = MAX_COUNT, targets: Catalog | None = None
+) -> Source:
     """The file at a request's path, relative to ``root``.
+
+    Args:
+        targets: see :func:`~.pipeline_file.check`.
 
     Raises:
         InvalidInputError: it cannot be promoted.
     """
     file = (root / request.path.lstrip("/")).resolve()
-    return _from_text(file, max_runs) if file.name.endswith(SUFFIXES) else _from_notebook(file, request)
+    return _from_text(file, max_runs, targets) if file.name.endswith(SUFFIXES) else _from_notebook(file, request)
 
 
-def _from_text(file: Path, max_runs: int) -> Source:
+def _from_text(file: Path, max_runs: int, targets: Catalog | None) -> Source:
     text = read_file(file, "pipeline file").decode(errors="replace")
-    found = check(file, text, max_runs)
+    found = check(file, text, max_runs, targets)
     if found.problems or found.definition is None:
         first = found.problems[0]
         place = f"{file.name}, line {first.line}, column {first.column}: " if first.line else f"{file.name}: "
@@ -126,6 +132,7 @@ def _from_run(requests: RequestsBase, request: PromoteRequest) -> Source:
     file = Path(sweep.path)
     if run.state is not RunState.SUCCEEDED:
         raise ConflictError(Message("This run is {state}; only a run that succeeded can be promoted.", state=run.state))
+    requests.targets.check(sweep.target)
     data = requests.store.sweeps.notebook(sweep.id)
     definition = _job(file, data, run.parameters, request, sweep.target)
     said = f"sweep {sweep.id}" if request.sweep_id else f"run {run.id}"

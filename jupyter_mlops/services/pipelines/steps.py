@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import msgspec
 
+from ...compute import Catalog
 from ...core.code.paths import normal
 from ...core.errors import MlopsError
 from ...core.messages import Message
@@ -64,6 +65,7 @@ class Place:
     project: Path
     live: Path
     settings: MlopsSettings
+    targets: Catalog
     import_paths: tuple[str, ...] = ()
     asked: Mapping[str, list[str]] = field(default_factory=dict)
 
@@ -143,7 +145,7 @@ def make_sweep(name: str, step: Step, place: Place, *, values: dict[str, Any], o
         sampler=sampler,
         objectives=[step.sweep.objective] if step.sweep else [],
         metrics=metric_names(name, step, place, notebooks.suggest_metrics(notebook)),
-        target=step.target or ("cuda" if step.gpus else place.version.definition.target),
+        target=step.target or place.targets.choose(step.needs, place.version.definition.target),
         slots=step.sweep.slots if step.sweep else None,
         experiment=place.version.definition.experiment or place.pipeline.name,
         cell_timeout=step.cell_timeout,

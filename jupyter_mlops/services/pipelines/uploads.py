@@ -48,7 +48,7 @@ def uploaded(requests: RequestsBase, request: PromoteRequest) -> Iterator[tuple[
                 Message("The files cannot be written: {strerror}.", strerror=error.strerror)
             ) from error
         inside = msgspec.structs.replace(request, path=name, files={}, commit="")
-        source = source_of_file(inside, tree, requests.settings.max_runs)
+        source = source_of_file(inside, tree, requests.settings.max_runs, requests.targets)
         said = f"commit {request.commit}" if request.commit else source.said
         yield replace(source, project=tree, commit=request.commit, home=file, said=said), project
     try:

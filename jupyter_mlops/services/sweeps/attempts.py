@@ -165,7 +165,7 @@ class Attempts:
             parameters=run.parameters,
             env=env | {"MLOPS_ATTEMPT_ID": f"{run.id}.{run.attempt}"},
             metrics=sweep.metrics,
-            threads=self.target.threads,
+            threads=self.target.slot.cores or 1,
             cell_timeout=sweep.cell_timeout,
             run_timeout=sweep.run_timeout,
             max_output=sweep.max_output,

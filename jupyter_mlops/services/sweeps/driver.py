@@ -125,9 +125,8 @@ class SweepDriver:
 
     async def _check_target(self, frozen: Path) -> None:
         sweep = self.sweep
-        # local workers always reach MLflow, so do not wait for its start
-        elsewhere = self.target.kind == "scheduler"
-        urls = await asyncio.to_thread(self.context.tracking.urls) if elsewhere else []
+        # workers on this machine always reach MLflow, so do not wait for its start
+        urls = [] if self.target.here else await asyncio.to_thread(self.context.tracking.urls)
         folder = sweep.folder or str(Path(sweep.path).parent)
         if sweep.pipeline_run:
             # steps follow each other closely and share folder and kernel
@@ -262,7 +261,7 @@ class SweepDriver:
         slots = self.target.slots
         if self.sweep.slots:
             slots = min(slots, self.sweep.slots)
-        if self.target.kind != "scheduler" and self.sweep.run_memory:
+        if self.target.here and self.sweep.run_memory:
             slots = min(slots, slots_by_memory(len(self.attempts), memory_free(), self.sweep.run_memory))
         return slots
 

@@ -27,7 +27,7 @@ from ...core.search.samplers import make_study, planned_total
 from ...core.search.space import build_space, check_space
 from ...core.states import RUN_OVER, SWEEP_LIVE, SWEEP_OVER, RunState, SweepState
 from ...core.sweeps import Compared, PrefixCheck, SpaceCheck, SpaceRequest, Sweep, SweepChange, SweepRequest
-from ...core.values import recorded_defaults, target_problem
+from ...core.values import recorded_defaults
 from ...tracking.address import check_answers, external_uri
 from ..base import RequestsBase
 from ..git import commit_of
@@ -97,6 +97,7 @@ class Sweeps(RequestsBase):
         if info.problem and not info.open_names and request.space:
             raise InvalidInputError(info.problem)
         _check_numbers(request)
+        self.targets.check(request.target)
         space = build_space(request.space, info, request.sampler, self.settings.max_runs)
         shared = _prefix(notebook, space.varied) if request.shared_prefix else PrefixCheck()
         sweep = Sweep(
@@ -375,8 +376,6 @@ def _check_objectives(compared: Compared) -> None:
 
 def _check_numbers(request: SweepRequest) -> None:
     _check_objectives(request)
-    if problem := target_problem(request.target):
-        raise InvalidInputError(problem, {"target": Message("unknown")})
     for name in ("slots", "cell_timeout", "run_timeout", "max_output"):
         value = getattr(request, name)
         if value is not None and value <= 0:

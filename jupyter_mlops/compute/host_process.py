@@ -11,13 +11,17 @@ import argparse
 import asyncio
 import json
 import os
+import pkgutil
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...core.processes import own_build
-from ...private import write_private
+from ..core.processes import own_build
+from ..private import write_private
+
+if TYPE_CHECKING:
+    from .host_target import HostTarget
 
 _SECURITY = (
     "tls_ca_file",
@@ -29,7 +33,7 @@ _SECURITY = (
     "tls_worker_key",
 )
 POLL_SECONDS = 0.5
-_PRELOAD = "jupyter_mlops.compute.kinds.host"  # this module; where it is run it has another name
+_PRELOAD = "jupyter_mlops.compute.host_process"  # this module; where it is run it has another name
 
 
 def dask_setup(server: Any) -> None:
@@ -40,14 +44,14 @@ def dask_setup(server: Any) -> None:
     server.services.pop("dashboard").stop()
 
 
-async def serve(kind: str, file: Path, slots: int, grace: float, per_worker: int = 1) -> None:
+async def serve(kind: type[HostTarget], file: Path, workers: int, grace: float, per_worker: int) -> None:
     """Run the cluster until it is idle and unused.
 
     Args:
-        kind: ``local`` or ``cuda``.
         file: takes address and keys; the service writes its requests to the file with suffix ``.wish``.
-        slots: initial number of workers.
+        workers: how many there are at first.
         grace: seconds without heartbeat after which an idle host ends itself.
+        per_worker: slots of each worker.
         per_worker: parallel runs in each worker process.
     """
     import dask
@@ -71,7 +75,7 @@ async def serve(kind: str, file: Path, slots: int, grace: float, per_worker: int
         }
     )
     security = Security.temporary()
-    cluster = await _cluster(kind, slots, security, per_worker)
+    cluster = await kind.make_cluster(workers, _options(security, per_worker))
     try:
         values = {name: getattr(security, name) for name in _SECURITY}
         address = cluster.scheduler_address
@@ -91,8 +95,9 @@ async def serve(kind: str, file: Path, slots: int, grace: float, per_worker: int
         await cluster.close()
 
 
-async def _cluster(kind: str, slots: int, security: Any, per_worker: int) -> Any:
-    options: dict[str, Any] = {
+def _options(security: Any, per_worker: int) -> dict[str, Any]:
+    """What all clusters are made with."""
+    return {
         "threads_per_worker": per_worker,
         # Dask's default port may be taken by another cluster; see dask_setup
         "dashboard_address": "127.0.0.1:0",
@@ -102,17 +107,9 @@ async def _cluster(kind: str, slots: int, security: Any, per_worker: int) -> Any
         "silence_logs": 30,
         "protocol": "tls",
     }
-    if kind == "cuda":
-        from dask_cuda import LocalCUDACluster
-
-        os.environ["MLOPS_ONE_DEVICE"] = "1"
-        return await LocalCUDACluster(memory_limit=None, **options)
-    from distributed import LocalCluster
-
-    return await LocalCluster(n_workers=slots, processes=True, memory_limit=0, host="127.0.0.1", **options)
 
 
-async def _until_unwanted(kind: str, cluster: Any, wish: Path, grace: float) -> None:
+async def _until_unwanted(kind: type[HostTarget], cluster: Any, wish: Path, grace: float) -> None:
     beat, heard = None, time.monotonic()
     while True:
         await asyncio.sleep(POLL_SECONDS)
@@ -121,8 +118,7 @@ async def _until_unwanted(kind: str, cluster: Any, wish: Path, grace: float) -> 
             return
         if wanted.get("beat") != beat:
             beat, heard = wanted.get("beat"), time.monotonic()
-        # dask-cuda has one worker per device and refuses more
-        if kind == "local" and wanted.get("slots", 0) > len(cluster.worker_spec):
+        if kind.grows and wanted.get("slots", 0) > len(cluster.worker_spec):
             cluster.scale(wanted["slots"])
         working = any(task.state == "processing" for task in cluster.scheduler.tasks.values())
         if not working and time.monotonic() - heard > grace:
@@ -132,14 +128,14 @@ async def _until_unwanted(kind: str, cluster: Any, wish: Path, grace: float) -> 
 def main(arguments: list[str]) -> None:
     """Entry point of the process."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("kind", choices=["local", "cuda"])
+    parser.add_argument("kind", type=pkgutil.resolve_name)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--slots", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--grace", type=float, default=60.0)
     parser.add_argument("--per-worker", type=int, default=1)
     options = parser.parse_args(arguments)
     own_build()
-    asyncio.run(serve(options.kind, options.file, options.slots, options.grace, options.per_worker))
+    asyncio.run(serve(options.kind, options.file, options.workers, options.grace, options.per_worker))
 
 
 if __name__ == "__main__":

@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from ...core.errors import InvalidInputError, UnavailableError
 from ...core.messages import Message
-from ..target import Target
+from ...core.record import Record
+from ..dask_runs import DaskTarget, connect
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 
-class SchedulerTarget(Target):
+class AddressOptions(Record, frozen=True, kw_only=True):
+    """Options of the kind ``address``.
+
+    Attributes:
+        address: such as ``tcp://host:8786``.
+    """
+
+    address: str
+
+
+class AddressTarget(DaskTarget):
     """Any running Dask scheduler, by its address."""
 
+    Options = AddressOptions
+    schemes = ("tcp", "tls")
+    example = "a Dask scheduler's address such as tcp://host:8786"
     here = False
+
+    async def _connect(self, progress: Callable[[Message], None]) -> Client:
+        progress(Message("Connecting to {name}", name=self.name))
+        return await connect(self.options.address, None)
 
     async def _count_slots(self) -> int:
         assert self._client is not None
@@ -26,11 +48,11 @@ class SchedulerTarget(Target):
 
     def _no_workers(self) -> UnavailableError:
         return UnavailableError(
-            Message("The scheduler at {name} has no workers; start some and try again.", name=self.name)
+            Message("The scheduler at {name} has no workers; start some and try again.", name=self.options.address)
         )
 
     async def check(self, kernel: str, paths: list[str], urls: list[str]) -> None:
-        """See :meth:`Target.check`."""
+        """See :class:`~jupyter_mlops.compute.target.Target`."""
         from ... import __version__
         from ...worker import worker_report
 
