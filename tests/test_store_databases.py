@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -20,7 +21,7 @@ from alembic import command
 from alembic.config import Config
 from conftest import serving
 from postgresql_helpers import Server, free_port
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Engine, create_engine, inspect, make_url, text
 
 import jupyter_mlops.store
 from jupyter_mlops.core.errors import InvalidInputError, NotFoundError, UnavailableError
@@ -35,6 +36,7 @@ from jupyter_mlops.store import Store, StoreFailedError
 from jupyter_mlops.store.base import present_revision
 from jupyter_mlops.store.blobs import MAX_BLOB_BYTES
 from jupyter_mlops.store.engine import HEAD
+from jupyter_mlops.store.sqlite import Sqlite
 from jupyter_mlops.store.tables import metadata
 
 SECRET = "s3cr3t w0rd"
@@ -185,6 +187,33 @@ def test_many_threads_open_an_empty_one_at_once(empty_url: str) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+    assert failed == []
+
+
+def test_many_threads_change_a_files_journal_at_once(tmp_path: Path) -> None:
+    # a restored file is in SQLite's first mode; one opening in thirty failed with "database is locked"
+    failed: list[BaseException] = []
+
+    def open_it(engine: Engine) -> None:
+        barrier.wait()
+        try:
+            with engine.connect() as connection:
+                connection.exec_driver_sql("SELECT * FROM t").all()
+        except BaseException as error:
+            failed.append(error)
+        engine.dispose()
+
+    for number in range(60):
+        file = tmp_path / f"{number}.sqlite"
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            connection.execute("CREATE TABLE t (x)")
+        barrier = threading.Barrier(8)
+        engines = [Sqlite(make_url(f"sqlite:///{file}")).create() for _ in range(8)]
+        threads = [threading.Thread(target=open_it, args=(engine,)) for engine in engines]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert failed == []
 
 

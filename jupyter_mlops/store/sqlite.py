@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +14,8 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from ..private import private
+
+_BUSY_SECONDS = 30
 
 
 class Sqlite:
@@ -34,7 +38,7 @@ class Sqlite:
             # SQLite would create it world-readable. An existing file is never opened here: closing it drops locks of
             # this process's other connections, and another process then removes the log that they read
             os.close(private(self.name, os.O_RDWR | os.O_CREAT | os.O_EXCL))
-        engine = create_engine(self._url, connect_args={"timeout": 30, "check_same_thread": False})
+        engine = create_engine(self._url, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False})
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
         return engine
@@ -51,8 +55,18 @@ class Sqlite:
 def _configure(connection: Any, record: object) -> None:
     # the driver begins only at the first write, where two readers that turn writers would deadlock
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON"):
+    for pragma in (f"busy_timeout={_BUSY_SECONDS * 1000}", "synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    deadline = time.monotonic() + _BUSY_SECONDS
+    # for this statement SQLite does not wait: it fails at once while another connection opens the file
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _begin(connection: Any) -> None:
