@@ -159,3 +159,14 @@ def test_these_fields_are_messages_in_every_record() -> None:
     }
     assert bare == set()
     assert any(field.type is Message for kind in _all(Record) for field in msgspec.structs.fields(kind))
+
+
+def test_sentences_one_after_the_other() -> None:
+    first, second = Message("{count} runs failed.", count=3), Message("Stopped.")
+    assert Message.together([]) == ""
+    # an empty one leaves no gap, wherever it stands
+    for parts in ([first], [Message(), first], [first, Message()]):
+        assert Message.together(parts) is first
+    whole = Message.together([first, Message(), second], "; ")
+    assert (whole, whole.template) == ("3 runs failed.; Stopped.", "{part0}; {part1}")
+    assert whole.values == {"part0": first, "part1": second}

@@ -34,8 +34,11 @@ class Message(str):
     @classmethod
     def together(cls, messages: Iterable[Message], between: str = " ") -> Message:
         """Whole sentences, one after the other."""
-        parts = {f"part{number}": message for number, message in enumerate(messages) if message}
-        return cls(between.join(f"{{{name}}}" for name in parts), **parts) if len(parts) != 1 else parts["part0"]
+        parts = [message for message in messages if message]
+        if len(parts) == 1:
+            return parts[0]
+        named = {f"part{number}": message for number, message in enumerate(parts)}
+        return cls(between.join(f"{{{name}}}" for name in named), **named)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _made, (str(self), self.template, self.values)

@@ -115,9 +115,10 @@ def _hide(attempt: Attempt, secrets: dict[str, str]) -> None:
 
 async def _drive_alone(recorder: Recorder, attempt: Attempt, launch: Launch, reason: Message) -> None:
     kernel = await start_kernel(launch, attempt.kernel_started)
-    attempt.kernel_start = kernel.start
-    attempt.kernel_reason = Message.together([reason, Message.verbatim(kernel.reason)], "; ")
+    # entered at once: it ends the kernel, also where the next lines fail
     async with _watched(recorder, attempt, kernel):
+        attempt.kernel_start = kernel.start
+        attempt.kernel_reason = Message.together([reason, Message.verbatim(kernel.reason)], "; ")
         client = _client(recorder, attempt, kernel)
         attempt.began(_code_cells(recorder.nb.cells))
         await _run(recorder, attempt, client, 0)
@@ -149,9 +150,9 @@ async def _drive_from_template(recorder: Recorder, attempt: Attempt, launch: Lau
     failure = ""
     try:
         kernel = await start_kernel(replace(launch, source=template.server), attempt.kernel_started)
-        attempt.kernel_start = kernel.start = "shared"
-        attempt.kernel_reason = Message()
         async with _watched(recorder, attempt, kernel):
+            attempt.kernel_start = kernel.start = "shared"
+            attempt.kernel_reason = Message()
             fill(recorder.nb, template, attempt.injected)
             client = _client(recorder, attempt, kernel)
             client.take_known(template.outputs)
