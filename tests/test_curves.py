@@ -33,7 +33,7 @@ from jupyter_mlops.worker.kernel.environment import WATCHES_MLFLOW
 LOGS = """
 import pathlib, time, mlflow
 for step in range({count}):
-    if step == {wait}:
+    if step == {pause}:
         while not pathlib.Path("go").exists():
             time.sleep(0.05)
     mlflow.log_metric("loss", 1 / (step + 1), step=step)
@@ -167,7 +167,7 @@ for first in range(0, 5_000, 1_000):
     client.log_batch(run.info.run_id, metrics=metrics)
 mlflow.log_metric("plain", 7)
 """
-    sweep_id = service.sweep(notebook, "x = 1", LOGS.format(count=30, wait=10), many)
+    sweep_id = service.sweep(notebook, "x = 1", LOGS.format(count=30, pause=10), many)
     run = live_run(service, sweep_id)
     wait_until(lambda: curves_of(service, run).get("loss", curve("loss")).logged == 10)
     assert curves_of(service, run)["loss"] == Curve(name="loss").extended((step, 1 / (step + 1)) for step in range(10))

@@ -15,6 +15,7 @@ from conftest import Service, kernels_of, wait_until
 from mlflow.entities import ViewType
 from mlflow_helpers import mlflow_client, mlflow_runs
 
+from jupyter_mlops.compute import Catalog
 from jupyter_mlops.core.states import RunState, SweepState
 from jupyter_mlops.core.sweeps import Objective, SweepChange
 from jupyter_mlops.services.process.launch import service_info
@@ -188,8 +189,10 @@ def test_cuda_without_a_device_says_why(service: Service, notebook: Path) -> Non
     assert (
         "No NVIDIA device" in service.run_until_over(notebook, "a = 1", "a", space={"a": "1:2"}, target="cuda").message
     )
-    info = service_info(service.store, service.settings)
-    assert {target.name: target.state for target in info.targets}["cuda"] == "off"
+    infos = Catalog(service.settings, service.store.targets).infos(
+        service_info(service.store, service.settings).targets
+    )
+    assert {target.name: target.state for target in infos}["cuda"] == "off"
 
 
 def test_a_worker_that_dies_costs_an_attempt_and_nothing_else(service: Service, notebook: Path) -> None:

@@ -30,8 +30,8 @@ class Catalog:
     def records(self) -> list[TargetRecord]:
         """All but addresses; those that are always there come first, unless one of the same name was stored."""
         stored = {record.name: record for record in self._stored.all()}
-        first = [name for name, kind in _kinds() if kind.has_default]
-        return [*(stored.pop(name, TargetRecord(name=name, kind=name)) for name in first), *stored.values()]
+        first = [(_accelerators(kind, name), name) for name, kind in _kinds() if kind.has_default]
+        return [*(stored.pop(name, TargetRecord(name=name, kind=name)) for _, name in sorted(first)), *stored.values()]
 
     def record(self, name: str) -> TargetRecord:
         """The target of a name.
@@ -158,6 +158,12 @@ def kind_of(record: TargetRecord) -> type[Target]:
         )
     kind: type[Target] = KINDS.load(record.kind)
     return kind
+
+
+def _accelerators(kind: type[Target], name: str) -> int:
+    """Devices of a default target's slot; installers keep no order of entry points, so targets are listed by this."""
+    offer = kind.offer(TargetRecord(name=name, kind=name))
+    return offer.accelerators if offer else 0
 
 
 def _kinds() -> Iterable[tuple[str, Any]]:
