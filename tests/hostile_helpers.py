@@ -67,7 +67,10 @@ class SilentServer:
             threading.Thread(target=self._hear, args=[connection], daemon=True).start()
 
     def _hear(self, connection: socket.socket) -> None:
-        while b"HTTP/1.1" in connection.recv(65536):
+        while piece := connection.recv(65536):
+            if b"HTTP/1.1" not in piece:
+                # a request's body may come in a packet of its own
+                continue
             self.requests += 1
             if self.answers:
                 body = json.dumps({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "No such run."}).encode()

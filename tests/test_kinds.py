@@ -144,7 +144,7 @@ def test_a_kind_that_is_not_here_and_options_that_are_not_its_own(pond: None, ca
     store.targets.put(TargetRecord(name="dry", kind="pond"))
     store.targets.put(TargetRecord(name="odd", kind="local", options={"slots": "many"}))
     assert why(catalog, "later") == (
-        "The target “later” is of the kind “slurm”, which is not installed here; there are local, cuda, address, pond."
+        "The target “later” is of the kind “slurm”, which is not installed here; there are address, cuda, local, pond."
     )
     assert why(catalog, "dry") == "The options of the target “dry” are wrong: Object missing required field `ducks`."
     assert why(catalog, "odd").startswith("The options of the target “odd” are wrong: Expected `int`, got `str`")

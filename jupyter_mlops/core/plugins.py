@@ -50,6 +50,6 @@ class Plugins:
 @functools.lru_cache(maxsize=16)
 def _installed(group: str, _path: tuple[str, ...]) -> dict[str, EntryPoint]:
     found: dict[str, EntryPoint] = {}
-    for entry in sorted(entry_points(group=group), key=lambda entry: not entry.value.startswith(_OWN)):
+    for entry in sorted(entry_points(group=group), key=lambda entry: (not entry.value.startswith(_OWN), entry.name)):
         found.setdefault(entry.name, entry)
     return found
