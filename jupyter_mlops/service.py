@@ -47,7 +47,7 @@ def main(settings: MlopsSettings) -> int:
             # the user stopped the service while this one was starting
             return 0
         write_into(lock, own_info())
-        # slow, so before the event loop runs, and only by whom it will run
+        # slow, so imported before the event loop starts, and only once the lock is held
         from .runtime import Runtime
 
         is_outdated = asyncio.run(_serve(Runtime(settings)))
@@ -58,7 +58,7 @@ def main(settings: MlopsSettings) -> int:
 
 
 async def _serve(runtime: Runtime) -> bool:
-    """Whether it ended because the package on disk is another than the one that runs."""
+    """Run until told to end; whether it ends because another build was installed."""
     async with runtime:
         loop = asyncio.get_running_loop()
 

@@ -74,11 +74,11 @@ class MetricsHandler(Boundary):
 
 
 class ServiceHandler(Boundary):
-    """The service, where a person wants what it offers although nothing waits to be run."""
+    """Starting the service on request, for example to look at MLflow."""
 
     @operation("write", status=204)
     async def post(self) -> None:
-        """Start the service, and MLflow with it, where it does not run."""
+        """Start the service, and with it MLflow, unless it runs."""
         await self.call(self.backend.wake)
         self.answer(None)
 

@@ -93,12 +93,13 @@ class Catalog:
         Args:
             known: of those that a service has used.
         """
-        found = {info.name: info for info in known}
-        for record in reversed(self.records()):
+        used = {info.name: info for info in known}
+        infos = []
+        for record in self.records():
             idle = self._idle_info(record)
-            info = found.pop(record.name, idle)
-            found = {record.name: idle if idle.state == "off" else info, **found}
-        return [*found.values()]
+            info = used.pop(record.name, idle)
+            infos.append(idle if idle.state == "off" else info)
+        return [*infos, *used.values()]
 
     def _idle_info(self, record: TargetRecord) -> TargetInfo:
         try:

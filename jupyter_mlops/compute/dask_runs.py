@@ -74,15 +74,7 @@ class DaskTarget(Target):
     # -- attempts ----------------------------------------------------------------------------
 
     async def run(self, spec: RunSpec, on_event: OnEvent) -> RunResult:
-        """Execute an attempt on a worker.
-
-        Args:
-            spec: what to execute.
-            on_event: called with the worker's progress.
-
-        Raises:
-            WorkerLostError: the outcome is unknown; if only the connection was lost, the attempt may go on.
-        """
+        """See :class:`~.target.Target`."""
         from distributed import CancelledError, KilledWorker, fire_and_forget, wait
         from distributed.comm import CommClosedError
 
@@ -121,11 +113,7 @@ class DaskTarget(Target):
             self.release(*key)
 
     async def adopt(self, spec: RunSpec, on_event: OnEvent) -> RunResult:
-        """Wait for an attempt that was submitted over another connection.
-
-        Raises:
-            WorkerLostError: no worker has it, and there is no result.
-        """
+        """See :class:`~.target.Target`."""
         key = (spec.run_id, spec.attempt)
         self._listeners[key] = on_event
         missing = 0
@@ -144,11 +132,7 @@ class DaskTarget(Target):
         raise WorkerLostError(Message("The worker ended in the middle of the run."))
 
     async def live(self, asked: Collection[tuple[str, int]] = ()) -> set[tuple[str, int]]:
-        """Attempts that workers are executing, and those of ``asked`` that the scheduler has not assigned yet.
-
-        Raises:
-            UnavailableError: the target cannot be reached.
-        """
+        """See :class:`~.target.Target`."""
         from ..worker import live_attempts
 
         # scheduler first: an attempt that moves to a worker in between is seen twice, never missed

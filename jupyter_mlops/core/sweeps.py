@@ -129,7 +129,7 @@ class SpaceRequest(Record, frozen=True, kw_only=True):
 
 
 class PrefixCheck(Record, frozen=True, kw_only=True):
-    """The cells at a notebook's beginning that have the same result whatever the varied parameters are.
+    """The first cells of a notebook, which do not depend on the varied parameters.
 
     Attributes:
         end: index of the first cell that each run executes itself; 0 if none can be shared.

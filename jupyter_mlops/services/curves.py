@@ -125,7 +125,7 @@ class LiveCurves:
         begun = time.thread_time()
         row = 0 if self._log is None else self._log.newest()
         logged = {} if self._log is None or row <= self._row else self._log.between(self._row, row)
-        # whatever may fail comes first, so that nothing is taken in twice
+        # calls that may fail come first: after a failure the same rows are read again
         found = {one.run.id: self._known(one.run, row) for one in watched if one.curves is None}
         # it shrinks where MLflow removes rows of deleted runs
         self._row = row

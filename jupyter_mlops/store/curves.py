@@ -17,7 +17,7 @@ _IS_THERE = select(runs.c.id).where(runs.c.id == bindparam("key"))
 class CurveStore(Repository):
     """Curves of runs' metrics, apart for each attempt.
 
-    They take no revision: points come many times a second, and nobody but a page that draws them waits for them.
+    Writes take no revision: points arrive many times a second, and only pages that draw a curve fetch it.
     """
 
     def of_run(self, run_id: str, attempt: int) -> list[Curve]:

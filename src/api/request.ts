@@ -48,7 +48,7 @@ export class Connection {
   /**
    * Send one request to `{base_url}mlops/…`.
    *
-   * @throws ApiError with a sentence for a person, whatever went wrong.
+   * @throws ApiError on any failure, with a sentence for the user.
    */
   async request<T>(
     path: readonly string[],

@@ -284,7 +284,7 @@ export interface PipelineText {
   text: string;
 }
 
-/** The cells at a notebook's beginning that have the same result whatever the varied parameters are. */
+/** The first cells of a notebook, which do not depend on the varied parameters. */
 export interface PrefixCheck {
   end: number;
   cells: string[];

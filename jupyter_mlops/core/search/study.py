@@ -1,4 +1,4 @@
-"""The port for search algorithms: a study is asked for trials and told their results."""
+"""The interface of search algorithms: a study proposes trials and receives their results."""
 
 from __future__ import annotations
 
